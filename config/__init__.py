@@ -1,0 +1,1 @@
+"""Settings, tenants, properties and policies (TOML) and their loader."""

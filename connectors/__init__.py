@@ -1,0 +1,1 @@
+"""Bytes to schemas and back: payment providers, channels."""

@@ -1,0 +1,1 @@
+"""XML channels: one folder each dialect."""

@@ -1,0 +1,1 @@
+"""The HTTP face: messages, channels, provider callbacks, health."""

@@ -1,0 +1,1 @@
+"""Load, decide, commit, relay: the only room that wires."""

@@ -1,0 +1,1 @@
+"""Where the truth is kept: one contract, one folder per database engine."""

@@ -1,0 +1,1 @@
+"""The double-entry book, pure: accounts, transfers, recipes, balances."""

@@ -1,0 +1,1 @@
+"""The words: messages, values, errors. Imports nothing of ours."""

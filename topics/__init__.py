@@ -1,0 +1,1 @@
+"""The streams as data: topic, key, message types, partitions, retention."""
