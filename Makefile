@@ -1,0 +1,89 @@
+# Foliohub. `make run` shows it at work, `make test` proves it; both make their own environment in .venv.
+#
+#   make run [ARGS=...]    the hub with a sample campsite day, until stopped; ARGS go to `foliohub run`
+#   make test [ARGS=...]   check, then every test; ARGS go to pytest
+#   make check             ruff, mypy, import rules
+#   make bench [ARGS=...]  measurements
+#   make lock              the two lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
+#   make clean             the environment and caches away; var/ (the hub's own data) stays
+
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: run test check bench lock clean services
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+run: $(VENV)/.runtime
+	@exec $(BIN)/foliohub run --sample-day $(ARGS)
+
+test: $(VENV)/.dev check services
+	@echo "== tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "== mypy"
+	@$(BIN)/mypy
+	@echo "== import rules"
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# The environment. `.whole` is there only while no installation is under way: one that was interrupted starts over.
+define install
+	@if [ ! -e $(VENV)/.whole ]; then \
+	  for python in $(PYTHON) python3.11 python3 python; do \
+	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    echo "Foliohub needs Python 3.11 or newer; neither python3.11 nor python3 is one. Install it, or say make PYTHON=/its/path" >&2; exit 1; \
+	  fi; \
+	  echo "== making $(VENV) with $$($$found --version)"; \
+	  $$found -m venv --clear $(VENV) || { \
+	    echo "$$found cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
+	fi
+	@rm -f $(VENV)/.whole
+	@echo "== installing $(1)"
+	@$(PIP) install --quiet --require-hashes -r $(1)
+	@$(PIP) install --quiet --no-index --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.whole
+endef
+
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml
+	$(call install,requirements-dev.lock)
+	@touch $(VENV)/.runtime $@
+
+# The servers that the tests start privately. Root installs what is missing; others are told what to install.
+services: $(VENV)/.dev
+	@$(BIN)/python tests/services/rabbitmq.py >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "== installing rabbitmq-server"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get install -y -q --no-install-recommends rabbitmq-server \
+	      || { apt-get update -q && apt-get install -y -q --no-install-recommends rabbitmq-server; }; \
+	  fi; \
+	}
+	@$(BIN)/python tests/services/rabbitmq.py
+
+# Hashes for every file of every release, markers for every platform, and no word of where they came from.
+# The runtime lock is held to the versions of the other, so that one environment can serve both.
+COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.dev
+	$(COMPILE) --extra build --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
