@@ -1,7 +1,7 @@
 """What a transport gives the engine, and what the engine gives a transport.
 
-A transport brings arrivals to `Intake.append` and acknowledges them only after it returned; it publishes what the relay hands it and
-says which of it the broker has confirmed. It decides nothing.
+A transport brings arrivals to `Intake.append` and acknowledges them only after it returned; it publishes what the relay hands
+it and says which of it the broker has confirmed. It decides nothing.
 """
 
 from __future__ import annotations

@@ -1,0 +1,136 @@
+"""Cancellation: what it would give, that it is wanted, what it gave (S4-25 to S4-46)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from schemas.common import Fact, Id, Instant, Message, Minor, OptionalId, Refused, Text, Word
+
+
+class Cause(StrEnum):
+    """Why a booking is cancelled."""
+
+    GUEST = "guest"
+    NO_SHOW = "no_show"
+    FORCE_MAJEURE = "force_majeure"
+    OWNER = "owner"
+
+
+class LineChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line to cancel, or fewer nights of it: `new_departure` and the `new_price` that the PMS gives (S4-37)."""
+
+    line: Id
+    new_departure: date | None = None
+    new_price: Minor | None = None
+
+
+class CancellationRequest(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`cancellation.request`: `lines` empty means all; `confirm` true is quote and confirmation in one decision (S4-31)."""
+
+    request: Id
+    lines: Annotated[tuple[LineChoice | Id, ...], Meta(max_length=500)] = ()
+    cause: Cause = Cause.GUEST
+    proof: Text = ""
+    destination: Word = ""
+    confirm: bool = False
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Goodwill (S4-46): `amount` is the whole refund, within X-3."""
+
+    amount: Minor
+    reason: Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class CancellationConfirm(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`cancellation.confirm`: `quote` absent means the request's latest."""
+
+    request: Id
+    quote: OptionalId = ""
+    override: Override | None = None
+
+
+class CancellationWithdraw(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`cancellation.withdraw`: whoever asked thinks better of it."""
+
+    request: Id
+
+
+class ForceMajeureDeclare(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`force_majeure.declare`: an event open for an area between two instants or days, both included (S4-36)."""
+
+    event: Id
+    area: Id
+    from_: Instant | date = msgspec.field(name="from")
+    to: Instant | date
+    cause: Text = ""
+
+
+class QuotedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line keeps: `refund_rate` as written by `rate_text`, `penalty` minor units."""
+
+    line: str
+    refund_rate: str
+    penalty: int
+
+
+class CancellationQuoted(Fact, frozen=True, kw_only=True):
+    """`cancellation.quoted` (S4-26, S4-31). refund + kept = collected by these lines' folio; `claim` only with acompte."""
+
+    request: str
+    quote: str
+    valid_until: datetime
+    lines: tuple[QuotedLine, ...]
+    penalty: int
+    refund: int
+    claim: int
+    kept: int
+    currency: str
+
+
+class CancellationConfirmed(Fact, frozen=True, kw_only=True):
+    """`cancellation.confirmed` (S4-28, S4-30)."""
+
+    request: str
+    quote: str
+    lines: tuple[QuotedLine, ...]
+    penalty: int
+    refund: int
+    claim: int
+    kept: int
+    currency: str
+
+
+class CancellationWithdrawn(Fact, frozen=True, kw_only=True):
+    """`cancellation.withdrawn`."""
+
+    request: str
+
+
+class QuoteExpired(Fact, frozen=True, kw_only=True):
+    """`cancellation.quote_expired`: nobody confirmed in time."""
+
+    request: str
+    quote: str
+
+
+class CancellationRefused(Refused, frozen=True, kw_only=True):
+    """`cancellation.refused`."""
+
+    request: str = ""
+
+
+class ForceMajeureDeclared(Fact, frozen=True, kw_only=True):
+    """`force_majeure.declared`: the area knows the event."""
+
+    event: str
+    area: str
+
+
+class ForceMajeureRefused(Refused, frozen=True, kw_only=True):
+    """`force_majeure.refused`."""

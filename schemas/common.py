@@ -1,0 +1,80 @@
+"""Words that every message shares: actors, references, identifiers, marks of personal data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="at most 64 characters")]
+OptionalId = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$", description="at most 64 characters, empty: none")]
+Text = Annotated[str, Meta(max_length=2000)]
+Word = Annotated[str, Meta(max_length=64)]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
+Minor = Annotated[int, Meta(ge=0, le=10**15, description="minor units of the message's currency")]
+PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of the message's currency")]
+RateText = Annotated[str, Meta(max_length=32, description="exact rate: '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")]
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset")]
+Personal = Annotated[str, Meta(max_length=4000, extra={"personal": True}, description="personal: sealed before it is stored")]
+"""Text about a person: sealed with the key of its subject before anything is stored (X-11)."""
+
+
+class ActorKind(StrEnum):
+    """Who acts."""
+
+    GUEST = "guest"
+    MERCHANT = "merchant"
+    OPERATOR = "operator"
+    CHANNEL = "channel"
+    PLATFORM = "platform"
+    SYSTEM = "system"
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asked, for X-15: every act says who."""
+
+    kind: ActorKind
+    id: Annotated[str, Meta(max_length=64)] = ""
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """A name by which somebody else knows a folio: `pms:thais`/`88231`, `ota:demo`/`X1`, `ogone:azur:order`/`B1001-1`."""
+
+    namespace: Id
+    value: Id
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every input carries. `folio`, or `references` when the sender knows the booking by another name."""
+
+    actor: Actor
+    requested_at: Instant | None = None
+    folio: OptionalId = ""
+    references: tuple[Reference, ...] = ()
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """What every outcome carries; the engine fills the first four when it publishes.
+
+    `sequence` counts the outcomes of one key without gaps from 1; `rules` are the rule ids that were applied.
+    """
+
+    folio: str = ""
+    sequence: int = 0
+    rules: tuple[str, ...] = ()
+    policy_version: str = ""
+
+
+class Refused(Fact, frozen=True, kw_only=True):
+    """A rule said no: `code` is a stable word, `field` and `value` say where, `input` is the refused message's id."""
+
+    code: str
+    field: str = ""
+    value: str = ""
+    message: str = ""
+    input: str = ""
+    remaining: int | None = None
+    passes: str = ""

@@ -1,0 +1,59 @@
+"""The CloudEvents 1.0 envelope of every message, in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Meta
+
+from schemas.common import Id, Instant, Text
+
+PREFIX = "foliohub."
+SUFFIX = ".v1"
+_NAMESPACE = UUID("6f0c1d3e-0b5e-5c35-9d5e-f011083b0000")
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """CloudEvents attributes and ours. `(tenant, source, id)` is the identity of a message (X-1)."""
+
+    id: Id
+    source: Annotated[str, Meta(min_length=1, max_length=200)]
+    type: Annotated[str, Meta(min_length=1, max_length=120)]
+    tenant: Id
+    time: Instant | None = None
+    specversion: str = "1.0"
+    subject: Text = ""
+    datacontenttype: str = "application/json"
+    dataschema: Text = ""
+    correlationid: Annotated[str, Meta(max_length=200)] = ""
+    causationid: Annotated[str, Meta(max_length=200)] = ""
+    traceparent: Annotated[str, Meta(max_length=200)] = ""
+
+
+def type_of(name: str) -> str:
+    """`cancellation.quoted` as it reads on the wire: `foliohub.cancellation.quoted.v1`."""
+    return f"{PREFIX}{name}{SUFFIX}"
+
+
+def name_of(type_: str) -> str | None:
+    """The reverse of `type_of`; None for a type that is not ours or of another version."""
+    if type_.startswith(PREFIX) and type_.endswith(SUFFIX):
+        return type_[len(PREFIX) : -len(SUFFIX)]
+    return None
+
+
+def message_id(tenant: str, source: str, id_: str) -> str:
+    """The hub's own id of a message: derived from its identity, so the same message always has the same one."""
+    return str(uuid5(_NAMESPACE, f"{tenant}\x1f{source}\x1f{id_}"))
+
+
+def derived_id(cause: str, n: int | str) -> str:
+    """Id of the n-th thing that `cause` (a message id) led to: a second run gives the same one."""
+    return str(uuid5(UUID(cause), str(n)))
+
+
+def folio_id(tenant: str, namespace: str, value: str) -> str:
+    """Folio of a booking that came without one."""
+    return str(uuid5(_NAMESPACE, f"{tenant}\x1f{namespace}\x1f{value}\x1ffolio"))
