@@ -72,7 +72,7 @@ class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Tranche(Strict, frozen=True, kw_only=True):
-    """An interval before arrival: at least `from_notice` days (or hours, by the terms' unit) of notice give `refund` of the price."""
+    """An interval before arrival: at least `from_notice` days (or hours, by the unit) of notice give `refund` of the price."""
 
     from_notice: int
     refund: Fraction

@@ -1,0 +1,103 @@
+"""What a decision may know and what it gives back. Nothing is read, sent or stored here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+import msgspec
+from ledger.transfer import Transfer
+from schemas.common import Fact
+from schemas.effect import EffectRequest
+from schemas.envelope import derived_id
+from schemas.errors import Rejected
+from schemas.folio import Area, Folio, State
+from schemas.policy import PropertyPolicy, TenantPolicy, Terms
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One line of a decision's trace: the rule applied, and its arithmetic in words a person and a bank can follow (X-7)."""
+
+    rule: str
+    text: str
+
+
+class Timer(msgspec.Struct, frozen=True, kw_only=True):
+    """Wake this key at `due`. `name` is unique in its key: setting it again moves it."""
+
+    name: str
+    due: datetime
+    kind: str
+    subject: str = ""
+
+
+class Internal(msgspec.Struct, frozen=True, kw_only=True):
+    """A message from one aggregate to another: `kind` and `key` name the target, `name` the message type."""
+
+    kind: str
+    key: str
+    name: str
+    body: msgspec.Struct
+
+
+class Policies(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything settled: what is offered now, and every version that any booking was frozen with (content never changes)."""
+
+    properties: Mapping[str, PropertyPolicy]  # current, by property id
+    terms: tuple[Terms, ...]  # offered now
+    frozen_properties: Mapping[str, PropertyPolicy]  # by version
+    frozen_terms: Mapping[str, Terms]  # by version
+
+    def offered(self, name: str, day: date) -> Terms:
+        """The terms of that name in force on `day` (X-8). Raises Rejected `unknown_terms`."""
+        for terms in self.terms:
+            if terms.name == name and (terms.valid_from or day) <= day <= (terms.valid_to or day):
+                return terms
+        raise Rejected(
+            f"terms {name!r} are not offered on {day}: load them, or correct the line",
+            code="unknown_terms",
+            field="terms",
+            value=name,
+        )
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine loaded for one message. `act` is the instant by which it is judged (X-16), `received_at` when the hub had it.
+
+    `message` is the hub's id of the message, the cause of every id derived here; `key` is the aggregate's own key.
+    """
+
+    message: str
+    name: str
+    source: str
+    tenant: TenantPolicy
+    key: str
+    act: datetime
+    received_at: datetime
+    policies: Policies
+    input_id: str = ""
+    folio: Folio | None = None
+    areas: tuple[Area, ...] = ()
+
+    def id(self, n: int | str) -> str:
+        """Id of the n-th thing that this message leads to; a second run gives the same one."""
+        return derived_id(self.message, n)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision: the next `state` (None: unchanged), `facts` to publish in order, ledger `entries`, `requests` to the outside,
+    `timers` to set and names to `cancel`, `messages` to other aggregates, and the `trace` that explains it."""
+
+    state: State | None = None
+    facts: tuple[Fact, ...] = ()
+    entries: tuple[Transfer, ...] = ()
+    requests: tuple[EffectRequest, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    cancel: tuple[str, ...] = ()
+    messages: tuple[Internal, ...] = ()
+    trace: tuple[Step, ...] = ()
+    policy_version: str = ""
+
+
+NOTHING = Outcome()
+DAY = timedelta(days=1)

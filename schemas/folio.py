@@ -1,0 +1,247 @@
+"""The folio: the account of a stay as the hub knows it. One immutable value; decisions return the next one.
+
+Amounts are minor units of `currency`. What was personal in the messages is not here.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+import msgspec
+
+from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
+from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.effect import EffectState
+from schemas.payment import Initiation, Tender
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of what an aggregate keeps."""
+
+
+class FolioStatus(StrEnum):
+    """Where the booking stands; money has its own states."""
+
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+class PaymentStatus(StrEnum):
+    """AUTHORISED can be captured or voided; PENDING is taken but not final at the provider (51, 91, 52, 92: X-17)."""
+
+    AUTHORISED = "authorised"
+    PENDING = "pending"
+    CAPTURED = "captured"
+    VOIDED = "voided"
+    REVERSED = "reversed"
+
+
+class RequestStatus(StrEnum):
+    """S4-30."""
+
+    QUOTED = "quoted"
+    CONFIRMED = "confirmed"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+    REFUSED = "refused"
+    QUOTE_EXPIRED = "quote_expired"
+    REFUND_FAILED = "refund_failed"
+    WITHDRAWN = "withdrawn"
+
+
+class PartStatus(StrEnum):
+    """One part of a refund: WAITING depends on a payment that is not final, MANUAL on a person's hands."""
+
+    WAITING = "waiting"
+    REQUESTED = "requested"
+    MANUAL = "manual"
+    EXECUTED = "executed"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NEEDS_PERSON = "needs_person"
+    REVERSED = "reversed"
+    DROPPED = "dropped"
+
+
+class FolioLine(State, frozen=True, kw_only=True):
+    """One service. `policy` is the frozen terms' version. A cancelled line keeps `kept` (its penalty) and gave back the rest;
+    `rate_cap` (an exact rate as text) is the best refund rate it may still get after a move (S4-45)."""
+
+    line: str
+    kind: LineKind
+    trade: str
+    price: int
+    policy: str
+    arrival: date | None = None
+    departure: date | None = None
+    accommodation: str = ""
+    accommodation_type: str = ""
+    quantity: int = 1
+    vat_rate: str = ""
+    cancelled: bool = False
+    kept: int = 0
+    rate_cap: str = ""
+
+
+class FolioPayment(State, frozen=True, kw_only=True):
+    """Money of one payment. `refunding` is decided and not yet final, `refunded` final, `foreign` given back elsewhere without us;
+    `refunding + refunded + foreign <= captured` always (X-3). `unapplied`: has no home (X-16). `number` counts its refunds."""
+
+    payment: str
+    tender: Tender
+    status: PaymentStatus
+    position: int
+    authorised: int = 0
+    captured: int = 0
+    refunding: int = 0
+    refunded: int = 0
+    foreign: int = 0
+    occurred_at: datetime | None = None
+    provider: str = ""
+    merchant: str = ""
+    reference: str = ""
+    order: str = ""
+    initiation: Initiation = Initiation.UNKNOWN
+    unapplied: bool = False
+    number: int = 0
+
+    def refundable(self) -> int:
+        """What may still be given back, minor units."""
+        return self.captured - self.refunding - self.refunded - self.foreign
+
+
+class RefundPart(State, frozen=True, kw_only=True):
+    """The part of a refund that one payment gives. `effect` is empty for what no provider does."""
+
+    payment: str
+    tender: Tender
+    minor: int
+    destination: str
+    status: PartStatus
+    number: int
+    effect: str = ""
+    record: str = ""
+
+
+class FolioRefund(State, frozen=True, kw_only=True):
+    """One decided refund: `minor` = sum of its parts."""
+
+    refund: str
+    minor: int
+    due_by: datetime
+    parts: tuple[RefundPart, ...]
+    request: str = ""
+
+
+class FolioQuote(State, frozen=True, kw_only=True):
+    """What was shown: bound to the folio's `revision_seen` (its count of changes)."""
+
+    quote: str
+    made_at: datetime
+    valid_until: datetime
+    changes: int
+    lines: tuple[QuotedLine, ...]
+    penalty: int
+    refund: int
+    claim: int
+    kept: int
+
+
+class CancelRequest(State, frozen=True, kw_only=True):
+    """A cancellation asked for, by whom and for what, with its latest quote."""
+
+    request: str
+    status: RequestStatus
+    cause: Cause
+    requested_at: datetime
+    lines: tuple[LineChoice, ...] = ()
+    proof: str = ""
+    destination: str = ""
+    asked_by: str = ""  # kind:id
+    quote: FolioQuote | None = None
+    refund: str = ""
+
+
+class PendingEffect(State, frozen=True, kw_only=True):
+    """An effect of this folio that is not final, so that replies and approvals find their part."""
+
+    effect: str
+    kind: str
+    state: EffectState
+    payment: str
+    minor: int
+    refund: str = ""
+    asked_by: str = ""
+    needs_approval: bool = False
+
+
+class Folio(State, frozen=True, kw_only=True):
+    """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
+
+    ordered = live lines + kept of cancelled lines + fee still charged; collected = captured - given back, of applied payments.
+    """
+
+    folio: str
+    tenant: str
+    property: str
+    policy: str  # frozen property policy's version
+    currency: str
+    status: FolioStatus
+    lines: tuple[FolioLine, ...]
+    channel: SaleChannel
+    payment_plan: PaymentPlan
+    booked_at: datetime
+    service_fee: int = 0
+    fee_returned: int = 0
+    claim: int = 0
+    revisions: dict[str, int] = msgspec.field(default_factory=dict)
+    changes: int = 0
+    deposit_nature: DepositNature = DepositNature.ARRHES
+    collected_by: CollectedBy = CollectedBy.PROPERTY
+    is_package: bool = False
+    client: str = ""
+    sub_agency: str = ""
+    commission_rate: str = ""
+    fee_basis: str = ""
+    funds_holder: str = ""
+    max_advance_rate: str = ""
+    max_advance_months: int | None = None
+    language: str = ""
+    person: str = ""
+    due_now: int = 0
+    second_payment: int = 0
+    second_payment_on: date | None = None
+    cancelled_at: datetime | None = None
+    cancelled_by: str = ""  # request id, or "record" for the system of record
+    payments: tuple[FolioPayment, ...] = ()
+    refunds: tuple[FolioRefund, ...] = ()
+    requests: tuple[CancelRequest, ...] = ()
+    effects: tuple[PendingEffect, ...] = ()
+    dropped_references: tuple[str, ...] = ()
+
+
+class AreaEvent(State, frozen=True, kw_only=True):
+    """A force-majeure event: local days from `start` to `end`, both included (S4-36)."""
+
+    event: str
+    start: date
+    end: date
+    cause: str = ""
+
+
+class Area(State, frozen=True, kw_only=True):
+    """What is declared for an area."""
+
+    area: str
+    events: tuple[AreaEvent, ...] = ()
+
+
+class ReferenceState(State, frozen=True, kw_only=True):
+    """A name and the folio it is bound to (empty: not yet). `watchers` (namespace, value) want to be told."""
+
+    namespace: str
+    value: str
+    folio: str = ""
+    watchers: tuple[tuple[str, str], ...] = ()
