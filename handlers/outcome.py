@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 from ledger.transfer import Transfer
 from schemas.common import Fact
-from schemas.effect import EffectRequest
+from schemas.effect import EffectMove, EffectRequest, PaymentQuery
 from schemas.envelope import derived_id
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
@@ -86,12 +86,14 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """A decision: the next `state` (None: unchanged), `facts` to publish in order, ledger `entries`, `requests` to the outside,
-    `timers` to set and names to `cancel`, `messages` to other aggregates, and the `trace` that explains it."""
+    `moves` of earlier requests, `queries` that a provider should be asked now, `timers` to set and names to `cancel`, `messages` to other aggregates, and the `trace` that explains it."""
 
     state: State | None = None
     facts: tuple[Fact, ...] = ()
     entries: tuple[Transfer, ...] = ()
     requests: tuple[EffectRequest, ...] = ()
+    moves: tuple[EffectMove, ...] = ()
+    queries: tuple[PaymentQuery, ...] = ()
     timers: tuple[Timer, ...] = ()
     cancel: tuple[str, ...] = ()
     messages: tuple[Internal, ...] = ()

@@ -113,3 +113,32 @@ class EffectRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     last: bool = False
     needs_approval: bool = False
     due_by: datetime | None = None
+
+
+class Move(StrEnum):
+    """What a person's word does to a request that stands already."""
+
+    APPROVE = "approve"  # may be sent
+    WITHDRAW = "withdraw"  # was never sent and never will be: refused
+    CONFIRM = "confirm"  # a person saw at the provider that it happened
+    REFUSE = "refuse"  # a person saw that it did not and will not
+
+
+class EffectMove(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of one effect; `record` the provider's own number when a person gave it."""
+
+    effect: str
+    move: Move
+    reason: str = ""
+    record: str = ""
+
+
+class PaymentQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask the provider for the whole history of one payment, as soon as it may be asked."""
+
+    provider: str
+    merchant: str
+    reference: str
+    order: str
+    folio: str
+    payment: str
