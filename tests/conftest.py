@@ -1,0 +1,16 @@
+"""Servers for the tests; each is started once, when the first test asks for it. A server that is missing is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services.rabbitmq import RabbitMQ, running
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A private RabbitMQ for the whole run: use queue names of your own; who kills it starts it again."""
+    with running(tmp_path_factory.mktemp("rabbitmq")) as server:
+        yield server
