@@ -1,0 +1,77 @@
+"""What a cancellation keeps of one price: tranches of notice before arrival, and the limits between them.
+
+Pure arithmetic on terms, dates and zones. It knows no folio; `handlers.quote` adds lines up.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from schemas.money import FULL_RATE, Money
+from schemas.policy import Boundary, Terms, Unit
+
+_INSTANT = timedelta(microseconds=1)
+
+
+def notice_days(arrival: date, act: datetime, zone: ZoneInfo) -> int:
+    """S4-7, S4-42: signed calendar days from the act's local date to the arrival; negative after arrival."""
+    return (arrival - act.astimezone(zone).date()).days
+
+
+def start_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """X-9: the instant (UTC) at which a local day begins; where midnight is skipped, the instant of the change itself."""
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
+
+
+def end_of_notice(terms: Terms, tranche: int, arrival: date, zone: ZoneInfo) -> datetime:
+    """First instant (UTC) at which `tranche` (0 or 1) no longer applies: S4-6, A-1 (`boundary`), A-2 (`unit`, `drop_time`).
+
+    Days are calendar days of the zone, hours are elapsed hours before `drop_time` on the arrival day. No tranche but the last
+    reaches beyond the arrival (S4-42).
+    """
+    notice = max(terms.tranches[tranche].from_notice, 0)
+    if terms.unit is Unit.DAY:
+        last = arrival - timedelta(days=notice)
+        return start_of_day(last + timedelta(days=1) if terms.boundary is Boundary.GUEST else last, zone)
+    limit = datetime.combine(arrival, terms.drop_time, zone).astimezone(UTC) - timedelta(hours=notice)
+    return limit + _INSTANT if terms.boundary is Boundary.GUEST else limit
+
+
+def tranche_of(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> int:
+    """S4-3 to S4-7: 0, 1 or 2, the first tranche whose notice still remains; the last one after arrival (S4-42)."""
+    for tranche in (0, 1):
+        if act < end_of_notice(terms, tranche, arrival, zone):
+            return tranche
+    return 2
+
+
+def refund_rate(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> Fraction:
+    """S4-4, S4-6, S4-8: the part of the price that is given back when cancelling at `act`, 0 to 1."""
+    return terms.tranches[tranche_of(terms, arrival, act, zone)].refund
+
+
+def last_rate(terms: Terms) -> Fraction:
+    """S4-35, S4-37: the rate of tranche 3, for a no-show and for what is cancelled after arrival."""
+    return terms.tranches[2].refund
+
+
+def capped(rate: Fraction, cap: Fraction | None) -> Fraction:
+    """S4-45: after a move of dates, never a better rate than at the move."""
+    return rate if cap is None else min(rate, cap)
+
+
+def next_limit(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> datetime | None:
+    """S4-31: the next instant (UTC) after `act` from which the rate is another; None if it stays as it is for good."""
+    now = refund_rate(terms, arrival, act, zone)
+    for tranche in range(tranche_of(terms, arrival, act, zone), 2):
+        limit = end_of_notice(terms, tranche, arrival, zone)
+        if refund_rate(terms, arrival, limit, zone) != now:
+            return limit
+    return None
+
+
+def penalty(price: int, rate: Fraction, currency: str) -> int:
+    """S4-32: (1 - rate) × price, rounded half-up by the function that rounds the deposit (S4-20); minor units."""
+    return Money(price, currency).times(FULL_RATE - rate).minor
