@@ -1,0 +1,218 @@
+"""One HTTP exchange with one absolute deadline over connecting, writing and reading. No retries, no redirects, no reuse.
+
+A watch shuts the socket down at the deadline, so that neither a server that drips bytes nor one that never reads can stretch
+a call. Two failures are told apart: `NotConnected` (no byte of the request was written) and `Silent` (anything after that).
+The system's resolver keeps its own time-outs; an address that resolves too late is `NotConnected`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+_CHUNK = 16 * 1024
+
+
+class NotConnected(Exception):
+    """The connection was never made: nothing was written."""
+
+
+class Silent(Exception):
+    """Something may have been written, and no whole answer came back."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole answer: at most `cap` bytes were read of the body (`cut`: there was more)."""
+
+    status: int
+    content_type: str
+    body: bytes
+    cut: bool = False
+
+
+class Wire(Protocol):
+    """How a form is posted and its answer read. Raises NotConnected or Silent, nothing else for what the world does."""
+
+    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered: ...
+
+
+class Watch:
+    """The deadline of one call; shuts its socket down when it strikes. `wrote` is set before the first byte leaves."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._end = time.monotonic() + deadline_s
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(max(deadline_s, 0.0), self._strike)
+        self._timer.daemon = True
+        self.struck = False
+        self.wrote = False
+
+    def start(self) -> None:
+        self._timer.start()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+
+    def left_s(self) -> float:
+        """Seconds until the deadline; raises TimeoutError when none are left."""
+        left = self._end - time.monotonic()
+        if left <= 0 or self.struck:
+            raise TimeoutError("deadline")
+        return left
+
+    def guard(self, connected: socket.socket) -> None:
+        """Take the socket under watch: a second handle on it, because TLS empties the first."""
+        with self._lock:
+            if not self.struck:
+                self._socket = connected.dup()
+                return
+        connected.close()
+        raise TimeoutError("deadline")
+
+    def _strike(self) -> None:
+        with self._lock:
+            self.struck = True
+            if self._socket is not None:
+                with contextlib.suppress(OSError):
+                    self._socket.shutdown(socket.SHUT_RDWR)
+
+
+class RequestsWire:
+    """The real one, by requests. `verify`: as requests takes it, or the file of an authority of one's own."""
+
+    def __init__(self, verify: bool | str = True) -> None:
+        self._verify = verify
+
+    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
+        watch = Watch(deadline_s)
+        adapter = _WatchedAdapter(watch)
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "text/xml, application/xml",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "User-Agent": "foliohub",
+        }
+        watch.start()
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                session.verify = self._verify
+                session.mount("http://", adapter)
+                session.mount("https://", adapter)
+                response = session.post(url, data=form, headers=headers, timeout=watch.left_s(), allow_redirects=False, stream=True)
+                with response:
+                    body, cut = _read(response, cap, watch)
+                return Answered(
+                    status=response.status_code,
+                    content_type=response.headers.get("Content-Type", "")[:200],
+                    body=body,
+                    cut=cut,
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+            reason = "deadline" if watch.struck else type(error).__name__
+            if watch.wrote:
+                raise Silent(reason) from None
+            raise NotConnected(reason) from None
+        finally:
+            watch.stop()
+
+
+def _read(response: requests.Response, cap: int, watch: Watch) -> tuple[bytes, bool]:
+    """The body up to `cap` bytes, undecoded. A body that ends before its announced length, or in an encoding, is no answer."""
+    if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+        raise OSError("answer is compressed although it was asked not to be")
+    pieces: list[bytes] = []
+    size = 0
+    while size <= cap:
+        watch.left_s()
+        piece = response.raw.read(_CHUNK, decode_content=False)
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    # The watch ends a drip by closing the socket: without an announced length that would look like a whole body.
+    watch.left_s()
+    body = b"".join(pieces)
+    return body[:cap], len(body) > cap
+
+
+class _WatchedMixin:
+    """A connection that comes under the watch as soon as it stands and notes when it begins to write."""
+
+    watch: Watch
+    sock: Any
+    connect: Callable[[], None]
+
+    def _new_conn(self) -> socket.socket:
+        connected = _connect(getattr(self, "_dns_host", None) or self.host, self.port or 0, self.watch)  # type: ignore[attr-defined]  # both belong to urllib3's connection
+        try:
+            self.watch.guard(connected)
+        except TimeoutError:
+            connected.close()
+            raise
+        return connected
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        self.watch.left_s()
+        self.watch.wrote = True
+        super().send(data)  # type: ignore[misc]  # http.client's, behind the mixin
+
+
+class _Http(_WatchedMixin, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _Https(_WatchedMixin, urllib3.connection.HTTPSConnection):
+    pass
+
+
+class _WatchedAdapter(HTTPAdapter):
+    """Pools whose connections are watched; nothing is retried."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        http = type("_Http", (_Http,), {"watch": self._watch})
+        https = type("_Https", (_Https,), {"watch": self._watch})
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": type("_HttpPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": http}),
+            "https": type("_HttpsPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": https}),
+        }
+
+
+def _connect(host: str, port: int, watch: Watch) -> socket.socket:
+    """A TCP connection to the first address that answers; all of them share what is left of the deadline."""
+    last: OSError | None = None
+    for family, kind, protocol, _, address in socket.getaddrinfo(host.strip("[]"), port, 0, socket.SOCK_STREAM):
+        attempt = socket.socket(family, kind, protocol)
+        try:
+            attempt.settimeout(watch.left_s())
+            attempt.connect(address)
+            attempt.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            attempt.close()
+            last = error
+        else:
+            return attempt
+    raise last or OSError(f"{host} has no address")
