@@ -67,6 +67,7 @@ class PartStatus(StrEnum):
 
 class FolioLine(State, frozen=True, kw_only=True):
     """One service. `policy` is the frozen terms' version. A cancelled line keeps `kept` (its penalty) and gave back the rest;
+    a live line owes `price + kept`, where `kept` is the penalty on nights it lost (S4-37).
     `rate_cap` (an exact rate as text) is the best refund rate it may still get after a move (S4-45)."""
 
     line: str
@@ -87,7 +88,8 @@ class FolioLine(State, frozen=True, kw_only=True):
 
 class FolioPayment(State, frozen=True, kw_only=True):
     """Money of one payment. `refunding` is decided and not yet final, `refunded` final, `foreign` given back elsewhere without us;
-    `refunding + refunded + foreign <= captured` always (X-3). `unapplied`: has no home (X-16). `number` counts its refunds."""
+    `refunding + refunded + foreign <= captured` always (X-3). `reversed` was taken back from us (bounced cheque, charge back:
+    X-19). `unapplied`: has no home (X-16). `number` counts its refunds."""
 
     payment: str
     tender: Tender
@@ -98,18 +100,29 @@ class FolioPayment(State, frozen=True, kw_only=True):
     refunding: int = 0
     refunded: int = 0
     foreign: int = 0
+    reversed: int = 0
     occurred_at: datetime | None = None
     provider: str = ""
     merchant: str = ""
     reference: str = ""
     order: str = ""
     initiation: Initiation = Initiation.UNKNOWN
+    sca: str = ""
+    eci: str = ""
+    scheme_transaction: str = ""
+    mandate: str = ""
+    mandate_version: str = ""
+    payer: str = ""
     unapplied: bool = False
     number: int = 0
 
+    def collected(self) -> int:
+        """What of it is with us and not promised back, minor units; negative when it was refunded and then charged back."""
+        return self.captured - self.reversed - self.refunding - self.refunded - self.foreign
+
     def refundable(self) -> int:
         """What may still be given back, minor units."""
-        return self.captured - self.refunding - self.refunded - self.foreign
+        return max(0, self.collected())
 
 
 class RefundPart(State, frozen=True, kw_only=True):
@@ -180,7 +193,8 @@ class PendingEffect(State, frozen=True, kw_only=True):
 class Folio(State, frozen=True, kw_only=True):
     """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
 
-    ordered = live lines + kept of cancelled lines + fee still charged; collected = captured - given back, of applied payments.
+    ordered = live lines + kept of lines + fee still charged - `waived` - `goodwill`; collected = captured - given back, of applied
+    payments. `waived`: penalties that arrhes do not claim (S4-34); `goodwill`: given beyond the rule (S4-46).
     """
 
     folio: str
@@ -196,6 +210,8 @@ class Folio(State, frozen=True, kw_only=True):
     service_fee: int = 0
     fee_returned: int = 0
     claim: int = 0
+    waived: int = 0
+    goodwill: int = 0
     revisions: dict[str, int] = msgspec.field(default_factory=dict)
     changes: int = 0
     deposit_nature: DepositNature = DepositNature.ARRHES

@@ -1,0 +1,107 @@
+"""A folio's sums and small next values: ordered, collected, balance, and the folio with one payment or line replaced.
+
+Every decision reads these here, so that the guest account of the ledger and the folio can never say two things.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from schemas.booking import BalanceChanged, Overpaid
+from schemas.common import Fact
+from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
+from schemas.money import Money
+
+
+def text(minor: int, currency: str) -> str:
+    """An amount as a trace writes it: `120.00 EUR`."""
+    return str(Money(minor, currency))
+
+
+def live_lines(folio: Folio) -> tuple[FolioLine, ...]:
+    """Lines that are not cancelled."""
+    return tuple(line for line in folio.lines if not line.cancelled)
+
+
+def line_owed(line: FolioLine) -> int:
+    """What a line makes the guest owe, minor units: its price while it lives, and what it keeps of what was cancelled (S4-37)."""
+    return line.kept + (0 if line.cancelled else line.price)
+
+
+def fee_charged(folio: Folio) -> int:
+    """The service fee still charged, minor units."""
+    return folio.service_fee - folio.fee_returned
+
+
+def ordered(folio: Folio) -> int:
+    """S4-22, S4-37: lines, penalties and fee, less what is waived or given as goodwill, minor units."""
+    return sum(map(line_owed, folio.lines)) + fee_charged(folio) - folio.waived - folio.goodwill
+
+
+def collected(folio: Folio) -> int:
+    """S4-22, X-17: captured less given back or promised back, of payments that have a home, minor units."""
+    return sum(payment.collected() for payment in folio.payments if not payment.unapplied)
+
+
+def balance(folio: Folio) -> int:
+    """S4-22: ordered less collected, minor units; negative is overpaid. Equals the folio's guest account in the ledger."""
+    return ordered(folio) - collected(folio)
+
+
+def balance_changed(folio: Folio) -> BalanceChanged:
+    """The fact `folio.balance_changed`."""
+    return BalanceChanged(
+        ordered=ordered(folio), collected=collected(folio), balance=balance(folio), currency=folio.currency, folio=folio.folio
+    )
+
+
+def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
+    """`folio.balance_changed` if any of the three sums moved, then `folio.overpaid` (S1-33) if the balance moved below zero."""
+    if before is not None and (ordered(before), collected(before)) == (ordered(after), collected(after)):
+        return ()
+    owed = balance(after)
+    over = owed < 0 and (before is None or balance(before) != owed)
+    changed = balance_changed(after)
+    return (changed, Overpaid(amount=-owed, currency=after.currency, folio=after.folio)) if over else (changed,)
+
+
+def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
+    """The payment of that id, or None."""
+    return next((known for known in folio.payments if known.payment == payment), None)
+
+
+def replace_payment(folio: Folio, payment: FolioPayment) -> Folio:
+    """The folio with this payment in place of the one of its id, or added last."""
+    if payment_of(folio, payment.payment) is None:
+        return msgspec.structs.replace(folio, payments=(*folio.payments, payment))
+    payments = tuple(payment if known.payment == payment.payment else known for known in folio.payments)
+    return msgspec.structs.replace(folio, payments=payments)
+
+
+def line_of(folio: Folio, line: str) -> FolioLine | None:
+    """The line of that id, or None."""
+    return next((known for known in folio.lines if known.line == line), None)
+
+
+def replace_line(folio: Folio, line: FolioLine) -> Folio:
+    """The folio with this line in place of the one of its id, or added last."""
+    if line_of(folio, line.line) is None:
+        return msgspec.structs.replace(folio, lines=(*folio.lines, line))
+    lines = tuple(line if known.line == line.line else known for known in folio.lines)
+    return msgspec.structs.replace(folio, lines=lines)
+
+
+def changed(folio: Folio) -> Folio:
+    """The folio with one more change: every quote made before is bound to an older one (S4-31)."""
+    return msgspec.structs.replace(folio, changes=folio.changes + 1)
+
+
+def pending(folio: Folio) -> tuple[FolioPayment, ...]:
+    """Payments that are not final at their provider (X-17)."""
+    return tuple(payment for payment in folio.payments if payment.status is PaymentStatus.PENDING)
+
+
+def cancelled_before(folio: Folio, instant: datetime) -> bool:
+    """Whether the whole booking was cancelled before `instant` (X-16)."""
+    return folio.cancelled_at is not None and folio.cancelled_at < instant

@@ -1,0 +1,209 @@
+"""Named recipes: each money fact of a folio, as transfers. Nothing is ever changed: `reversal` books the opposite.
+
+All amounts are minor units of the folio's currency; zero makes no transfer, a negative amount is a ValueError of `Transfer`.
+Every recipe gives a tuple, so that outcomes add them. The table in docs/rules/ledger.md says the same in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.booking import LineKind
+from schemas.folio import Folio, FolioLine, FolioPayment
+
+from ledger.chart import account
+from ledger.transfer import Transfer
+
+Transfers = tuple[Transfer, ...]
+
+LINE_CODES: Mapping[LineKind, str] = {
+    LineKind.STAY: "stays",
+    LineKind.SERVICE: "stays",
+    LineKind.TOURIST_TAX: "taxes",
+    LineKind.INSURANCE: "insurance",
+}
+
+OPPOSITE: Mapping[str, str] = {
+    "ordered": "unordered",
+    "fee_charged": "fee_returned",
+    "captured": "capture_reversed",
+    "line_given_back": "line_taken_again",
+    "penalty_kept": "penalty_returned",
+    "claim_waived": "claim_restored",
+    "refund_decided": "refund_dropped",
+    "refund_executed": "refund_reopened",
+    "unapplied": "unapplied_reversed",
+    "unapplied_decided": "unapplied_dropped",
+    "foreign_refund": "foreign_refund_reversed",
+    "unapplied_foreign_refund": "unapplied_foreign_refund_reversed",
+    "applied": "applied_reversed",
+    "goodwill": "goodwill_withdrawn",
+}
+"""What undoes what: a recipe and its reversal carry these names."""
+
+_BACK: Mapping[str, str] = {undo: do for do, undo in OPPOSITE.items()}
+
+
+def reversal(transfer: Transfer) -> Transfer:
+    """The transfer that undoes this one, under the opposite name; the reversal of a reversal is the first again."""
+    entry = OPPOSITE.get(transfer.entry) or _BACK[transfer.entry]
+    return Transfer(
+        entry=entry,
+        debit=transfer.credit,
+        credit=transfer.debit,
+        minor=transfer.minor,
+        currency=transfer.currency,
+        subject=transfer.subject,
+    )
+
+
+def _one(entry: str, folio: Folio, debit: str, credit: str, minor: int, subject: str) -> Transfers:
+    if not minor:
+        return ()
+    return (Transfer(entry=entry, debit=debit, credit=credit, minor=minor, currency=folio.currency, subject=subject),)
+
+
+def _undo(transfers: Transfers) -> Transfers:
+    return tuple(reversal(transfer) for transfer in transfers)
+
+
+def guest(folio: Folio) -> str:
+    """What the guest of this folio owes."""
+    return account("guest", folio.folio)
+
+
+def line_account(folio: Folio, line: FolioLine) -> str:
+    """Where a line's price stands: by what it sells (X-23)."""
+    return account(LINE_CODES[line.kind], folio.folio)
+
+
+def money_account(payment: FolioPayment) -> str:
+    """Where captured money is: at the provider's merchant, or in the till of its tender."""
+    if payment.provider:
+        return account("money", f"{payment.provider}/{payment.merchant}")
+    return account("till", payment.tender.value)
+
+
+def ordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """`minor` of this line is ordered: the guest owes it."""
+    return _one("ordered", folio, guest(folio), line_account(folio, line), minor, line.line)
+
+
+def unordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """`minor` of this line is not ordered any more: a change of the booking, no cancellation."""
+    return _undo(ordered(folio, line, minor))
+
+
+def fee_charged(folio: Folio, minor: int) -> Transfers:
+    """The service fee (S4-19)."""
+    return _one("fee_charged", folio, guest(folio), account("fees", folio.folio), minor, "fee")
+
+
+def fee_returned(folio: Folio, minor: int) -> Transfers:
+    """Fee given back: only where a knob says so (A-5), or the booking was changed to a lower one."""
+    return _undo(fee_charged(folio, minor))
+
+
+def captured(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Money taken and applied (X-17)."""
+    return _one("captured", folio, money_account(payment), guest(folio), minor, payment.payment)
+
+
+def capture_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Money taken back from us: bounced cheque, charge back (X-19)."""
+    return _undo(captured(folio, payment, minor))
+
+
+def line_given_back(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """The part of a cancelled line's price that is not kept: the guest does not owe it any more (S4-32)."""
+    return _one("line_given_back", folio, line_account(folio, line), guest(folio), minor, line.line)
+
+
+def line_taken_again(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """Undoes `line_given_back`: a later fact changed what is kept."""
+    return _undo(line_given_back(folio, line, minor))
+
+
+def penalty_kept(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """The kept part of a cancelled line's price is earned (S4-32)."""
+    return _one("penalty_kept", folio, line_account(folio, line), account("penalties", folio.property), minor, line.line)
+
+
+def penalty_returned(folio: Folio, line: FolioLine, minor: int) -> Transfers:
+    """Undoes `penalty_kept`."""
+    return _undo(penalty_kept(folio, line, minor))
+
+
+def claim_waived(folio: Folio, minor: int, subject: str = "claim") -> Transfers:
+    """Arrhes: the penalty beyond what was collected is not claimed (S4-34)."""
+    return _one("claim_waived", folio, account("penalties", folio.property), guest(folio), minor, subject)
+
+
+def claim_restored(folio: Folio, minor: int, subject: str = "claim") -> Transfers:
+    """Undoes `claim_waived`: more was collected after all (X-16)."""
+    return _undo(claim_waived(folio, minor, subject))
+
+
+def refund_decided(folio: Folio, minor: int, refund: str) -> Transfers:
+    """A refund is owed to the guest (S4-28)."""
+    return _one("refund_decided", folio, guest(folio), account("refunds", folio.folio), minor, refund)
+
+
+def refund_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
+    """A decided refund, or a part of it, will not be made."""
+    return _undo(refund_decided(folio, minor, refund))
+
+
+def refund_executed(folio: Folio, payment: FolioPayment, minor: int, refund: str) -> Transfers:
+    """The money left."""
+    return _one("refund_executed", folio, account("refunds", folio.folio), money_account(payment), minor, refund)
+
+
+def refund_reopened(folio: Folio, payment: FolioPayment, minor: int, refund: str) -> Transfers:
+    """A refund that had succeeded came back (Ogone 8, then 83 or 96)."""
+    return _undo(refund_executed(folio, payment, minor, refund))
+
+
+def unapplied(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """A receipt without a home (X-16): the guest's debt is untouched."""
+    return _one("unapplied", folio, money_account(payment), account("suspense", folio.folio), minor, payment.payment)
+
+
+def unapplied_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """An unapplied receipt was taken back from us."""
+    return _undo(unapplied(folio, payment, minor))
+
+
+def applied(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """An unapplied receipt got its home: the guest's debt."""
+    return _one("applied", folio, account("suspense", folio.folio), guest(folio), minor, payment.payment)
+
+
+def unapplied_decided(folio: Folio, minor: int, refund: str) -> Transfers:
+    """An unapplied receipt is to be given back; `refund_executed` follows."""
+    return _one("unapplied_decided", folio, account("suspense", folio.folio), account("refunds", folio.folio), minor, refund)
+
+
+def unapplied_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
+    """Undoes `unapplied_decided`."""
+    return _undo(unapplied_decided(folio, minor, refund))
+
+
+def foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Given back elsewhere, without us: a provider's back office, a till (X-19)."""
+    return _one("foreign_refund", folio, guest(folio), money_account(payment), minor, payment.payment)
+
+
+def unapplied_foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """An unapplied receipt was given back elsewhere, without us."""
+    return _one("unapplied_foreign_refund", folio, account("suspense", folio.folio), money_account(payment), minor, payment.payment)
+
+
+def goodwill(folio: Folio, minor: int, subject: str) -> Transfers:
+    """Given beyond what the rule gives (S4-46): a cost of the property."""
+    return _one("goodwill", folio, account("goodwill", folio.property), guest(folio), minor, subject)
+
+
+def goodwill_withdrawn(folio: Folio, minor: int, subject: str) -> Transfers:
+    """Undoes `goodwill`: the second person said no."""
+    return _undo(goodwill(folio, minor, subject))
