@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.common import Fact, Id, Instant, Message, Minor, OptionalId, Refused, Text, Word
+from schemas.common import DayOrInstant, Fact, Id, Message, Minor, OptionalId, Refused, Text, Word, day_or_instant
 
 
 class Cause(StrEnum):
@@ -62,13 +62,27 @@ class CancellationWithdraw(Message, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class ForceMajeureDeclare(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """`force_majeure.declare`: an event open for an area between two instants or days, both included (S4-36)."""
+    """`force_majeure.declare`: an event open for an area between two instants or days, both included (S4-36).
+
+    Raises ValueError for an end that is neither a day nor an instant with offset."""
 
     event: Id
     area: Id
-    from_: Instant | date = msgspec.field(name="from")
-    to: Instant | date
+    from_: DayOrInstant = msgspec.field(name="from")
+    to: DayOrInstant
     cause: Text = ""
+
+    def __post_init__(self) -> None:
+        day_or_instant(self.from_)
+        day_or_instant(self.to)
+
+    def begins(self) -> date | datetime:
+        """The day or instant of `from`."""
+        return day_or_instant(self.from_)
+
+    def ends(self) -> date | datetime:
+        """The day or instant of `to`."""
+        return day_or_instant(self.to)
 
 
 class QuotedLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -18,8 +18,17 @@ Minor = Annotated[int, Meta(ge=0, le=10**15, description="minor units of the mes
 PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of the message's currency")]
 RateText = Annotated[str, Meta(max_length=32, description="exact rate: '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset")]
+DayOrInstant = Annotated[str, Meta(max_length=40, description="YYYY-MM-DD, or RFC 3339 with offset; read by `day_or_instant`")]
 Personal = Annotated[str, Meta(max_length=4000, extra={"personal": True}, description="personal: sealed before it is stored")]
 """Text about a person: sealed with the key of its subject before anything is stored (X-11)."""
+
+
+def day_or_instant(text: str) -> date | datetime:
+    """The day, or the aware instant, that a `DayOrInstant` writes. Raises ValueError naming the text."""
+    try:
+        return date.fromisoformat(text) if len(text) == 10 else msgspec.convert(text, Instant)
+    except (ValueError, msgspec.ValidationError):
+        raise ValueError(f"{text[:40]!r} is neither a day (YYYY-MM-DD) nor an instant with offset (RFC 3339)") from None
 
 
 class ActorKind(StrEnum):

@@ -1,0 +1,248 @@
+"""Card numbers and security codes, found and taken out before anything is stored or logged (X-10, X-22). Pure.
+
+A card number is a run of digits whose issuer range, length and Luhn digit fit together; grouping by blanks, dashes and points is
+seen through where people group cards that way. Fields that hold references, barcodes, company or telephone numbers are exempt by
+name; IBANs, UUIDs, digests and decimal fractions by their shape. A doubt is decided for removing, never for keeping.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+CARD = "[card removed]"
+CODE = "[code removed]"
+_MOST_PATHS = 50
+
+# First digits (inclusive, same width) and the lengths that issuers give them. ISO/IEC 7812 registries of the schemes.
+_ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
+    ("4", "4", frozenset((13, 16, 18, 19))),  # Visa
+    ("51", "55", frozenset((16,))),  # Mastercard
+    ("2221", "2720", frozenset((16,))),  # Mastercard
+    ("34", "34", frozenset((15,))),  # American Express
+    ("37", "37", frozenset((15,))),
+    ("300", "305", frozenset((14, 16, 17, 18, 19))),  # Diners Club
+    ("3095", "3095", frozenset((14, 16, 17, 18, 19))),
+    ("36", "36", frozenset((14, 16, 17, 18, 19))),
+    ("38", "39", frozenset((14, 16, 17, 18, 19))),
+    ("3528", "3589", frozenset((16, 17, 18, 19))),  # JCB
+    ("2131", "2131", frozenset((15,))),
+    ("1800", "1800", frozenset((15,))),
+    ("6011", "6011", frozenset((16, 17, 18, 19))),  # Discover
+    ("644", "659", frozenset((16, 17, 18, 19))),
+    ("62", "62", frozenset((16, 17, 18, 19))),  # UnionPay
+    ("81", "82", frozenset((16, 17, 18, 19))),  # UnionPay, RuPay
+    ("60", "61", frozenset((16,))),  # RuPay and private cards
+    ("5018", "5018", frozenset(range(12, 20))),  # Maestro
+    ("5020", "5020", frozenset(range(12, 20))),
+    ("5038", "5038", frozenset(range(12, 20))),
+    ("5893", "5893", frozenset(range(12, 20))),
+    ("6304", "6304", frozenset(range(12, 20))),
+    ("6759", "6763", frozenset(range(12, 20))),
+    ("50", "50", frozenset((16, 18, 19))),
+    ("56", "58", frozenset((16, 18, 19))),
+    ("63", "63", frozenset((16, 18, 19))),
+    ("66", "69", frozenset((16, 17, 18, 19))),  # Bancontact has 17
+    ("2200", "2204", frozenset((16, 17, 18, 19))),  # Mir
+    ("9792", "9792", frozenset((16,))),  # Troy
+)
+_PREFIXES = frozenset(low[:1] for low, _, _ in _ISSUERS) | {"5"}
+
+# Names are compared in lower case without anything but letters and digits.
+_CARD_FIELDS = frozenset(
+    """cardno cardnumber cardnumberplaintext ccnumber creditcardnumber numerocarte pan primaryaccountnumber track1 track2""".split()
+)
+_CODE_FIELDS = frozenset(
+    """cardcode cardcvc cardcvv cardsecuritycode cardverificationcode cryptogramme csc cvc cvc2 cvccode cvv cvv2 cvvcode
+    securitycode seriescode seriescodeplaintext verificationvalue""".split()
+)
+_EXEMPT = frozenset(
+    """accommodation barcode bic ean ean13 echotoken effect fax folio gtin hold iban id isbn mandate mobile order orderid payid
+    payidsub payment phone phonenumber providerrecord providerreference quote record ref reference refund registrationnumber request
+    resid residvalue revision schemetransaction sequence shasign siren siret sku tel telephone ticket timestamp traceparent
+    transactionidentifier tva uniqueid vatid vatnumber voucher""".split()
+)
+_EXEMPT_ENDS = ("reference", "barcode", "siret", "siren", "iban", "payid", "orderid", "phone", "timestamp", "uuid")
+
+_SEPARATORS = r"[\s.\-\u00ad\u2010-\u2015\u200b]"
+_RUN = re.compile(rf"\d(?:{_SEPARATORS}{{0,3}}\d){{11,}}")
+_GROUP = re.compile(r"\d+")
+_CODE_TEXT = re.compile(
+    r"(?i)(?<![a-z])((?:cvc|cvv)2?|csc|security[ _]?code|series[ _]?code|cryptogramme|code de s[eé]curit[eé])"
+    r"([^\w\n]{0,6}(?:is|est|:)?[^\w\n]{0,4})(\d{3,4})(?!\d)"
+)
+_SHAPES = re.compile(
+    r"(?P<uuid>(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f]))"
+    r"|(?P<digest>(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{32,}(?![0-9A-Za-z]))"
+    r"|(?P<iban>(?<![0-9A-Za-z])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![0-9A-Za-z]))"
+    r"|(?P<company>(?i:siret|siren|rcs|tva|ean|gtin|isbn)\W{0,6}\d[\d \u00a0.]{7,20}\d)"
+)
+_HINTS = ("\\u", "cvc", "cvv", "csc", "security", "series", "cryptogram", "verification", "card", "track", "curit")
+_CARD_GROUPS = frozenset(((4, 6, 5), (4, 6, 4), (4, 5, 6), (6, 13), (6, 10), (8, 8), (4, 12), (12, 4), (4, 4, 5), (6, 6, 4)))
+
+
+def scrub(value: Any, path: str = "") -> tuple[Any, tuple[str, ...]]:
+    """A copy of a decoded JSON value without card numbers and codes, and the paths (`guest.name`, `lines[0]`) they stood at.
+
+    Unchanged values come back as they are. `path` is where the value itself stands. At most 50 paths are named.
+    """
+    found: list[str] = []
+    return _scrub(value, path, found), tuple(found[:_MOST_PATHS])
+
+
+def scrub_field(name: str, text: str) -> tuple[str, bool]:
+    """One named text (an XML attribute, a form field) without card data, and whether there was any."""
+    key = _key(name)
+    if key in _CODE_FIELDS and text.strip().isdecimal():
+        return CODE, True
+    if key in _CARD_FIELDS and sum(c.isdecimal() for c in text) >= 12:
+        return CARD, True
+    if key in _EXEMPT or key.endswith(_EXEMPT_ENDS):
+        return text, False
+    return scrub_text(text)
+
+
+def scrub_text(text: str) -> tuple[str, bool]:
+    """A text without card numbers and without codes that are named as such, and whether there was any."""
+    clean = text
+    for start, end in reversed(list(_spans(text))):
+        clean = f"{clean[:start]}{CARD}{clean[end:]}"
+    clean, codes = _CODE_TEXT.subn(rf"\1\2{CODE}", clean)
+    return clean, clean != text or codes > 0
+
+
+def scrub_bytes(data: bytes) -> tuple[bytes, bool]:
+    """Bytes that nobody could decode, each digit of a card number or code replaced by `*`; the length stays.
+
+    NUL bytes are seen through, so that UTF-16 and UTF-32 are searched as well.
+    """
+    places = [i for i, byte in enumerate(data) if byte] if 0 in data else range(len(data))
+    text = data.replace(b"\0", b"").decode("latin-1")
+    spans = [*_spans(text), *(match.span(3) for match in _CODE_TEXT.finditer(text))]
+    if not spans:
+        return data, False
+    clean = bytearray(data)
+    for start, end in spans:
+        for i in range(start, end):
+            if text[i].isdecimal():
+                clean[places[i]] = 0x2A
+    return bytes(clean), True
+
+
+def suspicious(data: bytes) -> bool:
+    """Whether a JSON body needs `scrub` at all: most have neither a run of 12 digits nor a field named like a code."""
+    text = data.decode("utf-8", "replace").lower()
+    return any(word in text for word in _HINTS) or _RUN.search(text) is not None
+
+
+def is_card(digits: str) -> bool:
+    """Issuer range, length and Luhn digit together; `digits` has no separators."""
+    if not 12 <= len(digits) <= 19 or digits[0] not in _PREFIXES:
+        return False
+    issued = any(len(digits) in lengths and low <= digits[: len(low)] <= high for low, high, lengths in _ISSUERS)
+    return issued and _luhn(digits)
+
+
+def _scrub(value: Any, path: str, found: list[str]) -> Any:
+    if isinstance(value, dict):
+        return _scrub_object(value, path, found)
+    if isinstance(value, list | tuple):
+        items = [_scrub(item, f"{path}[{i}]", found) for i, item in enumerate(value)]
+        return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        return value
+    clean, hit = scrub_field(_name(path), str(value))
+    if not hit:
+        return value
+    found.append(path)
+    return clean
+
+
+def _scrub_object(value: dict[Any, Any], path: str, found: list[str]) -> dict[Any, Any]:
+    named = ("namespace", "value") if _name(path) == "references" else ()
+    result, changed = {}, False
+    for key, item in value.items():
+        name, hit = scrub_text(str(key))
+        where = f"{path}.{name}" if path else name
+        if hit:
+            found.append(where)
+        clean = item if key in named and isinstance(item, str) else _scrub(item, where, found)
+        result[name if hit else key] = clean
+        changed = changed or hit or clean is not item
+    return result if changed else value
+
+
+def _name(path: str) -> str:
+    return re.sub(r"(\[\d*\])+$", "", path).rpartition(".")[2]
+
+
+def _key(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where card numbers stand in a text, from left to right, without overlap."""
+    exempt: list[tuple[int, int]] | None = None
+    for run in _RUN.finditer(text):
+        groups = [match.span() for match in _GROUP.finditer(text, *run.span())]
+        first = 0
+        while first < len(groups):
+            last = _window(text, groups, first)
+            if last is None:
+                first += 1
+                continue
+            if exempt is None:
+                exempt = list(_exempt(text))
+            start, end = groups[first][0], groups[last][1]
+            if not any(low <= start and end <= high for low, high in exempt):
+                yield start, end
+            first = last + 1
+
+
+def _window(text: str, groups: list[tuple[int, int]], first: int) -> int | None:
+    """The last group of a card number that starts with group `first`, if one does."""
+    digits, sizes, found = "", [], None
+    for last in range(first, len(groups)):
+        start, end = groups[last]
+        digits += "".join(str(int(c)) for c in text[start:end]) if not text[start:end].isascii() else text[start:end]
+        if len(digits) > 19:
+            break
+        sizes.append(end - start)
+        if _grouped_as_card(sizes) and is_card(digits) and not _something_else(text, groups[first][0], digits, sizes):
+            found = last
+    return found
+
+
+def _grouped_as_card(sizes: list[int]) -> bool:
+    even = all(size == sizes[0] for size in sizes[:-1]) and sizes[-1] <= sizes[0]
+    return even or tuple(sizes) in _CARD_GROUPS
+
+
+def _something_else(text: str, start: int, digits: str, sizes: list[int]) -> bool:
+    """A telephone number, a barcode, or the decimals of a fraction."""
+    if start and text[start - 1] == "+" and len(digits) <= 15:
+        return True
+    if len(digits) == 13 and sizes == [13] and _ean13(digits):  # Visa gives out 13 digits no more, the world is full of barcodes
+        return True
+    return len(sizes) == 1 and re.search(r"(?<![\d.])\d{1,3}\.$", text[max(0, start - 6) : start]) is not None
+
+
+def _exempt(text: str) -> Iterator[tuple[int, int]]:
+    for match in _SHAPES.finditer(text):
+        if match.lastgroup != "iban" or _iban(match[0]):
+            yield match.span()
+
+
+def _luhn(digits: str) -> bool:
+    odd = sum(map(int, digits[-1::-2]))
+    return (odd + sum(sum(divmod(2 * int(c), 10)) for c in digits[-2::-2])) % 10 == 0
+
+
+def _ean13(digits: str) -> bool:
+    return (sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10 == 0
+
+
+def _iban(text: str) -> bool:
+    plain = re.sub(r"[ -]", "", text)
+    return len(plain) <= 34 and int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1

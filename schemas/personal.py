@@ -1,0 +1,86 @@
+"""Which fields of a message are about a person (X-11): found once per struct from the `Personal` mark, used by the sealing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+SUBJECT = "person"
+"""A struct with personal fields names the person they are about in this field; empty or absent: the folio is the subject."""
+
+
+class PersonalField(msgspec.Struct, frozen=True):
+    """`path` leads from the message to the field (`("guest", "name")`; `"[]"` stands for every element of an array or map).
+
+    `subject` leads to the field that names the person, empty where the struct has none.
+    """
+
+    path: tuple[str, ...]
+    subject: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=256)
+def personal_fields(kind: type[msgspec.Struct]) -> tuple[PersonalField, ...]:
+    """Every personal field of a message struct, those of nested structs included, in the order of the fields."""
+    return tuple(_walk(inspect.type_info(kind), (), (), frozenset()))
+
+
+def _walk(info: inspect.Type, path: tuple[str, ...], subject: tuple[str, ...], seen: frozenset[type]) -> Iterator[PersonalField]:
+    match info:
+        case inspect.Metadata(type=inner, extra=extra):
+            if extra and extra.get("personal"):
+                yield PersonalField(path, subject)
+            else:
+                yield from _walk(inner, path, subject, seen)
+        case inspect.UnionType(types=types):
+            for member in types:
+                yield from _walk(member, path, subject, seen)
+        case inspect.StructType(cls=cls, fields=fields):
+            if cls in seen:
+                return
+            named = (*path, SUBJECT) if any(f.name == SUBJECT for f in fields) else ()
+            for field in fields:
+                yield from _walk(field.type, (*path, field.encode_name), named, seen | {cls})
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            yield from _walk(item, (*path, "[]"), subject, seen)
+        case inspect.TupleType(item_types=items):
+            for item in items:
+                yield from _walk(item, (*path, "[]"), subject, seen)
+        case inspect.DictType(value_type=value):
+            yield from _walk(value, (*path, "[]"), subject, seen)
+        case _:
+            return
+
+
+def is_personal(kind: type[msgspec.Struct], path: str) -> bool:
+    """Whether a path as errors write it (`guest.name`, `guests[0].name`) is a personal field of this struct, or leads into one."""
+    parts = tuple("[]" if index else name for index, name in re.findall(r"\[([^\]]*)\]|([^.\[\]]+)", path))
+    return any(field.path[: len(parts)] == parts or parts[: len(field.path)] == field.path for field in personal_fields(kind))
+
+
+def replace_personal(kind: type[msgspec.Struct], data: Any, change: Callable[[str, str], str]) -> Any:
+    """A copy of decoded JSON `data` of this struct with each personal text replaced by `change(subject, text)`.
+
+    `subject` is the person's id, empty where the message names none. Empty texts, absent objects and what is not text stay.
+    """
+    for field in personal_fields(kind):
+        data = _replaced(data, field.path, "", change)
+    return data
+
+
+def _replaced(data: Any, path: tuple[str, ...], subject: str, change: Callable[[str, str], str]) -> Any:
+    if not path:
+        return change(subject, data) if isinstance(data, str) and data else data
+    if path[0] == "[]":
+        if isinstance(data, dict):
+            return {key: _replaced(value, path[1:], subject, change) for key, value in data.items()}
+        return [_replaced(value, path[1:], subject, change) for value in data] if isinstance(data, list) else data
+    if not isinstance(data, dict) or path[0] not in data:
+        return data
+    named = data.get(SUBJECT)
+    return {**data, path[0]: _replaced(data[path[0]], path[1:], named if isinstance(named, str) else "", change)}
