@@ -19,6 +19,7 @@ from pathlib import Path
 SCRIPTS = "lib/rabbitmq_server-*/sbin/rabbitmq-server"
 HOMES = ("/usr/lib/rabbitmq", "/usr/local/lib/rabbitmq")
 START_TIMEOUT_S = 90
+LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 INSTALL = (
     "RabbitMQ is missing, and the tests need a real one. On Debian and Ubuntu: apt-get install rabbitmq-server. "
     "Elsewhere: install RabbitMQ 3.10 or newer with Erlang and set RABBITMQ_SERVER_SCRIPT to its own sbin/rabbitmq-server."
@@ -97,6 +98,15 @@ class RabbitMQ:
         while self._listens():
             time.sleep(0.02)
 
+    def freeze(self) -> None:
+        """Stopped where it stands: connections live, nothing answers. `thaw` lets it go on."""
+        assert self._node is not None
+        os.killpg(self._node.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._node is not None
+        os.killpg(self._node.pid, signal.SIGCONT)
+
     def restart(self) -> None:
         """Killed and brought back, same data, same address."""
         self.kill()
@@ -135,7 +145,7 @@ class RabbitMQ:
             "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
             # no busy waiting: the machine is shared with the tests
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK + " +sbwt none +sbwtdcpu none +sbwtdio none",
         }
 
     def _answers(self) -> bool:
