@@ -7,23 +7,18 @@ which payment to query. It has no id of its own: its identity is a digest of wha
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 
 import msgspec
 
-from connectors.psp.ogone import codes, evidence, signature
+from connectors.psp.ogone import codes, evidence, form, signature
 from connectors.psp.ogone.account import OgoneAccount
 from schemas.effect import RecordKind, Result
 from schemas.errors import Rejected, Undecodable
 from schemas.money import Money
 
-MAX_TEXT = 64 * 1024  # bytes
-MAX_PARAMETERS = 200
-
 # Of no use to us and somebody's: left out of what is handed on.
 PERSONAL = evidence.CARD | {"EMAIL", "IP", "BIN", "COLLECTOR_BIC", "COLLECTOR_IBAN", "DEVICEID"}
-_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 class WrongSignature(Rejected):
@@ -68,13 +63,13 @@ def verify(raw: bytes | str, account: OgoneAccount) -> CallbackValues:
     form, is too long or says one parameter twice (`repeated_parameter`).
     """
     data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
-    values = raw_parameters(data)
+    values = form.parameters(data)
     given = values.pop("SHASIGN", b"").decode("ascii", "replace").strip()
     rule = account.signs_out
     verdict = signature.verify(values, given, account.sha_out, rule)
     if not verdict.ok:
         raise WrongSignature(differs=verdict.differs, reason=verdict.reason)
-    text = {name: _text(value) for name, value in values.items()}
+    text = {name: form.text(value) for name, value in values.items()}
     if rule.scheme is signature.Scheme.ALL:
         signed = {name for name in text if signature.listed(name, rule.names)}
     else:
@@ -83,38 +78,6 @@ def verify(raw: bytes | str, account: OgoneAccount) -> CallbackValues:
     kept = {n: evidence.kept_value(n, v) for n, v in sorted(text.items()) if v and (n == "CARDNO" or n not in PERSONAL)}
     return _values({n: v for n, v in kept.items() if n in signed}, {n: v for n, v in kept.items() if n not in signed}, account,
                    verdict.passphrase, scrubbed)  # fmt: skip
-
-
-def raw_parameters(data: bytes) -> dict[str, bytes]:
-    """Parameters of a form by upper-case name, their values as the bytes behind the percent signs. Raises Undecodable."""
-    if len(data) > MAX_TEXT:
-        raise Undecodable(f"callback is longer than {MAX_TEXT} bytes", code="too_long", field="body", value=len(data))
-    pieces = [piece for piece in data.lstrip(b"?").split(b"&") if piece]
-    if len(pieces) > MAX_PARAMETERS:
-        raise Undecodable(f"callback has more than {MAX_PARAMETERS} parameters", code="too_long", field="body")
-    values: dict[str, bytes] = {}
-    for piece in pieces:
-        raw_name, _, raw_value = piece.partition(b"=")
-        name = _unquoted(raw_name).decode("iso-8859-1").upper()
-        if name in values:
-            text = f"parameter {name[:40]} is given twice"
-            raise Undecodable(text, code="repeated_parameter", field=name[:40])
-        values[name] = _unquoted(raw_value)
-    return values
-
-
-def _unquoted(text: bytes) -> bytes:
-    if _PERCENT.search(text):
-        raise Undecodable("callback has a broken percent sign", code="not_a_form", field="body")
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda m: bytes([int(m[1], 16)]), text.replace(b"+", b" "))
-
-
-def _text(value: bytes) -> str:
-    """UTF-8 where it is UTF-8, ISO-8859-1 where not: some accounts feed back another encoding than they were sent."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("iso-8859-1")
 
 
 def _holds_card(name: str, value: str) -> bool:
