@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,10 +101,12 @@ class Simulator:
     def stop(self) -> None:
         """Ends serving; silent connections are closed, what was not sent stays in the books."""
         self._stopping.set()
-        self._server.shutdown()
+        if self._threads[0].is_alive():
+            self._server.shutdown()
         self._server.server_close()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
         self._server.wait_idle(CALLBACK_TIMEOUT_S)
         self._books.close()
 
@@ -180,7 +184,7 @@ class _Server(ThreadingHTTPServer):
         with self._idle:
             self._idle.wait_for(lambda: self._busy == 0, timeout_s)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         _log.debug("a connection ended early", exc_info=True)
 
 
@@ -226,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         match played.answering:
             case Answering.SILENCE:
-                simulator.wait(SILENCE_LIMIT_S)
+                self._hold()
             case Answering.RESET:
                 pass
             case Answering.DRIP:
@@ -247,6 +251,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(sent)
         self.close_connection = True
+
+    def _hold(self) -> None:
+        """Says nothing until whoever asked gives up, or the limit."""
+        end_s = time.monotonic() + SILENCE_LIMIT_S
+        while time.monotonic() < end_s and not self.server.simulator.wait(TICK_S):
+            if select.select([self.connection], [], [], 0)[0]:
+                return
 
     def _drip(self, played: Played) -> None:
         """Byte by byte, headers included, without an announced length."""
