@@ -5,7 +5,7 @@ Every decision reads these here, so that the guest account of the ledger and the
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 from schemas.booking import BalanceChanged, Overpaid
@@ -51,9 +51,7 @@ def balance(folio: Folio) -> int:
 
 def balance_changed(folio: Folio) -> BalanceChanged:
     """The fact `folio.balance_changed`."""
-    return BalanceChanged(
-        ordered=ordered(folio), collected=collected(folio), balance=balance(folio), currency=folio.currency, folio=folio.folio
-    )
+    return BalanceChanged(ordered=ordered(folio), collected=collected(folio), balance=balance(folio), currency=folio.currency)
 
 
 def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
@@ -63,7 +61,7 @@ def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
     owed = balance(after)
     over = owed < 0 and (before is None or balance(before) != owed)
     changed = balance_changed(after)
-    return (changed, Overpaid(amount=-owed, currency=after.currency, folio=after.folio)) if over else (changed,)
+    return (changed, Overpaid(amount=-owed, currency=after.currency)) if over else (changed,)
 
 
 def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
@@ -82,6 +80,11 @@ def replace_payment(folio: Folio, payment: FolioPayment) -> Folio:
 def line_of(folio: Folio, line: str) -> FolioLine | None:
     """The line of that id, or None."""
     return next((known for known in folio.lines if known.line == line), None)
+
+
+def arrival_of(folio: Folio, line: FolioLine) -> date | None:
+    """The day from which a line's notice counts: its own arrival, or for a line without dates the folio's earliest."""
+    return line.arrival or min((other.arrival for other in folio.lines if other.arrival is not None), default=None)
 
 
 def replace_line(folio: Folio, line: FolioLine) -> Folio:

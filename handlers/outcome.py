@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 from ledger.transfer import Transfer
 from schemas.common import Fact
-from schemas.effect import EffectMove, EffectRequest, PaymentQuery
+from schemas.effect import EffectMove, EffectRequest, EffectState, PaymentQuery
 from schemas.envelope import derived_id
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
@@ -78,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     input_id: str = ""
     folio: Folio | None = None
     areas: tuple[Area, ...] = ()
+    effects: Mapping[str, EffectState] = {}  # as the store has them now, for decisions about a request that stands
 
     def id(self, n: int | str) -> str:
         """Id of the n-th thing that this message leads to; a second run gives the same one."""
@@ -86,7 +87,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """A decision: the next `state` (None: unchanged), `facts` to publish in order, ledger `entries`, `requests` to the outside,
-    `moves` of earlier requests, `queries` that a provider should be asked now, `timers` to set and names to `cancel`, `messages` to other aggregates, and the `trace` that explains it."""
+    `moves` of earlier requests, `queries` that a provider should be asked now, `timers` to set and names to `cancel`, `messages` to
+    other aggregates, `unparks` (names that messages parked under this key wait for, and that are here now), and the `trace` that
+    explains it."""
 
     state: State | None = None
     facts: tuple[Fact, ...] = ()
@@ -97,8 +100,27 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     timers: tuple[Timer, ...] = ()
     cancel: tuple[str, ...] = ()
     messages: tuple[Internal, ...] = ()
+    unparks: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
     policy_version: str = ""
+
+
+def merge(first: Outcome, second: Outcome) -> Outcome:
+    """Two outcomes of one decision as one: the state of the second wins if it has one, all else is joined in order."""
+    return Outcome(
+        state=second.state if second.state is not None else first.state,
+        facts=first.facts + second.facts,
+        entries=first.entries + second.entries,
+        requests=first.requests + second.requests,
+        moves=first.moves + second.moves,
+        queries=first.queries + second.queries,
+        timers=first.timers + second.timers,
+        cancel=first.cancel + second.cancel,
+        messages=first.messages + second.messages,
+        unparks=first.unparks + second.unparks,
+        trace=first.trace + second.trace,
+        policy_version=second.policy_version or first.policy_version,
+    )
 
 
 NOTHING = Outcome()

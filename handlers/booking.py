@@ -1,0 +1,268 @@
+"""Bookings: the first time, confirmed, changed; and the second payment's day (S4-9, S4-13, S4-22, S4-37, S4-40, S4-45, X-2, X-8).
+
+Cancelling is not here. A change is a fact of the system of record: lines that it leaves out are not ordered any more, without
+penalty.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from ledger import recipes
+from msgspec.structs import replace
+from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
+from schemas.common import Fact
+from schemas.errors import Early, Rejected, Stale
+from schemas.folio import Folio, FolioLine, FolioStatus, PaymentStatus
+from schemas.money import exponent
+from schemas.operations import TimerFired
+from schemas.policy import PropertyPolicy
+
+from handlers import account, deposit
+from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
+from handlers.frozen import WITH_TERMS, property_policy, zone_of
+from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.penalty import start_of_day
+
+SECOND_PAYMENT = "second_payment:due"
+BOOKING = "booking"
+"""What messages wait for that come before their booking (X-2)."""
+
+
+def decide(message: Booking, facts: Facts) -> Outcome:
+    """`booking.requested`, `booking.confirmed`, `booking.changed` (`facts.name`): the folio as it is now ordered.
+
+    Raises Early for a change of an unknown booking, Stale for an older revision of the same source (X-2), Rejected for what cannot
+    be ordered. A message without revision counts in arrival order.
+    """
+    folio = facts.folio
+    if folio is None:
+        if facts.name == "booking.changed":
+            raise Early("the booking that this changes is not here yet", waits_for=BOOKING)
+        return _first(message, facts)
+    _check_known(message, folio, facts)
+    return _again(message, folio, facts)
+
+
+def _check_known(message: Booking, folio: Folio, facts: Facts) -> None:
+    """X-2, S4-40: what a later message about a known booking may be."""
+    known = folio.revisions.get(facts.source)
+    requested = folio.status is FolioStatus.REQUESTED
+    if message.revision is not None and known is not None and message.revision <= known:
+        confirms = message.revision == known and requested and facts.name == "booking.confirmed"
+        if not confirms:
+            raise Stale(
+                f"revision {message.revision} of {facts.source}, known is {known}", field="revision", value=message.revision
+            )
+    if message.revision is None and facts.name == "booking.requested" and not requested:
+        raise Stale("a request for a booking that was decided since", field="revision", value="")
+    if folio.status is FolioStatus.CANCELLED:
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", field="folio", value=folio.folio)
+    if message.property != folio.property:
+        text = f"{folio.folio} is booked at {folio.property!r}: cancel it and book anew"
+        raise Rejected(text, code="property_mismatch", field="property", value=message.property)
+    if message.currency != folio.currency:
+        text = f"{folio.folio} is booked in {folio.currency}"
+        raise Rejected(text, code="currency_mismatch", field="currency", value=message.currency)
+
+
+def _first(message: Booking, facts: Facts) -> Outcome:
+    policy = _current_policy(message, facts)
+    zone = zone_of(policy, facts.tenant)
+    _check_currency(message, policy)
+    _check(message)
+    booked_at = message.booked_at or facts.act
+    purchase = booked_at.astimezone(zone).date()
+    lines, trace = first_lines(message, facts, purchase)
+    empty = Folio(
+        folio=facts.key,
+        tenant=facts.tenant.tenant,
+        property=policy.property,
+        policy=policy.version,
+        currency=message.currency,
+        status=FolioStatus.REQUESTED,
+        lines=(),
+        channel=message.channel,
+        payment_plan=message.payment_plan,
+        booked_at=booked_at,
+    )
+    after = replace(_told(empty, message, facts), lines=lines)
+    plan = deposit.schedule(after, facts, purchase)
+    advance = deposit.check_advance(after, plan, purchase)
+    step = Step("X-8", f"{policy.version} frozen; bought on {purchase} ({zone.key})")
+    return _outcome(message, None, after, plan, zone, (step, *trace, *plan.trace, *advance))
+
+
+def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
+    policy = property_policy(facts, folio)
+    zone = zone_of(policy, facts.tenant)
+    _check(message)
+    lines, trace = changed_lines(message, folio, facts, zone)
+    after = replace(_told(folio, message, facts), lines=lines)
+    if policy.tranche_floor_on_move:
+        lines, moved = floor_on_move(lines, message, folio, after, facts, zone)
+        after, trace = replace(after, lines=lines), trace + moved
+    today = facts.act.astimezone(zone).date()
+    advance: tuple[Step, ...] = ()
+    if _touched(folio):
+        plan = deposit.rescheduled(after, folio, facts, today)
+    else:
+        plan = deposit.schedule(after, facts, today)
+        advance = deposit.check_advance(after, plan, today)
+    return _outcome(message, folio, after, plan, zone, (*trace, *plan.trace, *advance))
+
+
+def _touched(folio: Folio) -> bool:
+    """S4-37: whether the first payment may not be computed again: money came, or a line was cancelled."""
+    paid = any(not payment.unapplied and payment.status is not PaymentStatus.VOIDED for payment in folio.payments)
+    return paid or any(line.cancelled or line.kept for line in folio.lines)
+
+
+def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
+    """The folio with what the message says beside its lines. What X-25 freezes is taken while the booking is only requested."""
+    first = folio.status is FolioStatus.REQUESTED
+    confirmed = not first or facts.name != "booking.requested"
+    revisions = folio.revisions if message.revision is None else {**folio.revisions, facts.source: message.revision}
+    if first:
+        folio = replace(
+            folio,
+            channel=message.channel,
+            deposit_nature=message.deposit_nature,
+            fee_basis=message.fee_basis,
+            funds_holder=message.funds_holder,
+            max_advance_rate=message.max_advance_rate,
+            max_advance_months=message.max_advance_months,
+        )
+    return replace(
+        folio,
+        status=FolioStatus.CONFIRMED if confirmed else FolioStatus.REQUESTED,
+        revisions=revisions,
+        changes=folio.changes + 1,
+        payment_plan=message.payment_plan,
+        service_fee=message.service_fee,
+        fee_returned=min(folio.fee_returned, message.service_fee),
+        collected_by=message.collected_by,
+        is_package=message.is_package,
+        client=message.client,
+        sub_agency=message.sub_agency,
+        commission_rate=message.commission_rate,
+        language=message.language,
+        person=message.guest.person,
+    )
+
+
+def _current_policy(message: Booking, facts: Facts) -> PropertyPolicy:
+    policy = facts.policies.properties.get(message.property)
+    if policy is None or policy.tenant != facts.tenant.tenant:
+        text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}: add it to the configuration"
+        raise Rejected(text, code="unknown_property", field="property", value=message.property)
+    return policy
+
+
+def _check_currency(message: Booking, policy: PropertyPolicy) -> None:
+    try:
+        exponent(message.currency)
+    except ValueError as why:
+        raise Rejected(str(why), code="unknown_currency", field="currency", value=message.currency) from why
+    if message.currency not in policy.currencies:
+        text = f"{policy.property!r} sells in {', '.join(policy.currencies)}"
+        raise Rejected(text, code="currency_mismatch", field="currency", value=message.currency)
+
+
+def _check(message: Booking) -> None:
+    check_lines(message)
+    check_rate(message.commission_rate, "commission_rate")
+    check_rate(message.max_advance_rate, "max_advance_rate")
+
+
+def _outcome(
+    message: Booking, before: Folio | None, after: Folio, plan: deposit.Schedule, zone: ZoneInfo, trace: tuple[Step, ...]
+) -> Outcome:
+    after = replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)
+    facts: list[Fact] = [_accepted(message, after)]
+    if before is None or _schedule(before) != _schedule(after):
+        due_now, second, due_on = _schedule(after)
+        facts.append(PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=after.currency))
+    facts += account.balance_facts(before, after)
+    timers, cancel = _timers(before, after, zone)
+    trace = (*trace, Step("S4-22", _balance_text(after)))
+    return Outcome(
+        state=after,
+        facts=tuple(facts),
+        entries=ordered_entries(before, after),
+        timers=timers,
+        cancel=cancel,
+        unparks=(BOOKING,) if before is None else (),
+        trace=trace,
+        policy_version=after.policy,
+    )
+
+
+def _schedule(folio: Folio) -> tuple[int, int, date | None]:
+    return folio.due_now, folio.second_payment, folio.second_payment_on
+
+
+def _balance_text(folio: Folio) -> str:
+    ordered, collected, balance = account.ordered(folio), account.collected(folio), account.balance(folio)
+    amounts = [account.text(minor, folio.currency) for minor in (ordered, collected, balance)]
+    return f"ordered {amounts[0]} − collected {amounts[1]} = balance {amounts[2]}"
+
+
+def _accepted(message: Booking, folio: Folio) -> BookingAccepted:
+    return BookingAccepted(
+        revision=message.revision,
+        property=folio.property,
+        currency=folio.currency,
+        ordered=account.ordered(folio),
+        service_fee=folio.service_fee,
+        terms={line.line: line.policy for line in folio.lines if line.kind in WITH_TERMS},
+    )
+
+
+def _timers(before: Folio | None, after: Folio, zone: ZoneInfo) -> tuple[tuple[Timer, ...], tuple[str, ...]]:
+    """S4-13, S1-44: the second payment is late from the next local day on. A channel collects for itself (X-20)."""
+    if after.second_payment_on is None or after.collected_by is CollectedBy.CHANNEL:
+        return (), (SECOND_PAYMENT,) if before is not None and before.second_payment_on is not None else ()
+    due = start_of_day(after.second_payment_on + timedelta(days=1), zone)
+    if before is not None and before.second_payment_on == after.second_payment_on and before.collected_by is after.collected_by:
+        return (), ()
+    return (Timer(name=SECOND_PAYMENT, due=due, kind=SECOND_PAYMENT, subject=str(after.second_payment_on)),), ()
+
+
+def _price_owed(line: FolioLine | None) -> int:
+    return 0 if line is None or line.cancelled else line.price
+
+
+def ordered_entries(before: Folio | None, after: Folio) -> recipes.Transfers:
+    """X-4: the differences between what was ordered and what is, line by line, then the fee."""
+    entries: recipes.Transfers = ()
+    old_lines = {line.line: line for line in before.lines} if before is not None else {}
+    for line in after.lines:
+        old = old_lines.pop(line.line, None)
+        entries += _line_entries(after, old, line)
+    for gone in old_lines.values():
+        entries += recipes.unordered(after, gone, _price_owed(gone))
+    fee = account.fee_charged(after) - (account.fee_charged(before) if before is not None else 0)
+    return entries + (recipes.fee_charged(after, fee) if fee > 0 else recipes.fee_returned(after, -fee))
+
+
+def _line_entries(folio: Folio, old: FolioLine | None, new: FolioLine) -> recipes.Transfers:
+    was, now = _price_owed(old), _price_owed(new)
+    if old is not None and recipes.line_account(folio, old) != recipes.line_account(folio, new):
+        return recipes.unordered(folio, old, was) + recipes.ordered(folio, new, now)
+    return recipes.ordered(folio, new, now - was) if now > was else recipes.unordered(folio, new, was - now)
+
+
+def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
+    """S4-13, S1-37, S1-44: the second payment's local day is over: told if the balance is open, never cancelled by itself."""
+    folio = facts.folio
+    if folio is None or folio.status is FolioStatus.CANCELLED or message.subject != str(folio.second_payment_on):
+        return Outcome(trace=(Step("S4-13", "no second payment is awaited"),))
+    assert folio.second_payment_on is not None
+    balance = account.balance(folio)
+    step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {_balance_text(folio)}")
+    if balance <= 0:
+        return Outcome(trace=(step,), policy_version=folio.policy)
+    overdue = SecondPaymentOverdue(due_on=folio.second_payment_on, balance=balance, currency=folio.currency)
+    return Outcome(facts=(overdue,), trace=(step,), policy_version=folio.policy)
