@@ -1,0 +1,156 @@
+"""What an installation settles: its store, doors, broker, providers, and how requests to the outside are timed.
+
+Secrets are never here: a key that needs one names an environment variable or a file. Policies that are frozen with bookings are
+in `schemas/policy.py`. Every key is described in docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import HubError
+from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict, TenantPolicy, Terms
+
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+_MAX_SECRET = 4096
+
+
+class Secret(Strict, frozen=True, kw_only=True):
+    """Where a secret is: an environment variable or a file of one line, relative to the configuration folder."""
+
+    env: Annotated[str, Meta(max_length=120)] = ""
+    file: Annotated[str, Meta(max_length=500)] = ""
+
+    def __post_init__(self) -> None:
+        if bool(self.env) == bool(self.file):
+            raise ValueError("a secret is named by exactly one of env and file")
+
+
+class Http(Strict, frozen=True, kw_only=True):
+    """The HTTP face. It listens on loopback unless told otherwise; `wait_s` bounds `?wait=`."""
+
+    host: Annotated[str, Meta(min_length=1, max_length=255)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8480
+    max_body_bytes: Annotated[int, Meta(ge=1024, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
+    wait_s: Seconds = 30.0
+
+
+class AmqpIntake(Strict, frozen=True, kw_only=True):
+    """A queue that the hub reads. `tenants`: those it may speak for; empty means all."""
+
+    queue: Annotated[str, Meta(min_length=1, max_length=255)]
+    tenants: tuple[str, ...] = ()
+
+
+class Amqp(Strict, frozen=True, kw_only=True):
+    """The broker. Without `url` there is none. `password` replaces the one in the address, which must have none.
+
+    Outcomes go to `exchange`; each source with `outcomes` gets a queue of its own name behind it.
+    """
+
+    url: Annotated[str, Meta(max_length=500)] = ""
+    password: Secret | None = None
+    intake: tuple[AmqpIntake, ...] = (AmqpIntake(queue="foliohub.intake"),)
+    exchange: Annotated[str, Meta(min_length=1, max_length=255)] = "foliohub.outcomes"
+    prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 500
+    confirm_timeout_s: Seconds = 10.0
+
+
+class Effects(Strict, frozen=True, kw_only=True):
+    """Requests to providers (design.md §6). An effect in doubt is queried `query_after_s` after its call, each time later than
+    the last, and goes to a person after the last; one that the provider has accepted is asked after by `pending_after_s`."""
+
+    deadline_s: Seconds = 30.0  # connecting, writing and reading together
+    lease_s: Seconds = 90.0
+    query_after_s: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=50)] = (5, 30, 120, 600, 1800, 3600, 10800, 21600)
+    pending_after_s: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=50)] = (60, 600, 3600, 14400, 43200, 86400)
+    concurrency: Annotated[int, Meta(ge=1, le=64)] = 4  # calls at once, of one merchant
+    per_second: Annotated[float, Meta(gt=0, le=1000)] = 10.0  # calls of one merchant
+    breaker_failures: Count = 5  # so many calls in a row without an answer, and the merchant rests
+    breaker_rest_s: Seconds = 30.0
+
+
+class Hub(Strict, frozen=True, kw_only=True):
+    """One machine's own: the store, and how long things are kept."""
+
+    store: Annotated[str, Meta(min_length=1, max_length=1000)] = "var/foliohub.sqlite"
+    chunk: Annotated[int, Meta(ge=1, le=10_000)] = 500  # messages of one transaction
+    inbox_days: Annotated[int, Meta(ge=1, le=3650)] = 35  # X-1: how long a repeated message is recognised by its identity alone
+    dead_letter_days: Annotated[int, Meta(ge=1, le=3650)] = 90  # then the key of kept bytes is destroyed
+
+
+class Merchant(Strict, frozen=True, kw_only=True):
+    """A merchant's account at a provider. `environment` and `base_url` must fit: test keys meet only test endpoints (X-27).
+
+    `sha_out` may name two passphrases while one is being replaced. Empty parameter lists mean the connector's own.
+    """
+
+    merchant: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+    tenant: str
+    pspid: Annotated[str, Meta(min_length=1, max_length=64)]
+    userid: Annotated[str, Meta(min_length=1, max_length=64)]
+    password: Secret
+    sha_in: Secret
+    sha_out: Annotated[tuple[Secret, ...], Meta(min_length=1, max_length=4)]
+    provider: Literal["ogone"] = "ogone"
+    base_url: Annotated[str, Meta(min_length=1, max_length=500, pattern="^https?://")]
+    environment: Literal["test", "live"] = "test"
+    algorithm: Literal["sha1", "sha256", "sha512"] = "sha512"
+    charset: Literal["iso-8859-1", "utf-8"] = "iso-8859-1"
+    scheme: Literal["all_parameters", "main_parameters_only"] = "all_parameters"
+    level_amounts: Literal["operation", "cumulated"] = "operation"
+    in_parameters: tuple[str, ...] = ()
+    out_parameters: tuple[str, ...] = ()
+    in_order: tuple[str, ...] = ()
+    out_order: tuple[str, ...] = ()
+    wire_digits: dict[str, Annotated[int, Meta(ge=0, le=4)]] = msgspec.field(default_factory=dict)
+    page_suffix: Literal["", "_utf8"] = ""
+    concurrency: Annotated[int, Meta(ge=1, le=64)] | None = None  # None: as [effects]
+    per_second: Annotated[float, Meta(gt=0, le=1000)] | None = None
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was read from one folder, checked as a whole. `version` is a hash of the content: same content, same
+    version, wherever the folder lies and whatever its secrets are. `terms` holds every version of every name."""
+
+    folder: Path
+    hub: Hub
+    http: Http
+    amqp: Amqp
+    effects: Effects
+    tenants: dict[str, TenantPolicy]
+    properties: dict[str, PropertyPolicy]
+    terms: tuple[Terms, ...]
+    sources: dict[str, SourceProfile]
+    channels: dict[str, ChannelProfile]
+    merchants: dict[str, Merchant]
+    version: str = ""
+
+    def secret(self, ref: Secret, environ: Mapping[str, str] = os.environ) -> str:
+        """The secret itself, without the line end of its file. Raises HubError `secret_missing`, which never shows it."""
+        if ref.env:
+            text = environ.get(ref.env, "")
+        else:
+            try:
+                text = (self.folder / ref.file).read_bytes()[: _MAX_SECRET + 1].decode().rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+                raise HubError(f"secret file {ref.file}: {reason}", code="secret_missing", field="file", value=ref.file) from None
+        if not text or len(text) > _MAX_SECRET:
+            where = f"environment variable {ref.env}" if ref.env else f"secret file {ref.file}"
+            raise HubError(f"{where} is empty or not set", code="secret_missing", field="env" if ref.env else "file", value=where)
+        return text
+
+
+def content_hash(*parts: object) -> str:
+    """First 16 hex digits of a hash over settled values; rates as exact fractions, keys in order."""
+    encoded = msgspec.json.encode(parts, enc_hook=str, order="deterministic")
+    return hashlib.sha256(encoded).hexdigest()[:16]
