@@ -156,30 +156,3 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: Instant
     kind: Word
     subject: str = ""
-
-
-class ReferenceBind(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Internal: this reference names `folio` from now on."""
-
-    namespace: str
-    value: str
-    folio: str
-    input: str = ""
-
-
-class ReferenceAlias(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Internal: (namespace, value) waits to learn its folio from this reference."""
-
-    namespace: str
-    value: str
-    asks_namespace: str
-    asks_value: str
-
-
-class ReferenceTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Internal: a reference that a folio claimed belongs to `owner`."""
-
-    namespace: str
-    value: str
-    owner: str
-    input: str = ""

@@ -130,7 +130,6 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     approval_above: int | None = None  # a refund of more waits for a second person
     override_above: int | None = None  # S4-46: goodwill of more waits for a second person
     void_within_hours: int = 24  # a captured payment younger than this is still refunded; authorisations are voided
-    parked_alarm_hours: int = 24
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):
@@ -141,6 +140,7 @@ class TenantPolicy(Strict, frozen=True, kw_only=True):
     currency: str = "EUR"
     zone: str = ""  # used for a property without a zone only if set here
     late_tolerance_hours: int = 24
+    parked_alarm_hours: int = 24  # an early message that waits longer is told again
     day_sum: int | None = None
     property_day_sum: int | None = None
     velocity_per_hour: int | None = None

@@ -106,7 +106,7 @@ class AmqpConsumer:
         door = source.door or f"amqp:{source.queue}"
 
         def take(message: Any) -> None:
-            body = bytes(message.body)
+            body = bytes(message.body or b"")  # py-amqp gives an empty body as text
             taken, count = arrival(message.properties, body, door=door, tenants=source.tenants)
             self._held.append((message.delivery_tag, taken))
             self._held_bytes += len(body)

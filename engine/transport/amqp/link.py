@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 SCHEMES: Final = ("amqp", "amqps", "pyamqp")
 CONNECT_TIMEOUT_S: Final = 5.0
-WRITE_TIMEOUT_S: Final = 30.0
+REPLY_TIMEOUT_S: Final = 10.0  # a queue without a leader, a broker that is frozen: neither says no
 
 # What a lost connection, a closed channel or a cancelled consumer raises.
 LINK_ERRORS: Final[tuple[type[Exception], ...]] = (*Transport.connection_errors, *Transport.channel_errors)
@@ -26,7 +26,7 @@ RAW_PROPERTIES: Final = "undecodable_properties"
 
 
 def open_link(url: str, *, heartbeat_s: float = 0) -> Any:
-    """A live connection of py-amqp, which never reconnects by itself.
+    """A live connection of py-amqp, which never reconnects by itself. No write and no wait for a reply is longer than REPLY_TIMEOUT_S.
 
     Raises one of LINK_ERRORS when the broker is away or refuses us, HubError for an address that is not AMQP.
     """
@@ -34,9 +34,10 @@ def open_link(url: str, *, heartbeat_s: float = 0) -> Any:
         checked(url),
         connect_timeout=CONNECT_TIMEOUT_S,
         heartbeat=heartbeat_s,
-        transport_options={"write_timeout": WRITE_TIMEOUT_S},
     )
-    return client.transport.establish_connection()
+    link = client.transport.establish_connection()
+    link.transport.sock.settimeout(REPLY_TIMEOUT_S)
+    return link
 
 
 def close_link(link: Any) -> None:

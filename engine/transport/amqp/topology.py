@@ -1,7 +1,9 @@
 """Exchanges and queues, declared explicitly and nowhere else: publishing and consuming create nothing.
 
 Queues are quorum queues without a delivery limit: every kill of a consumer counts against all that it had not acknowledged, and a
-limit would throw innocents away. From RabbitMQ 4.0 on "none" has to be said, there the default is 20.
+limit would throw innocents away. From RabbitMQ 4.0 on "none" has to be said, there the default is 20. RabbitMQ 3.10 alone on one
+node forgets a queue that was declared less than a second before it was killed: it comes back without a leader and answers nobody.
+Both sides then see time-outs and try again for ever; declaring everything well before it is used avoids it.
 """
 
 from __future__ import annotations

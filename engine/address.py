@@ -1,0 +1,51 @@
+"""Where a message goes: the key that owns it, and the names by which others know its folio (design: one key, one lane, one order)."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from engine.store.rows import Key
+from schemas.common import Reference
+from schemas.errors import Undecodable
+
+_TENANT_WIDE = frozenset({"payouts.stop", "payouts.start", "person.forget"})
+BY_SUBJECT = frozenset({"approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"})
+"""Operators name an effect or a dead letter; the store knows whose it is."""
+
+
+def lane_of(key: Key, lanes: int) -> int:
+    """The lane of a key, computed by us and never by a broker's own partitioner."""
+    if lanes == 1:
+        return 0
+    return int.from_bytes(blake2b("\x1f".join(key).encode(), digest_size=4).digest(), "big") % lanes
+
+
+def references_of(name: str, message: Any) -> tuple[Reference, ...]:
+    """Every other name of the folio that a message carries: those it lists, and those a provider's numbers stand for."""
+    listed: tuple[Reference, ...] = message.references
+    if not (name.startswith("payment.") or name == "provider.notified") or not (message.provider and message.merchant):
+        return listed
+    prefix = f"{message.provider}:{message.merchant}"
+    numbers = (("pay", message.provider_reference), ("order", message.order))
+    derived = tuple(Reference(namespace=f"{prefix}:{kind}", value=value) for kind, value in numbers if value)
+    return (*listed, *(reference for reference in derived if reference not in listed))
+
+
+def reference_key(tenant: str, reference: Reference) -> Key:
+    """The aggregate of one name."""
+    return Key(tenant, "reference", f"{reference.namespace}\x1f{reference.value}")
+
+
+def key_of(tenant: str, name: str, message: Any) -> Key:
+    """The key that decides a message. Raises Undecodable if it names neither a folio nor a reference."""
+    if name in _TENANT_WIDE:
+        return Key(tenant, "tenant", tenant)
+    if name == "force_majeure.declare":
+        return Key(tenant, "area", message.area)
+    if message.folio:
+        return Key(tenant, "folio", message.folio)
+    references = references_of(name, message)
+    if references:
+        return reference_key(tenant, references[0])
+    raise Undecodable(f"{name}: names neither a folio nor a reference: set `folio`, or `references`", field="folio")

@@ -1,0 +1,223 @@
+"""From a verdict to rows: state, outcomes, transfers, requests, timers, and the messages to decide next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
+
+import msgspec
+from topics.catalogue import topic_of
+
+from engine import effect_rows, parking
+from engine.address import references_of
+from engine.clock import micros
+from engine.staging import Staged
+from engine.store.rows import Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
+from engine.verdict import Decided, Defective, Forwarded, Operated, Outdated, Parked, Refused, Verdict
+from handlers.outcome import Outcome
+from schemas import registry
+from schemas.common import Fact
+from schemas.folio import Folio
+from schemas.operations import FolioBlocked, FolioUnblocked, GuaranteeScrubbed, MessageDeadLettered, MessageParked
+
+if TYPE_CHECKING:
+    from engine.lane import Chunk
+
+
+def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, parent: int, verdict: Verdict) -> list[Waiting]:
+    """Stage what a verdict means; the messages to decide next, in order."""
+    publisher = Publisher(chunk, row, staged, seq)
+    if row.scrubbed and row.origin == "intake":
+        publisher.publish((GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed))),), "scrubbed")
+    match verdict:
+        case Forwarded(folio):
+            chunk.record(row, seq, parent, "forwarded", {"folio": folio})
+            return [row._replace(kind="folio", key=folio, scrubbed="")]
+        case Decided(outcome):
+            return _decided(chunk, row, message, staged, seq, parent, outcome, publisher)
+        case Operated(outcome, replay, unblocks):
+            return _operated(chunk, row, staged, seq, parent, outcome, replay, unblocks, publisher)
+        case Refused(error):
+            name, kind = registry.refusal_of(row.name)
+            fact = kind(code=error.code, field=error.field, value=error.value, message=error.message, input=row.id)
+            if hasattr(fact, "request"):
+                fact = msgspec.structs.replace(fact, request=getattr(message, "request", ""))
+            publisher.publish((fact,), "refused", name=name)
+            chunk.record(
+                row,
+                seq,
+                parent,
+                "refused",
+                {"code": error.code, "field": error.field, "value": error.value, "message": error.message},
+            )
+        case Parked(waits_for):
+            parking.park(chunk, row, message, seq, waits_for)
+            publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),), "parked")
+            chunk.record(row, seq, parent, "parked", {"waits_for": waits_for})
+        case Outdated(reason):
+            chunk.record(row, seq, parent, "stale", {"reason": reason})
+        case Defective(reason):
+            letter = str(uuid5(UUID(bytes=row.message), f"defect:{row.kind}"))
+            _dead_letter(chunk, row, letter, "defect", "defect", reason)
+            staged.blocked, staged.changed = letter, True
+            publisher.publish((MessageDeadLettered(dead_letter=letter, reason=reason, input=row.id),), f"defect:{seq}")
+            publisher.publish((FolioBlocked(dead_letter=letter, reason=reason),), f"blocked:{seq}")
+            chunk.record(row, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
+    return []
+
+
+def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
+    """A message whose identity is known: dropped when it is the same, kept and shown when its body is another (X-1)."""
+    if same:
+        return chunk.record(row, seq, 0, "duplicate", {})
+    letter = str(uuid5(UUID(bytes=row.message), f"conflict:{row.fingerprint.hex()}"))
+    if chunk.staging.read.dead_letter(letter) is None and all(known.id != letter for known in chunk.staging.write.dead_letters):
+        reason = f"message {row.id!r} of {row.source!r} came before with another body"
+        _dead_letter(chunk, row, letter, "conflict", "duplicate_identity", reason)
+        staged = chunk.staging.state(row.owner)
+        publisher = Publisher(chunk, row, staged, seq)
+        fact = MessageDeadLettered(dead_letter=letter, reason=reason, field="id", value=row.id, input=row.id)
+        publisher.publish((fact,), f"conflict:{row.fingerprint.hex()}")
+    return chunk.record(row, seq, 0, "conflict", {"dead_letter": letter})
+
+
+class Publisher:
+    """Turns the facts of one decision into outcomes of its key, gapless in sequence, with ids that derive from their cause."""
+
+    def __init__(self, chunk: Chunk, row: Waiting, staged: Staged, seq: int) -> None:
+        self._chunk, self._row, self._staged, self._seq = chunk, row, staged, seq
+
+    def publish(
+        self, facts: tuple[Fact, ...], what: str = "", *, rules: tuple[str, ...] = (), policy: str = "", name: str = ""
+    ) -> None:
+        """Stage these facts, in order. `what` keeps the ids of a message's several fates apart."""
+        row, staged = self._row, self._staged
+        for number, fact in enumerate(facts):
+            staged.sequence += 1
+            staged.changed = True
+            folio = fact.folio or (row.key if row.kind == "folio" else "")
+            full = msgspec.structs.replace(fact, folio=folio, sequence=staged.sequence, rules=rules, policy_version=policy)
+            name_ = name or registry.fact_name(type(fact), row.name)
+            self._chunk.staging.write.outbox.append(
+                OutboxRow(
+                    self._seq,
+                    row.lane,
+                    topic_of(name_),
+                    row.tenant,
+                    row.kind,
+                    row.key,
+                    name_,
+                    uuid5(UUID(bytes=row.message), f"{row.kind}:{what}:{number}").bytes,
+                    row.message,
+                    row.correlation or row.id,
+                    row.traceparent,
+                    self._chunk.now,
+                    registry.encode(full),
+                    0 if self._chunk.lanes.to_broker(name_) else 1,
+                )
+            )
+
+
+def _decided(
+    chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, parent: int, outcome: Outcome, publisher: Publisher
+) -> list[Waiting]:
+    before = staged.body
+    rules = tuple(dict.fromkeys(step.rule for step in outcome.trace))
+    if outcome.state is not None:
+        staged.body, staged.changed = outcome.state, True
+    publisher.publish(outcome.facts, rules=rules, policy=outcome.policy_version)
+    write = chunk.staging.write
+    write.transfers.extend(
+        TransferRow(
+            seq,
+            row.tenant,
+            row.key if row.kind == "folio" else "",
+            entry.entry,
+            entry.subject,
+            entry.debit,
+            entry.credit,
+            entry.minor,
+            entry.currency,
+        )
+        for entry in outcome.entries
+    )
+    key = row.owner
+    for timer in outcome.timers:
+        parking.set_timer(chunk, key, timer.name, micros(timer.due), timer.kind, timer.subject)
+    for name in outcome.cancel:
+        write.timers[(*key, name)] = None
+    effect_rows.stage(chunk, row, seq, outcome, before, staged.body)
+    record: dict[str, Any] = {"trace": [[step.rule, step.text] for step in outcome.trace]}
+    if outcome.policy_version:
+        record["policy"] = outcome.policy_version
+    chunk.record(row, seq, parent, "decided", record)
+    children = [
+        row._replace(
+            message=uuid5(UUID(bytes=row.message), f"internal:{number}").bytes,
+            id=f"{row.id}/{number}",
+            source="foliohub",
+            name=internal.name,
+            kind=internal.kind,
+            key=internal.key,
+            body=registry.encode(internal.body),
+            scrubbed="",
+        )
+        for number, internal in enumerate(outcome.messages)
+    ]
+    if isinstance(staged.body, Folio) and row.name in registry.IN:
+        for reference in references_of(row.name, message):
+            children += parking.bind(chunk, row.tenant, reference.namespace, reference.value, row.key)
+    if before is None and isinstance(staged.body, Folio):
+        children += parking.released(chunk, key, row.key)
+    return children
+
+
+def _dead_letter(chunk: Chunk, row: Waiting, id_: str, why: str, code: str, reason: str) -> None:
+    about = msgspec.json.encode(row.cargo._replace(body=b"")).decode()
+    chunk.staging.write.dead_letters.append(
+        DeadLetterRow(
+            id=id_,
+            at=chunk.now,
+            tenant=row.tenant,
+            kind=row.kind,
+            key=row.key,
+            why=why,
+            code=code,
+            field="",
+            value=row.id,
+            reason=reason[:2000],
+            door=row.source,
+            attributes=about,
+            bytes_=row.body,
+            message=row.message,
+            name=row.name,
+            received_at=row.received_at,
+        )
+    )
+
+
+def _operated(
+    chunk: Chunk,
+    row: Waiting,
+    staged: Staged,
+    seq: int,
+    parent: int,
+    outcome: Outcome,
+    replay: str,
+    unblocks: str,
+    publisher: Publisher,
+) -> list[Waiting]:
+    publisher.publish(outcome.facts, rules=("X-15",))
+    chunk.record(row, seq, parent, "decided", {"trace": [[step.rule, step.text] for step in outcome.trace]})
+    children: list[Waiting] = []
+    if unblocks:
+        letter = unblocks
+        staged.blocked, staged.changed = "", True
+        publisher.publish((FolioUnblocked(dead_letter=letter),), f"unblocked:{seq}")
+    if replay:
+        found = chunk.staging.read.dead_letter(replay)
+        assert found is not None
+        children.append(inline(row.owner, msgspec.json.decode(found.attributes, type=Cargo)._replace(body=found.bytes_)))
+    if unblocks:
+        children += parking.drained(chunk, row.owner)
+    return children

@@ -1,0 +1,51 @@
+"""Time as an argument: the real clock, and one that a simulation or a dry run moves by hand. Instants are microseconds."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Clock(Protocol):
+    """Says what time it is, microseconds since 1970 UTC."""
+
+    def now(self) -> int: ...
+
+
+class SystemClock:
+    """The machine's clock; never goes back within one process, whatever the machine's does."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def now(self) -> int:
+        self._last = max(self._last, time.time_ns() // 1000)
+        return self._last
+
+
+class ManualClock:
+    """Stands still until it is moved, and moves only forward."""
+
+    def __init__(self, start: int = 0) -> None:
+        self._now = start
+
+    def now(self) -> int:
+        return self._now
+
+    def advance(self, to: int) -> None:
+        """Move to an instant; an earlier one changes nothing."""
+        self._now = max(self._now, to)
+
+
+def micros(instant: datetime) -> int:
+    """An aware datetime as microseconds."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant(micros_: int) -> datetime:
+    """Microseconds as an aware datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=micros_)

@@ -1,0 +1,124 @@
+"""From a message to a verdict: facts are put together, one pure decision is asked, and what it raises is told apart by kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from engine import operations, routes
+from engine.address import reference_key, references_of
+from engine.clock import instant
+from engine.store.rows import Key, Waiting
+from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
+from handlers.outcome import Facts
+from schemas import registry
+from schemas.envelope import folio_id
+from schemas.errors import Early, HubError, Rejected, Stale
+from schemas.folio import Area, Folio, ReferenceState
+
+if TYPE_CHECKING:
+    from engine.lane import Chunk
+    from engine.staging import Staged
+
+_BINDS = frozenset({"booking.requested", "booking.confirmed"})
+_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw"})
+"""Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
+
+log = structlog.get_logger(__name__)
+
+
+def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemned: bool) -> Verdict:
+    """One verdict. Never raises: a message that fails takes nothing else with it."""
+    try:
+        if condemned:
+            return Defective("the store refuses what this message leads to, or the process died with it too often")
+        if message is None:
+            message = registry.decode_data(row.name, row.body)
+        if row.name in operations.OPERATIONS:
+            return operations.OPERATIONS[row.name](chunk, row, message)
+        if row.name == "timer.fired" and message.kind == operations.PARKED_ALARM:
+            return operations.parked_alarm(chunk, row, message)
+        if row.kind == "reference":
+            return _resolve(chunk, row, message)
+        if row.name.startswith("booking."):
+            _refuse_bound(chunk, row, message)
+        return Decided(routes.decision_of(row.name, message)(message, facts_of(chunk, row, staged)))
+    except Early as early:
+        return Parked(early.waits_for)
+    except Stale as stale:
+        return Outdated(str(stale))
+    except Rejected as refused:
+        return Refused(refused)
+    except Exception as failure:
+        if isinstance(failure, HubError) and failure.code in {"store_away"}:
+            raise
+        log.exception("defect", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
+        return Defective(f"{type(failure).__name__}: {failure}")
+
+
+def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
+    """What a decision may know."""
+    folio = staged.body if isinstance(staged.body, Folio) else None
+    area = staged.body if isinstance(staged.body, Area) else None
+    return Facts(
+        message=_uuid(row.message),
+        name=row.name,
+        source=row.source,
+        tenant=chunk.settled.tenants[row.tenant],
+        key=row.key,
+        act=instant(row.act),
+        received_at=instant(row.received_at),
+        policies=chunk.settled.policies,
+        input_id=row.id,
+        folio=folio,
+        areas=(area,) if area else _areas(chunk, row, folio),
+        effects=chunk.staging.read.effect_states(row.tenant, row.key) if row.name in routes.READS_EFFECTS else {},
+    )
+
+
+def _areas(chunk: Chunk, row: Waiting, folio: Folio | None) -> tuple[Area, ...]:
+    """What is declared for the areas of the folio's property, where the decision may ask for it (S4-36)."""
+    if folio is None or row.name not in routes.READS_AREAS:
+        return ()
+    policy = chunk.settled.policies.frozen_properties[folio.policy]
+    bodies = (chunk.staging.state(Key(row.tenant, "area", area)).body for area in policy.areas)
+    return tuple(body for body in bodies if isinstance(body, Area))
+
+
+def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:
+    """From a name to its folio; a booking's first name makes one (design, way of a message, 3)."""
+    references = references_of(row.name, message)
+    for reference in references:
+        body = chunk.staging.state(reference_key(row.tenant, reference)).body
+        if isinstance(body, ReferenceState) and body.folio:
+            return Forwarded(body.folio)
+    first = references[0]
+    if row.name in _BINDS:
+        return Forwarded(folio_id(row.tenant, first.namespace, first.value))
+    if row.name in _AT_ONCE:
+        raise Rejected(
+            f"no booking is known as {first.value!r} in {first.namespace!r}",
+            code="unknown_folio",
+            field="references",
+            value=first.value,
+        )
+    raise Early(f"{first.namespace}={first.value} is not bound", waits_for=f"{first.namespace}={first.value}")
+
+
+def _refuse_bound(chunk: Chunk, row: Waiting, message: Any) -> None:
+    """A second folio for a bound reference is refused."""
+    for place, reference in enumerate(message.references):
+        body = chunk.staging.state(reference_key(row.tenant, reference)).body
+        if isinstance(body, ReferenceState) and body.folio not in ("", row.key):
+            raise Rejected(
+                f"{reference.namespace}={reference.value} is folio {body.folio}: name that folio, or another reference",
+                code="reference_bound",
+                field=f"references[{place}]",
+                value=reference.value,
+            )
+
+
+def _uuid(message: bytes) -> str:
+    digits = message.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,86 @@
+"""What a folio's decision means for the rows about money outside: requests, a person's moves, queries, and the totals and numbers
+that the database itself guards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from engine.store.rows import EffectRow, MoveRow, QueryRow, Waiting
+from handlers.outcome import Outcome
+from schemas.effect import EffectState, Move
+from schemas.folio import Folio, FolioPayment, State
+
+if TYPE_CHECKING:
+    from engine.lane import Chunk
+
+_OPEN = " unknown needs_person accepted sending "
+MOVES: Final[dict[Move, tuple[EffectState, str]]] = {
+    Move.APPROVE: (EffectState.PLANNED, " planned "),
+    Move.WITHDRAW: (EffectState.REFUSED, " planned "),
+    Move.CONFIRM: (EffectState.CONFIRMED, _OPEN),
+    Move.REFUSE: (EffectState.REFUSED, _OPEN),
+}
+"""Where each move leads, and from where it may start; from anywhere else the store refuses the decision."""
+
+
+def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State | None, after: State | None) -> None:
+    """Stage the rows of one decision's dealings with the outside."""
+    write = chunk.staging.write
+    write.effects.extend(
+        EffectRow(
+            request.effect,
+            row.tenant,
+            row.key,
+            row.lane,
+            request.business_key,
+            request.kind.value,
+            request.provider,
+            request.merchant,
+            request.payment,
+            request.reference,
+            request.order,
+            request.minor,
+            request.currency,
+            request.refund,
+            request.property,
+            int(request.last),
+            int(request.needs_approval),
+            EffectState.PLANNED.value,
+            seq,
+            chunk.now,
+            chunk.now,
+        )
+        for request in outcome.requests
+    )
+    for move in outcome.moves:
+        state, allowed = MOVES[move.move]
+        write.moves.append(MoveRow(move.effect, state.value, move.reason, move.record, chunk.now, allowed))
+    write.queries.extend(
+        QueryRow(
+            query.merchant, query.reference, query.provider, query.order, row.tenant, row.key, row.lane, query.payment, chunk.now
+        )
+        for query in outcome.queries
+    )
+    if isinstance(after, Folio) and after is not before:
+        _guard(chunk, row.tenant, before if isinstance(before, Folio) else None, after)
+
+
+def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> None:
+    """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part."""
+    known = {payment.payment: payment for payment in before.payments} if before else {}
+    for payment in after.payments:
+        if payment is not known.get(payment.payment):
+            chunk.staging.write.totals.append(
+                (tenant, after.folio, payment.payment, after.currency, payment.captured, _given_back(payment))
+            )
+    refunds = {refund.refund for refund in before.refunds} if before else set()
+    chunk.staging.write.parts.extend(
+        (tenant, after.folio, part.payment, part.number, refund.refund, part.minor)
+        for refund in after.refunds
+        if refund.refund not in refunds
+        for part in refund.parts
+    )
+
+
+def _given_back(payment: FolioPayment) -> int:
+    return payment.refunding + payment.refunded + payment.foreign

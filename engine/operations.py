@@ -1,0 +1,107 @@
+"""An operator's word about the engine's own affairs: payouts, dead letters, people, and the alarm of what waits too long (X-15)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.store.rows import DeadLetterRow, Key, SwitchRow, Waiting
+from engine.verdict import Operated
+from handlers.outcome import NOTHING, Outcome, Step
+from schemas.common import Fact
+from schemas.errors import Rejected
+from schemas.operations import MessageParked, PayoutsSwitched, PersonForgotten
+
+if TYPE_CHECKING:
+    from engine.lane import Chunk
+
+PARKED_ALARM = "parked_alarm"
+
+
+def _by(message: Any) -> str:
+    return f"{message.actor.kind.value}:{message.actor.id}"
+
+
+def _told(fact: Fact, text: str) -> Outcome:
+    return Outcome(facts=(fact,), trace=(Step("X-15", text),))
+
+
+def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
+    def decide(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+        """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send."""
+        chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, chunk.now))
+        word = "stopped" if stopped else "started"
+        return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}"))
+
+    return decide
+
+
+def _forget(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """X-11: the person's key is destroyed; what it sealed is unreadable from now on, everything else stays exact."""
+    if not message.subject:
+        raise Rejected("name the person to forget in `subject`", code="unknown_person", field="subject")
+    chunk.staging.write.forgotten.append((row.tenant, message.subject))
+    return Operated(_told(PersonForgotten(person=message.subject), f"key of {message.subject} destroyed for {_by(message)}"))
+
+
+def _letter(chunk: Chunk, row: Waiting, message: Any) -> DeadLetterRow:
+    letter = chunk.staging.read.dead_letter(message.subject)
+    if letter is None or letter.tenant != row.tenant:
+        raise Rejected(
+            f"dead letter {message.subject!r} is not known", code="unknown_dead_letter", field="subject", value=message.subject
+        )
+    if letter.status != "open":
+        raise Rejected(
+            f"dead letter {message.subject} is {letter.status} already", code="dead_letter_closed", field="subject", value=letter.id
+        )
+    return letter
+
+
+def _replay(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """Decide a dead-lettered message again, then what queued behind it, oldest first."""
+    letter = _letter(chunk, row, message)
+    if letter.why != "defect":
+        raise Rejected(
+            f"dead letter {letter.id} is {letter.why}: only a defect is decided again; correct and send the message anew",
+            code="not_replayable",
+            field="subject",
+            value=letter.id,
+        )
+    chunk.staging.write.letters_closed.append(("replayed", letter.id))
+    return Operated(_outcome(letter, message, "replayed"), replay=letter.id, unblocks=_blocking(chunk, row, letter))
+
+
+def _discard(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """Give a dead letter up; what queued behind it goes on."""
+    letter = _letter(chunk, row, message)
+    chunk.staging.write.letters_closed.append(("discarded", letter.id))
+    return Operated(_outcome(letter, message, "discarded"), unblocks=_blocking(chunk, row, letter))
+
+
+def _outcome(letter: DeadLetterRow, message: Any, word: str) -> Outcome:
+    return Outcome(
+        trace=(Step("X-15", f"dead letter {letter.id} {word} by {_by(message)}: {message.reason or 'no reason given'}"),)
+    )
+
+
+def _blocking(chunk: Chunk, row: Waiting, letter: DeadLetterRow) -> str:
+    return letter.id if chunk.staging.state(Key(row.tenant, row.kind, row.key)).blocked == letter.id else ""
+
+
+def parked_alarm(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """X-2: what has waited too long is told again, once."""
+    parked = chunk.staging.still_parked(Key(row.tenant, row.kind, row.key), bytes.fromhex(message.subject))
+    if parked is None:
+        return Operated(NOTHING)
+    fact = MessageParked(input=parked.id, type=parked.name, waits_for=parked.waits_for, alarm=True)
+    return Operated(_told(fact, f"{parked.name} {parked.id} still waits for {parked.waits_for}"))
+
+
+OPERATIONS: Mapping[str, Callable[[Chunk, Waiting, Any], Operated]] = {
+    "payouts.stop": _payouts(stopped=True),
+    "payouts.start": _payouts(stopped=False),
+    "person.forget": _forget,
+    "dead_letter.replay": _replay,
+    "dead_letter.discard": _discard,
+}
+"""Messages that the engine itself carries out."""

@@ -1,0 +1,108 @@
+"""What a chunk has read and will write: aggregates as they stand after each decision, and the rows staged so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from engine.address import lane_of
+from engine.store.contract import ChunkTransaction
+from engine.store.rows import ChunkWrite, Key, ParkedRow, StateRow, StateWrite
+from schemas.folio import Area, Folio, ReferenceState, State
+
+SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
+    "folio": (1, Folio),
+    "area": (1, Area),
+    "reference": (1, ReferenceState),
+    "tenant": (1, State),
+}
+"""What each kind of aggregate keeps, and the version of its shape."""
+
+_DECODERS = {kind: msgspec.json.Decoder(type_) for kind, (_, type_) in SHAPES.items()}
+_ENCODER = msgspec.json.Encoder()
+_ABSENT = StateRow(0, 0, "", None)
+
+
+class Staged:
+    """One aggregate inside a chunk. `body` None: nothing is known of it yet."""
+
+    __slots__ = ("blocked", "body", "changed", "sequence", "version")
+
+    def __init__(self, kind: str, row: StateRow) -> None:
+        self.version = row.version
+        self.sequence = row.sequence
+        self.blocked = row.blocked
+        self.body: State | None = None if row.body is None else _DECODERS[kind].decode(row.body)
+        self.changed = False
+
+    def row(self, kind: str) -> tuple[int, int, int, str, bytes | None]:
+        """Version, sequence, shape, dead letter it waits behind, and body, as they are stored next."""
+        body = None if self.body is None else _ENCODER.encode(self.body)
+        return self.version + 1, self.sequence, SHAPES[kind][0], self.blocked, body
+
+
+class Staging:
+    """All that one transaction reads at once and writes at once."""
+
+    def __init__(self, transaction: ChunkTransaction) -> None:
+        self.read = transaction
+        self.write = ChunkWrite()
+        self.next_decision = transaction.next_decision
+        self._states: dict[Key, Staged] = {}
+        self._parked: dict[Key, list[ParkedRow]] = {}
+
+    def load(self, keys: Iterable[Key]) -> None:
+        """Read all these aggregates and what is parked for them, in two statements."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._states]
+        rows = self.read.states(missing)
+        for key in missing:
+            self._states[key] = Staged(key.kind, rows.get(key, _ABSENT))
+            self._parked[key] = []
+        waiting = [key for key in missing if self._states[key].sequence or self._states[key].body is not None]
+        for row in self.read.parked(waiting):
+            self._parked[row.key].append(row)
+
+    def state(self, key: Key) -> Staged:
+        """An aggregate as it stands now."""
+        if key not in self._states:
+            self.load((key,))
+        return self._states[key]
+
+    def park(self, row: ParkedRow) -> None:
+        """Keep an early message for its key."""
+        self.state(row.key)
+        self._parked[row.key].append(row)
+
+    def release(self, key: Key) -> list[ParkedRow]:
+        """Take up what waited for this key, oldest first."""
+        self.state(key)
+        rows, self._parked[key] = self._parked[key], []
+        self.write.unparked.extend(row.seq for row in rows if row.seq)
+        return rows
+
+    def still_parked(self, key: Key, message: bytes) -> ParkedRow | None:
+        """The parked row of a message, if it still waits."""
+        self.state(key)
+        return next((row for row in self._parked[key] if row.cargo.message == message), None)
+
+    def decision(self) -> int:
+        """The next decision's number."""
+        number = self.next_decision
+        self.next_decision += 1
+        return number
+
+    def finish(self, lanes: int) -> ChunkWrite:
+        """All rows, ready to be written."""
+        self.write.parked = [row for rows in self._parked.values() for row in rows if not row.seq]
+        self.write.states = self._changed(lanes)
+        return self.write
+
+    def _changed(self, lanes: int) -> list[StateWrite]:
+        """The rows of all aggregates that changed."""
+        return [
+            StateWrite(key.digest(), lane_of(key, lanes), *key, *staged.row(key.kind))
+            for key, staged in self._states.items()
+            if staged.changed
+        ]

@@ -1,0 +1,113 @@
+"""What every store gives the engine: SQLite for one machine, PostgreSQL for many. Failures are told apart by type."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from engine.store.rows import (
+    Arrived,
+    BlockedRow,
+    ChunkWrite,
+    DeadLetterRow,
+    Key,
+    ParkedRow,
+    StateRow,
+    TimerRow,
+    Waiting,
+)
+from schemas.effect import EffectState
+from schemas.errors import HubError, Retryable
+
+
+class Fenced(HubError):
+    """Somebody else owns the lane now: its position or epoch is not ours. Nothing was written."""
+
+    code = "fenced"
+
+
+class Constraint(HubError):
+    """The database itself refused a row: refunded above captured, a second row for one refund. Nothing was written."""
+
+    code = "constraint"
+
+
+class StoreAway(Retryable):
+    """The store cannot be written: disk full, locked, gone. Roll back, wait, the same again."""
+
+    code = "store_away"
+
+
+class StoreTaken(HubError):
+    """Another hub has this store open."""
+
+    code = "store_taken"
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Ownership of the lanes: `positions` next offset by lane; `deaths` how often a process died since the position last moved;
+    `suspects` (lane, offset) of messages that were in flight while they were tried alone."""
+
+    epoch: int
+    positions: Mapping[int, int]
+    deaths: Mapping[int, int]
+    suspects: frozenset[tuple[int, int]]
+
+
+class ChunkTransaction(Protocol):
+    """One lane transaction: reads first, `commit` last and once. Nothing else writes to these lanes meanwhile."""
+
+    next_decision: int
+
+    def take(self, positions: Mapping[int, int], limit: int) -> Sequence[Waiting]:
+        """What waits, oldest first: internal messages, then the intake in order of arrival; at most `limit` of each."""
+
+    def due(self, until: int, limit: int) -> Sequence[TimerRow]:
+        """Timers due at or before `until`, by (due, key, name)."""
+
+    def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
+        """Fingerprints of those that the inbox knows, by message id."""
+
+    def states(self, keys: Collection[Key]) -> Mapping[Key, StateRow]:
+        """State rows of all keys at once; a key without row is absent."""
+
+    def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
+        """Early messages of these keys, oldest first."""
+
+    def blocked(self, key: Key) -> Sequence[BlockedRow]:
+        """Messages behind this key's defect, oldest first."""
+
+    def dead_letter(self, id_: str) -> DeadLetterRow | None: ...
+
+    def effect_owner(self, id_: str) -> tuple[str, str] | None:
+        """Tenant and folio of an effect."""
+
+    def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
+        """Where each effect of a folio stands, by its id."""
+
+    def write(self, chunk: ChunkWrite, epoch: int) -> None:
+        """Everything of the chunk, positions compared and set. Raises Fenced or Constraint."""
+
+
+class LaneStore(Protocol):
+    """The part of a store that intake and lanes use."""
+
+    lanes: int
+
+    def claim(self) -> Claim: ...
+
+    def release(self) -> None:
+        """A stop in good order: no death is counted."""
+
+    def try_alone(self, lane: int, offset: int | None) -> None:
+        """Remember, durably, that this message is being tried alone (None: no more)."""
+
+    def append(self, rows: Sequence[Arrived], letters: Sequence[DeadLetterRow]) -> None:
+        """Durable when it returns. Raises StoreAway."""
+
+    def chunk(self) -> AbstractContextManager[ChunkTransaction]: ...
+
+    def waiting_count(self) -> int: ...

@@ -1,0 +1,340 @@
+"""Rows as the engine stages them and a store writes them; one shape for every database engine.
+
+Instants are microseconds since 1970 UTC, amounts minor units, message ids 16 bytes, bodies JSON with personal fields sealed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+
+class Key(NamedTuple):
+    """An aggregate: `kind` is folio, reference, area or tenant."""
+
+    tenant: str
+    kind: str
+    key: str
+
+    def digest(self) -> bytes:
+        """Its 16 bytes in the store."""
+        return blake2b("\x1f".join(self).encode(), digest_size=16).digest()
+
+
+class Cargo(NamedTuple):
+    """A message as it is carried from one key or table to another, whole."""
+
+    message: bytes
+    source: str
+    id: str
+    name: str
+    act: int
+    received_at: int
+    correlation: str
+    traceparent: str
+    body: bytes
+
+
+class Waiting(NamedTuple):
+    """A message to decide. `origin` is intake, internal, timer or inline; `place` its offset, seq, due instant or number."""
+
+    origin: str
+    lane: int
+    place: int
+    message: bytes
+    tenant: str
+    source: str
+    id: str
+    name: str
+    kind: str
+    key: str
+    act: int
+    received_at: int
+    correlation: str
+    traceparent: str
+    body: bytes
+    fingerprint: bytes = b""
+    scrubbed: str = ""
+    seq: int = 0
+
+    @property
+    def owner(self) -> Key:
+        """The aggregate that decides it."""
+        return Key(self.tenant, self.kind, self.key)
+
+    @property
+    def cargo(self) -> Cargo:
+        """What is kept of it when it has to wait."""
+        return Cargo(
+            self.message, self.source, self.id, self.name, self.act, self.received_at, self.correlation, self.traceparent, self.body
+        )
+
+
+def inline(key: Key, cargo: Cargo) -> Waiting:
+    """A kept message, to be decided now for `key`."""
+    message, source, id_, name, act, received_at, correlation, traceparent, body = cargo
+    return Waiting(
+        "inline", 0, 0, message, key.tenant, source, id_, name, key.kind, key.key, act, received_at, correlation, traceparent, body
+    )
+
+
+class Arrived(NamedTuple):
+    """An intake row before it has its offset."""
+
+    lane: int
+    message: bytes
+    fingerprint: bytes
+    tenant: str
+    source: str
+    id: str
+    name: str
+    kind: str
+    key: str
+    act: int
+    received_at: int
+    correlation: str
+    traceparent: str
+    door: str
+    scrubbed: str
+    body: bytes
+
+
+class StateRow(NamedTuple):
+    """An aggregate as stored; `body` None: it has only published so far. `blocked` names the dead letter it waits behind."""
+
+    version: int
+    sequence: int
+    blocked: str
+    body: bytes | None
+
+
+class StateWrite(NamedTuple):
+    """An aggregate's next row."""
+
+    id: bytes
+    lane: int
+    tenant: str
+    kind: str
+    key: str
+    version: int
+    sequence: int
+    shape: int
+    blocked: str
+    body: bytes | None
+
+
+class DecisionRow(NamedTuple):
+    """What was decided, and the record that explains it."""
+
+    seq: int
+    parent: int
+    origin: str
+    lane: int
+    place: int
+    message: bytes
+    tenant: str
+    kind: str
+    key: str
+    name: str
+    result: str
+    act: int
+    received_at: int
+    decided_at: int
+    configuration: int
+    record: bytes
+
+
+class TransferRow(NamedTuple):
+    """One ledger row."""
+
+    decision: int
+    tenant: str
+    folio: str
+    entry: str
+    subject: str
+    debit: str
+    credit: str
+    minor: int
+    currency: str
+
+
+class OutboxRow(NamedTuple):
+    """One outcome to publish; `published` 1 when no broker is to get it."""
+
+    decision: int
+    lane: int
+    topic: str
+    tenant: str
+    kind: str
+    key: str
+    name: str
+    id: bytes
+    cause: bytes
+    correlation: str
+    traceparent: str
+    at: int
+    body: bytes
+    published: int
+
+
+class TimerRow(NamedTuple):
+    """A key to wake at `due`."""
+
+    tenant: str
+    kind: str
+    key: str
+    name: str
+    lane: int
+    due: int
+    what: str
+    subject: str
+
+
+class ParkedRow(NamedTuple):
+    """An early message, kept whole under the key that it waits at."""
+
+    key: Key
+    waits_for: str
+    since: int
+    decision: int
+    cargo: Cargo
+    seq: int = 0
+
+
+class BlockedRow(NamedTuple):
+    """A message behind a defect, kept whole."""
+
+    key: Key
+    dead_letter: str
+    cargo: Cargo
+    seq: int = 0
+
+
+class DeadLetterRow(NamedTuple):
+    """What could not be used, with the reason; `bytes_` sealed."""
+
+    id: str
+    at: int
+    tenant: str
+    kind: str
+    key: str
+    why: str
+    code: str
+    field: str
+    value: str
+    reason: str
+    door: str
+    attributes: str
+    bytes_: bytes
+    message: bytes | None
+    name: str
+    received_at: int
+    status: str = "open"
+
+
+class InternalRow(NamedTuple):
+    """A message from inside, for a lane's owner."""
+
+    lane: int
+    message: bytes
+    tenant: str
+    source: str
+    id: str
+    name: str
+    kind: str
+    key: str
+    act: int
+    received_at: int
+    correlation: str
+    traceparent: str
+    cause: int
+    body: bytes
+
+
+class EffectRow(NamedTuple):
+    """A request to the outside, before it is a call."""
+
+    id: str
+    tenant: str
+    folio: str
+    lane: int
+    business_key: str
+    kind: str
+    provider: str
+    merchant: str
+    payment: str
+    reference: str
+    order_ref: str
+    minor: int
+    currency: str
+    refund: str
+    property: str
+    last: int
+    needs_approval: int
+    state: str
+    decision: int
+    created_at: int
+    next_at: int
+
+
+class MoveRow(NamedTuple):
+    """What a person's word did to an effect: its new state, if it still is in one of those `allowed` (words between blanks)."""
+
+    effect: str
+    state: str
+    reason: str
+    record: str
+    at: int
+    allowed: str
+
+
+class QueryRow(NamedTuple):
+    """A payment whose history is to be asked for."""
+
+    merchant: str
+    reference: str
+    provider: str
+    order_ref: str
+    tenant: str
+    folio: str
+    lane: int
+    payment: str
+    due: int
+
+
+class SwitchRow(NamedTuple):
+    """Payouts of a tenant stopped (1) or not."""
+
+    tenant: str
+    stopped: int
+    by: str
+    reason: str
+    at: int
+
+
+@dataclass(slots=True)
+class ChunkWrite:
+    """Everything one lane transaction stores."""
+
+    inbox: list[tuple[int, bytes, bytes, int, int]] = field(default_factory=list)  # slice, message, fingerprint, lane, offset
+    states: list[StateWrite] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    transfers: list[TransferRow] = field(default_factory=list)
+    totals: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)  # .. payment, currency, captured, given
+    parts: list[tuple[str, str, str, int, str, int]] = field(default_factory=list)  # tenant, folio, payment, number, refund, minor
+    timers: dict[tuple[str, str, str, str], TimerRow | None] = field(default_factory=dict)  # None: cancelled
+    done: list[tuple[int, int]] = field(default_factory=list)  # decision, internal seq
+    parked: list[ParkedRow] = field(default_factory=list)
+    unparked: list[int] = field(default_factory=list)
+    blocked: list[BlockedRow] = field(default_factory=list)
+    unblocked: list[int] = field(default_factory=list)
+    dead_letters: list[DeadLetterRow] = field(default_factory=list)
+    letters_closed: list[tuple[str, str]] = field(default_factory=list)  # status, id
+    outbox: list[OutboxRow] = field(default_factory=list)
+    effects: list[EffectRow] = field(default_factory=list)
+    moves: list[MoveRow] = field(default_factory=list)
+    queries: list[QueryRow] = field(default_factory=list)
+    switches: list[SwitchRow] = field(default_factory=list)
+    forgotten: list[tuple[str, str]] = field(default_factory=list)  # tenant, subject
+    positions: dict[int, tuple[int, int]] = field(default_factory=dict)  # lane: base, next

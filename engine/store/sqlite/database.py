@@ -1,0 +1,174 @@
+"""One SQLite file: opening it, who may have it, its schema's version, and the one way to write.
+
+WAL with `synchronous=FULL`, every write in `BEGIN IMMEDIATE` under one lock; readers have connections of their own. An
+operating-system lock on a side file is taken before anything is read, so that two hubs cannot run on one file, and a killed one
+frees it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from engine.store.contract import Constraint, StoreAway, StoreTaken
+from schemas.errors import HubError
+
+SCHEMA_VERSION = 1
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=5000",
+    "PRAGMA secure_delete=FAST",
+    "PRAGMA cache_size=-65536",
+    "PRAGMA wal_autocheckpoint=4000",
+)
+_AWAY = (
+    "disk is full",
+    "disk I/O error",
+    "database is locked",
+    "unable to open",
+    "readonly",
+    "disk image is malformed",
+    "out of memory",
+)
+
+
+class Database:
+    """The file at `path` (`:memory:` for a throw-away one). `writer` False: a command beside a running hub, which takes no lock."""
+
+    def __init__(self, path: str, *, writer: bool = True, lanes: int = 1) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._readers = threading.local()
+        self._guard: int | None = None
+        self.memory = path == ":memory:"
+        if not self.memory:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            if writer:
+                self._guard = _guard(path)
+        try:
+            self._writer = self._open()
+            if writer or not self._has_schema():
+                self._migrate(lanes)
+            self.lanes = int(self._writer.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise _translated(error, path) from error
+        except HubError:
+            self.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=512)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        return connection
+
+    def _has_schema(self) -> bool:
+        return self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is not None
+
+    def _migrate(self, lanes: int) -> None:
+        found = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA_VERSION:
+            raise HubError(
+                f"{self.path}: schema version {found} is newer than this foliohub knows ({SCHEMA_VERSION}): upgrade foliohub",
+                code="schema_newer",
+                field="store",
+                value=self.path,
+            )
+        if found == SCHEMA_VERSION:
+            return
+        schema = resources.files("engine.store.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
+        rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
+        self._writer.executescript(
+            f"BEGIN IMMEDIATE; {schema} INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'); {rows}"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction: committed when the block ends, rolled back when it raises.
+
+        Raises StoreAway (disk full, locked) or Constraint, in place of SQLite's own errors.
+        """
+        with self._lock:
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._writer
+                    self._writer.execute("COMMIT")
+                except BaseException:
+                    if self._writer.in_transaction:
+                        self._writer.execute("ROLLBACK")
+                    raise
+            except sqlite3.DatabaseError as error:
+                raise _translated(error, self.path) from error
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A consistent view, beside the writer."""
+        if self.memory:
+            with self._lock:
+                yield self._writer
+            return
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = self._open()
+            connection.execute("PRAGMA query_only=ON")
+            self._readers.connection = connection
+        try:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise _translated(error, self.path) from error
+
+    def shred(self) -> None:
+        """After keys were destroyed: leave no copy of them in the write-ahead log."""
+        with self._lock:
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the file and free it for another hub."""
+        with self._lock:
+            if hasattr(self, "_writer"):
+                self._writer.close()
+            if self._guard is not None:
+                os.close(self._guard)
+                self._guard = None
+
+
+def _guard(path: str) -> int:
+    """The operating system's lock on `<path>.lock`; freed when the process ends, however it ends."""
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        os.close(descriptor)
+        raise StoreTaken(
+            f"{path}: another hub (process {owner or 'unknown'}) runs on this store: stop it first, or choose another --store",
+            field="store",
+            value=path,
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:
+    if isinstance(error, sqlite3.IntegrityError):
+        return Constraint(f"the store refused a row: {error}", value=error)
+    text = str(error)
+    if isinstance(error, sqlite3.OperationalError) and any(word in text for word in _AWAY):
+        return StoreAway(f"{path}: {text}: free or mend the disk, the hub goes on by itself", field="store", value=path)
+    return HubError(f"{path}: {text}", code="store_broken", field="store", value=path)

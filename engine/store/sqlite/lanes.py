@@ -1,0 +1,277 @@
+"""Intake and lane transactions on SQLite: a handful of statements a chunk, whatever its size."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from engine.store.contract import Claim, Constraint, Fenced
+from engine.store.rows import Arrived, BlockedRow, Cargo, ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
+from engine.store.sqlite.database import Database
+from schemas.effect import EffectState
+
+SLICE_US = 7 * 24 * 3600 * 1_000_000
+KEPT_SLICES = 5  # five weeks: longer than any sender's retry plus the topics' retention
+_CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
+_LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
+
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]], columns: str = "") -> None:
+    if rows:
+        connection.executemany(f"INSERT INTO {table}{columns} VALUES ({_marks(len(rows[0]))})", rows)
+
+
+class SqliteLanes:
+    """`engine.store.contract.LaneStore` on one file."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lanes = database.lanes
+
+    def claim(self) -> Claim:
+        with self.database.write() as connection:
+            rows = connection.execute(
+                "UPDATE lane SET epoch = epoch + 1, deaths = CASE WHEN EXISTS (SELECT 1 FROM intake WHERE intake.lane = lane.lane"
+                " AND intake.offset >= lane.next_offset) THEN deaths + 1 ELSE 0 END"
+                " RETURNING lane, epoch, next_offset, deaths, trying"
+            ).fetchall()
+            return Claim(
+                epoch=max(row[1] for row in rows),
+                positions={row[0]: row[2] for row in rows},
+                deaths={row[0]: row[3] - 1 for row in rows},
+                suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
+            )
+
+    def release(self) -> None:
+        with self.database.write() as connection:
+            connection.execute("UPDATE lane SET deaths = 0, trying = NULL")
+
+    def try_alone(self, lane: int, offset: int | None) -> None:
+        with self.database.write() as connection:
+            connection.execute("UPDATE lane SET trying = ? WHERE lane = ?", (offset, lane))
+
+    def append(self, rows: Sequence[Arrived], letters: Sequence[DeadLetterRow]) -> None:
+        with self.database.write() as connection:
+            ends: dict[int, int] = {}
+            full = []
+            for row in rows:
+                if row.lane not in ends:
+                    ends[row.lane] = connection.execute(
+                        "SELECT max(coalesce((SELECT max(offset) + 1 FROM intake WHERE lane = ?), 0),"
+                        " (SELECT next_offset FROM lane WHERE lane = ?))",
+                        (row.lane, row.lane),
+                    ).fetchone()[0]
+                full.append((None, row.lane, ends[row.lane], *row[1:]))
+                ends[row.lane] += 1
+            _insert(connection, "intake", full)
+            _insert(connection, "dead_letter", letters)
+
+    @contextmanager
+    def chunk(self) -> Iterator[SqliteChunk]:
+        with self.database.write() as connection:
+            yield SqliteChunk(connection)
+
+    def waiting_count(self) -> int:
+        with self.database.read() as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM intake JOIN lane USING (lane) WHERE intake.offset >= lane.next_offset)"
+                " + (SELECT count(*) FROM internal WHERE decision = 0)"
+            ).fetchone()
+            return int(row[0])
+
+
+class SqliteChunk:
+    """`engine.store.contract.ChunkTransaction`: the reads and the one write of a lane transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'decision'").fetchone()
+        self.next_decision = (row[0] if row else 0) + 1
+
+    def take(self, positions: Mapping[int, int], limit: int) -> Sequence[Waiting]:
+        found = [
+            Waiting("internal", row[0], row[1], *row[2:])
+            for row in self._db.execute(
+                "SELECT lane, seq, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, body"
+                f" FROM internal WHERE decision = 0 AND lane IN ({_marks(len(positions))}) ORDER BY seq LIMIT ?",
+                (*positions, limit),
+            )
+        ]
+        first = [
+            row[0]
+            for lane, offset in positions.items()
+            if (row := self._db.execute("SELECT seq FROM intake WHERE lane = ? AND offset = ?", (lane, offset)).fetchone())
+        ]
+        if first:
+            found += (
+                Waiting("intake", *row)
+                for row in self._db.execute(
+                    "SELECT lane, offset, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent,"
+                    " body, fingerprint, scrubbed, seq FROM intake WHERE seq >= ? ORDER BY seq LIMIT ?",
+                    (min(first), limit),
+                )
+                if row[1] >= positions.get(row[0], 1 << 62)
+            )
+        return found
+
+    def due(self, until: int, limit: int) -> Sequence[TimerRow]:
+        return [
+            TimerRow(*row)
+            for row in self._db.execute(
+                "SELECT tenant, kind, key, name, lane, due, what, subject FROM timer WHERE due <= ?"
+                " ORDER BY due, tenant, kind, key, name LIMIT ?",
+                (until, limit),
+            )
+        ]
+
+    def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for (slice_,) in self._db.execute("SELECT slice FROM inbox_slice ORDER BY slice").fetchall():
+            found.update(
+                self._db.execute(
+                    f"SELECT message, fingerprint FROM inbox_{slice_:d} WHERE message IN ({_marks(len(messages))})",
+                    tuple(messages),
+                ).fetchall()
+            )
+        return found
+
+    def states(self, keys: Collection[Key]) -> Mapping[Key, StateRow]:
+        if not keys:
+            return {}
+        names = {key.digest(): key for key in keys}
+        rows = self._db.execute(
+            f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({_marks(len(names))})",
+            tuple(names),
+        )
+        return {names[row[0]]: StateRow(*row[1:]) for row in rows}
+
+    def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
+        if not keys:
+            return ()
+        rows = self._db.execute(
+            f"SELECT tenant, kind, key, waits_for, since, decision, seq, {_CARGO} FROM parked"
+            f" WHERE (tenant, kind, key) IN (VALUES {','.join(['(?,?,?)'] * len(keys))}) ORDER BY seq",
+            [part for key in keys for part in key],
+        )
+        return [ParkedRow(Key(*row[:3]), *row[3:6], Cargo(*row[7:]), row[6]) for row in rows]
+
+    def blocked(self, key: Key) -> Sequence[BlockedRow]:
+        rows = self._db.execute(
+            f"SELECT dead_letter, seq, {_CARGO} FROM blocked WHERE tenant = ? AND kind = ? AND key = ? ORDER BY seq", key
+        )
+        return [BlockedRow(key, row[0], Cargo(*row[2:]), row[1]) for row in rows]
+
+    def dead_letter(self, id_: str) -> DeadLetterRow | None:
+        row = self._db.execute(f"SELECT {_LETTER} FROM dead_letter WHERE id = ?", (id_,)).fetchone()
+        return DeadLetterRow(*row) if row else None
+
+    def effect_owner(self, id_: str) -> tuple[str, str] | None:
+        row = self._db.execute("SELECT tenant, folio FROM effect WHERE id = ?", (id_,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
+        rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = ? AND folio = ?", (tenant, folio))
+        return {row[0]: EffectState(row[1]) for row in rows}
+
+    def write(self, chunk: ChunkWrite, epoch: int) -> None:
+        db = self._db
+        for lane, (base, next_) in chunk.positions.items():
+            moved = db.execute(
+                "UPDATE lane SET next_offset = ?, deaths = 0, trying = NULL"
+                " WHERE lane = ? AND next_offset = ? AND epoch = ? RETURNING lane",
+                (next_, lane, base, epoch),
+            ).fetchone()
+            if moved is None:
+                raise Fenced(f"lane {lane}: position {base} under epoch {epoch} is not ours any more", field="lane", value=lane)
+        self._write_inbox(chunk)
+        if chunk.states:
+            db.executemany(
+                "INSERT INTO state VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET version = excluded.version,"
+                " sequence = excluded.sequence, shape = excluded.shape, blocked = excluded.blocked, body = excluded.body",
+                chunk.states,
+            )
+        _insert(db, "decision", chunk.decisions)
+        _insert(db, "transfer", [(None, *row) for row in chunk.transfers])
+        if chunk.totals:
+            db.executemany(
+                "INSERT INTO payment_total VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET captured = excluded.captured,"
+                " given_back = excluded.given_back",
+                chunk.totals,
+            )
+        _insert(db, "refund_part", chunk.parts)
+        cancelled = [key for key, timer in chunk.timers.items() if timer is None]
+        if cancelled:
+            db.executemany("DELETE FROM timer WHERE tenant = ? AND kind = ? AND key = ? AND name = ?", cancelled)
+        if timers := [timer for timer in chunk.timers.values() if timer is not None]:
+            db.executemany("INSERT OR REPLACE INTO timer VALUES (?,?,?,?,?,?,?,?)", timers)
+        if chunk.done:
+            db.executemany("UPDATE internal SET decision = ? WHERE seq = ?", chunk.done)
+        _insert(db, "parked", [(None, *row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
+        if chunk.unparked:
+            db.executemany("DELETE FROM parked WHERE seq = ?", [(seq,) for seq in chunk.unparked])
+        _insert(db, "blocked", [(None, *row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
+        if chunk.unblocked:
+            db.executemany("DELETE FROM blocked WHERE seq = ?", [(seq,) for seq in chunk.unblocked])
+        if chunk.dead_letters:
+            db.executemany(
+                "INSERT INTO dead_letter VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET at = excluded.at,"
+                " reason = excluded.reason, status = 'open'",
+                chunk.dead_letters,
+            )
+        if chunk.letters_closed:
+            db.executemany("UPDATE dead_letter SET status = ? WHERE id = ?", chunk.letters_closed)
+        _insert(db, "outbox", [(None, *row) for row in chunk.outbox])
+        self._write_effects(chunk)
+
+    def _write_inbox(self, chunk: ChunkWrite) -> None:
+        for slice_ in sorted({row[0] for row in chunk.inbox}):
+            known = self._db.execute(
+                "INSERT INTO inbox_slice VALUES (?) ON CONFLICT DO NOTHING RETURNING slice", (slice_,)
+            ).fetchone()
+            if known is not None:
+                self._db.execute(
+                    f"CREATE TABLE IF NOT EXISTS inbox_{slice_:d} (message BLOB PRIMARY KEY, fingerprint BLOB NOT NULL,"
+                    " lane INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID"
+                )
+            self._db.executemany(
+                f"INSERT INTO inbox_{slice_:d} VALUES (?,?,?,?)",
+                [row[1:] for row in chunk.inbox if row[0] == slice_],
+            )
+
+    def drop_slices(self, before: int) -> None:
+        """Forget identities whose slice ended before this instant, a whole slice at a time."""
+        for (slice_,) in self._db.execute("SELECT slice FROM inbox_slice WHERE slice < ?", (before // SLICE_US,)).fetchall():
+            self._db.execute(f"DROP TABLE inbox_{slice_:d}")
+            self._db.execute("DELETE FROM inbox_slice WHERE slice = ?", (slice_,))
+
+    def _write_effects(self, chunk: ChunkWrite) -> None:
+        _insert(
+            self._db,
+            "effect",
+            chunk.effects,
+            " (id, tenant, folio, lane, business_key, kind, provider, merchant, payment, reference, order_ref, minor, currency,"
+            " refund, property, last, needs_approval, state, decision, created_at, next_at)",
+        )
+        for move in chunk.moves:
+            moved = self._db.execute(
+                "UPDATE effect SET state = ?2, needs_approval = 0, reason = ?3, record = CASE ?4 WHEN '' THEN record ELSE ?4 END,"
+                " next_at = ?5, fence = fence + 1 WHERE id = ?1 AND instr(?6, ' ' || state || ' ') RETURNING id",
+                move,
+            ).fetchone()
+            if moved is None:
+                raise Constraint(f"effect {move.effect} is not {move.allowed.strip()} any more", field="effect", value=move.effect)
+        if chunk.queries:
+            self._db.executemany(
+                "INSERT INTO payment_query VALUES (?,?,?,?,?,?,?,?,?,0,0) ON CONFLICT DO UPDATE SET due = min(due, excluded.due),"
+                " tenant = excluded.tenant, folio = excluded.folio, payment = excluded.payment",
+                chunk.queries,
+            )
+        if chunk.switches:
+            self._db.executemany("INSERT OR REPLACE INTO payout_switch VALUES (?,?,?,?,?)", chunk.switches)
+        if chunk.forgotten:
+            self._db.executemany("DELETE FROM subject_key WHERE tenant = ? AND subject = ?", chunk.forgotten)
