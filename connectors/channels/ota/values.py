@@ -1,0 +1,171 @@
+"""OTA's written values to exact ones: dates, instants, amounts. Lenient where writing differs, strict where meaning would.
+
+No float ever: `schemas.money.Money.parse` reads every amount.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Final
+
+from lxml import etree
+
+from connectors.channels.ota.xml import bad
+from schemas.money import Money, exponent
+from schemas.policy import ChannelProfile
+
+OTA: Final = "{http://www.opentravel.org/OTA/2003/05}"
+READINGS: Final = ("schema", "major", "comma")
+"""How a channel's amounts are read; see `amount`."""
+
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?)?\s*(?:(Z)|([+-])(\d{1,2})(?::?(\d\d))?)?",
+    re.ASCII,
+)
+_NIGHTS = re.compile(r"P(\d{1,3})[DN]", re.ASCII)
+_WHOLE = re.compile(r"(-?)(\d{1,18})", re.ASCII)
+
+
+def children(element: etree._Element | None) -> dict[str, etree._Element]:
+    """The first OTA child of each name, by local name. What is not of the OTA namespace, or not known, is simply not asked for."""
+    if element is None:
+        return {}
+    skip = len(OTA)
+    return {child.tag[skip:]: child for child in element.iterchildren(reversed=True) if child.tag.startswith(OTA)}
+
+
+def day(text: str, field: str) -> date:
+    """A calendar day as written, in the property's zone; a time behind it is not read. Raises Undecodable `date_invalid`."""
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        raise bad("date_invalid", field, text, "a day that exists is wanted (YYYY-MM-DD)") from None
+
+
+def instant(text: str, field: str) -> datetime | None:
+    """An instant in UTC from `2022-07-29T12:15:08+07:00`, `…+0700`, `…+2`, `2022-07-29 12:15:08Z`, `2014-09-01 0:00:00Z`.
+
+    None for nothing, and for a time without zone: that is no instant, and nothing here knows the sender's zone.
+    Raises Undecodable `date_invalid`.
+    """
+    if not text.strip():
+        return None
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day_, hour, minute, second, fraction, utc, sign, off_h, off_m = match.groups()
+        micros = int((fraction or "0")[:6].ljust(6, "0"))
+        local = datetime(int(year), int(month), int(day_), int(hour or 0), int(minute or 0), int(second or 0), micros, UTC)
+        if hour is None or (utc is None and sign is None):
+            return None
+        if utc:
+            return local
+        offset = timedelta(hours=int(off_h), minutes=int(off_m or 0))
+        return local.replace(tzinfo=timezone(-offset if sign == "-" else offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise bad("date_invalid", field, text, "an instant that exists is wanted (YYYY-MM-DDThh:mm:ss and an offset)") from None
+
+
+def span(element: etree._Element | None, field: str) -> tuple[date, date] | None:
+    """Arrival and departure of a TimeSpan: Start with End, or with a Duration of nights. None if it names no Start.
+
+    Raises Undecodable `date_invalid`, `date_missing`, or `dates_reversed` (a departure before the arrival; the same day may be).
+    """
+    if element is None:
+        return None
+    start, end, duration = element.get("Start", ""), element.get("End", ""), element.get("Duration", "")
+    if not start.strip():
+        return None
+    arrival = day(start, f"{field}/@Start")
+    if end.strip():
+        departure = day(end, f"{field}/@End")
+    elif (nights := _NIGHTS.fullmatch(duration.strip())) is not None:
+        departure = arrival + timedelta(days=int(nights[1])) if arrival.year < 9000 else arrival
+    else:
+        raise bad("date_missing", f"{field}/@End", duration, "the departure is missing")
+    if departure < arrival:
+        raise bad("dates_reversed", f"{field}/@End", end or duration, f"the departure lies before the arrival {arrival}")
+    return arrival, departure
+
+
+def currency_of(text: str, field: str) -> str:
+    """An ISO 4217 code in capitals. Raises Undecodable `currency_unknown`."""
+    code = text.strip().upper()
+    try:
+        exponent(code)
+    except ValueError:
+        raise bad("currency_unknown", field, text, "an ISO 4217 code is wanted") from None
+    return code
+
+
+def amount(text: str, decimals: str | None, currency: str, reading: str, field: str) -> int:
+    """An amount in minor units of `currency`, never negative.
+
+    `reading` schema: digits without a point are shifted by DecimalPlaces (8500 with 2 is 85.00); a written point always counts.
+    major: DecimalPlaces is not read. comma: as major, with a decimal comma (`1,00`), and a point is refused.
+    Raises Undecodable `amount_invalid` or `amount_negative`.
+    """
+    written, plain = text, text.strip()
+    if reading == "comma":
+        plain = plain.replace(",", ".") if "." not in plain and plain.count(",") <= 1 else "?"
+    elif reading == "schema" and decimals is not None and decimals.strip() and "." not in plain:
+        plain = _shifted(plain, decimals.strip())
+    try:
+        minor = Money.parse(plain, currency).minor
+    except ValueError as wrong:
+        raise bad(
+            "amount_invalid", field, written, f"no amount of {currency} by this channel's reading ({reading}): {wrong}"
+        ) from None
+    if minor < 0:
+        raise bad("amount_negative", field, written, "an amount may not be negative")
+    return minor
+
+
+def _shifted(digits: str, decimals: str) -> str:
+    match = _WHOLE.fullmatch(digits)
+    if match is None or not decimals.isascii() or not decimals.isdecimal() or int(decimals) > 8:
+        return "?"
+    places = int(decimals)
+    whole = match[2].lstrip("0").rjust(places + 1, "0")
+    return f"{match[1]}{whole[:-places]}.{whole[-places:]}" if places else f"{match[1]}{whole}"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A total as a message states it: minor units, and whether taxes are in it."""
+
+    minor: int
+    currency: str
+    with_tax: bool
+
+
+def price(total: etree._Element | None, profile: ChannelProfile, currency: str, field: str) -> Price | None:
+    """A `Total`: AmountAfterTax, else AmountBeforeTax with Taxes/@Amount, else AmountBeforeTax, else the vendors' Amount.
+
+    `currency` is used where the element names none. None without an amount. Raises Undecodable, `currency_missing` among others.
+    """
+    if total is None:
+        return None
+    name = next((n for n in ("AmountAfterTax", "AmountBeforeTax", "Amount") if total.get(n, "").strip()), None)
+    if name is None:
+        return None
+    stated = total.get("CurrencyCode", "").strip()
+    code = currency_of(stated, f"{field}/@CurrencyCode") if stated else currency
+    if not code:
+        raise bad("currency_missing", f"{field}/@CurrencyCode", "", "the currency is missing and the channel's profile has none")
+    decimals, reading = total.get("DecimalPlaces"), profile.amount_reading
+    minor = amount(total.get(name, ""), decimals, code, reading, f"{field}/@{name}")
+    if name != "AmountBeforeTax":
+        return Price(minor, code, with_tax=True)
+    taxes = children(total).get("Taxes")
+    tax = "" if taxes is None else taxes.get("Amount", "")
+    if taxes is None or not tax.strip():
+        return Price(minor, code, with_tax=False)
+    minor += amount(tax, taxes.get("DecimalPlaces"), code, reading, f"{field}/Taxes/@Amount")
+    return Price(minor, code, with_tax=True)

@@ -1,0 +1,138 @@
+"""Untrusted XML to a tree, and nothing else: no entities, no network, no surprises of encoding, bounded in every direction.
+
+Amounts stand in attributes, and an internal entity in an attribute is expanded whatever the parser is told, so any DOCTYPE is
+refused. The encoding is settled here, before libxml2 sees a byte, and forced on it: it has no second opinion.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable
+
+from lxml import etree
+
+from schemas.cards import scrub_text
+from schemas.errors import Undecodable
+
+MAX_BYTES = 1_000_000
+MAX_ATTRIBUTES = 20_000
+_SHOWN = 60  # characters of a wrong value that an error repeats
+
+_DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+_UTF8_BOM = codecs.BOM_UTF8
+_WIDE_BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What Python calls an encoding: what libxml2 is told. Senders who say ISO-8859-1 mean windows-1252, as browsers read it.
+_READ_AS = {"utf-8": "utf-8", "ascii": "us-ascii", "iso8859-1": "windows-1252", "cp1252": "windows-1252", "utf-16": "utf-16"}
+_COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+_ATTRIBUTES = etree.XPath("count(//@*)")
+
+
+def shown(value: object) -> str:
+    """A wrong value as errors may repeat it: short, on one line, without card numbers (X-10)."""
+    text = " ".join(str(value).split())
+    clean = scrub_text(text)[0]
+    return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"
+
+
+def bad(code: str, field: str, value: object, why: str) -> Undecodable:
+    """The one way this codec says that a document is wrong: a stable code, the field as a path, the value, and what to do."""
+    text = shown(value)
+    return Undecodable(f"{field}: {why}, it is {text!r}" if text else f"{field}: {why}", code=code, field=field, value=text)
+
+
+def parse(
+    body: bytes,
+    encodings: Iterable[str] = ("utf-8", "iso-8859-1", "us-ascii"),
+    max_bytes: int = MAX_BYTES,
+    max_attributes: int = MAX_ATTRIBUTES,
+) -> etree._Element:
+    """The root element of `body`, without comments and processing instructions.
+
+    `encodings` is the allow-list by name. Raises Undecodable with code: empty_body, body_too_large, compressed, encoding_refused,
+    encoding_mismatch, doctype_refused, too_many_attributes or not_xml.
+    """
+    if not body:
+        raise bad("empty_body", "body", "", "nothing was sent")
+    if len(body) > max_bytes:
+        raise bad("body_too_large", "body", f"{len(body)} bytes", f"at most {max_bytes} bytes are read")
+    if body.startswith(_COMPRESSED):
+        raise bad("compressed", "body", "", "compressed bodies are not read, send the XML itself")
+    encoding = _encoding(body, encodings)
+    if b"<!DOCTYPE" in (body.replace(b"\0", b"") if encoding == "utf-16" else body):
+        raise _doctype()
+    if body.startswith(_UTF8_BOM):
+        body = body[len(_UTF8_BOM) :]
+    try:
+        root = etree.fromstring(body, _parser(encoding))
+    except etree.XMLSyntaxError as wrong:
+        raise _syntax(wrong, encoding) from None
+    except (LookupError, ValueError) as wrong:
+        raise bad("not_xml", "body", wrong, "it is not well-formed XML") from None
+    info = root.getroottree().docinfo
+    if info.internalDTD is not None or info.externalDTD is not None:
+        raise _doctype()
+    # Every attribute has its "=": only a body that has too many of these is counted in earnest.
+    if body.count(b"=") > max_attributes and int(_ATTRIBUTES(root)) > max_attributes:  # type: ignore[arg-type]  # count() is a number
+        raise bad("too_many_attributes", "body", "", f"at most {max_attributes} attributes are read")
+    return root
+
+
+def _encoding(body: bytes, encodings: Iterable[str]) -> str:
+    """How the bytes are read: mark, then declaration, then UTF-8. Both must agree, and stand on the allow-list."""
+    allowed = {_canonical(name) for name in encodings}
+    wide = next((name for mark, name in _WIDE_BOMS if body.startswith(mark)), "utf-16" if b"\0" in body[:4] else "")
+    if wide:
+        if wide not in allowed or wide not in _READ_AS:
+            raise bad("encoding_refused", "encoding", wide, "this encoding is not accepted from this channel")
+        return _READ_AS[wide]
+    marked = body.startswith(_UTF8_BOM)
+    match = _DECLARED.match(body, len(_UTF8_BOM) if marked else 0)
+    declared = match[1].decode("ascii") if match else "utf-8"
+    name = _canonical(declared)
+    if name == "utf-16":
+        raise bad("encoding_mismatch", "encoding", declared, "the declaration says two bytes a character, the body has one")
+    if name not in allowed or name not in _READ_AS:
+        raise bad("encoding_refused", "encoding", declared, "this encoding is not accepted from this channel")
+    if marked and name != "utf-8":
+        raise bad("encoding_mismatch", "encoding", declared, "the byte order mark says UTF-8, the declaration does not")
+    return _READ_AS[name]
+
+
+def _canonical(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return name.lower()
+
+
+def _parser(encoding: str) -> etree.XMLParser:
+    """A parser of its own for each body: parsers are not shared between threads, and making one costs a microsecond or two."""
+    return etree.XMLParser(
+        encoding=encoding,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        recover=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def _doctype() -> Undecodable:
+    return bad("doctype_refused", "DOCTYPE", "", "document types and entities are never accepted")
+
+
+def _syntax(wrong: etree.XMLSyntaxError, encoding: str) -> Undecodable:
+    text = (wrong.msg or "").strip()
+    if "encoding" in text.lower():
+        return bad("encoding_mismatch", "encoding", encoding, f"the bytes are not what they are said to be ({shown(text)})")
+    return bad("not_xml", "body", text, "it is not well-formed XML")
