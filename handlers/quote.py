@@ -1,0 +1,161 @@
+"""What a cancellation gives: penalties line by line, refund, claim, and what is taken from or released of authorised money.
+
+Pure arithmetic on a folio. `after` of a `Computation` is the folio as it would stand, before any refund; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+from schemas.booking import DepositNature
+from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.folio import Folio, FolioPayment, FolioStatus
+from schemas.money import rate_text
+
+from handlers import account
+from handlers.frozen import property_policy
+from handlers.outcome import Facts, Step
+from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_step, rate_of, shares_of
+
+
+class Captured(msgspec.Struct, frozen=True, kw_only=True):
+    """X-17: what becomes of an authorised payment: `capture` minor units are taken, the rest is released (0: void)."""
+
+    payment: FolioPayment
+    capture: int
+
+
+class Computation(msgspec.Struct, frozen=True, kw_only=True):
+    """The arithmetic of one cancellation, minor units. refund + kept = collected (final money alone, X-17)."""
+
+    ended: tuple[Ended, ...]
+    whole: bool
+    after: Folio
+    fee_back: int
+    penalty: int
+    refund: int
+    claim: int
+    waived: int
+    kept: int
+    goodwill: int = 0
+    taken: tuple[Captured, ...] = ()
+    waiting: int = 0  # more refund once pending payments are final
+    trace: tuple[Step, ...] = ()
+
+    def lines(self) -> tuple[QuotedLine, ...]:
+        """The lines as facts show them."""
+        return tuple(
+            QuotedLine(line=ended.line.line, refund_rate=rate_text(ended.rate), penalty=ended.penalty) for ended in self.ended
+        )
+
+
+def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: Facts) -> Computation:
+    """S4-32, S4-37: penalty per line, then refund = max(0, collected - ordered_after); ordered_after = what remains + kept + fee.
+
+    No choices: all live lines. Judged at `facts.act`. Raises Rejected `unknown_line`, `already_cancelled`, `not_fewer_nights`,
+    `amount_above_total`, `arrival_missing`.
+    """
+    chosen = chosen_lines(folio, choices)
+    rates = [(choice, line, *rate_of(folio, line, choice, cause, facts)) for choice, line in chosen]
+    shares = shares_of(folio, [line for _, line in chosen], facts)
+    ended, trace = [], []
+    for choice, line, rate, why in rates:
+        one = end_line(folio, line, choice, rate, shares.get(line.line))
+        ended.append(one)
+        trace.append(line_step(one, why, folio.currency, shares.get(line.line)))
+    return settle(folio, tuple(ended), cause, facts, tuple(trace))
+
+
+def settle(folio: Folio, ended: tuple[Ended, ...], cause: Cause, facts: Facts, trace: tuple[Step, ...] = ()) -> Computation:
+    """S4-37: the folio with these lines ended, and what follows for fee, claim, authorised and collected money."""
+    after, whole = _with_ended(folio, ended)
+    fee_back, fee_step = _fee(folio, whole, cause, facts)
+    after = replace(after, fee_returned=after.fee_returned + fee_back)
+    collected = account.collected(folio)
+    at_hand = collected + sum(payment.authorised for payment in authorised(folio))
+    short = _short(after, ended, whole, at_hand)
+    claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
+    after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
+    ordered = account.ordered(after)
+    refund = max(0, collected - ordered)
+    pending = sum(payment.authorised for payment in account.pending(folio))
+    steps = [*trace, *fee_step, _sum_step(ordered, collected, refund, folio.currency)]
+    if short:
+        what = "is a claim, not collected" if claim else "is not claimed"
+        nature = folio.deposit_nature.value
+        steps.append(Step("S4-34", f"{account.text(short, folio.currency)} beyond what was collected {what} ({nature})"))
+    if pending:
+        steps.append(Step("X-17", f"{account.text(pending, folio.currency)} not final at the provider: what depends on it waits"))
+    taken = _taken(folio, ordered - collected) if whole else ()
+    steps.extend(_taken_step(one, folio.currency) for one in taken)
+    return Computation(
+        ended=ended,
+        whole=whole,
+        after=after,
+        fee_back=fee_back,
+        penalty=sum(one.penalty for one in ended),
+        refund=refund,
+        claim=claim,
+        waived=short - claim,
+        kept=collected - refund,
+        taken=taken,
+        waiting=max(0, collected + pending - ordered - (short - claim)) - refund if pending else 0,
+        trace=tuple(steps),
+    )
+
+
+def _with_ended(folio: Folio, ended: tuple[Ended, ...]) -> tuple[Folio, bool]:
+    after = folio
+    for one in ended:
+        line = replace(one.line, kept=one.line.kept + one.kept)
+        fewer = one.rest is not None
+        line = replace(line, price=one.rest, departure=one.departure) if fewer else replace(line, cancelled=True)
+        after = account.replace_line(after, line)
+    whole = not account.live_lines(after)
+    if whole:
+        after = replace(after, status=FolioStatus.CANCELLED)
+    return after, whole
+
+
+def _fee(folio: Folio, whole: bool, cause: Cause, facts: Facts) -> tuple[int, tuple[Step, ...]]:
+    """S4-5, S4-27: the service fee stays; A-5, A-7, S4-44, X-24: but where a knob or a package gives it back with all."""
+    fee = account.fee_charged(folio)
+    if not fee:
+        return 0, ()
+    amount = account.text(fee, folio.currency)
+    if whole and folio.is_package and cause in EVERYTHING_BACK:
+        return fee, (Step("X-24", f"package, {cause.value}: service fee {amount} given back too"),)
+    if whole and cause in property_policy(facts, folio).fee_refundable_on:
+        rule = "S4-44" if cause is Cause.OWNER else "S4-35"
+        return fee, (Step(rule, f"{cause.value}: service fee {amount} given back (fee_refundable_on)"),)
+    return 0, (Step("S4-5", f"service fee {amount} is kept"),)
+
+
+def _short(after: Folio, ended: tuple[Ended, ...], whole: bool, at_hand: int) -> int:
+    """S4-34: what is kept beyond the money at hand (collected and authorised), minor units. While other lines live, only what the
+    lines that end now keep can be short: the rest is their balance."""
+    if whole:
+        return max(0, account.ordered(after) - at_hand)
+    kept = sum(line.kept for line in after.lines) + account.fee_charged(after) - after.waived - after.goodwill
+    return min(sum(one.kept for one in ended), max(0, kept - at_hand))
+
+
+def _taken(folio: Folio, needed: int) -> tuple[Captured, ...]:
+    """X-17: of each authorised payment what is still needed, first paid first; the rest is released."""
+    taken = []
+    for payment in authorised(folio):
+        capture = min(payment.authorised, max(0, needed))
+        needed -= capture
+        taken.append(Captured(payment=payment, capture=capture))
+    return tuple(taken)
+
+
+def _taken_step(one: Captured, currency: str) -> Step:
+    released = account.text(one.payment.authorised - one.capture, currency)
+    taken = account.text(one.capture, currency)
+    return Step("X-17", f"payment {one.payment.payment}, authorised only: {taken} taken, {released} released")
+
+
+def _sum_step(ordered: int, collected: int, refund: int, currency: str) -> Step:
+    has, owes, gets = (account.text(minor, currency) for minor in (collected, ordered, refund))
+    return Step("S4-37", f"refund = max(0, {has} collected − {owes} still ordered) = {gets}")

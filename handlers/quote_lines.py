@@ -1,0 +1,173 @@
+"""The lines that a cancellation ends: which, at what rate, and what each keeps of its price (S4-9, S4-32, S4-37, X-23).
+
+Pure arithmetic on a folio; `handlers.quote` adds the lines up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from fractions import Fraction
+
+import msgspec
+from schemas.booking import LineKind
+from schemas.cancellation import Cause, LineChoice
+from schemas.effect import EffectKind
+from schemas.errors import Rejected
+from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
+from schemas.money import FULL_RATE, ZERO_RATE, Money, allocate, parse_rate, rate_text
+from schemas.policy import RefundBase, Terms
+
+from handlers import account
+from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.outcome import Facts, Step
+from handlers.penalty import capped, last_rate, penalty, refund_rate
+
+EVERYTHING_BACK = frozenset({Cause.FORCE_MAJEURE, Cause.OWNER})
+"""S4-35, S4-44: causes that give back 100 % of the services."""
+
+
+ASIDE = frozenset({LineKind.TOURIST_TAX, LineKind.INSURANCE})
+"""X-23: outside penalty and deposit."""
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """One line, or some nights of it, as it ends. `price` minor units are cancelled, `kept` of them stay, `penalty` is the part of
+    `kept` that is a penalty (tourist tax and insurance stand outside: X-23)."""
+
+    line: FolioLine
+    price: int
+    rate: Fraction
+    kept: int
+    penalty: int
+    departure: date | None = None  # fewer nights: the new one
+    rest: int | None = None  # fewer nights: the new price
+
+
+def chosen_lines(folio: Folio, choices: tuple[LineChoice, ...]) -> tuple[tuple[LineChoice, FolioLine], ...]:
+    """S4-37: the lines meant, each once, checked against the folio. With the last service go tourist tax and insurance."""
+    if not choices:
+        return tuple((LineChoice(line=line.line), line) for line in account.live_lines(folio))
+    chosen: dict[str, tuple[LineChoice, FolioLine]] = {}
+    for at, choice in enumerate(choices):
+        line = account.line_of(folio, choice.line)
+        if line is None:
+            text = f"folio {folio.folio} has no line {choice.line!r}"
+            raise Rejected(text, code="unknown_line", field=f"lines[{at}].line", value=choice.line)
+        if line.cancelled:
+            text = f"line {choice.line!r} is cancelled already"
+            raise Rejected(text, code="already_cancelled", field=f"lines[{at}].line", value=choice.line)
+        if choice.new_departure is not None or choice.new_price is not None:
+            _check_fewer(line, choice, at)
+        chosen[choice.line] = (choice, line)
+    live = account.live_lines(folio)
+    if all(line.kind in ASIDE or (line.line in chosen and chosen[line.line][0].new_price is None) for line in live):
+        for line in live:
+            chosen.setdefault(line.line, (LineChoice(line=line.line), line))
+    return tuple(chosen.values())
+
+
+def _check_fewer(line: FolioLine, choice: LineChoice, at: int) -> None:
+    if choice.new_departure is None or choice.new_price is None:
+        text = f"line {line.line!r}: fewer nights need new_departure and the new_price that the PMS gives"
+        raise Rejected(text, code="not_fewer_nights", field=f"lines[{at}]", value=choice.line)
+    arrival, departure = line.arrival, line.departure
+    if arrival is None or departure is None or not arrival < choice.new_departure < departure:
+        text = f"line {line.line!r}: new departure {choice.new_departure} is not between {arrival} and {departure}"
+        raise Rejected(text, code="not_fewer_nights", field=f"lines[{at}].new_departure", value=choice.new_departure)
+    if choice.new_price > line.price:
+        text = f"line {line.line!r}: new price {choice.new_price} is above {line.price}"
+        raise Rejected(text, code="amount_above_total", field=f"lines[{at}].new_price", value=choice.new_price)
+
+
+def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, facts: Facts) -> tuple[Fraction, str]:
+    """The rate of one line and the words that explain it."""
+    policy = property_policy(facts, folio)
+    zone = zone_of(policy, facts.tenant)
+    today = facts.act.astimezone(zone).date()
+    arrival = account.arrival_of(folio, line)
+    if line.kind is LineKind.TOURIST_TAX:
+        stayed = choice.new_departure is None and cause is not Cause.NO_SHOW and arrival is not None and today > arrival
+        return (ZERO_RATE, "tourist tax, somebody stayed") if stayed else (FULL_RATE, "tourist tax of nights nobody stayed")
+    if line.kind is LineKind.INSURANCE:
+        back = cause is Cause.OWNER or (folio.is_package and cause in EVERYTHING_BACK)
+        return (FULL_RATE, "insurance, not the guest's doing") if back else (ZERO_RATE, "insurance stands apart")
+    if cause in EVERYTHING_BACK:
+        return FULL_RATE, f"{cause.value}: services in full"
+    terms = _terms(facts, line)
+    if arrival is None:
+        text = f"line {line.line!r} has no arrival, and no other line has one: no notice can be counted"
+        raise Rejected(text, code="arrival_missing", field="arrival", value="")
+    if cause is Cause.NO_SHOW:
+        rate, why = last_rate(terms), f"{terms.version}: no-show, tranche 3"
+    else:
+        rate = refund_rate(terms, arrival, facts.act, zone)
+        why = f"{terms.version}: {(arrival - today).days} days before {arrival} in {zone.key}"
+    cap = parse_rate(line.rate_cap) if line.rate_cap else None
+    return (rate, why) if capped(rate, cap) == rate else (capped(rate, cap), f"{why}, S4-45 no better than at the move")
+
+
+def _terms(facts: Facts, line: FolioLine) -> Terms:
+    terms = terms_of(facts, line)
+    assert terms is not None, f"line {line.line} of kind {line.kind} has no terms"
+    return terms
+
+
+def shares_of(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> dict[str, int]:
+    """A-4 `refund_base = collected`: the part of the money at hand, without fee, that stands on each line; minor units.
+
+    By price over the live services, exact by largest remainder (X-5), never above a line's own price. Empty with the usual base.
+    """
+    collected = {
+        line.line for line in lines if (terms := terms_of(facts, line)) is not None and terms.refund_base is RefundBase.COLLECTED
+    }
+    live = [line for line in account.live_lines(folio) if line.price]
+    if not collected or not live:
+        return dict.fromkeys(collected, 0)
+    at_hand = account.collected(folio) + sum(payment.authorised for payment in authorised(folio))
+    spoken_for = account.fee_charged(folio) + sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
+    pool = min(max(0, at_hand - spoken_for), sum(line.price for line in live))
+    parts = allocate(pool, [line.price for line in live])
+    return {line.line: part for line, part in zip(live, parts, strict=True) if line.line in collected}
+
+
+def end_line(folio: Folio, line: FolioLine, choice: LineChoice, rate: Fraction, share: int | None) -> Ended:
+    """S4-32 for one line: penalty = (1 - r) × what is cancelled of its price, half-up (A-4: of `share`, if any)."""
+    price = line.price if choice.new_price is None else line.price - choice.new_price
+    if share is None:
+        kept = penalty(price, rate, folio.currency)
+    else:
+        part = share if price == line.price else allocate(share, [price, line.price - price])[0]
+        kept = part - Money(part, folio.currency).times(rate).minor
+    outside = line.kind in ASIDE
+    return Ended(
+        line=line,
+        price=price,
+        rate=rate,
+        kept=kept,
+        penalty=0 if outside else kept,
+        departure=choice.new_departure,
+        rest=choice.new_price,
+    )
+
+
+def line_step(ended: Ended, why: str, currency: str, share: int | None) -> Step:
+    amount = account.text(ended.price if share is None else share, currency)
+    sums = f"{amount} × (1 − {rate_text(ended.rate)}) = {account.text(ended.kept, currency)} kept"
+    rule = "X-23" if ended.line.kind in ASIDE else "S4-37" if ended.rest is not None else "S4-32"
+    base = "" if share is None else " of what was collected"
+    return Step(rule, f"line {ended.line.line}{base}: {sums} ({why})")
+
+
+def authorised(folio: Folio) -> tuple[FolioPayment, ...]:
+    """X-17: payments that a provider can still take or release, first paid first."""
+    busy = {effect.payment for effect in folio.effects if effect.kind != EffectKind.REFUND}
+    return tuple(
+        payment
+        for payment in folio.payments
+        if payment.status is PaymentStatus.AUTHORISED
+        and not payment.unapplied
+        and payment.payment not in busy
+        and payment.provider
+        and payment.reference
+    )

@@ -1,0 +1,180 @@
+"""Refunds: decided over the payments, asked of the provider or of a person, and their replies and alarms (X-3, X-18, X-24).
+
+What a reply does to a part is `handlers.refund_reply`; what others gave back is `handlers.refund_elsewhere`. The balance is told by
+whoever calls.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ledger import recipes
+from msgspec.structs import replace
+from schemas.common import Fact
+from schemas.effect import EffectKind, EffectRequest, EffectState
+from schemas.errors import Early, Stale
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
+from schemas.operations import ApprovalRequested, ReplyArrived, TimerFired
+from schemas.refund import (
+    Destination,
+    RefundDecided,
+    RefundDestination,
+    RefundOverdue,
+)
+
+from handlers import account
+from handlers.capture import settle_capture
+from handlers.frozen import property_policy
+from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.refund_parts import (
+    allocation,
+    destination,
+    open_minor,
+    part_of_effect,
+    refund_of,
+    with_request_state,
+)
+from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
+
+
+def open_refund(
+    folio: Folio,
+    minor: int,
+    facts: Facts,
+    *,
+    request: str = "",
+    asked_by: str = "",
+    approve: str = "",
+) -> Outcome:
+    """A new refund of `minor`: decided, split over the payments (A-17, X-18, X-3), and asked of the providers or of a person.
+
+    One provider request per card part, numbered per payment, `last` (RFS) only for all that is left of it. `approve` is why a
+    second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later (X-24). 0: nothing.
+    """
+    if not minor:
+        return Outcome(state=folio)
+    policy = property_policy(facts, folio)
+    amount = account.text(minor, folio.currency)
+    if policy.approval_above is not None and minor > policy.approval_above:
+        approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
+    refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=policy.refund_due_days)
+    after, parts = folio, []
+    told: list[Fact] = []
+    requests: list[EffectRequest] = []
+    steps = [Step("A-17", f"refund {amount}: {policy.tender_order.value}, {policy.within_tender.value} first within a tender")]
+    for payment, part_minor in allocation(folio, minor, policy):
+        where, why = destination(folio, payment)
+        number = payment.number + 1
+        card = where is Destination.ORIGINAL_CARD
+        part = RefundPart(
+            payment=payment.payment,
+            tender=payment.tender,
+            minor=part_minor,
+            destination=where.value,
+            status=PartStatus.REQUESTED if card else PartStatus.MANUAL,
+            number=number,
+            effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
+        )
+        if card:
+            requests.append(_request(folio, payment, part, refund_id, facts, bool(approve)))
+            after = replace(after, effects=(*after.effects, _pending(part, refund_id, asked_by, bool(approve))))
+            told.append(_requested(part, refund_id, folio, approve, asked_by))
+        else:
+            told.append(manual_required(folio, refund_id, part, why))
+        left = account.text(payment.refundable(), folio.currency)
+        steps.append(Step("X-3", f"payment {payment.payment}: {account.text(part_minor, folio.currency)} of {left}, {where.value}"))
+        after = account.replace_payment(after, replace(payment, refunding=payment.refunding + part_minor, number=number))
+        parts.append(part)
+    refund = FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=tuple(parts), request=request)
+    decided = RefundDecided(
+        refund=refund_id,
+        amount=minor,
+        currency=folio.currency,
+        destinations=tuple(
+            RefundDestination(payment=part.payment, tender=part.tender.value, amount=part.minor, destination=part.destination)
+            for part in parts
+        ),
+        refund_due_by=due_by,
+    )
+    return Outcome(
+        state=with_request_state(replace(after, refunds=(*after.refunds, refund)), request),
+        facts=(decided, *told),
+        entries=recipes.refund_decided(folio, minor, refund_id),
+        requests=tuple(requests),
+        timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),
+        trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {policy.refund_due_days} days")),
+        policy_version=folio.policy,
+    )
+
+
+def _request(
+    folio: Folio, payment: FolioPayment, part: RefundPart, refund: str, facts: Facts, needs_approval: bool
+) -> EffectRequest:
+    return EffectRequest(
+        effect=part.effect,
+        business_key=f"{folio.folio}/{payment.payment}/{part.number}",
+        kind=EffectKind.REFUND,
+        provider=payment.provider,
+        merchant=payment.merchant,
+        payment=payment.payment,
+        reference=payment.reference,
+        order=payment.order,
+        minor=part.minor,
+        currency=folio.currency,
+        refund=refund,
+        property=folio.property,
+        last=part.minor == payment.refundable(),
+        needs_approval=needs_approval,
+        due_by=facts.act + timedelta(days=property_policy(facts, folio).refund_due_days),
+    )
+
+
+def _pending(part: RefundPart, refund: str, asked_by: str, needs_approval: bool) -> PendingEffect:
+    return PendingEffect(
+        effect=part.effect,
+        kind=EffectKind.REFUND,
+        state=EffectState.PLANNED,
+        payment=part.payment,
+        minor=part.minor,
+        refund=refund,
+        asked_by=asked_by,
+        needs_approval=needs_approval,
+    )
+
+
+def _requested(part: RefundPart, refund: str, folio: Folio, approve: str, asked_by: str) -> Fact:
+    if approve:
+        return ApprovalRequested(subject=part.effect, amount=part.minor, currency=folio.currency, reason=approve, asked_by=asked_by)
+    return requested(folio, refund, part)
+
+
+def decide_reply(message: ReplyArrived, facts: Facts) -> Outcome:
+    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1).
+
+    Raises Early for an unknown folio, Stale for a reply that no part waits for.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this reply is about is not here", waits_for="booking")
+    state = EffectState(message.state)
+    if message.kind != EffectKind.REFUND:
+        return settle_capture(message, folio, state)
+    found = part_of_effect(folio, message.effect)
+    if found is None:
+        raise Stale(f"no refund of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
+    refund, part = found
+    return settle_part(folio, refund, part, state, message)
+
+
+def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
+    """X-24: the alarm of a refund that is still open on its day. Raises Stale for one that is not."""
+    folio = facts.folio
+    refund = refund_of(folio, message.subject) if folio is not None else None
+    if folio is None or refund is None or not open_minor(refund):
+        raise Stale(f"refund {message.subject} is not open", field="subject", value=message.subject)
+    amount = open_minor(refund)
+    return Outcome(
+        facts=(RefundOverdue(refund=refund.refund, amount=amount, currency=folio.currency),),
+        trace=(Step("X-24", f"{account.text(amount, folio.currency)} of refund {refund.refund} open on {refund.due_by}"),),
+        policy_version=folio.policy,
+    )

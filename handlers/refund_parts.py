@@ -1,0 +1,142 @@
+"""Which payment gives which part of a refund, where it goes, and how a folio's parts are found and replaced.
+
+Amounts are minor units of the folio's currency. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from msgspec.structs import replace
+from schemas.booking import CollectedBy
+from schemas.folio import CancelRequest, Folio, FolioPayment, FolioRefund, PartStatus, RefundPart, RequestStatus
+from schemas.money import allocate
+from schemas.payment import Tender
+from schemas.policy import PropertyPolicy, TenderOrder, WithinTender
+from schemas.refund import Destination
+
+BY_HAND = frozenset({PartStatus.MANUAL, PartStatus.REFUSED, PartStatus.REVERSED})
+"""Parts whose money waits for a person's hands; `refund.executed_externally` closes them."""
+CLOSED = frozenset({PartStatus.EXECUTED, PartStatus.DROPPED})
+"""Parts that nobody waits for."""
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def allocation(folio: Folio, minor: int, policy: PropertyPolicy) -> tuple[tuple[FolioPayment, int], ...]:
+    """A-17, X-18, X-3: `minor` over the payments that can still give, none above its remainder.
+
+    Between tenders by `tender_order` (proportional to what each can give, exact by largest remainder), inside one by
+    `within_tender`. Raises ValueError if they cannot give so much: a defect of the caller.
+    """
+    able = [payment for payment in folio.payments if payment.refundable() > 0 and not payment.unapplied]
+    if minor > sum(payment.refundable() for payment in able):
+        raise ValueError(f"{folio.folio}: {minor} is above what was captured and is still here")
+    inside = policy.within_tender is WithinTender.LAST_PAID
+    match policy.tender_order:
+        case TenderOrder.PROPORTIONAL:
+            return _proportional(able, minor, inside)
+        case TenderOrder.FIRST_PAID | TenderOrder.LAST_PAID:
+            return _greedy(_by_time(able, policy.tender_order is TenderOrder.LAST_PAID), minor)
+        case TenderOrder.CARD_FIRST | TenderOrder.VOUCHER_FIRST:
+            first = Tender.CARD if policy.tender_order is TenderOrder.CARD_FIRST else Tender.VOUCHER
+            groups = sorted(_by_tender(able), key=lambda group: group[0].tender is not first)
+            return _greedy([payment for group in groups for payment in _by_time(group, inside)], minor)
+
+
+def _proportional(able: Sequence[FolioPayment], minor: int, last_first: bool) -> tuple[tuple[FolioPayment, int], ...]:
+    groups = _by_tender(able)
+    if not groups or not minor:
+        return ()
+    shares = allocate(minor, [sum(payment.refundable() for payment in group) for group in groups])
+    parts = [_greedy(_by_time(group, last_first), share) for group, share in zip(groups, shares, strict=True)]
+    return tuple(part for group in parts for part in group)
+
+
+def _by_tender(payments: Iterable[FolioPayment]) -> list[list[FolioPayment]]:
+    groups: dict[Tender, list[FolioPayment]] = {}
+    for payment in payments:
+        groups.setdefault(payment.tender, []).append(payment)
+    return list(groups.values())
+
+
+def _by_time(payments: Iterable[FolioPayment], last_first: bool) -> list[FolioPayment]:
+    return sorted(payments, key=lambda payment: (payment.occurred_at or _LONG_AGO, payment.position), reverse=last_first)
+
+
+def _greedy(payments: Iterable[FolioPayment], minor: int) -> tuple[tuple[FolioPayment, int], ...]:
+    parts = []
+    for payment in payments:
+        part = min(minor, payment.refundable())
+        if part:
+            parts.append((payment, part))
+        minor -= part
+    return tuple(parts)
+
+
+def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
+    """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason."""
+    if folio.collected_by is not CollectedBy.PROPERTY:
+        return Destination.MANUAL, f"collected by {folio.collected_by.value}: settle it there, not with the guest"
+    if payment.tender is not Tender.CARD:
+        return Destination.MANUAL, f"paid by {payment.tender.value}: no provider gives it back"
+    if not payment.provider or not payment.reference:
+        return Destination.MANUAL, "card payment without a provider's reference"
+    return Destination.ORIGINAL_CARD, ""
+
+
+def refund_of(folio: Folio, refund: str) -> FolioRefund | None:
+    """The refund of that id, or None."""
+    return next((known for known in folio.refunds if known.refund == refund), None)
+
+
+def part_of_effect(folio: Folio, effect: str) -> tuple[FolioRefund, RefundPart] | None:
+    """The part that this request to the provider is for, or None."""
+    return next(((refund, part) for refund in folio.refunds for part in refund.parts if part.effect == effect), None)
+
+
+def replace_part(folio: Folio, refund: FolioRefund, part: RefundPart) -> Folio:
+    """The folio with this part in place of the one of its payment and number, and the request's state that follows (S4-30)."""
+    parts = tuple(part if (known.payment, known.number) == (part.payment, part.number) else known for known in refund.parts)
+    refunds = tuple(replace(known, parts=parts) if known.refund == refund.refund else known for known in folio.refunds)
+    return with_request_state(replace(folio, refunds=refunds), refund.request)
+
+
+def open_minor(refund: FolioRefund) -> int:
+    """What of a refund is decided and not yet with the guest, minor units."""
+    return sum(part.minor for part in refund.parts if part.status not in CLOSED and part.status is not PartStatus.WAITING)
+
+
+def request_of(folio: Folio, request: str) -> CancelRequest | None:
+    """The cancellation request of that id, or None."""
+    return next((known for known in folio.requests if known.request == request), None)
+
+
+def replace_request(folio: Folio, request: CancelRequest) -> Folio:
+    """The folio with this request in place of the one of its id, or added last."""
+    if request_of(folio, request.request) is None:
+        return replace(folio, requests=(*folio.requests, request))
+    requests = tuple(request if known.request == request.request else known for known in folio.requests)
+    return replace(folio, requests=requests)
+
+
+def with_request_state(folio: Folio, request: str) -> Folio:
+    """S4-30: confirmed -> refunding -> refunded, or refund_failed while a part that failed is open, by the parts of its refunds."""
+    known = request_of(folio, request) if request else None
+    if known is None:
+        return folio
+    states = {part.status for refund in folio.refunds if refund.request == request for part in refund.parts}
+    if not states:
+        status = RequestStatus.CONFIRMED
+    elif states <= CLOSED:
+        status = RequestStatus.REFUNDED if PartStatus.EXECUTED in states else RequestStatus.CONFIRMED
+    elif states & {PartStatus.REFUSED, PartStatus.REVERSED}:
+        status = RequestStatus.REFUND_FAILED
+    else:
+        status = RequestStatus.REFUNDING
+    return replace_request(folio, replace(known, status=status))
+
+
+def without_effect(folio: Folio, effect: str) -> Folio:
+    """The folio once an effect is final."""
+    return replace(folio, effects=tuple(known for known in folio.effects if known.effect != effect))

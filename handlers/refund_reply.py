@@ -1,0 +1,186 @@
+"""What becomes of one part of a refund: the moves that replies and people's hands make, what each books and tells (S4-30).
+
+A part that fails is never forgotten: it stays open until somebody gives the money back. The balance moves only where it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ledger import recipes
+from msgspec.structs import replace
+from schemas.common import Fact
+from schemas.effect import EffectState
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.operations import EffectNeedsPerson, ReplyArrived
+from schemas.payment import Tender
+from schemas.refund import (
+    RefundExecuted,
+    RefundManualRequired,
+    RefundRefusedByProvider,
+    RefundRequested,
+    RefundReversed,
+    RefundUnknown,
+)
+
+from handlers import account
+from handlers.outcome import Outcome, Step, Timer
+from handlers.refund_parts import CLOSED, refund_of, replace_part, without_effect
+
+OVERDUE = "refund_due"
+"""Kind of the timer `refund_due:<refund>`."""
+
+NEXT_PART: Mapping[tuple[PartStatus, EffectState], PartStatus] = {
+    (PartStatus.REQUESTED, EffectState.CONFIRMED): PartStatus.EXECUTED,
+    (PartStatus.REQUESTED, EffectState.REFUSED): PartStatus.REFUSED,
+    (PartStatus.REQUESTED, EffectState.UNKNOWN): PartStatus.UNKNOWN,
+    (PartStatus.REQUESTED, EffectState.NEEDS_PERSON): PartStatus.NEEDS_PERSON,
+    (PartStatus.UNKNOWN, EffectState.CONFIRMED): PartStatus.EXECUTED,
+    (PartStatus.UNKNOWN, EffectState.REFUSED): PartStatus.REFUSED,
+    (PartStatus.UNKNOWN, EffectState.NEEDS_PERSON): PartStatus.NEEDS_PERSON,
+    (PartStatus.NEEDS_PERSON, EffectState.CONFIRMED): PartStatus.EXECUTED,
+    (PartStatus.NEEDS_PERSON, EffectState.REFUSED): PartStatus.REFUSED,
+    (PartStatus.EXECUTED, EffectState.REVERSED): PartStatus.REVERSED,
+}
+"""What a reply makes of a part. What is not listed changes nothing: a late reply, or one that says what is known."""
+
+
+def timer(refund: str) -> str:
+    """The name of a refund's alarm."""
+    return f"{OVERDUE}:{refund}"
+
+
+def requested(folio: Folio, refund: str, part: RefundPart) -> RefundRequested:
+    """The fact `refund.requested`."""
+    return RefundRequested(refund=refund, payment=part.payment, amount=part.minor, currency=folio.currency, effect=part.effect)
+
+
+def manual_required(folio: Folio, refund: str, part: RefundPart, reason: str) -> RefundManualRequired:
+    """The fact `refund.manual_required`: a person gives this part back (X-19)."""
+    return RefundManualRequired(
+        refund=refund,
+        payment=part.payment,
+        tender=part.tender.value,
+        amount=part.minor,
+        currency=folio.currency,
+        reason=reason,
+    )
+
+
+def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: EffectState, message: ReplyArrived) -> Outcome:
+    """NEXT_PART applied, with what each move books and tells (S4-30)."""
+    folio = _noted(folio, part.effect, state)
+    if part.status is PartStatus.DROPPED and state is EffectState.CONFIRMED:
+        return _confirmed_though_dropped(folio, part)
+    then = NEXT_PART.get((part.status, state))
+    if then is None:
+        said = f"refund {refund.refund}: {state.value} about a part that is {part.status.value} changes nothing"
+        return Outcome(state=folio, trace=(Step("X-1", said),), policy_version=folio.policy)
+    part = replace(part, status=then, record=message.record or part.record)
+    reason = message.message or message.code
+    match then:
+        case PartStatus.EXECUTED:
+            return executed(folio, refund, part)
+        case PartStatus.REFUSED:
+            refused = RefundRefusedByProvider(
+                refund=refund.refund,
+                payment=part.payment,
+                amount=part.minor,
+                currency=folio.currency,
+                code=message.code,
+                reason=message.message,
+            )
+            told: tuple[Fact, ...] = (refused, manual_required(folio, refund.refund, part, f"refused by the provider: {reason}"))
+        case PartStatus.REVERSED:
+            return _reversed(folio, refund, part, reason)
+        case PartStatus.UNKNOWN:
+            told = (RefundUnknown(refund=refund.refund, payment=part.payment, amount=part.minor, currency=folio.currency),)
+        case _:
+            told = (EffectNeedsPerson(effect=part.effect, reason=reason, amount=part.minor, currency=folio.currency),)
+    return Outcome(
+        state=replace_part(folio, refund, part),
+        facts=told,
+        trace=(Step("S4-30", f"refund {refund.refund}, payment {part.payment}: {then.value} {reason}".rstrip()),),
+        policy_version=folio.policy,
+    )
+
+
+def _noted(folio: Folio, effect: str, state: EffectState) -> Folio:
+    if state in (EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED):
+        return without_effect(folio, effect)
+    effects = tuple(replace(known, state=state) if known.effect == effect else known for known in folio.effects)
+    return replace(folio, effects=effects)
+
+
+def payment_of(folio: Folio, part: RefundPart) -> FolioPayment:
+    """The payment that gives this part; for money that was never collected (S4-44) a transfer from the till. None is a defect."""
+    if not part.payment:
+        return FolioPayment(payment="", tender=Tender.BANK_TRANSFER, status=PaymentStatus.CAPTURED, position=0)
+    payment = account.payment_of(folio, part.payment)
+    assert payment is not None, f"{folio.folio} has no payment {part.payment}"
+    return payment
+
+
+def executed(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
+    """The money of `part` is with the guest: by the provider (`record`), or by hand."""
+    payment = payment_of(folio, part)
+    moved = replace(payment, refunding=payment.refunding - part.minor, refunded=payment.refunded + part.minor)
+    after = account.replace_payment(folio, moved) if part.payment else folio
+    after = replace_part(after, refund, replace(part, status=PartStatus.EXECUTED))
+    known = refund_of(after, refund.refund)
+    done = known is not None and all(other.status in CLOSED for other in known.parts)
+    amount = account.text(part.minor, folio.currency)
+    by = f"provider's record {part.record}" if part.record else "by hand"
+    return Outcome(
+        state=after,
+        facts=(
+            RefundExecuted(
+                refund=refund.refund,
+                payment=part.payment,
+                amount=part.minor,
+                currency=folio.currency,
+                provider_record=part.record,
+            ),
+        ),
+        entries=recipes.refund_executed(folio, payment, part.minor, refund.refund),
+        cancel=(timer(refund.refund),) if done else (),
+        trace=(Step("S4-30", f"refund {refund.refund}: {amount} of payment {part.payment} given back, {by}"),),
+        policy_version=folio.policy,
+    )
+
+
+def _reversed(folio: Folio, refund: FolioRefund, part: RefundPart, reason: str) -> Outcome:
+    """Success that later turned into failure (Ogone 8, then 83 or 96): the money is with us again and owed again."""
+    payment = payment_of(folio, part)
+    moved = replace(payment, refunding=payment.refunding + part.minor, refunded=payment.refunded - part.minor)
+    told = RefundReversed(refund=refund.refund, payment=part.payment, amount=part.minor, currency=folio.currency, reason=reason)
+    return Outcome(
+        state=replace_part(account.replace_payment(folio, moved), refund, part),
+        facts=(told, manual_required(folio, refund.refund, part, f"reversed by the provider: {reason}")),
+        entries=recipes.refund_reopened(folio, payment, part.minor, refund.refund),
+        timers=(Timer(name=timer(refund.refund), due=refund.due_by, kind=OVERDUE, subject=refund.refund),),
+        trace=(Step("S4-30", f"refund {refund.refund}, payment {part.payment}: came back, owed again ({reason})"),),
+        policy_version=folio.policy,
+    )
+
+
+def _confirmed_though_dropped(folio: Folio, part: RefundPart) -> Outcome:
+    """The provider made a refund that we had withdrawn: it lowers what may still be given, or a person looks at it (X-3)."""
+    payment = payment_of(folio, part)
+    if payment.refundable() < part.minor:
+        told = EffectNeedsPerson(
+            effect=part.effect,
+            reason="withdrawn, yet the provider says it is done, above what was captured",
+            amount=part.minor,
+            currency=folio.currency,
+        )
+        return Outcome(state=folio, facts=(told,), trace=(Step("X-3", told.reason),), policy_version=folio.policy)
+    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign + part.minor)))
+    recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
+    return Outcome(
+        state=after,
+        facts=account.balance_facts(folio, after),
+        entries=recipe(folio, payment, part.minor),
+        trace=(Step("X-3", f"payment {part.payment}: a withdrawn refund was made all the same"),),
+        policy_version=folio.policy,
+    )
