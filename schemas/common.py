@@ -19,7 +19,15 @@ PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of
 RateText = Annotated[str, Meta(max_length=32, description="exact rate: '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset")]
 DayOrInstant = Annotated[str, Meta(max_length=40, description="YYYY-MM-DD, or RFC 3339 with offset; read by `day_or_instant`")]
-Personal = Annotated[str, Meta(max_length=4000, extra={"personal": True}, description="personal: sealed before it is stored")]
+Personal = Annotated[
+    str,
+    Meta(
+        max_length=4000,
+        description="personal: sealed before it is stored",
+        extra={"personal": True},
+        extra_json_schema={"x-personal": True},
+    ),
+]
 """Text about a person: sealed with the key of its subject before anything is stored (X-11)."""
 
 
