@@ -1,0 +1,162 @@
+"""Money that moves after its booking was cancelled, or that a refund waits for (X-16, X-17).
+
+`handlers.payment` records and books the payment first; here is only what the cancellation makes of it. The balance is told there.
+"""
+
+from __future__ import annotations
+
+from ledger import recipes
+from msgspec.structs import replace
+from schemas.effect import EffectKind
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.money import Money, allocate, parse_rate
+from schemas.policy import RefundBase
+from schemas.refund import Destination
+
+from handlers import account
+from handlers.capture import take_or_release
+from handlers.frozen import terms_of
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.refund import open_refund
+from handlers.refund_parts import request_of, with_request_state
+
+LOST = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
+
+
+def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) -> Outcome:
+    """X-16, X-17: `after` has the payment; `before` is the folio without this message.
+
+    Final money that moved before the cancellation is recomputed as collected: what was not claimed for want of it is kept after all,
+    the rest is one more refund. A payment that a part waits for, once final: that part is requested; failed: dropped. Authorised
+    money is taken as far as it is still needed, and released otherwise. Money that moved afterwards (`unapplied`) is left alone.
+    """
+    known = account.payment_of(after, payment)
+    assert known is not None, f"{after.folio} has no payment {payment}"
+    waiting = sum(part.minor for refund in after.refunds for part in refund.parts if _waits(part.payment, part.status, payment))
+    if known.status in LOST:
+        return _lost(after, payment, waiting)
+    if known.status is PaymentStatus.AUTHORISED:
+        return _authorised(after, known, facts) if after.cancelled_at is not None else Outcome(state=after)
+    if known.status is not PaymentStatus.CAPTURED or known.unapplied:
+        return Outcome(state=after)
+    gained = account.collected(after) - account.collected(before)
+    if gained <= 0:
+        return Outcome(state=after)
+    after, request = _without_waiting(after, payment)
+    first = _kept_after_all(after, gained, facts) if after.cancelled_at is not None else Outcome(state=after)
+    settled = first.state
+    assert isinstance(settled, Folio)
+    more = max(0, account.collected(settled) - account.ordered(settled))
+    minor = min(more, known.refundable()) if settled.cancelled_at is not None else min(more, waiting, known.refundable())
+    if not minor:
+        return first
+    amount = account.text(minor, settled.currency)
+    step = Step("X-16", f"payment {payment} is final and happened before the cancellation: {amount} more to give back")
+    opened = open_refund(settled, minor, facts, request=request or _cancelled_by(settled), asked_by="system:late-payment")
+    return merge(first, replace(opened, trace=(step, *opened.trace)))
+
+
+def _waits(of: str, status: PartStatus, payment: str) -> bool:
+    return of == payment and status is PartStatus.WAITING
+
+
+def _cancelled_by(folio: Folio) -> str:
+    return folio.cancelled_by if request_of(folio, folio.cancelled_by) is not None else ""
+
+
+def _without_waiting(folio: Folio, payment: str) -> tuple[Folio, str]:
+    """The folio whose parts do not wait for this payment any more, and the request that they were of."""
+    request, refunds = "", []
+    for refund in folio.refunds:
+        if any(_waits(part.payment, part.status, payment) for part in refund.parts):
+            request = request or refund.request
+            parts = tuple(
+                replace(part, status=PartStatus.DROPPED) if _waits(part.payment, part.status, payment) else part
+                for part in refund.parts
+            )
+            refund = replace(refund, parts=parts)
+        refunds.append(refund)
+    return with_request_state(replace(folio, refunds=tuple(refunds)), request), request
+
+
+def _lost(folio: Folio, payment: str, waiting: int) -> Outcome:
+    if not waiting:
+        return Outcome(state=folio)
+    folio, _ = _without_waiting(folio, payment)
+    text = f"payment {payment} failed: {account.text(waiting, folio.currency)} that waited for it is not refunded"
+    return Outcome(state=folio, trace=(Step("X-17", text),))
+
+
+def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
+    """X-17: an authorisation of a cancelled booking; what happened after the cancellation is released."""
+    busy = any(effect.payment == payment.payment and effect.kind != EffectKind.REFUND for effect in folio.effects)
+    if busy or not payment.provider or not payment.reference:
+        return Outcome(state=folio)
+    needed = 0 if payment.unapplied else max(0, account.balance(folio)) + folio.waived
+    capture = min(payment.authorised, needed)
+    restored = max(0, capture - max(0, account.balance(folio)))
+    entries = recipes.claim_restored(folio, restored, payment.payment)
+    folio = replace(folio, waived=folio.waived - restored)
+    taken, released = (account.text(minor, folio.currency) for minor in (capture, payment.authorised - capture))
+    step = Step("X-17", f"payment {payment.payment}, authorised only: {taken} taken, {released} released")
+    return replace(take_or_release(folio, ((payment, capture),), facts), entries=entries, trace=(step,))
+
+
+def _kept_after_all(folio: Folio, gained: int, facts: Facts) -> Outcome:
+    """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`; with the base `collected` the
+    part of `gained` that the rate of the cancellation keeps."""
+    restored = min(folio.waived, gained)
+    claim = max(0, folio.claim - gained)
+    amount = account.text(restored, folio.currency)
+    steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
+    entries = recipes.claim_restored(folio, restored)
+    folio = replace(folio, waived=folio.waived - restored, claim=claim)
+    out = Outcome(state=folio, entries=entries, trace=steps)
+    return merge(out, _kept_of_collected(folio, gained - restored, facts))
+
+
+def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:
+    request = request_of(folio, folio.cancelled_by)
+    quote = request.quote if request is not None else None
+    if quote is None or not gained:
+        return Outcome(state=folio)
+    rates = {line.line: parse_rate(line.refund_rate) for line in quote.lines}
+    lines = [line for line in folio.lines if line.line in rates and line.price]
+    if not lines:
+        return Outcome(state=folio)
+    out, parts = Outcome(state=folio), allocate(gained, [line.price for line in lines])
+    for line, part in zip(lines, parts, strict=True):
+        terms = terms_of(facts, line)
+        if terms is None or terms.refund_base is not RefundBase.COLLECTED:
+            continue
+        more = min(part - Money(part, folio.currency).times(rates[line.line]).minor, line.price - line.kept)
+        folio = account.replace_line(folio, replace(line, kept=line.kept + more))
+        text = f"line {line.line}: {account.text(part, folio.currency)} more collected, {account.text(more, folio.currency)} of it kept"
+        entries = recipes.line_taken_again(folio, line, more) + recipes.penalty_kept(folio, line, more)
+        out = merge(out, Outcome(state=folio, entries=entries, trace=(Step("A-4", text),)))
+    return out
+
+
+def waiting_refund(folio: Folio, minor: int, request: str, facts: Facts) -> Folio:
+    """X-17: the folio with what pending payments will give once they are final, last paid first: promised to nobody yet."""
+    parts, left = [], minor
+    for payment in reversed(account.pending(folio)):
+        part = min(left, payment.authorised)
+        left -= part
+        if part:
+            parts.append(_waiting_part(payment, part))
+    if not parts:
+        return folio
+    refund = FolioRefund(refund=facts.id("waiting"), minor=minor - left, due_by=facts.act, parts=tuple(parts), request=request)
+    return replace(folio, refunds=(*folio.refunds, refund))
+
+
+def _waiting_part(payment: FolioPayment, minor: int) -> RefundPart:
+    return RefundPart(
+        payment=payment.payment,
+        tender=payment.tender,
+        minor=minor,
+        destination=Destination.MANUAL.value,
+        status=PartStatus.WAITING,
+        number=0,
+    )
