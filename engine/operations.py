@@ -10,7 +10,7 @@ from engine.verdict import Operated
 from handlers.outcome import NOTHING, Outcome, Step
 from schemas.common import Fact
 from schemas.errors import Rejected
-from schemas.operations import MessageParked, PayoutsSwitched, PersonForgotten
+from schemas.operations import MessageDeadLettered, MessageParked, PayoutsSwitched, PersonForgotten
 
 if TYPE_CHECKING:
     from engine.lane import Chunk
@@ -97,11 +97,20 @@ def parked_alarm(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     return Operated(_told(fact, f"{parked.name} {parked.id} still waits for {parked.waits_for}"))
 
 
+def _kept(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """A door could not read something that named this tenant."""
+    fact = MessageDeadLettered(
+        dead_letter=message.dead_letter, reason=message.reason, field=message.field, value=message.value, input=message.input
+    )
+    return Operated(_told(fact, f"kept as dead letter {message.dead_letter}"))
+
+
 OPERATIONS: Mapping[str, Callable[[Chunk, Waiting, Any], Operated]] = {
     "payouts.stop": _payouts(stopped=True),
     "payouts.start": _payouts(stopped=False),
     "person.forget": _forget,
     "dead_letter.replay": _replay,
     "dead_letter.discard": _discard,
+    "dead_letter.kept": _kept,
 }
 """Messages that the engine itself carries out."""

@@ -156,3 +156,13 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: Instant
     kind: Word
     subject: str = ""
+
+
+class DeadLetterKept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Internal: a door kept bytes that are no message; the tenant is told."""
+
+    dead_letter: str
+    reason: str
+    field: str = ""
+    value: str = ""
+    input: str = ""

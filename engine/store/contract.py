@@ -13,6 +13,7 @@ from engine.store.rows import (
     BlockedRow,
     ChunkWrite,
     DeadLetterRow,
+    InternalRow,
     Key,
     ParkedRow,
     StateRow,
@@ -105,7 +106,13 @@ class LaneStore(Protocol):
     def try_alone(self, lane: int, offset: int | None) -> None:
         """Remember, durably, that this message is being tried alone (None: no more)."""
 
-    def append(self, rows: Sequence[Arrived], letters: Sequence[DeadLetterRow]) -> None:
+    def append(
+        self,
+        rows: Sequence[Arrived],
+        letters: Sequence[DeadLetterRow],
+        keys: Sequence[tuple[str, str, bytes]],
+        internals: Sequence[InternalRow],
+    ) -> None:
         """Durable when it returns. Raises StoreAway."""
 
     def chunk(self) -> AbstractContextManager[ChunkTransaction]: ...

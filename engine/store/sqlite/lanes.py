@@ -7,23 +7,38 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from engine.store.contract import Claim, Constraint, Fenced
-from engine.store.rows import Arrived, BlockedRow, Cargo, ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
+from engine.store.rows import (
+    Arrived,
+    BlockedRow,
+    Cargo,
+    ChunkWrite,
+    DeadLetterRow,
+    InternalRow,
+    Key,
+    ParkedRow,
+    StateRow,
+    TimerRow,
+    Waiting,
+)
 from engine.store.sqlite.database import Database
 from schemas.effect import EffectState
 
 SLICE_US = 7 * 24 * 3600 * 1_000_000
 KEPT_SLICES = 5  # five weeks: longer than any sender's retry plus the topics' retention
+INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
 _LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
 
 
-def _marks(count: int) -> str:
+def marks(count: int) -> str:
+    """So many question marks."""
     return ",".join("?" * count)
 
 
-def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]], columns: str = "") -> None:
+def insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]], columns: str = "") -> None:
+    """All rows in one statement."""
     if rows:
-        connection.executemany(f"INSERT INTO {table}{columns} VALUES ({_marks(len(rows[0]))})", rows)
+        connection.executemany(f"INSERT INTO {table}{columns} VALUES ({marks(len(rows[0]))})", rows)
 
 
 class SqliteLanes:
@@ -55,7 +70,13 @@ class SqliteLanes:
         with self.database.write() as connection:
             connection.execute("UPDATE lane SET trying = ? WHERE lane = ?", (offset, lane))
 
-    def append(self, rows: Sequence[Arrived], letters: Sequence[DeadLetterRow]) -> None:
+    def append(
+        self,
+        rows: Sequence[Arrived],
+        letters: Sequence[DeadLetterRow],
+        keys: Sequence[tuple[str, str, bytes]],
+        internals: Sequence[InternalRow],
+    ) -> None:
         with self.database.write() as connection:
             ends: dict[int, int] = {}
             full = []
@@ -68,8 +89,11 @@ class SqliteLanes:
                     ).fetchone()[0]
                 full.append((None, row.lane, ends[row.lane], *row[1:]))
                 ends[row.lane] += 1
-            _insert(connection, "intake", full)
-            _insert(connection, "dead_letter", letters)
+            insert(connection, "intake", full)
+            if letters:
+                connection.executemany(f"INSERT OR IGNORE INTO dead_letter VALUES ({marks(len(letters[0]))})", letters)
+            insert(connection, "subject_key", keys)
+            insert(connection, "internal", internals, INTERNAL_COLUMNS)
 
     @contextmanager
     def chunk(self) -> Iterator[SqliteChunk]:
@@ -98,7 +122,7 @@ class SqliteChunk:
             Waiting("internal", row[0], row[1], *row[2:])
             for row in self._db.execute(
                 "SELECT lane, seq, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, body"
-                f" FROM internal WHERE decision = 0 AND lane IN ({_marks(len(positions))}) ORDER BY seq LIMIT ?",
+                f" FROM internal WHERE decision = 0 AND lane IN ({marks(len(positions))}) ORDER BY seq LIMIT ?",
                 (*positions, limit),
             )
         ]
@@ -134,7 +158,7 @@ class SqliteChunk:
         for (slice_,) in self._db.execute("SELECT slice FROM inbox_slice ORDER BY slice").fetchall():
             found.update(
                 self._db.execute(
-                    f"SELECT message, fingerprint FROM inbox_{slice_:d} WHERE message IN ({_marks(len(messages))})",
+                    f"SELECT message, fingerprint FROM inbox_{slice_:d} WHERE message IN ({marks(len(messages))})",
                     tuple(messages),
                 ).fetchall()
             )
@@ -145,7 +169,7 @@ class SqliteChunk:
             return {}
         names = {key.digest(): key for key in keys}
         rows = self._db.execute(
-            f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({_marks(len(names))})",
+            f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({marks(len(names))})",
             tuple(names),
         )
         return {names[row[0]]: StateRow(*row[1:]) for row in rows}
@@ -195,15 +219,15 @@ class SqliteChunk:
                 " sequence = excluded.sequence, shape = excluded.shape, blocked = excluded.blocked, body = excluded.body",
                 chunk.states,
             )
-        _insert(db, "decision", chunk.decisions)
-        _insert(db, "transfer", [(None, *row) for row in chunk.transfers])
+        insert(db, "decision", chunk.decisions)
+        insert(db, "transfer", [(None, *row) for row in chunk.transfers])
         if chunk.totals:
             db.executemany(
                 "INSERT INTO payment_total VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET captured = excluded.captured,"
                 " given_back = excluded.given_back",
                 chunk.totals,
             )
-        _insert(db, "refund_part", chunk.parts)
+        insert(db, "refund_part", chunk.parts)
         cancelled = [key for key, timer in chunk.timers.items() if timer is None]
         if cancelled:
             db.executemany("DELETE FROM timer WHERE tenant = ? AND kind = ? AND key = ? AND name = ?", cancelled)
@@ -211,10 +235,10 @@ class SqliteChunk:
             db.executemany("INSERT OR REPLACE INTO timer VALUES (?,?,?,?,?,?,?,?)", timers)
         if chunk.done:
             db.executemany("UPDATE internal SET decision = ? WHERE seq = ?", chunk.done)
-        _insert(db, "parked", [(None, *row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
+        insert(db, "parked", [(None, *row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
         if chunk.unparked:
             db.executemany("DELETE FROM parked WHERE seq = ?", [(seq,) for seq in chunk.unparked])
-        _insert(db, "blocked", [(None, *row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
+        insert(db, "blocked", [(None, *row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
         if chunk.unblocked:
             db.executemany("DELETE FROM blocked WHERE seq = ?", [(seq,) for seq in chunk.unblocked])
         if chunk.dead_letters:
@@ -225,7 +249,7 @@ class SqliteChunk:
             )
         if chunk.letters_closed:
             db.executemany("UPDATE dead_letter SET status = ? WHERE id = ?", chunk.letters_closed)
-        _insert(db, "outbox", [(None, *row) for row in chunk.outbox])
+        insert(db, "outbox", [(None, *row) for row in chunk.outbox])
         self._write_effects(chunk)
 
     def _write_inbox(self, chunk: ChunkWrite) -> None:
@@ -250,7 +274,7 @@ class SqliteChunk:
             self._db.execute("DELETE FROM inbox_slice WHERE slice = ?", (slice_,))
 
     def _write_effects(self, chunk: ChunkWrite) -> None:
-        _insert(
+        insert(
             self._db,
             "effect",
             chunk.effects,

@@ -319,9 +319,11 @@ CREATE INDEX payment_query_due ON payment_query (due);
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant TEXT PRIMARY KEY, stopped INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
-CREATE TABLE policy (version TEXT PRIMARY KEY, kind TEXT NOT NULL, hash TEXT NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE policy (
+    version TEXT NOT NULL, kind TEXT NOT NULL, hash TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, version)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE configuration (id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
 
 -- Keys of people (wrapped), of a tenant's dead letters, and of doors (hashed).
-CREATE TABLE subject_key (tenant TEXT NOT NULL, subject TEXT NOT NULL, wrapped BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tenant, subject)) STRICT, WITHOUT ROWID;
+CREATE TABLE subject_key (tenant TEXT NOT NULL, subject TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (tenant, subject)) STRICT, WITHOUT ROWID;
 CREATE TABLE door_key (id TEXT PRIMARY KEY, hash BLOB NOT NULL, salt BLOB NOT NULL, tenant TEXT NOT NULL, scope TEXT NOT NULL, label TEXT NOT NULL, at INTEGER NOT NULL, revoked_at INTEGER) STRICT, WITHOUT ROWID;

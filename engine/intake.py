@@ -1,0 +1,321 @@
+"""The door behind all doors: an arrival is scrubbed, decoded, sealed, addressed and stored, durably, before anybody is told.
+
+What cannot be used is kept with the reason. Callers at the same time share one commit.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID, uuid5
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+
+from engine.address import BY_SUBJECT, key_of, lane_of
+from engine.clock import Clock, instant, micros
+from engine.settled import Settled
+from engine.store.contract import LaneStore
+from engine.store.rows import Arrived, DeadLetterRow, InternalRow, Key
+from engine.transport.contract import Arrival, Receipt, Taken
+from engine.vault import Vault
+from schemas import registry
+from schemas.cards import scrub, scrub_bytes, suspicious
+from schemas.envelope import Envelope, message_id, name_of
+from schemas.errors import Undecodable
+from schemas.operations import DeadLetterKept
+from schemas.personal import personal_fields, replace_personal
+
+MAX_BODY = 2 * 1024 * 1024
+_HOUR_US = 3_600_000_000
+_STRUCTURED = "application/cloudevents+json"
+
+log = structlog.get_logger(__name__)
+arrived = Counter("foliohub_arrivals_total", "Messages at the doors", ("taken",))
+scrubbed = Counter("foliohub_cards_scrubbed_total", "Messages that held card data, removed at the edge")
+
+
+class Directory(Protocol):
+    """What the store knows about subjects and identities, for the doors."""
+
+    def owner_of(self, subject: str) -> Key | None:
+        """The key of an effect or a dead letter."""
+
+    def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Fingerprints of messages that were accepted before, decided or still waiting."""
+
+
+class _Ticket:
+    __slots__ = ("arrivals", "failure", "receipts")
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        self.arrivals = arrivals
+        self.receipts: list[Receipt] | None = None
+        self.failure: BaseException | None = None
+
+
+class _Opened(NamedTuple):
+    """An arrival as far as it could be read."""
+
+    tenant: str
+    id: str
+    row: Arrived | None
+    letter: DeadLetterRow | None
+    reason: str
+    warnings: tuple[str, ...]
+
+
+class DurableIntake:
+    """`engine.transport.contract.Intake` on a store. `on_append` is told after each commit."""
+
+    def __init__(
+        self,
+        store: LaneStore,
+        directory: Directory,
+        vault: Vault,
+        settled: Callable[[], Settled],
+        clock: Clock,
+        on_append: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._directory, self._vault = store, directory, vault
+        self._settled, self._clock, self._on_append = settled, clock, on_append
+        self._lock = threading.Lock()
+        self._queue: deque[_Ticket] = deque()
+
+    def append(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt]:
+        """One durable commit for these and for whatever others bring at the same time. Raises StoreAway."""
+        ticket = _Ticket(arrivals)
+        self._queue.append(ticket)
+        with self._lock:
+            if ticket.receipts is None and ticket.failure is None:
+                self._commit()
+        if ticket.failure is not None:
+            raise ticket.failure
+        assert ticket.receipts is not None
+        return ticket.receipts
+
+    def _commit(self) -> None:
+        tickets = [self._queue.popleft() for _ in range(len(self._queue))]
+        try:
+            opened = [[self._open(arrival) for arrival in ticket.arrivals] for ticket in tickets]
+            flat = [one for group in opened for one in group]
+            rows = [one.row for one in flat if one.row is not None]
+            known = dict(self._directory.known([row.message for row in rows])) if rows else {}
+            letters = [one.letter for one in flat if one.letter is not None]
+            self._store.append(
+                rows, letters, self._vault.fresh, [self._told(one) for one in flat if one.letter and one.letter.tenant]
+            )
+            self._vault.fresh.clear()
+            for ticket, group in zip(tickets, opened, strict=True):
+                ticket.receipts = [_receipt(one, known) for one in group]
+        except BaseException as failure:
+            for ticket in tickets:
+                ticket.failure = failure
+            return
+        self._on_append()
+
+    # -- one arrival -----------------------------------------------------------------------------------------------------------
+
+    def _open(self, arrival: Arrival) -> _Opened:
+        tenant, id_ = arrival.attributes.get("tenant", "")[:64], arrival.attributes.get("id", "")[:64]
+        warnings: tuple[str, ...] = ()
+        try:
+            envelope, data = _envelope(arrival)
+            tenant, id_ = envelope.tenant, envelope.id
+            data, warnings = _scrubbed(data)
+            row = self._row(arrival, envelope, data, warnings)
+        except Undecodable as wrong:
+            log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
+            return _Opened(tenant, id_, None, self._letter(arrival, tenant, wrong), wrong.message, warnings)
+        return _Opened(tenant, id_, row, None, "", tuple(f"card data removed at {path}" for path in warnings))
+
+    def _row(self, arrival: Arrival, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> Arrived:
+        settled = self._settled()
+        tenant = envelope.tenant
+        if tenant not in settled.tenants or (arrival.tenants and tenant not in arrival.tenants):
+            raise Undecodable(f"tenant {tenant!r} is not known here", code="unknown_tenant", field="tenant", value=tenant)
+        name = name_of(envelope.type)
+        if name is None or name not in registry.IN:
+            raise Undecodable(
+                f"message type {envelope.type!r} is not one that the hub takes",
+                code="unknown_type",
+                field="type",
+                value=envelope.type,
+            )
+        message = registry.decode_data(name, data)
+        content = registry.encode(message)
+        now = self._clock.now()
+        key = self._key(tenant, name, message)
+        return Arrived(
+            lane=lane_of(key, self._store.lanes),
+            message=UUID(message_id(tenant, envelope.source, envelope.id)).bytes,
+            fingerprint=self._vault.fingerprint(name.encode() + b"\x1f" + content),
+            tenant=tenant,
+            source=envelope.source,
+            id=envelope.id,
+            name=name,
+            kind=key.kind,
+            key=key.key,
+            act=self._act(tenant, envelope.source, message.requested_at, now),
+            received_at=now,
+            correlation=envelope.correlationid,
+            traceparent=envelope.traceparent,
+            door=arrival.door,
+            scrubbed=msgspec.json.encode(paths).decode() if paths else "",
+            body=self._sealed(tenant, message, content, key),
+        )
+
+    def _key(self, tenant: str, name: str, message: Any) -> Key:
+        if name in BY_SUBJECT and not message.folio:
+            owner = self._directory.owner_of(message.subject)
+            return owner if owner is not None and owner.tenant == tenant and owner.key else Key(tenant, "tenant", tenant)
+        return key_of(tenant, name, message)
+
+    def _act(self, tenant: str, source: str, requested_at: datetime | None, now: int) -> int:
+        """X-16: the sender's instant if its clock is trusted, not older than the tolerance and not in the future; else now."""
+        settled = self._settled()
+        profile = settled.sources.get(source)
+        if requested_at is None or profile is None or not profile.trust_time or profile.tenant != tenant:
+            return now
+        asked = micros(requested_at)
+        return asked if now - settled.tenants[tenant].late_tolerance_hours * _HOUR_US <= asked <= now else now
+
+    def _sealed(self, tenant: str, message: Any, content: bytes, key: Key) -> bytes:
+        """The canonical body with every personal field under its subject's key (X-11)."""
+        kind = type(message)
+        if not personal_fields(kind):
+            return content
+        subject = key.key if key.kind == "folio" else key.key.replace("\x1f", "=")
+        return msgspec.json.encode(
+            replace_personal(
+                kind,
+                msgspec.json.decode(content),
+                lambda person, text: self._vault.seal(tenant, person or f"folio:{subject}", text),
+            )
+        )
+
+    def _told(self, one: _Opened) -> InternalRow:
+        """The tenant is told of what a door could not use."""
+        letter = one.letter
+        assert letter is not None
+        body = DeadLetterKept(dead_letter=letter.id, reason=letter.reason, field=letter.field, value=letter.value, input=one.id)
+        key = Key(letter.tenant, "tenant", letter.tenant)
+        return InternalRow(
+            lane=lane_of(key, self._store.lanes),
+            message=UUID(letter.id).bytes,
+            tenant=letter.tenant,
+            source="foliohub",
+            id=letter.id,
+            name="dead_letter.kept",
+            kind=key.kind,
+            key=key.key,
+            act=letter.at,
+            received_at=letter.at,
+            correlation="",
+            traceparent="",
+            cause=0,
+            body=registry.encode(body),
+        )
+
+    def _letter(self, arrival: Arrival, tenant: str, wrong: Undecodable) -> DeadLetterRow:
+        """Bytes that are no message, scrubbed of cards and sealed with a tenant key that expires with its month."""
+        now = self._clock.now()
+        body, _ = scrub_bytes(arrival.body[: 4 * MAX_BODY])
+        attributes = {name: scrub(value[:500])[0] for name, value in list(arrival.attributes.items())[:50]}
+        about = msgspec.json.encode({**attributes, "datacontenttype": arrival.content_type}).decode()
+        owner = tenant if tenant in self._settled().tenants else ""
+        return DeadLetterRow(
+            id=str(uuid5(_LETTERS, f"{arrival.door}\x1f{now}\x1f{about}\x1f{self._vault.fingerprint(arrival.body).hex()}")),
+            at=now,
+            tenant=owner,
+            kind="",
+            key="",
+            why="undecodable",
+            code=wrong.code,
+            field=wrong.field,
+            value=wrong.value,
+            reason=wrong.message[:2000],
+            door=arrival.door,
+            attributes=about,
+            bytes_=self._vault.seal_bytes(owner, dead_letter_subject(now), body),
+            message=None,
+            name="",
+            received_at=now,
+        )
+
+
+def dead_letter_subject(at: int) -> str:
+    """The key under which dead letters of this month are sealed."""
+    return f"dead-letters/{instant(at):%Y-%m}"
+
+
+def _envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
+    """Binary mode: attributes apart from the data; structured mode: one JSON object. Raises Undecodable."""
+    if len(arrival.body) > MAX_BODY:
+        raise Undecodable(
+            f"{len(arrival.body)} bytes are more than {MAX_BODY}", code="too_large", field="data", value=len(arrival.body)
+        )
+    attributes: Mapping[str, Any] = arrival.attributes
+    data = arrival.body
+    if arrival.content_type.partition(";")[0].strip().lower() == _STRUCTURED:
+        try:
+            event = msgspec.json.decode(arrival.body, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            raise Undecodable(f"not a CloudEvents JSON object: {wrong}", field="data") from None
+        data = bytes(event.pop("data", msgspec.Raw(b"")))
+        try:
+            attributes = {name: msgspec.json.decode(value) for name, value in event.items() if name in Envelope.__struct_fields__}
+        except msgspec.DecodeError as wrong:
+            raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
+    if not data:
+        raise Undecodable("there is no data", field="data")
+    try:
+        envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)
+    except msgspec.ValidationError as wrong:
+        text, _, path = str(wrong).partition(" - at `$.")
+        missing = text.partition("required field `")[2].rstrip("`")
+        field = missing or path.rstrip("`") or "attributes"
+        raise Undecodable(f"CloudEvents attribute {field}: {text}", field=field, value=attributes.get(field, "")) from None
+    if envelope.specversion != "1.0":
+        raise Undecodable(
+            f"specversion {envelope.specversion!r} is not 1.0",
+            code="unknown_specversion",
+            field="specversion",
+            value=envelope.specversion,
+        )
+    return envelope, data
+
+
+def _scrubbed(data: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """The data without card numbers and security codes, and where they stood (X-10)."""
+    if not suspicious(data):
+        return data, ()
+    try:
+        value, paths = scrub(msgspec.json.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return data, ()  # no JSON: refused a moment later, and scrubbed as bytes then
+    if not paths:
+        return data, ()
+    scrubbed.inc()
+    return msgspec.json.encode(value), paths
+
+
+def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
+    if one.row is None:
+        taken = Taken.DEAD
+    elif one.row.message not in known:
+        taken = Taken.ACCEPTED
+        known[one.row.message] = one.row.fingerprint
+    else:
+        taken = Taken.DUPLICATE if known[one.row.message] == one.row.fingerprint else Taken.CONFLICT
+    arrived.labels(taken.value).inc()
+    message = str(UUID(bytes=one.row.message)) if one.row else ""
+    reason = one.reason or (f"message {one.id!r} came before with another body" if taken is Taken.CONFLICT else "")
+    return Receipt(taken=taken, id=one.id, message=message, reason=reason, warnings=one.warnings)
+
+
+_LETTERS = UUID("6f0c1d3e-0b5e-5c35-9d5e-dead1e77e125")

@@ -1,0 +1,111 @@
+"""What is settled at this moment: policies, tenants, senders, as decisions and doors read them; every frozen version stays known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from config.settings import Configuration, content_hash
+from handlers.outcome import Policies
+from schemas.errors import HubError
+from schemas.policy import PropertyPolicy, SourceProfile, TenantPolicy, Terms
+
+
+class FrozenPolicy(msgspec.Struct, frozen=True):
+    """A policy version as the store keeps it for ever: its content never changes under its name."""
+
+    version: str
+    kind: str  # terms | property
+    hash: str
+    body: bytes
+
+
+class PolicyShelf(Protocol):
+    """Where frozen versions and configurations are kept."""
+
+    def policies(self) -> Iterable[FrozenPolicy]: ...
+
+    def keep_policies(self, rows: Iterable[FrozenPolicy]) -> None: ...
+
+    def keep_configuration(self, hash_: str, body: bytes, at: int) -> int: ...
+
+    def configurations(self) -> Mapping[int, bytes]: ...
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """`configuration` numbers the configuration in the store, so that each decision says under which it was taken."""
+
+    configuration: int
+    policies: Policies
+    tenants: Mapping[str, TenantPolicy]
+    sources: Mapping[str, SourceProfile]
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What a configuration means for decisions, as it is stored."""
+
+    tenants: dict[str, TenantPolicy]
+    properties: dict[str, PropertyPolicy]
+    terms: tuple[Terms, ...]
+
+
+def settle(configuration: Configuration, shelf: PolicyShelf, at: int) -> Settled:
+    """Take a configuration into force at instant `at`, keeping each version's content.
+
+    Raises HubError `policy_changed` when a version is known with another content: a changed policy is a new version (X-8).
+    """
+    known = {(row.kind, row.version): row for row in shelf.policies()}
+    fresh = []
+    for kind, policies in (("terms", configuration.terms), ("property", tuple(configuration.properties.values()))):
+        for policy in policies:
+            row = FrozenPolicy(policy.version, kind, content_hash(policy), _encode(policy))
+            before = known.get((kind, policy.version))
+            if before is None:
+                fresh.append(row)
+            elif before.hash != row.hash:
+                raise HubError(
+                    f"policy {policy.version} was in force with another content: give the changed one a new version",
+                    code="policy_changed",
+                    field="version",
+                    value=policy.version,
+                )
+    shelf.keep_policies(fresh)
+    kept = _Kept(tenants=configuration.tenants, properties=configuration.properties, terms=configuration.terms)
+    number = shelf.keep_configuration(content_hash(kept), _encode(kept), at)
+    return _settled(number, kept, [*known.values(), *fresh], senders(configuration))
+
+
+def as_settled_before(shelf: PolicyShelf, number: int) -> Settled:
+    """A configuration of the past, for verification."""
+    kept = msgspec.json.decode(shelf.configurations()[number], type=_Kept, dec_hook=_read)
+    return _settled(number, kept, list(shelf.policies()), {})
+
+
+def senders(configuration: Configuration) -> Mapping[str, SourceProfile]:
+    """Every sender's profile by its source: those listed, and the channels as senders (`ota.demo`)."""
+    channels = {
+        (channel.source or f"{channel.dialect}.{channel.channel}"): SourceProfile(
+            source=channel.source or f"{channel.dialect}.{channel.channel}", tenant=channel.tenant, trust_time=channel.trust_time
+        )
+        for channel in configuration.channels.values()
+    }
+    return {**channels, **configuration.sources}
+
+
+def _settled(number: int, kept: _Kept, rows: list[FrozenPolicy], sources: Mapping[str, SourceProfile]) -> Settled:
+    terms = {row.version: msgspec.json.decode(row.body, type=Terms, dec_hook=_read) for row in rows if row.kind == "terms"}
+    properties = {
+        row.version: msgspec.json.decode(row.body, type=PropertyPolicy, dec_hook=_read) for row in rows if row.kind == "property"
+    }
+    policies = Policies(properties=kept.properties, terms=kept.terms, frozen_properties=properties, frozen_terms=terms)
+    return Settled(configuration=number, policies=policies, tenants=kept.tenants, sources=sources)
+
+
+def _encode(value: object) -> bytes:
+    return msgspec.json.encode(value, enc_hook=str, order="deterministic")
+
+
+def _read(kind: type, value: object) -> object:
+    return kind(value)  # an exact fraction, written as 1/3

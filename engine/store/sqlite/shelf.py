@@ -1,0 +1,69 @@
+"""What changes seldom and is looked up: policies, configurations, keys, and to whom a subject belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from engine.settled import FrozenPolicy
+from engine.store.rows import Key
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.lanes import marks
+
+
+class SqliteShelf:
+    """Policies, people's keys and directory of one store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def policies(self) -> Iterable[FrozenPolicy]:
+        with self._database.read() as connection:
+            return [
+                FrozenPolicy(*row)
+                for row in connection.execute("SELECT version, kind, hash, body FROM policy ORDER BY kind, version")
+            ]
+
+    def keep_policies(self, rows: Iterable[FrozenPolicy]) -> None:
+        values = [(row.version, row.kind, row.hash, row.body) for row in rows]
+        if values:
+            with self._database.write() as connection:
+                connection.executemany("INSERT INTO policy VALUES (?,?,?,?)", values)
+
+    def keep_configuration(self, hash_: str, body: bytes, at: int) -> int:
+        with self._database.write() as connection:
+            row = connection.execute("SELECT id FROM configuration WHERE hash = ?", (hash_,)).fetchone()
+            if row is None:
+                row = connection.execute(
+                    "INSERT INTO configuration VALUES (NULL, ?, ?, ?) RETURNING id", (hash_, at, body)
+                ).fetchone()
+            return int(row[0])
+
+    def configurations(self) -> Mapping[int, bytes]:
+        with self._database.read() as connection:
+            return dict(connection.execute("SELECT id, body FROM configuration").fetchall())
+
+    def wrapped_key(self, tenant: str, subject: str) -> bytes | None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT wrapped FROM subject_key WHERE tenant = ? AND subject = ?", (tenant, subject)
+            ).fetchone()
+            return row[0] if row else None
+
+    def owner_of(self, subject: str) -> Key | None:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT tenant, 'folio', folio FROM effect WHERE id = ?", (subject,)).fetchone()
+            if row is None:
+                row = connection.execute("SELECT tenant, kind, key FROM dead_letter WHERE id = ?", (subject,)).fetchone()
+            return Key(*row) if row else None
+
+    def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        with self._database.read() as connection:
+            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice").fetchall():
+                found.update(
+                    connection.execute(
+                        f"SELECT message, fingerprint FROM inbox_{slice_:d} WHERE message IN ({marks(len(messages))})",
+                        tuple(messages),
+                    ).fetchall()
+                )
+        return found
