@@ -76,11 +76,12 @@ def outgoing(row: int, *, tenant: str = "azur", folio: str = "B-1") -> Outgoing:
 
 
 class Running:
-    """A consumer in a thread; `error` is what ended it, if anything did."""
+    """A consumer in a thread; `error` is what ended it, if anything did: a failure of the test unless it `may_end`."""
 
-    def __init__(self, url: str, queue: str, intake: Intake, tuning: Tuning = QUICK) -> None:
+    def __init__(self, url: str, queue: str, intake: Intake, tuning: Tuning = QUICK, *, may_end: bool = False) -> None:
         self.consumer = AmqpConsumer(url, [AmqpSource(queue=queue, door="amqp:pms.thais")], intake, tuning)
         self.error: BaseException | None = None
+        self._may_end = may_end
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
@@ -100,3 +101,5 @@ class Running:
         self.consumer.stop()
         self._thread.join(20)
         assert not self._thread.is_alive(), "the consumer did not stop"
+        if self.error is not None and not self._may_end:
+            raise self.error
