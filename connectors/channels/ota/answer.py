@@ -18,7 +18,7 @@ from lxml import etree
 from connectors.channels.ota.codes import ERROR_RS, WARNINGS, Code, code_of
 from connectors.channels.ota.document import Decoded, Head, Item
 from connectors.channels.ota.soap import CONTENT_TYPE, Wrapping, fault, wrap
-from connectors.channels.ota.values import OTA
+from connectors.channels.ota.tags import OTA
 from schemas.booking import BookingAccepted
 from schemas.cancellation import CancellationConfirmed, CancellationQuoted
 from schemas.common import Fact, Refused

@@ -12,12 +12,14 @@ from typing import Final
 import msgspec
 from lxml import etree
 
+from connectors.channels.ota import tags
 from connectors.channels.ota.document import Declined, Decoded, Head, Item, Warned, open_message
 from connectors.channels.ota.guarantee import scan
 from connectors.channels.ota.guest import guest_of
 from connectors.channels.ota.lines import lines_of, rooms_of
 from connectors.channels.ota.names import fingerprint, identity, person_of, reference_of
-from connectors.channels.ota.values import OTA, READINGS, children, instant
+from connectors.channels.ota.tags import OTA, child, listed
+from connectors.channels.ota.values import READINGS, instant
 from connectors.channels.ota.xml import bad, shown
 from schemas.booking import Booking, CollectedBy, PaymentPlan, SaleChannel
 from schemas.cancellation import CancellationRequest, LineChoice
@@ -60,10 +62,10 @@ def decode(message: bytes | Head, profile: ChannelProfile, *, key: bytes = b"", 
         )
     if head.kind not in KINDS:
         raise bad("message_unknown", "root", head.kind, f"read are {', '.join(KINDS)}")
-    reader = _Reader(head, profile, key, received_at)
+    found = _reservations(head.root)
+    reader = _Reader(head, profile, key, received_at, alone=len(found) == 1)
     if head.kind == _CANCEL:
         return Decoded(head, (reader.cancel_request(),))
-    found = _reservations(head.root)
     if not found:
         raise bad("field_missing", f"{head.kind}/HotelReservations/HotelReservation", "", "there is no reservation in it")
     if len(found) > MAX_RESERVATIONS:
@@ -82,11 +84,9 @@ def decode(message: bytes | Head, profile: ChannelProfile, *, key: bytes = b"", 
 
 
 def _reservations(root: etree._Element) -> list[etree._Element]:
-    for container, element in (("HotelReservations", "HotelReservation"), ("HotelResModifies", "HotelResModify")):
-        found = root.find(f"{OTA}{container}")
-        if found is not None:
-            return list(found.iterchildren(f"{OTA}{element}"))
-    return []
+    return listed(child(root, tags.HOTEL_RESERVATIONS), tags.HOTEL_RESERVATION) or listed(
+        child(root, tags.HOTEL_RES_MODIFIES), tags.HOTEL_RES_MODIFY
+    )
 
 
 def _record(element: etree._Element, n: int) -> str:
@@ -99,11 +99,12 @@ def _record(element: etree._Element, n: int) -> str:
 class _Reader:
     """One document being read under one profile."""
 
-    def __init__(self, head: Head, profile: ChannelProfile, key: bytes, received_at: datetime | None) -> None:
+    def __init__(self, head: Head, profile: ChannelProfile, key: bytes, received_at: datetime | None, *, alone: bool) -> None:
         self._head = head
         self._profile = profile
         self._key = key
         self._received_at = received_at
+        self._alone = alone  # a UniqueID of the document is that of its only reservation
         self._actor = Actor(kind=ActorKind.CHANNEL, id=profile.channel)
         self._namespace = f"ota:{profile.channel}"
         self._sent_at = self._time_stamp()
@@ -135,16 +136,14 @@ class _Reader:
     def reservation(self, element: etree._Element, where: str) -> Item:
         """One HotelReservation or HotelResModify: what ResStatus says of it, else what the document is for."""
         name = self._action(element, where)
-        parts = children(element)
         cancel = name == "cancellation.request"
-        single = self._head.root.find(f"{OTA}UniqueID") if len(_reservations(self._head.root)) == 1 else None
-        reference = reference_of((element, None if single is None else self._head.root), cancel=cancel, where=where)
+        reference = reference_of((element, self._head.root if self._alone else None), cancel=cancel, where=where)
         modified = element.get("LastModifyDateTime", "").strip()
         if cancel:
-            rooms = rooms_of(parts.get("RoomStays"))
+            rooms = rooms_of(child(element, tags.ROOM_STAYS))
             chosen = tuple(line for line, _ in rooms.stays if line in rooms.gone) if len(rooms.gone) < len(rooms.stays) else ()
             return self._cancellation(element, reference, chosen, (modified,), confirm=True)
-        return self._booking(name, element, parts, reference, modified, where)
+        return self._booking(name, element, reference, modified, where)
 
     def _action(self, element: etree._Element, where: str) -> str:
         field, written = f"{where}/@ResStatus", element.get("ResStatus", "")
@@ -160,14 +159,12 @@ class _Reader:
             raise _unsupported(field, written)
         return "booking.changed" if self._head.kind in _MODIFY and name == "booking.confirmed" else name
 
-    def _booking(
-        self, name: str, element: etree._Element, parts: dict[str, etree._Element], reference: str, modified: str, where: str
-    ) -> Item:
+    def _booking(self, name: str, element: etree._Element, reference: str, modified: str, where: str) -> Item:
         profile = self._profile
-        content = lines_of(parts, profile, where)
+        content = lines_of(element, profile, where)
         created = instant(element.get("CreateDateTime", ""), f"{where}/@CreateDateTime")
         changed = instant(modified, f"{where}/@LastModifyDateTime")
-        guest, language, card = guest_of(parts, person_of(self._namespace, reference))
+        guest, language, card = guest_of(element, person_of(self._namespace, reference))
         token, scrubbed = scan(element)
         booking = Booking(
             actor=self._actor,
@@ -225,7 +222,7 @@ class _Reader:
 def _segments(root: etree._Element) -> tuple[str, ...]:
     """Lines named by Segment/@ItinSegNbr, or FirstItinSegNbr to LastItinSegNbr: the RoomStay's IndexNumber, RPH or position."""
     chosen = dict[str, None]()
-    for n, segment in enumerate(root.iterchildren(f"{OTA}Segment"), 1):
+    for n, segment in enumerate(listed(root, tags.SEGMENT), 1):
         first = segment.get("ItinSegNbr", "").strip() or segment.get("FirstItinSegNbr", "").strip()
         last = segment.get("LastItinSegNbr", "").strip() or first
         if (

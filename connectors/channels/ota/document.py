@@ -8,7 +8,7 @@ from lxml import etree
 
 from connectors.channels.ota import xml
 from connectors.channels.ota.soap import Credentials, Wrapping, unwrap
-from connectors.channels.ota.values import OTA
+from connectors.channels.ota.tags import OTA
 from connectors.channels.ota.xml import bad
 from schemas.booking import Booking
 from schemas.cancellation import CancellationRequest

@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from connectors.channels.ota.values import OTA, Price, children, price, span
+from connectors.channels.ota import tags
+from connectors.channels.ota.tags import child, children, listed
+from connectors.channels.ota.values import Price, price, span
 from connectors.channels.ota.xml import bad, shown
 from schemas.booking import BookingLine, LineKind
 from schemas.errors import Rejected
 from schemas.money import Money, allocate
 from schemas.policy import ChannelProfile
 
-_ROOM, _SERVICE, _RATE = f"{OTA}RoomStay", f"{OTA}Service", f"{OTA}RoomRate"
 _GONE = frozenset(("cancel", "cancelled", "canceled"))
 
 
@@ -40,7 +41,7 @@ class Lines(NamedTuple):
 
 def rooms_of(container: etree._Element | None) -> Rooms:
     """RoomStays with their line ids: IndexNumber where all have their own, else RPH likewise, else the position from 1."""
-    stays = [] if container is None else list(container.iterchildren(_ROOM))
+    stays = listed(container, tags.ROOM_STAY)
     ids = [str(n) for n in range(1, len(stays) + 1)]
     for name in ("IndexNumber", "RPH"):
         named = [stay.get(name, "").strip() for stay in stays]
@@ -51,30 +52,31 @@ def rooms_of(container: etree._Element | None) -> Rooms:
     return Rooms(tuple(zip(ids, stays, strict=True)), gone)
 
 
-def lines_of(parts: dict[str, etree._Element], profile: ChannelProfile, where: str) -> Lines:
-    """The lines of a reservation whose children are `parts`, its currency and property. `where` is its path, for errors.
+def lines_of(reservation: etree._Element, profile: ChannelProfile, where: str) -> Lines:
+    """The lines of a reservation, its currency and property. `where` is its path, for errors.
 
     Raises Undecodable for what is missing or wrong, Rejected for what this channel's profile does not know.
     """
-    info = children(parts.get("ResGlobalInfo"))
-    rooms = rooms_of(parts.get("RoomStays"))
+    parts = children(reservation)
+    info = children(parts.get(tags.RES_GLOBAL_INFO))
+    rooms = rooms_of(parts.get(tags.ROOM_STAYS))
     live = [(line, stay) for line, stay in rooms.stays if line not in rooms.gone]
     if not live:
         raise bad("field_missing", f"{where}/RoomStays/RoomStay", "", "a reservation has at least one room that is not cancelled")
-    grand = price(info.get("Total"), profile, profile.currency, f"{where}/ResGlobalInfo/Total")
+    grand = price(info.get(tags.TOTAL), profile, profile.currency, f"{where}/ResGlobalInfo/Total")
     default = grand.currency if grand else profile.currency
-    dates = span(info.get("TimeSpan"), f"{where}/ResGlobalInfo/TimeSpan")
+    dates = span(info.get(tags.TIME_SPAN), f"{where}/ResGlobalInfo/TimeSpan")
     made: list[tuple[BookingLine, Price | None]] = []
     hotels = dict[str, str]()
     for line, stay in live:
         field = f"{where}/RoomStays/RoomStay[{line}]"
         inside = children(stay)
         made.append(_room(line, inside, dates, profile, default, field))
-        if code := _first("HotelCode", inside.get("BasicPropertyInfo")):
+        if code := _first("HotelCode", inside.get(tags.BASIC_PROPERTY_INFO)):
             hotels[code] = f"{field}/BasicPropertyInfo/@HotelCode"
     if not hotels:
-        hotels = {_first("HotelCode", info.get("BasicPropertyInfo")): f"{where}/ResGlobalInfo/BasicPropertyInfo/@HotelCode"}
-    made.extend(_services(parts.get("Services"), made[0][0], profile, default, where))
+        hotels = {_first("HotelCode", info.get(tags.BASIC_PROPERTY_INFO)): f"{where}/ResGlobalInfo/BasicPropertyInfo/@HotelCode"}
+    made.extend(_services(parts.get(tags.SERVICES), made[0][0], profile, default, where))
     lines, currency, adjusted = _priced(made, grand, where)
     return Lines(lines, currency, _property(hotels, profile), adjusted)
 
@@ -87,13 +89,12 @@ def _room(
     currency: str,
     field: str,
 ) -> tuple[BookingLine, Price | None]:
-    stay = span(inside.get("TimeSpan"), f"{field}/TimeSpan") or dates
+    stay = span(inside.get(tags.TIME_SPAN), f"{field}/TimeSpan") or dates
     if stay is None:
         raise bad("date_missing", f"{field}/TimeSpan/@Start", "", "the arrival is missing")
-    kind = children(inside.get("RoomTypes")).get("RoomType")
-    plan = children(inside.get("RatePlans")).get("RatePlan")
-    container = inside.get("RoomRates")
-    rates = [] if container is None else list(container.iterchildren(_RATE))
+    kind = child(inside.get(tags.ROOM_TYPES), tags.ROOM_TYPE)
+    plan = child(inside.get(tags.RATE_PLANS), tags.RATE_PLAN)
+    rates = listed(inside.get(tags.ROOM_RATES), tags.ROOM_RATE)
     code = _first("RatePlanCode", plan, *rates[:1]) or _first("RatePlanID", plan)
     made = BookingLine(
         line=line,
@@ -106,13 +107,15 @@ def _room(
         departure=stay[1],
         quantity=_quantity(_first("NumberOfUnits", *rates[:1], kind), f"{field}/RoomRates/RoomRate/@NumberOfUnits"),
     )
-    return made, price(inside.get("Total"), profile, currency, f"{field}/Total") or _sum_of_rates(rates, profile, currency, field)
+    return made, price(inside.get(tags.TOTAL), profile, currency, f"{field}/Total") or _sum_of_rates(
+        rates, profile, currency, field
+    )
 
 
 def _sum_of_rates(rates: Sequence[etree._Element], profile: ChannelProfile, currency: str, field: str) -> Price | None:
     """A room without total, priced by the totals of all its RoomRates. Nightly rates are not added up."""
     prices = [
-        price(children(rate).get("Total"), profile, currency, f"{field}/RoomRates/RoomRate[{n}]/Total")
+        price(child(rate, tags.TOTAL), profile, currency, f"{field}/RoomRates/RoomRate[{n}]/Total")
         for n, rate in enumerate(rates, 1)
     ]
     known = [one for one in prices if one is not None]
@@ -128,16 +131,14 @@ def _services(
 ) -> list[tuple[BookingLine, Price | None]]:
     """Services that cost: line ids `S` and ServiceRPH, else the position. What the room's price includes is no line."""
     made = list[tuple[BookingLine, Price | None]]()
-    for n, service in enumerate(() if container is None else container.iterchildren(_SERVICE), 1):
+    for n, service in enumerate(listed(container, tags.SERVICE), 1):
         if service.get("Inclusive", "").strip().lower() in ("true", "1"):
             continue
         field = f"{where}/Services/Service[{n}]"
-        inside = children(service)
-        cost = children(inside.get("Price"))
-        stated = price(cost.get("Total"), profile, currency, f"{field}/Price/Total")
+        stated = price(child(child(service, tags.PRICE), tags.TOTAL), profile, currency, f"{field}/Price/Total")
         if stated is None:
             raise bad("price_missing", f"{field}/Price/Total", "", "a service that is not Inclusive has a total")
-        dates = span(children(inside.get("ServiceDetails")).get("TimeSpan"), f"{field}/ServiceDetails/TimeSpan")
+        dates = span(child(child(service, tags.SERVICE_DETAILS), tags.TIME_SPAN), f"{field}/ServiceDetails/TimeSpan")
         arrival, departure = dates or (first.arrival, first.departure)
         code = service.get("ServiceInventoryCode", "").strip()
         line = BookingLine(

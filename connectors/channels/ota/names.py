@@ -11,11 +11,10 @@ from typing import Final
 
 from lxml import etree
 
-from connectors.channels.ota.values import OTA
+from connectors.channels.ota.tags import HOTEL_RESERVATION_ID, UNIQUE_ID, listed
 from connectors.channels.ota.xml import bad
 from schemas.policy import ChannelProfile
 
-_UNIQUE, _RESERVATION_ID = f"{OTA}UniqueID", f"{OTA}HotelReservationID"
 MESSAGE_UNIQUE_ID: Final = "MESSAGE_UNIQUE_ID"
 _PREFERRED: Final = ("14", "16", "40", "10")
 """UniqueID types (code list UIT): reservation, reference, confirmation number, hotel; then any other, as they stand."""
@@ -34,11 +33,11 @@ def reference_of(holders: Iterable[etree._Element | None], *, cancel: bool, wher
     for holder in holders:
         if holder is None:
             continue
-        for unique in holder.iterchildren(_UNIQUE):
+        for unique in listed(holder, UNIQUE_ID):
             if unique.get("ID_Context") != MESSAGE_UNIQUE_ID:
                 found.append((unique.get("Type", ""), unique.get("ID", "").strip(), f"{where}/UniqueID/@ID"))
         if not any(value for _, value, _ in found):
-            for other in holder.iter(_RESERVATION_ID):
+            for other in holder.iter(HOTEL_RESERVATION_ID):
                 found.append(
                     (other.get("ResID_Type", ""), other.get("ResID_Value", "").strip(), f"{where}/HotelReservationID/@ResID_Value")
                 )
@@ -88,7 +87,7 @@ def identity(
                 _wanted(root.get("EchoToken", ""), f"{root.tag.rpartition('}')[2]}/@EchoToken"),
             )
         case "message_id":
-            ids = (u.get("ID", "") for h in holders for u in h.iterchildren(_UNIQUE) if u.get("ID_Context") == MESSAGE_UNIQUE_ID)
+            ids = (u.get("ID", "") for h in holders for u in listed(h, UNIQUE_ID) if u.get("ID_Context") == MESSAGE_UNIQUE_ID)
             word = "o"
             parts = (reference, _wanted(next(ids, ""), f"UniqueID[@ID_Context={MESSAGE_UNIQUE_ID}]/@ID"))
         case _:

@@ -12,11 +12,11 @@ from typing import Final
 
 from lxml import etree
 
+from connectors.channels.ota.tags import TAXES, child
 from connectors.channels.ota.xml import bad
 from schemas.money import Money, exponent
 from schemas.policy import ChannelProfile
 
-OTA: Final = "{http://www.opentravel.org/OTA/2003/05}"
 READINGS: Final = ("schema", "major", "comma")
 """How a channel's amounts are read; see `amount`."""
 
@@ -26,14 +26,6 @@ _MOMENT = re.compile(
 )
 _NIGHTS = re.compile(r"P(\d{1,3})[DN]", re.ASCII)
 _WHOLE = re.compile(r"(-?)(\d{1,18})", re.ASCII)
-
-
-def children(element: etree._Element | None) -> dict[str, etree._Element]:
-    """The first OTA child of each name, by local name. What is not of the OTA namespace, or not known, is simply not asked for."""
-    if element is None:
-        return {}
-    skip = len(OTA)
-    return {child.tag[skip:]: child for child in element.iterchildren(reversed=True) if child.tag.startswith(OTA)}
 
 
 def day(text: str, field: str) -> date:
@@ -163,7 +155,7 @@ def price(total: etree._Element | None, profile: ChannelProfile, currency: str, 
     minor = amount(total.get(name, ""), decimals, code, reading, f"{field}/@{name}")
     if name != "AmountBeforeTax":
         return Price(minor, code, with_tax=True)
-    taxes = children(total).get("Taxes")
+    taxes = child(total, TAXES)
     tax = "" if taxes is None else taxes.get("Amount", "")
     if taxes is None or not tax.strip():
         return Price(minor, code, with_tax=False)
