@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -341,3 +342,11 @@ def test_x_2_arrival_order_does_not_matter() -> None:
 
     assert ends[0][0] == 20_000
     assert all(end == ends[0] for end in ends)
+
+
+def test_the_table_is_documented() -> None:
+    """docs/rules/payment.md shows this very table."""
+    page = Path(__file__).parents[2].joinpath("docs/rules/payment.md").read_text(encoding="utf-8")
+    for known in (None, *PaymentStatus):
+        cells = [NEXT[known, said].value for said in Told]
+        assert f"| {known.value if known else 'nothing'} | {' | '.join(cells)} |\n" in page
