@@ -1,0 +1,105 @@
+"""X-11: which fields are about a person, found from their mark."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import pytest
+
+from schemas.booking import Booking
+from schemas.common import Personal
+from schemas.payment import Payment
+from schemas.personal import PersonalField, is_personal, personal_fields, replace_personal
+from schemas.registry import IN, INTERNAL, OUT
+
+
+class Pet(msgspec.Struct):
+    name: Personal
+    tag: str = ""
+
+
+class Household(msgspec.Struct):
+    person: str
+    note: Personal
+    pets: list[Pet]
+    by_room: dict[str, Pet]
+    aliases: tuple[Personal, ...] = ()
+    size: Annotated[int, msgspec.Meta(ge=1)] = 1
+    parent: Household | None = None
+
+
+def test_a_booking_has_a_guest_and_a_payer() -> None:
+    """Their names, addresses and numbers, with the person whose key seals them."""
+    found = personal_fields(Booking)
+
+    assert {("guest", x) for x in ("name", "email", "phone", "address")} | {
+        ("payer", x) for x in ("name", "email", "phone", "address")
+    } == {field.path for field in found}
+    assert {("guest", "person"), ("payer", "person")} == {field.subject for field in found}
+
+
+def test_a_payment_has_none() -> None:
+    """Amounts and references are not about a person."""
+    assert personal_fields(Payment) == ()
+
+
+def test_wherever_they_are_nested() -> None:
+    """In lists, maps, tuples and optional structs; a struct that holds itself ends the walk."""
+    assert (
+        PersonalField(("note",), ("person",)),
+        PersonalField(("pets", "[]", "name")),
+        PersonalField(("by_room", "[]", "name")),
+        PersonalField(("aliases", "[]"), ("person",)),
+    ) == personal_fields(Household)
+
+
+def test_facts_and_internal_messages_have_none() -> None:
+    """What the hub says and stores unsealed names nobody."""
+    assert [name for name, kind in (*OUT.items(), *INTERNAL.items()) if personal_fields(kind)] == []
+    assert {"booking.requested", "booking.confirmed", "booking.changed"} == {
+        name for name, kind in IN.items() if personal_fields(kind)
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "personal"),
+    [
+        ("guest.name", True),
+        ("guest", True),
+        ("payer.email", True),
+        ("guest.name.x", True),
+        ("guest.person", False),
+        ("property", False),
+        ("lines[0].price", False),
+    ],
+)
+def test_paths_as_errors_write_them(path: str, personal: bool) -> None:
+    """A wrong value there, or in the whole of which it is a part, is not shown."""
+    assert personal is is_personal(Booking, path)
+
+
+def test_replace() -> None:
+    """Each text goes through `change` once, with its subject; all else stays, and the original too."""
+    data = {
+        "person": "p1",
+        "note": "quiet",
+        "pets": [{"name": "Rex", "tag": "t"}, {"name": ""}],
+        "by_room": {"1": {"name": "Tom"}},
+        "aliases": ["A"],
+        "extra": {"name": "stays"},
+    }
+    before = msgspec.json.encode(data)
+    changed = replace_personal(Household, data, lambda subject, text: f"<{subject}:{text}>")
+
+    assert changed["note"] == "<p1:quiet>"
+    assert changed["pets"] == [{"name": "<:Rex>", "tag": "t"}, {"name": ""}]
+    assert changed["by_room"] == {"1": {"name": "<:Tom>"}}
+    assert changed["extra"] == {"name": "stays"}
+    assert before == msgspec.json.encode(data)
+
+
+@pytest.mark.parametrize("data", [{}, {"guest": None}, {"guest": []}, {"guest": {"name": 5}}, None, "text"])
+def test_replace_leaves_what_does_not_fit(data: object) -> None:
+    """Undecodable data is not made worse."""
+    assert data == replace_personal(Booking, data, lambda subject, text: "sealed")
