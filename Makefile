@@ -48,7 +48,7 @@ define install
 	  $$found -m venv --clear $(VENV) || { \
 	    echo "$$found cannot make environments; on Debian: apt-get install python3-venv" >&2; exit 1; }; \
 	fi
-	@rm -f $(VENV)/.whole
+	@rm -f $(VENV)/.whole $(VENV)/.runtime $(VENV)/.dev
 	@echo "== installing $(1)"
 	@$(PIP) install --quiet --require-hashes -r $(1)
 	@$(PIP) install --quiet --no-index --no-deps --no-build-isolation --editable .

@@ -180,7 +180,7 @@ class RabbitMQ:
         self._dismiss_guard()
         targets = " ".join(f"-{group}" for group in groups)
         self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", f"read word || kill -9 -- {targets}"],
+            ["/bin/sh", "-c", f"read word || kill -s KILL -- {targets}"],
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
