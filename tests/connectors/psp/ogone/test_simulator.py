@@ -415,3 +415,17 @@ def test_missing_script(tmp_path: Path) -> None:
     """The file that is not there is named."""
     with pytest.raises(ScriptError, match=r"none\.json"):
         load(tmp_path / "none.json")
+
+
+def documented() -> list[str]:
+    """The scripts in the documentation."""
+    text = (Path(__file__).parents[4] / "docs" / "simulator.md").read_text("utf-8")
+    return [block.partition("```")[0] for block in text.split("```json\n")[1:]]
+
+
+def test_documented_scripts_can_be_played() -> None:
+    """Every story in the documentation is a script."""
+    scripts = [parse(text.encode(), "docs/simulator.md") for text in documented()]
+
+    assert len(scripts) >= 7
+    assert all(script.rules for script in scripts)
