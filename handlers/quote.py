@@ -66,10 +66,17 @@ def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: 
     return settle(folio, tuple(ended), cause, facts, tuple(trace))
 
 
-def settle(folio: Folio, ended: tuple[Ended, ...], cause: Cause, facts: Facts, trace: tuple[Step, ...] = ()) -> Computation:
-    """S4-37: the folio with these lines ended, and what follows for fee, claim, authorised and collected money."""
+def settle(
+    folio: Folio, ended: tuple[Ended, ...], cause: Cause, facts: Facts, trace: tuple[Step, ...] = (), fee_back: int | None = None
+) -> Computation:
+    """S4-37: the folio with these lines ended, and what follows for fee, claim, authorised and collected money.
+
+    `fee_back`: how much of the fee is given back, where the system of record said so (S4-25).
+    """
     after, whole = _with_ended(folio, ended)
-    fee_back, fee_step = _fee(folio, whole, cause, facts)
+    fee_step: tuple[Step, ...] = ()
+    if fee_back is None:
+        fee_back, fee_step = _fee(folio, whole, cause, facts)
     after = replace(after, fee_returned=after.fee_returned + fee_back)
     collected = account.collected(folio)
     at_hand = collected + sum(payment.authorised for payment in authorised(folio))

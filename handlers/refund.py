@@ -26,6 +26,7 @@ from handlers import account
 from handlers.capture import settle_capture
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.refund_elsewhere import decide_external, decide_foreign
 from handlers.refund_parts import (
     allocation,
     destination,
@@ -35,6 +36,8 @@ from handlers.refund_parts import (
     with_request_state,
 )
 from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
+
+__all__ = ["decide_external", "decide_foreign", "decide_overdue", "decide_reply", "open_refund"]
 
 
 def open_refund(

@@ -115,6 +115,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     payer: str = ""
     unapplied: bool = False
     number: int = 0
+    foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
 
     def collected(self) -> int:
         """What of it is with us and not promised back, minor units; negative when it was refunded and then charged back."""

@@ -1,0 +1,119 @@
+"""`booking.cancelled`: the system of record says that a booking is cancelled, and what it said of the money (S4-25).
+
+A fact: always accepted, whoever could or could not have asked for it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from msgspec.structs import replace
+from schemas.booking import BookingCancelled
+from schemas.cancellation import Cause
+from schemas.errors import Early, Stale
+from schemas.folio import CancelRequest, Folio, FolioQuote, FolioStatus, RequestStatus
+from schemas.money import FULL_RATE, ZERO_RATE, allocate
+
+from handlers import account
+from handlers.cancellation_right import who
+from handlers.confirmation import confirm
+from handlers.outcome import Facts, Outcome, Step
+from handlers.quote import Computation, compute, settle
+from handlers.quote_lines import ASIDE, Ended
+
+RECORD = "record"
+"""Stands for the request of a cancellation that nobody asked of the hub."""
+
+
+def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
+    """S4-25, X-2: cancelled, with `refund` policy (a `reason` that is a cause's word is that cause), full, none, or an amount.
+
+    What is cancelled already stays as it was decided: the echo of a cancellation moves no money. Raises Early for an unknown booking,
+    Stale for a revision older than what is known of its source.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this cancels is not here yet", waits_for="booking")
+    known = folio.revisions.get(facts.source)
+    if message.revision is not None and known is not None and message.revision < known:
+        raise Stale(f"revision {message.revision} of {facts.source}, known is {known}", field="revision", value=message.revision)
+    if message.revision is not None:
+        folio = replace(folio, revisions={**folio.revisions, facts.source: message.revision})
+    if folio.status is FolioStatus.CANCELLED:
+        text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: nothing changes"
+        return Outcome(state=folio, trace=(Step("S4-25", text),), policy_version=folio.policy)
+    cause = Cause(message.reason) if message.reason in set(Cause) else Cause.GUEST
+    computation = _computed(folio, message, cause, facts)
+    quote = FolioQuote(
+        quote=facts.id("quote"),
+        made_at=facts.act,
+        valid_until=facts.act,
+        changes=folio.changes,
+        lines=computation.lines(),
+        penalty=computation.penalty,
+        refund=computation.refund,
+        claim=computation.claim,
+        kept=computation.kept,
+    )
+    request = CancelRequest(
+        request=RECORD,
+        status=RequestStatus.CONFIRMED,
+        cause=cause,
+        requested_at=facts.act,
+        proof=message.reason,
+        asked_by=who(message.actor),
+        quote=quote,
+    )
+    return confirm(folio, request, computation, facts, asked_by=who(message.actor))
+
+
+def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Facts) -> Computation:
+    collected = account.collected(folio)
+    match message.refund:
+        case "policy":
+            said = Step("S4-25", f"cancelled by the system of record, refund by the terms ({cause.value})")
+            computed = compute(folio, (), cause, facts)
+        case "full":
+            said = Step("S4-25", f"cancelled by the system of record, everything back: {_text(folio, collected)}")
+            computed = _with_refund(folio, max(0, collected), cause, facts)
+        case "none":
+            said = Step("S4-25", "cancelled by the system of record, no refund")
+            ended = tuple(_end(folio, line.line, line.price) for line in account.live_lines(folio))
+            computed = _refunding(settle(folio, ended, cause, facts, fee_back=0), 0, collected)
+        case amount:
+            given = max(0, min(int(amount), collected))
+            beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
+            said = Step("S4-25", f"cancelled by the system of record, refund {_text(folio, given)}{beyond}")
+            computed = _with_refund(folio, given, cause, facts)
+    return replace(computed, trace=(said, *computed.trace))
+
+
+def _text(folio: Folio, minor: int) -> str:
+    return account.text(minor, folio.currency)
+
+
+def _with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
+    """S4-25: kept = collected - refund, the fee first (A-5), then the lines by price, exact (X-5), none above its price."""
+    earlier = sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
+    keep = max(0, account.collected(folio) - refund - earlier)
+    fee = account.fee_charged(folio)
+    fee_kept = min(fee, keep)
+    live = account.live_lines(folio)
+    prices = [line.price for line in live]
+    pool = min(keep - fee_kept, sum(prices))
+    parts = allocate(pool, prices) if pool else (0,) * len(live)
+    ended = tuple(_end(folio, line.line, part) for line, part in zip(live, parts, strict=True))
+    computed = settle(folio, ended, cause, facts, fee_back=fee - fee_kept)
+    return _refunding(computed, refund, account.collected(folio))
+
+
+def _end(folio: Folio, name: str, kept: int) -> Ended:
+    line = account.line_of(folio, name)
+    assert line is not None, f"{folio.folio} has no line {name}"
+    rate = FULL_RATE - Fraction(kept, line.price) if line.price else FULL_RATE if not kept else ZERO_RATE
+    return Ended(line=line, price=line.price, rate=rate, kept=kept, penalty=0 if line.kind in ASIDE else kept)
+
+
+def _refunding(computed: Computation, refund: int, collected: int) -> Computation:
+    """The refund is what was said, even if more was collected than is ordered: the rest is told as overpaid."""
+    return replace(computed, refund=refund, kept=collected - refund)

@@ -1,0 +1,77 @@
+"""Whether a cancellation is possible at all: who may ask for which cause, and what the cause needs (S4-25, S4-36)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from schemas.cancellation import Cause, LineChoice
+from schemas.common import Actor, ActorKind
+from schemas.errors import Rejected
+from schemas.folio import AreaEvent, Folio, FolioLine
+
+from handlers import account
+from handlers.frozen import property_policy, zone_of
+from handlers.outcome import Facts
+from handlers.quote_lines import ASIDE
+
+HOUSE = frozenset({ActorKind.MERCHANT, ActorKind.PLATFORM, ActorKind.OPERATOR})
+"""Who acts for the property."""
+
+
+def who(actor: Actor) -> str:
+    """An actor as states and records name it: `guest:p-77`."""
+    return f"{actor.kind.value}:{actor.id}"
+
+
+def may_cancel(folio: Folio, kind: ActorKind, cause: Cause, facts: Facts) -> bool:
+    """S4-25: by `who_may_cancel` of the frozen policy."""
+    return kind in property_policy(facts, folio).who_may_cancel.get(cause, ())
+
+
+def refused_to(actor: Actor, cause: Cause) -> Rejected:
+    """The refusal of an actor who may not."""
+    text = f"{actor.kind.value} may not cancel for {cause.value}"
+    return Rejected(text, code="not_cancellable_by_requester", field="actor", value=actor.kind.value)
+
+
+def check_requester(folio: Folio, actor: Actor, cause: Cause, facts: Facts) -> None:
+    """S4-25. Raises Rejected `not_cancellable_by_requester`."""
+    if not may_cancel(folio, actor.kind, cause, facts):
+        raise refused_to(actor, cause)
+
+
+def check_cause(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, proof: str, facts: Facts) -> None:
+    """S4-36: a no-show only once the arrival day is over at the property, force majeure only with an open event declared for one of
+    its areas on a day of the stay, or by proof. Raises Rejected `no_show_too_early`, `no_force_majeure`."""
+    named = {choice.line for choice in choices}
+    lines = [line for line in account.live_lines(folio) if line.kind not in ASIDE and (not named or line.line in named)]
+    if cause is Cause.NO_SHOW:
+        _check_no_show(folio, lines, facts)
+    if cause is Cause.FORCE_MAJEURE and not proof and not all(_hit(folio, line, facts) for line in lines):
+        text = f"no open event is declared for the areas of {folio.property} during the stay, and no proof is given"
+        raise Rejected(text, code="no_force_majeure", field="cause", value=cause.value)
+
+
+def _check_no_show(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> None:
+    today = facts.act.astimezone(zone_of(property_policy(facts, folio), facts.tenant)).date()
+    for line in lines:
+        arrival = account.arrival_of(folio, line)
+        if arrival is not None and today <= arrival:
+            text = f"line {line.line}: a no-show can be declared after {arrival}, it is {today} there"
+            raise Rejected(text, code="no_show_too_early", field="cause", value=Cause.NO_SHOW.value)
+
+
+def _hit(folio: Folio, line: FolioLine, facts: Facts) -> bool:
+    first = account.arrival_of(folio, line)
+    if first is None:
+        return False
+    last = line.departure or first
+    return any(event.start <= last and first <= event.end for event in _events(folio, facts))
+
+
+def _events(folio: Folio, facts: Facts) -> Iterable[AreaEvent]:
+    areas = set(property_policy(facts, folio).areas)
+    current = facts.policies.properties.get(folio.property)
+    if current is not None:
+        areas |= set(current.areas)
+    return (event for area in facts.areas if area.area in areas for event in area.events)

@@ -1,0 +1,140 @@
+"""A cancellation that is wanted: the folio after it, its entries, and every outcome in its order (S4-28, S4-30).
+
+Who may, and when, is `handlers.cancellation`; the arithmetic is `handlers.quote`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ledger import recipes
+from ledger.recipes import Transfers
+from msgspec.structs import replace
+from schemas.booking import DepositNature
+from schemas.cancellation import CancellationConfirmed, Cause
+from schemas.common import Fact
+from schemas.folio import CancelRequest, Folio, FolioRefund, PartStatus, RefundPart, RequestStatus
+from schemas.payment import Tender
+from schemas.refund import Destination, RefundDecided, RefundDestination
+
+from handlers import account, commission, stock
+from handlers.booking import SECOND_PAYMENT
+from handlers.capture import take_or_release
+from handlers.deposit import line_deposit
+from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.late_payment import waiting_refund
+from handlers.outcome import Facts, Outcome, Step, Timer, merge
+from handlers.quote import Computation
+from handlers.quote_lines import ASIDE
+from handlers.refund import open_refund
+from handlers.refund_parts import replace_request, with_request_state
+from handlers.refund_reply import OVERDUE, manual_required, timer
+
+
+def versions(folio: Folio, computation: Computation) -> str:
+    """X-8: the frozen policies by which this was decided: the property's, then the lines' terms."""
+    terms = dict.fromkeys(one.line.policy for one in computation.ended if one.line.policy)
+    return " ".join((folio.policy, *terms))
+
+
+def confirm(
+    folio: Folio, request: CancelRequest, computation: Computation, facts: Facts, *, asked_by: str, approve: str = ""
+) -> Outcome:
+    """S4-28, S4-30: lines end, stock and commission go back, authorised money is taken or released, refunds are asked for.
+
+    `request` carries the quote. `approve`: why a second person must grant the refund. Facts in this order: confirmed, stock,
+    commission, balance, refunds.
+    """
+    quote = request.quote
+    assert quote is not None, f"request {request.request} has no quote"
+    after = account.changed(computation.after)
+    if computation.whole:
+        after = replace(after, cancelled_at=facts.act, cancelled_by=request.request)
+    after = replace_request(after, replace(request, status=RequestStatus.CONFIRMED))
+    taken = take_or_release(after, ((one.payment, one.capture) for one in computation.taken), facts, asked_by)
+    refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
+    doubled = _arrhes_double(_state(refunded), folio, computation, request, facts)
+    final = waiting_refund(_state(doubled), computation.waiting, request.request, facts)
+    final = with_request_state(final, request.request)
+    note, commission_steps = commission.credit_note(folio, computation, facts)
+    zone = zone_of(property_policy(facts, folio), facts.tenant)
+    free = stock.released(folio, computation.ended, facts.act.astimezone(zone).date())
+    confirmed = CancellationConfirmed(
+        request=request.request,
+        quote=quote.quote,
+        lines=computation.lines(),
+        penalty=computation.penalty,
+        refund=computation.refund,
+        claim=computation.claim,
+        kept=computation.kept,
+        currency=folio.currency,
+    )
+    told: tuple[Fact | None, ...] = (confirmed, free, note, *account.balance_facts(folio, final))
+    cancel = (f"quote:{request.request}", *((SECOND_PAYMENT,) if computation.whole else ()))
+    first = Outcome(
+        state=after,
+        facts=tuple(fact for fact in told if fact is not None),
+        entries=entries(folio, computation, request.request),
+        cancel=cancel,
+        trace=(*computation.trace, *commission_steps),
+        policy_version=versions(folio, computation),
+    )
+    whole = merge(merge(merge(first, taken), refunded), doubled)
+    return replace(whole, state=final, policy_version=first.policy_version)
+
+
+def _state(outcome: Outcome) -> Folio:
+    assert isinstance(outcome.state, Folio)
+    return outcome.state
+
+
+def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
+    """X-4: the transfers of what the lines give back and keep, of the fee, the waived claim and the goodwill."""
+    result: Transfers = ()
+    for one in computation.ended:
+        result += recipes.line_given_back(folio, one.line, one.price - one.kept)
+        if one.line.kind not in ASIDE:
+            result += recipes.penalty_kept(folio, one.line, one.kept)
+    result += recipes.fee_returned(folio, computation.fee_back)
+    result += recipes.claim_waived(folio, computation.waived)
+    return result + recipes.goodwill(folio, computation.goodwill, subject)
+
+
+def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request: CancelRequest, facts: Facts) -> Outcome:
+    """S4-44: the owner withdraws from a contract with arrhes, and `arrhes_double` is on: as much again as the arrhes that were
+    collected, by hand, since no payment may give more than it brought (X-3)."""
+    policy = property_policy(facts, folio)
+    owner = request.cause is Cause.OWNER and computation.whole and folio.deposit_nature is DepositNature.ARRHES
+    if not owner or not policy.arrhes_double:
+        return Outcome(state=after)
+    priced = ((one.line, terms_of(facts, one.line)) for one in computation.ended)
+    deposit = sum(line_deposit(line.price, terms, folio.currency) for line, terms in priced if terms is not None)
+    minor = min(deposit, max(0, account.collected(folio) - account.fee_charged(folio)))
+    if not minor:
+        return Outcome(state=after)
+    refund_id = facts.id("arrhes")
+    part = RefundPart(
+        payment="",
+        tender=Tender.BANK_TRANSFER,
+        minor=minor,
+        destination=Destination.MANUAL.value,
+        status=PartStatus.MANUAL,
+        number=1,
+    )
+    due_by = facts.act + timedelta(days=policy.refund_due_days)
+    refund = FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=(part,), request=request.request)
+    decided = RefundDecided(
+        refund=refund_id,
+        amount=minor,
+        currency=folio.currency,
+        destinations=(RefundDestination(payment="", tender=part.tender.value, amount=minor, destination=Destination.MANUAL.value),),
+        refund_due_by=due_by,
+    )
+    amount = account.text(minor, folio.currency)
+    return Outcome(
+        state=replace(after, refunds=(*after.refunds, refund)),
+        facts=(decided, manual_required(folio, refund_id, part, "arrhes returned double by the professional")),
+        entries=recipes.goodwill(folio, minor, refund_id) + recipes.refund_decided(folio, minor, refund_id),
+        timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),
+        trace=(Step("S4-44", f"arrhes of {amount} are returned double: {amount} more"),),
+    )

@@ -1,0 +1,208 @@
+"""Requests to the outside as a state machine, and what people do to them: approve, deny, settle; and a provider's callback.
+
+`NEXT` is the table of `docs/rules/effect.md`: what is not listed is illegal. The runner of effects moves rows by it; decisions only
+ask for moves. A callback settles nothing, it causes a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+from schemas.effect import EffectKind, EffectMove, EffectState, Move, PaymentQuery, Result
+from schemas.errors import Early, IllegalMove, Rejected
+from schemas.folio import Folio, FolioPayment, PartStatus, PendingEffect
+from schemas.operations import ApprovalDecided, EffectSettle, Operate, ReplyArrived
+from schemas.payment import ProviderNotified
+
+from handlers.cancellation_right import HOUSE, who
+from handlers.capture import settle_capture
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.refund_parts import part_of_effect, replace_part, without_effect
+from handlers.refund_reply import manual_required, requested, settle_part
+
+NEXT: Mapping[tuple[EffectState, Result], EffectState] = {
+    (EffectState.PLANNED, Result.REFUSED): EffectState.REFUSED,  # withdrawn: never sent, never will be
+    (EffectState.SENDING, Result.CONFIRMED): EffectState.CONFIRMED,
+    (EffectState.SENDING, Result.ACCEPTED): EffectState.ACCEPTED,
+    (EffectState.SENDING, Result.REFUSED): EffectState.REFUSED,
+    (EffectState.SENDING, Result.UNKNOWN): EffectState.UNKNOWN,
+    (EffectState.SENDING, Result.NOT_SENT): EffectState.PLANNED,
+    (EffectState.ACCEPTED, Result.CONFIRMED): EffectState.CONFIRMED,
+    (EffectState.ACCEPTED, Result.ACCEPTED): EffectState.ACCEPTED,  # still pending: asked again
+    (EffectState.ACCEPTED, Result.REFUSED): EffectState.REFUSED,
+    (EffectState.ACCEPTED, Result.UNKNOWN): EffectState.ACCEPTED,  # a query that said nothing takes nothing back
+    (EffectState.UNKNOWN, Result.CONFIRMED): EffectState.CONFIRMED,
+    (EffectState.UNKNOWN, Result.ACCEPTED): EffectState.ACCEPTED,  # a query found it pending at the provider
+    (EffectState.UNKNOWN, Result.REFUSED): EffectState.REFUSED,
+    (EffectState.UNKNOWN, Result.UNKNOWN): EffectState.UNKNOWN,
+    (EffectState.NEEDS_PERSON, Result.CONFIRMED): EffectState.CONFIRMED,
+    (EffectState.NEEDS_PERSON, Result.ACCEPTED): EffectState.ACCEPTED,
+    (EffectState.NEEDS_PERSON, Result.REFUSED): EffectState.REFUSED,
+    (EffectState.NEEDS_PERSON, Result.UNKNOWN): EffectState.NEEDS_PERSON,
+    (EffectState.CONFIRMED, Result.REVERSED): EffectState.REVERSED,
+}
+"""What an answer, silence, or a person's word makes of an effect."""
+
+BEGIN: Mapping[EffectState, EffectState] = {EffectState.PLANNED: EffectState.SENDING}
+"""The mark before the call."""
+
+GIVE_UP: Mapping[EffectState, EffectState] = {
+    EffectState.ACCEPTED: EffectState.NEEDS_PERSON,
+    EffectState.UNKNOWN: EffectState.NEEDS_PERSON,
+}
+"""Asked often enough, or records that cannot be told apart."""
+
+DOUBT: Mapping[EffectState, EffectState] = {
+    EffectState.PLANNED: EffectState.UNKNOWN,
+    EffectState.SENDING: EffectState.UNKNOWN,
+    EffectState.ACCEPTED: EffectState.UNKNOWN,
+    EffectState.UNKNOWN: EffectState.UNKNOWN,
+    EffectState.NEEDS_PERSON: EffectState.NEEDS_PERSON,
+}
+"""A sender died after its mark, or the store is a restored one: only a query may tell."""
+
+FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
+"""Nobody asks any more; CONFIRMED may still be reversed by the provider."""
+
+
+def step(state: EffectState, result: Result) -> EffectState:
+    """The state after `result`. Raises IllegalMove for what NEXT does not list."""
+    try:
+        return NEXT[state, result]
+    except KeyError:
+        raise IllegalMove(f"effect: {result.value} from {state.value}", field="state", value=state.value) from None
+
+
+def moved(table: Mapping[EffectState, EffectState], state: EffectState) -> EffectState:
+    """The state after BEGIN, GIVE_UP or DOUBT. Raises IllegalMove for what that table does not list."""
+    try:
+        return table[state]
+    except KeyError:
+        raise IllegalMove(f"effect: no such move from {state.value}", field="state", value=state.value) from None
+
+
+def decide_approval(message: Operate, facts: Facts) -> Outcome:
+    """`approval.grant` and `approval.deny` (`facts.name`): a second person's word on an effect that waits for it (X-15, X-27, S4-46).
+
+    Granted: it may be sent. Denied: it is withdrawn, and its money stays owed, by a person's hands. Raises Early for an unknown
+    booking, Rejected `unknown_effect`, `approval_not_needed`, `approval_required` for whoever asked for it and for who does not act
+    for the house.
+    """
+    folio, effect = _pending(message.subject, facts)
+    if not effect.needs_approval:
+        text = f"effect {effect.effect} waits for nobody's approval"
+        raise Rejected(text, code="approval_not_needed", field="subject", value=effect.effect)
+    by = who(message.actor)
+    if message.actor.kind not in HOUSE or by == effect.asked_by:
+        text = f"{by} cannot approve this: it needs a second person of the house, other than {effect.asked_by}"
+        raise Rejected(text, code="approval_required", field="actor", value=by)
+    found = part_of_effect(folio, effect.effect)
+    assert found is not None, f"effect {effect.effect} has no part"
+    refund, part = found
+    decided = ApprovalDecided(subject=effect.effect, by=by, reason=message.reason)
+    if facts.name == "approval.grant":
+        effects = tuple(replace(known, needs_approval=False) if known.effect == effect.effect else known for known in folio.effects)
+        return Outcome(
+            state=replace(folio, effects=effects),
+            facts=(decided, requested(folio, refund.refund, part)),
+            moves=(EffectMove(effect=effect.effect, move=Move.APPROVE, reason=message.reason),),
+            trace=(Step("X-27", f"effect {effect.effect} approved by {by}"),),
+            policy_version=folio.policy,
+        )
+    after = replace_part(without_effect(folio, effect.effect), refund, replace(part, status=PartStatus.MANUAL))
+    return Outcome(
+        state=after,
+        facts=(decided, manual_required(folio, refund.refund, part, f"denied by {by}: {message.reason}")),
+        moves=(EffectMove(effect=effect.effect, move=Move.WITHDRAW, reason=message.reason),),
+        trace=(Step("X-27", f"effect {effect.effect} denied by {by}: the money stays owed, by hand"),),
+        policy_version=folio.policy,
+    )
+
+
+def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
+    """`effect.settle`: a person saw at the provider how an unknown effect ended (X-6, X-15); what follows is what a reply brings.
+
+    Raises Early for an unknown booking, Rejected `unknown_effect`, `effect_not_open` unless it is unknown or waits for a person,
+    `not_allowed` for who does not act for the house.
+    """
+    folio, effect = _pending(message.subject, facts)
+    if message.actor.kind not in HOUSE:
+        text = f"{message.actor.kind.value} may not settle an effect"
+        raise Rejected(text, code="not_allowed", field="actor", value=message.actor.kind.value)
+    if effect.state not in (EffectState.UNKNOWN, EffectState.NEEDS_PERSON):
+        text = f"effect {effect.effect} is {effect.state.value}: only an unknown one is settled by hand"
+        raise Rejected(text, code="effect_not_open", field="subject", value=effect.effect)
+    state = step(effect.state, Result(message.result))
+    reply = ReplyArrived(
+        folio=folio.folio,
+        effect=effect.effect,
+        kind=effect.kind,
+        state=state,
+        minor=effect.minor,
+        currency=folio.currency,
+        payment=effect.payment,
+        refund=effect.refund,
+        record=message.provider_record,
+        message=message.reason,
+    )
+    move = Move.CONFIRM if state is EffectState.CONFIRMED else Move.REFUSE
+    first = Outcome(
+        moves=(EffectMove(effect=effect.effect, move=move, reason=message.reason, record=message.provider_record),),
+        trace=(Step("X-15", f"effect {effect.effect}: {state.value} by {who(message.actor)}: {message.reason}"),),
+    )
+    if effect.kind != EffectKind.REFUND:
+        return merge(first, settle_capture(reply, folio, state))
+    found = part_of_effect(folio, effect.effect)
+    assert found is not None, f"effect {effect.effect} has no part"
+    return merge(first, settle_part(folio, *found, state, reply))
+
+
+def _pending(subject: str, facts: Facts) -> tuple[Folio, PendingEffect]:
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking of this effect is not here", waits_for="booking")
+    effect = next((known for known in folio.effects if known.effect == subject), None)
+    if effect is None:
+        text = f"{folio.folio} waits for no effect {subject!r}"
+        raise Rejected(text, code="unknown_effect", field="subject", value=subject)
+    return folio, effect
+
+
+def decide_notified(message: ProviderNotified, facts: Facts) -> Outcome:
+    """`provider.notified` (X-6): settles nothing; the payment that it names is asked for its history, known to us or not.
+
+    Found by the provider's id, else by our order. Raises Early for an unknown booking, Rejected `unknown_payment` for a callback that
+    names neither.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this callback is about is not here yet", waits_for="booking")
+    if not message.provider_reference and not message.order:
+        text = "the callback names neither a payment nor an order"
+        raise Rejected(text, code="unknown_payment", field="provider_reference", value="")
+    payment = _named(folio, message)
+    query = PaymentQuery(
+        provider=message.provider,
+        merchant=message.merchant,
+        reference=message.provider_reference or (payment.reference if payment is not None else ""),
+        order=message.order or (payment.order if payment is not None else ""),
+        folio=folio.folio,
+        payment=payment.payment if payment is not None else "",
+    )
+    name = query.payment or "unknown here"
+    said = (
+        f"{message.provider} says {message.status or 'something'} of {query.reference or query.order} (payment {name}): it is asked"
+    )
+    return Outcome(queries=(query,), trace=(Step("X-6", said),), policy_version=folio.policy)
+
+
+def _named(folio: Folio, message: ProviderNotified) -> FolioPayment | None:
+    there = [known for known in folio.payments if known.provider == message.provider and known.merchant in ("", message.merchant)]
+    exact = (known for known in there if message.provider_reference and known.reference == message.provider_reference)
+    ordered = (
+        known
+        for known in there
+        if message.order and known.order == message.order and (not message.provider_reference or not known.reference)
+    )
+    return next(exact, None) or next(ordered, None)

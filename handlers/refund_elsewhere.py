@@ -1,0 +1,196 @@
+"""Money that somebody else gave back: a person's hands (X-19), or the provider's back office (X-3).
+
+It closes what waits for a person; otherwise it lowers what may still be given back, and a planned refund that no longer fits is
+withdrawn.
+"""
+
+from __future__ import annotations
+
+from ledger import recipes
+from msgspec.structs import replace
+from schemas.effect import EffectMove, EffectState, Move
+from schemas.errors import Early, Rejected, Stale
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
+from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
+from schemas.refund import RefundExecutedExternally
+
+from handlers import account
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.refund_parts import BY_HAND, CLOSED, refund_of, replace_part, without_effect
+from handlers.refund_reply import executed, manual_required, timer
+
+PLANNED = frozenset({EffectState.PLANNED})
+"""Effects of which the folio has heard nothing: what was not sent yet can be withdrawn."""
+
+
+def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
+    """`refund.executed_externally` (X-19): closes the parts of `refund` that wait for a person's hands, by their exact amount, one or
+    all together; without `refund`, such a part of `payment`, or else it is a refund that we did not decide (X-3).
+
+    Raises Early for an unknown booking or payment, Rejected `unknown_refund`, `amount_mismatch`, `amount_above_total`,
+    `refund_or_payment_missing`, Stale if the refund was closed with that amount already.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this refund is of is not here yet", waits_for="booking")
+    if message.refund:
+        return _close(message, folio)
+    if not message.payment:
+        text = "say which refund, or which payment, gave the money back"
+        raise Rejected(text, code="refund_or_payment_missing", field="refund", value="")
+    payment = account.payment_of(folio, message.payment)
+    if payment is None:
+        raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+    found = by_hand(folio, payment, message.amount)
+    if found is not None:
+        return executed(folio, *found)
+    if message.amount > payment.refundable():
+        amount, left = (account.text(minor, folio.currency) for minor in (message.amount, payment.refundable()))
+        text = f"{amount} is above the {left} that payment {payment.payment} still holds"
+        raise Rejected(text, code="amount_above_total", field="amount", value=message.amount)
+    return foreign(folio, payment, message.amount, "X-19")
+
+
+def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
+    refund = refund_of(folio, message.refund)
+    if refund is None:
+        raise Rejected(
+            f"{folio.folio} has no refund {message.refund!r}", code="unknown_refund", field="refund", value=message.refund
+        )
+    parts = [part for part in refund.parts if not message.payment or part.payment == message.payment]
+    waiting = [part for part in parts if part.status in BY_HAND]
+    one = next((part for part in waiting if part.minor == message.amount), None)
+    chosen = [one] if one is not None else waiting
+    if not chosen or sum(part.minor for part in chosen) != message.amount:
+        if any(part.status is PartStatus.EXECUTED and part.minor == message.amount for part in parts) and not waiting:
+            raise Stale(f"refund {message.refund} is executed already", field="refund", value=message.refund)
+        wait = account.text(sum(part.minor for part in waiting), folio.currency)
+        text = f"refund {message.refund}: {wait} wait for a person's hands, not {account.text(message.amount, folio.currency)}"
+        raise Rejected(text, code="amount_mismatch", field="amount", value=message.amount)
+    out = Outcome(state=folio)
+    for part in chosen:
+        known = refund_of(_folio(out), refund.refund)
+        assert known is not None
+        out = merge(out, executed(_folio(out), known, part))
+    return out
+
+
+def _folio(outcome: Outcome) -> Folio:
+    assert isinstance(outcome.state, Folio)
+    return outcome.state
+
+
+def by_hand(folio: Folio, payment: FolioPayment, minor: int) -> tuple[FolioRefund, RefundPart] | None:
+    """The oldest part of exactly this amount of the payment that waits for a person's hands."""
+    return next(
+        (
+            (refund, part)
+            for refund in folio.refunds
+            for part in refund.parts
+            if part.payment == payment.payment and part.status in BY_HAND and part.minor == minor
+        ),
+        None,
+    )
+
+
+def foreign(folio: Folio, payment: FolioPayment, minor: int, rule: str) -> Outcome:
+    """X-3: `minor` of a payment went back without us; the guest's balance opens by as much."""
+    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign + minor)))
+    recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
+    amount, left = (account.text(value, folio.currency) for value in (minor, payment.refundable() - minor))
+    return Outcome(
+        state=after,
+        facts=account.balance_facts(folio, after),
+        entries=recipe(folio, payment, minor),
+        trace=(Step(rule, f"payment {payment.payment}: {amount} given back elsewhere, {left} may still be given back"),),
+        policy_version=folio.policy,
+    )
+
+
+def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
+    """The provider shows a refund that no effect of ours made. One that matches a part that waits for a person's hands closes it.
+    Otherwise refunds of ours that no longer fit are withdrawn (not yet sent) and dropped, since the guest has that money; what even
+    so is above what was captured is for a person. The same record twice changes nothing.
+
+    Raises Early for an unknown booking or payment.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this record is of is not here yet", waits_for="booking")
+    payment = account.payment_of(folio, message.payment)
+    if payment is None:
+        raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+    if message.record in payment.foreign_records:
+        raise Stale(f"record {message.record} is known", field="record", value=message.record)
+    payment = replace(payment, foreign_records=(*payment.foreign_records, message.record))
+    folio = account.replace_payment(folio, payment)
+    found = by_hand(folio, payment, message.minor)
+    if found is not None:
+        refund, part = found
+        return executed(folio, refund, replace(part, record=message.record))
+    made_room = _make_room(folio, payment, message.minor)
+    roomy = _folio(made_room)
+    payment = account.payment_of(roomy, message.payment)
+    assert payment is not None
+    minor = min(message.minor, payment.refundable())
+    out = merge(made_room, foreign(roomy, payment, minor, "X-3")) if minor else made_room
+    out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, _folio(out))))
+    if minor < message.minor:
+        beyond = message.minor - minor
+        reason = f"record {message.record}: refund above what payment {message.payment} holds"
+        told = EffectNeedsPerson(effect=message.record, reason=reason, amount=beyond, currency=folio.currency)
+        out = merge(out, Outcome(facts=(told,), trace=(Step("X-3", reason),)))
+    return replace(out, policy_version=folio.policy)
+
+
+def _make_room(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
+    """Drops planned parts, the newest first, until `minor` fits; what a dropped part had beyond that stays owed by hand."""
+    out = Outcome(state=folio)
+    states = {effect.effect: effect.state for effect in folio.effects}
+    for refund in reversed(folio.refunds):
+        for part in reversed(refund.parts):
+            short = minor - payment.refundable()
+            planned = part.status in BY_HAND or (part.status is PartStatus.REQUESTED and states.get(part.effect) in PLANNED)
+            if short <= 0 or part.payment != payment.payment or not planned:
+                continue
+            rest = max(0, part.minor - short)
+            payment = replace(payment, refunding=payment.refunding - (part.minor - rest))
+            out = merge(out, _dropped(_folio(out), payment, refund, part, rest))
+            payment = account.payment_of(_folio(out), payment.payment) or payment
+    return out
+
+
+def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: RefundPart, rest: int) -> Outcome:
+    number = payment.number + 1 if rest else payment.number
+    after = account.replace_payment(folio, replace(payment, number=number))
+    after = without_effect(after, part.effect)
+    current = refund_of(after, refund.refund)
+    assert current is not None
+    gone = replace(part, status=PartStatus.DROPPED)
+    after = replace_part(after, current, gone)
+    gone_minor = part.minor - rest
+    text = f"refund {refund.refund}: {account.text(gone_minor, folio.currency)} of payment {part.payment} was given back elsewhere"
+    recipe = recipes.unapplied_dropped if payment.unapplied else recipes.refund_dropped
+    out = Outcome(
+        entries=recipe(folio, gone_minor, refund.refund),
+        moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason=text),) if part.status is PartStatus.REQUESTED else (),
+        trace=(Step("X-3", text),),
+    )
+    if rest:
+        left = RefundPart(
+            payment=part.payment,
+            tender=part.tender,
+            minor=rest,
+            destination=part.destination,
+            status=PartStatus.MANUAL,
+            number=number,
+        )
+        current = refund_of(after, refund.refund)
+        assert current is not None
+        grown = replace(current, parts=(*current.parts, left))
+        after = replace(after, refunds=tuple(grown if known.refund == refund.refund else known for known in after.refunds))
+        told = manual_required(folio, refund.refund, left, "the rest of a refund that another one overtook")
+        return merge(out, Outcome(state=after, facts=(told,)))
+    known = refund_of(after, refund.refund)
+    done = known is not None and all(other.status in CLOSED for other in known.parts)
+    return replace(out, state=after, cancel=(timer(refund.refund),) if done else ())
