@@ -384,6 +384,16 @@ def test_s4_45_a_second_move_only_lowers() -> None:
     assert stay.folio.lines[0].rate_cap == "50 %"
 
 
+def test_s4_45_a_worse_cap_stays() -> None:
+    """0 % at the first move, 50 % at the second: 0 %."""
+    stay = booked()
+    for moved_at, arrival in (("2026-07-24T10:00:00+02:00", "2026-09-10"), ("2026-09-08T10:00:00+02:00", "2026-10-10")):
+        stay.now = moved_at
+        changed(stay, line(arrival=arrival, departure="2026-10-12"))
+
+    assert stay.folio.lines[0].rate_cap == "0 %"
+
+
 def test_s4_45_off_or_by_the_property() -> None:
     """The knob off, or the merchant moves: no cap."""
     loose = Stay(camp=replace(CAMP, tranche_floor_on_move=False))

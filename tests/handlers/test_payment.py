@@ -216,17 +216,34 @@ def test_x_17_an_authorisation_is_released(stay: Stay, amount: int, left: int | 
     assert left is not None or PaymentStatus.VOIDED is the(stay).status
 
 
-def test_x_19_a_refund_by_hand_of_money_that_bounced_is_dropped(stay: Stay) -> None:
-    """205 by cheque, 100 of it to be given back by hand: it bounces, nobody gives anything back."""
+@pytest.mark.parametrize(
+    ("amount", "entries", "part", "refunding", "owed"),
+    [
+        pytest.param(20_500, ["capture_reversed", "refund_dropped"], PartStatus.DROPPED, 0, 20_500, id="all bounced"),
+        pytest.param(10_500, ["capture_reversed"], PartStatus.MANUAL, 10_000, 20_500, id="what is left covers it"),
+        pytest.param(10_501, ["capture_reversed", "refund_dropped"], PartStatus.DROPPED, 0, 10_501, id="a cent short"),
+    ],
+)
+def test_x_19_refunds_by_hand_of_money_that_bounced_are_dropped(
+    stay: Stay, amount: int, entries: list[str], part: PartStatus, refunding: int, owed: int
+) -> None:
+    """205 by cheque, 100 of it to be given back by hand: nobody gives back what bounced."""
     stay.pay(paid(20_500, tender="cheque"))
-    part = RefundPart(payment="P1", tender=Tender.CHEQUE, minor=10_000, destination="manual", status=PartStatus.MANUAL, number=1)
-    refund = FolioRefund(refund="R1", minor=10_000, due_by=stay.folio.booked_at, parts=(part,))
+    manual = RefundPart(payment="P1", tender=Tender.CHEQUE, minor=10_000, destination="manual", status=PartStatus.MANUAL, number=1)
+    refund = FolioRefund(refund="R1", minor=10_000, due_by=stay.folio.booked_at, parts=(manual,))
     stay.state = replace(account.replace_payment(stay.folio, replace(the(stay), refunding=10_000)), refunds=(refund,))
-    out = stay.pay(paid(20_500, tender="cheque"), "payment.reversed")
+    out = stay.pay(paid(amount, tender="cheque"), "payment.reversed")
 
-    assert [entry.entry for entry in out.entries] == ["capture_reversed", "refund_dropped"]
-    assert (stay.folio.refunds[0].parts[0].status, the(stay).refunding) == (PartStatus.DROPPED, 0)
-    assert account.balance(stay.folio) == 20_500
+    assert [entry.entry for entry in out.entries] == entries
+    assert (stay.folio.refunds[0].parts[0].status, the(stay).refunding) == (part, refunding)
+    assert account.balance(stay.folio) == owed
+
+
+def test_s4_22_what_is_waived_or_goodwill_is_not_ordered(stay: Stay) -> None:
+    """205 ordered, 20 not claimed (S4-34), 1 given (S4-46), 3 of the fee returned: 181."""
+    stay.state = replace(stay.folio, waived=2_000, goodwill=100, fee_returned=300)
+
+    assert (account.ordered(stay.folio), account.balance(stay.folio)) == (18_100, 18_100)
 
 
 def test_a_charge_back_after_a_refund_is_a_loss_that_shows(stay: Stay) -> None:
