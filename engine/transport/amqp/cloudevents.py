@@ -73,7 +73,7 @@ def _bytes(value: bytes) -> str:
 
 def storable(value: str) -> str:
     """Text that every store takes: lone surrogates, which are not UTF-8, stand as their escapes."""
-    return value.encode("utf-8", "backslashreplace").decode()
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
 
 
 def bare(content_type: str) -> str:

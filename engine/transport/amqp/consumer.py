@@ -161,6 +161,10 @@ class AmqpConsumer:
                 if not self._pause():
                     return
                 continue
+            if len(receipts) != len(batch):
+                raise RuntimeError(
+                    f"{len(receipts)} receipts for {len(batch)} arrivals: a defect of the intake, nothing is acknowledged"
+                )
             self._channel.basic_ack(batch[-1][0], multiple=True)
             del self._held[: len(batch)]
             self._held_bytes -= sum(len(taken.body) for _, taken in batch)
