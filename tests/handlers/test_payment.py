@@ -19,6 +19,7 @@ from schemas.common import Fact
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.payment import Initiation, PaymentCaptured, PaymentVoided, Tender, UnappliedReceipt
+from schemas.refund import RefundDecided
 from tests.handlers.campsite import Stay, fact, kinds, line, ordered, paid
 
 
@@ -271,6 +272,25 @@ def test_x_16_a_payment_after_the_cancellation(stay: Stay, occurred_at: str, una
     assert unapplied is the(stay).unapplied
     assert unapplied is ("UnappliedReceipt" in kinds(out))
     assert (-20_500 if unapplied else 0) == balance(out.entries, "suspense:B-1", "EUR")
+
+
+def test_x_16_money_from_before_a_cancellation_is_decided_anew(stay: Stay) -> None:
+    """205 paid before, told after: the fee is kept, 200 go back, the balance is told once and at the end."""
+    stay.cancel("2026-07-01T10:00:00+00:00")
+    out = stay.pay(paid(20_500, tender="cash", occurred_at="2026-06-30T10:00:00+00:00"))
+
+    assert fact(out, RefundDecided).amount == 20_000
+    assert fact(out, BalanceChanged) == BalanceChanged(ordered=500, collected=500, balance=0, currency="EUR") == out.facts[-1]
+    assert stay.owes() == 0
+
+
+def test_s1_33_overpaid_is_told_when_it_moves(stay: Stay) -> None:
+    """Both sums moved, the difference did not: told already."""
+    stay.pay(paid(20_600))
+    after = replace(account.replace_payment(stay.folio, replace(the(stay), captured=20_700)), service_fee=600)
+
+    assert [type(one) for one in account.balance_facts(stay.folio, after)] == [BalanceChanged]
+    assert [type(one) for one in account.balance_facts(None, after)] == [BalanceChanged, Overpaid]
 
 
 def test_x_16_an_unapplied_receipt_is_taken_back(stay: Stay) -> None:
