@@ -186,7 +186,7 @@ class DurableIntake:
 
     def _sealed(self, tenant: str, message: Any, content: bytes, key: Key) -> bytes:
         """The canonical body with every personal field under its subject's key (X-11)."""
-        kind = type(message)
+        kind: type[msgspec.Struct] = type(message)
         if not personal_fields(kind):
             return content
         subject = key.key if key.kind == "folio" else key.key.replace("\x1f", "=")

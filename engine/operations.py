@@ -10,7 +10,7 @@ from engine.verdict import Operated
 from handlers.outcome import NOTHING, Outcome, Step
 from schemas.common import Fact
 from schemas.errors import Rejected
-from schemas.operations import MessageDeadLettered, MessageParked, PayoutsSwitched, PersonForgotten
+from schemas.operations import MessageDeadLettered, MessageParked, PayoutAlarm, PayoutsSwitched, PersonForgotten
 
 if TYPE_CHECKING:
     from engine.lane import Chunk
@@ -93,11 +93,19 @@ def parked_alarm(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     parked = chunk.staging.still_parked(Key(row.tenant, row.kind, row.key), bytes.fromhex(message.subject))
     if parked is None:
         return Operated(NOTHING)
-    fact = MessageParked(input=parked.id, type=parked.name, waits_for=parked.waits_for, alarm=True)
-    return Operated(_told(fact, f"{parked.name} {parked.id} still waits for {parked.waits_for}"))
+    fact = MessageParked(input=parked.cargo.id, type=parked.cargo.name, waits_for=parked.waits_for, alarm=True)
+    return Operated(_told(fact, f"{parked.cargo.name} {parked.cargo.id} still waits for {parked.waits_for}"))
 
 
-def _kept(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+def _braked(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
+    """X-27: a brake holds a payout back; people are told."""
+    fact = PayoutAlarm(
+        brake=message.brake, effect=message.effect, amount=message.minor, currency=message.currency, limit=message.limit
+    )
+    return Operated(_told(fact, f"{message.brake} above {message.limit}: effect {message.effect} waits"))
+
+
+def _kept(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
     """A door could not read something that named this tenant."""
     fact = MessageDeadLettered(
         dead_letter=message.dead_letter, reason=message.reason, field=message.field, value=message.value, input=message.input
@@ -112,5 +120,6 @@ OPERATIONS: Mapping[str, Callable[[Chunk, Waiting, Any], Operated]] = {
     "dead_letter.replay": _replay,
     "dead_letter.discard": _discard,
     "dead_letter.kept": _kept,
+    "payout.braked": _braked,
 }
 """Messages that the engine itself carries out."""

@@ -37,10 +37,20 @@ class Staged:
         self.body: State | None = None if row.body is None else _DECODERS[kind].decode(row.body)
         self.changed = False
 
-    def row(self, kind: str) -> tuple[int, int, int, str, bytes | None]:
-        """Version, sequence, shape, dead letter it waits behind, and body, as they are stored next."""
-        body = None if self.body is None else _ENCODER.encode(self.body)
-        return self.version + 1, self.sequence, SHAPES[kind][0], self.blocked, body
+    def row(self, key: Key, lane: int) -> StateWrite:
+        """As it is stored next."""
+        return StateWrite(
+            id=key.digest(),
+            lane=lane,
+            tenant=key.tenant,
+            kind=key.kind,
+            key=key.key,
+            version=self.version + 1,
+            sequence=self.sequence,
+            shape=SHAPES[key.kind][0],
+            blocked=self.blocked,
+            body=None if self.body is None else _ENCODER.encode(self.body),
+        )
 
 
 class Staging:
@@ -101,8 +111,4 @@ class Staging:
 
     def _changed(self, lanes: int) -> list[StateWrite]:
         """The rows of all aggregates that changed."""
-        return [
-            StateWrite(key.digest(), lane_of(key, lanes), *key, *staged.row(key.kind))
-            for key, staged in self._states.items()
-            if staged.changed
-        ]
+        return [staged.row(key, lane_of(key, lanes)) for key, staged in self._states.items() if staged.changed]

@@ -147,6 +147,17 @@ class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     record: Word
     minor: Minor
     currency: Word
+    result: Word = "confirmed"
+
+
+class PayoutBraked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Internal: a brake of X-27 holds an effect back; `limit` minor units, or refunds an hour."""
+
+    effect: str
+    brake: Word
+    minor: Minor
+    currency: Word
+    limit: int
 
 
 class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -104,6 +104,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "reply.arrived": operations.ReplyArrived,
         "foreign_record.seen": operations.ForeignRecordSeen,
         "timer.fired": operations.TimerFired,
+        "payout.braked": operations.PayoutBraked,
         "dead_letter.kept": operations.DeadLetterKept,
     }
 )

@@ -182,7 +182,7 @@ class SqliteChunk:
             f" WHERE (tenant, kind, key) IN (VALUES {','.join(['(?,?,?)'] * len(keys))}) ORDER BY seq",
             [part for key in keys for part in key],
         )
-        return [ParkedRow(Key(*row[:3]), *row[3:6], Cargo(*row[7:]), row[6]) for row in rows]
+        return [ParkedRow(Key(*row[:3]), row[3], row[4], row[5], Cargo(*row[7:]), row[6]) for row in rows]
 
     def blocked(self, key: Key) -> Sequence[BlockedRow]:
         rows = self._db.execute(

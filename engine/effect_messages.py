@@ -1,0 +1,101 @@
+"""The messages by which the effects runner tells a folio what became of its requests and payments."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+import msgspec
+
+from engine.clock import instant
+from engine.store.effects import Effect, PaymentAsk
+from engine.store.rows import InternalRow
+from schemas import registry
+from schemas.common import Actor, ActorKind
+from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
+from schemas.operations import ForeignRecordSeen, PayoutBraked, ReplyArrived
+from schemas.payment import Payment
+
+_SAYS = {Result.CONFIRMED: "payment.received", Result.REFUSED: "payment.reversed", Result.REVERSED: "payment.reversed"}
+_NEWS = UUID("6f0c1d3e-0b5e-5c35-9d5e-0e11ec7e11e5")
+
+
+def reply(effect: Effect, state: EffectState, record: ProviderRecord | None, code: str, message: str, now: int) -> InternalRow:
+    """`reply.arrived`: the effect's new state."""
+    body = ReplyArrived(
+        folio=effect.folio,
+        effect=effect.id,
+        kind=effect.kind,
+        state=state.value,
+        minor=effect.minor,
+        currency=effect.currency,
+        payment=effect.payment,
+        refund=effect.refund,
+        record=f"{record.reference}/{record.level}" if record is not None else "",
+        code=code[:64],
+        message=message[:500],
+        at=instant(now),
+    )
+    return _row(effect, "reply.arrived", body, f"{effect.id}:{state}:{effect.attempts}:{effect.queries}", now)
+
+
+def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow:
+    """`foreign_record.seen`: a refund at the provider that is none of ours."""
+    body = ForeignRecordSeen(
+        folio=item.folio,
+        provider=item.provider,
+        merchant=item.merchant,
+        payment=item.payment,
+        record=f"{record.reference}/{record.level}",
+        minor=record.minor or 0,
+        currency=record.currency,
+        result=record.result.value,
+    )
+    return _row(item, "foreign_record.seen", body, f"{item.merchant}:{body.record}:{record.result}", now)
+
+
+def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow | None:
+    """What the provider shows of the payment itself, as a payment message; None for what says nothing of money taken."""
+    if not item.payment or record.minor is None or record.kind is not RecordKind.CAPTURE:
+        return None
+    name = _SAYS.get(record.result)
+    if name is None:
+        return None
+    body = Payment(
+        actor=Actor(kind=ActorKind.SYSTEM, id=item.provider),
+        folio=item.folio,
+        payment=item.payment,
+        amount=record.minor,
+        currency=record.currency,
+        provider=item.provider,
+        merchant=item.merchant,
+        provider_reference=item.reference,
+        order=item.order_ref,
+        status=record.status,
+    )
+    return _row(item, name, body, f"{item.merchant}:{record.reference}/{record.level}:{record.result}", now)
+
+
+def alarm(effect: Effect, brake: str, limit: int, now: int) -> InternalRow:
+    """`payout.braked`: a brake holds the payout back (X-27)."""
+    body = PayoutBraked(effect=effect.id, brake=brake, minor=effect.minor, currency=effect.currency, limit=limit)
+    return _row(effect, "payout.braked", body, f"{effect.id}:{brake}:{now}", now)
+
+
+def _row(item: Effect | PaymentAsk, name: str, body: msgspec.Struct, what: str, now: int) -> InternalRow:
+    message = uuid5(_NEWS, f"{name}:{what}")
+    return InternalRow(
+        lane=item.lane,
+        message=message.bytes,
+        tenant=item.tenant,
+        source="foliohub",
+        id=str(message),
+        name=name,
+        kind="folio",
+        key=item.folio,
+        act=now,
+        received_at=now,
+        correlation="",
+        traceparent="",
+        cause=0,
+        body=registry.encode(body),
+    )

@@ -1,0 +1,137 @@
+"""The embedded hub: one store, one process. Everything that has a thread in `serving` is a plain call here, so that a dry run and a
+simulation drive the very same engine by hand.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from config.settings import Configuration
+from connectors.psp.contract import PaymentConnector
+from engine.clock import Clock, SystemClock
+from engine.effects import EffectsRunner, Timing
+from engine.intake import DurableIntake
+from engine.lane import CHUNK, Lanes, Ran
+from engine.settled import Settled, settle
+from engine.store.rows import OutboxRow
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.effects import SqliteEffects
+from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.shelf import SqliteShelf
+from engine.vault import Vault, master_key
+from schemas.registry import family
+
+
+class Hub:
+    """Opens the store (raises StoreTaken when another hub has it), takes the configuration into force, and owns the lanes.
+
+    `connectors` by merchant. `brokers`: families of outcomes that a broker is to get.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        store: str,
+        connectors: Mapping[str, PaymentConnector],
+        *,
+        clock: Clock | None = None,
+        chunk: int = CHUNK,
+        lanes: int = 1,
+        master: bytes | None = None,
+    ) -> None:
+        self.configuration = configuration
+        self.clock = clock or SystemClock()
+        self.database = Database(store, lanes=lanes)
+        try:
+            self.shelf = SqliteShelf(self.database)
+            self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
+            self.vault = Vault(master or master_key(store), self.shelf)
+            self.reading = SqliteReading(self.database)
+            self.store = SqliteLanes(self.database)
+            self.wake = threading.Event()
+            self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
+            self.lanes = Lanes(self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration))
+            self.effects = EffectsRunner(
+                SqliteEffects(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration)
+            )
+        except BaseException:
+            self.database.close()
+            raise
+        self._waiters: dict[bytes, list[Callable[[Sequence[OutboxRow]], None]]] = {}
+        self._waiting = threading.Lock()
+
+    # -- by hand ---------------------------------------------------------------------------------------------------------------
+
+    def run_lanes(self) -> Ran:
+        """One lane transaction; whoever waits for an answer is told after its commit."""
+        ran = self.lanes.run()
+        for message, rows in ran.answers.items():
+            for tell in self._take_waiters(message):
+                tell(rows)
+        return ran
+
+    def drain(self) -> list[OutboxRow]:
+        """Everything that can be done at this instant: decisions, then requests, until nothing is left. Outcomes in order."""
+        outbox: list[OutboxRow] = []
+        while True:
+            ran = self.run_lanes()
+            outbox.extend(ran.outbox)
+            if ran.decided:
+                continue
+            due = self.effects.due()
+            if not due:
+                return outbox
+            for item in due:
+                self.effects.work(item)
+
+    def next_due(self) -> int | None:
+        """When time alone will next change something: a timer, or a request to send or to ask about."""
+        instants = [at for at in (self.reading.next_timer(), self.effects.next_due()) if at is not None]
+        return min(instants, default=None)
+
+    # -- callers that wait -----------------------------------------------------------------------------------------------------
+
+    def on_answer(self, message: str, tell: Callable[[Sequence[OutboxRow]], None]) -> Callable[[], None]:
+        """Call `tell` once with the outcomes of a message, now if they are stored; the function returned ends the wait."""
+        key = UUID(message).bytes
+        with self._waiting:
+            self._waiters.setdefault(key, []).append(tell)
+        stored = self.reading.answer(key)
+        if stored is not None and tell in self._take_waiters(key):
+            tell(stored)
+
+        def stop() -> None:
+            with self._waiting:
+                waiters = self._waiters.get(key, [])
+                if tell in waiters:
+                    waiters.remove(tell)
+                if not waiters:
+                    self._waiters.pop(key, None)
+
+        return stop
+
+    def _take_waiters(self, message: bytes) -> list[Callable[[Sequence[OutboxRow]], None]]:
+        if not self._waiters:
+            return []
+        with self._waiting:
+            return self._waiters.pop(message, [])
+
+    def close(self) -> None:
+        """Stop in good order: nothing is left half done, the file is free."""
+        self.store.release()
+        self.database.close()
+
+
+def _wanted(configuration: Configuration) -> frozenset[str]:
+    """Families of outcomes that go to the broker: those that a source asked for."""
+    if not configuration.amqp.url:
+        return frozenset()
+    return frozenset(family(f"{name}.") for source in configuration.sources.values() for name in source.outcomes)
+
+
+def _timing(configuration: Configuration) -> Timing:
+    effects = configuration.effects
+    return Timing(effects.deadline_s, effects.lease_s, effects.query_after_s, effects.pending_after_s)

@@ -1,0 +1,151 @@
+"""Rows of effects as the runner reads them, one shape for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from engine.reconcile import Known
+from engine.store.rows import InternalRow
+from schemas.effect import EffectState, ProviderRecord
+
+
+class Effect(NamedTuple):
+    """One request to the outside; instants in microseconds, `minor` in minor units of `currency`."""
+
+    id: str
+    tenant: str
+    folio: str
+    lane: int
+    kind: str
+    provider: str
+    merchant: str
+    payment: str
+    reference: str
+    order_ref: str
+    minor: int
+    currency: str
+    refund: str
+    property: str
+    last: int
+    state: str
+    reason: str
+    next_at: int
+    attempts: int
+    queries: int
+    fence: int
+    lease_until: int
+    sent_at: int
+    record: str
+
+
+class PaymentAsk(NamedTuple):
+    """A payment whose history a callback made us ask for."""
+
+    merchant: str
+    reference: str
+    provider: str
+    order_ref: str
+    tenant: str
+    folio: str
+    lane: int
+    payment: str
+    attempts: int
+
+
+class Evidence(NamedTuple):
+    """What was asked and answered, scrubbed. `act`: send, query or late."""
+
+    at: int
+    effect: str
+    merchant: str
+    reference: str
+    act: str
+    result: str
+    code: str
+    request: str
+    answer: str
+
+
+class Spent(NamedTuple):
+    """Minor units that left today, and refunds of the last hour."""
+
+    tenant_today: int
+    property_today: int
+    last_hour: int
+
+
+class Learned(NamedTuple):
+    """What a history means for one effect: its move from one state to another (or the same), and the message that tells its folio."""
+
+    id: str
+    from_: EffectState
+    to: EffectState
+    reason: str
+    record: str
+    next_at: int
+    told: InternalRow | None
+
+
+class EffectStore(Protocol):
+    """The part of a store that the effects runner uses. Each call is one short transaction."""
+
+    def due(self, now: int, limit: int) -> Sequence[Effect]:
+        """Effects to send or to ask about, by (next_at, id)."""
+
+    def asks(self, now: int, limit: int) -> Sequence[PaymentAsk]:
+        """Payments to ask about, by (due, merchant, reference)."""
+
+    def next_due(self) -> int | None:
+        """When the next of either is due."""
+
+    def claim_send(self, id_: str, now: int, lease_until: int) -> int | None:
+        """A fence if this planned effect may be sent by us: one request in flight per provider payment."""
+
+    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None: ...
+
+    def claim_payment(self, merchant: str, reference: str, now: int, lease_until: int) -> bool: ...
+
+    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> bool: ...
+
+    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool: ...
+
+    def put_off(self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None) -> None: ...
+
+    def settle(
+        self,
+        effect: Effect,
+        fence: int,
+        state: EffectState,
+        *,
+        next_at: int,
+        reason: str,
+        record: ProviderRecord | None,
+        evidence: Evidence,
+        told: Sequence[InternalRow],
+        now: int,
+    ) -> bool: ...
+
+    def known_records(self, merchant: str, reference: str) -> Mapping[str, Known]: ...
+
+    def effects_on(self, merchant: str, reference: str) -> Sequence[Effect]: ...
+
+    def learn(
+        self,
+        merchant: str,
+        provider: str,
+        reference: str,
+        *,
+        owners: Sequence[tuple[ProviderRecord, str]],
+        moves: Sequence[Learned],
+        evidence: Evidence,
+        told: Sequence[InternalRow],
+        now: int,
+        asked: bool,
+    ) -> None: ...
+
+    def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None: ...
+
+    def keep_evidence(self, evidence: Evidence) -> None: ...
+
+    def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent: ...

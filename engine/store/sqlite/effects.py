@@ -1,0 +1,227 @@
+"""Effects on SQLite: claimed under a lease with a fence, marked before they are sent, settled with the message that tells the folio.
+
+Every change is one short transaction; the row is the truth, the thread that carries it is not.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from engine.reconcile import Known
+from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
+from engine.store.rows import InternalRow
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.lanes import INTERNAL_COLUMNS, insert
+from schemas.effect import EffectState, ProviderRecord, Result
+
+_COLUMNS = ", ".join(Effect._fields)
+_HOUR_US = 3_600_000_000
+
+
+class SqliteEffects:
+    """`engine.store.effects.EffectStore` on one file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # -- what is to be done ----------------------------------------------------------------------------------------------------
+
+    def due(self, now: int, limit: int) -> Sequence[Effect]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ? AND state IN ('planned', 'sending', 'accepted', 'unknown')"
+                " AND needs_approval = 0 AND lease_until <= ? ORDER BY next_at, id LIMIT ?",
+                (now, now, limit),
+            )
+            return [Effect(*row) for row in rows]
+
+    def asks(self, now: int, limit: int) -> Sequence[PaymentAsk]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT merchant, reference, provider, order_ref, tenant, folio, lane, payment, attempts FROM payment_query"
+                " WHERE due <= ? AND lease_until <= ? ORDER BY due, merchant, reference LIMIT ?",
+                (now, now, limit),
+            )
+            return [PaymentAsk(*row) for row in rows]
+
+    def next_due(self) -> int | None:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT min(at) FROM (SELECT min(max(next_at, lease_until)) AS at FROM effect"
+                " WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0"
+                " UNION ALL SELECT min(max(due, lease_until)) FROM payment_query)"
+            ).fetchone()
+            return row[0] if row and row[0] is not None else None
+
+    def effect(self, id_: str) -> Effect | None:
+        with self._database.read() as connection:
+            row = connection.execute(f"SELECT {_COLUMNS} FROM effect WHERE id = ?", (id_,)).fetchone()
+            return Effect(*row) if row else None
+
+    # -- claims ----------------------------------------------------------------------------------------------------------------
+
+    def claim_send(self, id_: str, now: int, lease_until: int) -> int | None:
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state = 'planned' AND needs_approval = 0"
+                " AND lease_until <= ?2 AND NOT EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant"
+                " AND other.reference = effect.reference AND other.id <> effect.id AND (other.state IN ('sending', 'unknown')"
+                " OR (other.state = 'planned' AND other.lease_until > ?2) OR (other.state = 'accepted' AND other.record = '')))"
+                " RETURNING fence",
+                (id_, now, lease_until),
+            ).fetchone()
+            return row[0] if row else None
+
+    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state IN ('unknown', 'accepted')"
+                " AND lease_until <= ?2 RETURNING fence",
+                (id_, now, lease_until),
+            ).fetchone()
+            return row[0] if row else None
+
+    def claim_payment(self, merchant: str, reference: str, now: int, lease_until: int) -> bool:
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE payment_query SET lease_until = ?4 WHERE merchant = ?1 AND reference = ?2 AND lease_until <= ?3 RETURNING due",
+                (merchant, reference, now, lease_until),
+            ).fetchone()
+            return row is not None
+
+    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> bool:
+        """A request whose sender died or fell silent after its mark: in doubt from now on, and never sent again by itself."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET state = 'unknown', fence = fence + 1, next_at = ?3, lease_until = 0 WHERE id = ?1"
+                " AND state = 'sending' AND lease_until <= ?2 RETURNING id",
+                (id_, now, next_at),
+            ).fetchone()
+            if row is not None:
+                insert(connection, "internal", [told], INTERNAL_COLUMNS)
+            return row is not None
+
+    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool:
+        """Durable before anything is written to the wire; False when the claim is not ours any more, or payouts are stopped."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, lease_until = ?4, reason = ''"
+                " WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND NOT EXISTS (SELECT 1 FROM payout_switch"
+                " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING id",
+                (id_, fence, now, lease_until),
+            ).fetchone()
+            return row is not None
+
+    def put_off(self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None) -> None:
+        """Not now: free the claim and look again at `next_at`."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET lease_until = 0, next_at = ?3, reason = ?4 WHERE id = ?1 AND fence = ?2 RETURNING id",
+                (id_, fence, next_at, reason),
+            ).fetchone()
+            if row is not None and told is not None:
+                insert(connection, "internal", [told], INTERNAL_COLUMNS)
+
+    # -- answers ---------------------------------------------------------------------------------------------------------------
+
+    def settle(
+        self, effect: Effect, fence: int, state: EffectState, *, next_at: int, reason: str, record: ProviderRecord | None,
+        evidence: Evidence, told: Sequence[InternalRow], now: int,
+    ) -> bool:  # fmt: skip
+        """The answer to one request. False when the fence has moved: the answer is kept as evidence and changes nothing."""
+        with self._database.write() as connection:
+            row = connection.execute(
+                "UPDATE effect SET state = ?3, next_at = ?4, reason = ?5, lease_until = 0, request = ?6, reply = ?7,"
+                " record = CASE ?8 WHEN '' THEN record ELSE ?8 END WHERE id = ?1 AND fence = ?2 RETURNING id",
+                (effect.id, fence, state, next_at, reason, evidence.request, evidence.answer, record.level if record else ""),
+            ).fetchone()
+            self._keep_evidence(connection, evidence if row else evidence._replace(act="late"))
+            if row is None:
+                return False
+            if record is not None and record.level:
+                self._keep_record(connection, effect.merchant, effect.provider, record, f"effect:{effect.id}", now)
+            insert(connection, "internal", told, INTERNAL_COLUMNS)
+            return True
+
+    def known_records(self, merchant: str, reference: str) -> Mapping[str, Known]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT level, owner, result FROM provider_record WHERE merchant = ? AND reference = ?", (merchant, reference)
+            )
+            return {row[0]: Known(row[1], Result(row[2])) for row in rows}
+
+    def effects_on(self, merchant: str, reference: str) -> Sequence[Effect]:
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM effect WHERE merchant = ? AND reference = ? ORDER BY id", (merchant, reference)
+            )
+            return [Effect(*row) for row in rows]
+
+    def learn(
+        self, merchant: str, provider: str, reference: str, *, owners: Sequence[tuple[ProviderRecord, str]],
+        moves: Sequence[Learned], evidence: Evidence, told: Sequence[InternalRow], now: int,
+        asked: bool,
+    ) -> None:  # fmt: skip
+        """What a history showed: records with their owners, and what it means for effects.
+
+        A move whose effect has gone on meanwhile is left out with its message: the next query sees it again.
+        """
+        with self._database.write() as connection:
+            self._keep_evidence(connection, evidence)
+            for record, owner in owners:
+                self._keep_record(connection, merchant, provider, record, owner, now)
+            for move in moves:
+                moved = connection.execute(
+                    "UPDATE effect SET state = ?3, reason = ?4, record = CASE ?5 WHEN '' THEN record ELSE ?5 END, next_at = ?6,"
+                    " queries = queries + 1, lease_until = 0, fence = fence + 1 WHERE id = ?1 AND state = ?2 RETURNING id",
+                    move[:-1],
+                ).fetchone()
+                if moved is not None and move.told is not None:
+                    insert(connection, "internal", [move.told], INTERNAL_COLUMNS)
+            insert(connection, "internal", told, INTERNAL_COLUMNS)
+            if asked:
+                connection.execute(
+                    "DELETE FROM payment_query WHERE merchant = ? AND reference = ? AND due <= ?", (merchant, reference, now)
+                )
+
+    def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None:
+        """The query itself failed: again later."""
+        with self._database.write() as connection:
+            self._keep_evidence(connection, evidence)
+            connection.execute(
+                "UPDATE payment_query SET due = ?3, attempts = attempts + 1, lease_until = 0 WHERE merchant = ?1 AND reference = ?2",
+                (merchant, reference, due),
+            )
+
+    def keep_evidence(self, evidence: Evidence) -> None:
+        with self._database.write() as connection:
+            self._keep_evidence(connection, evidence)
+
+    def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent:
+        """X-27: what has left today, for the tenant and the property, and how many refunds in the last hour."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT coalesce(sum(minor) FILTER (WHERE sent_at >= ?3), 0),"
+                " coalesce(sum(minor) FILTER (WHERE sent_at >= ?3 AND property = ?2), 0), count(*) FILTER (WHERE sent_at >= ?4)"
+                " FROM effect WHERE tenant = ?1 AND kind = 'refund' AND state NOT IN ('planned', 'refused') AND sent_at >= min(?3, ?4)",
+                (tenant, property_, day_start, now - _HOUR_US),
+            ).fetchone()
+            return Spent(*row)
+
+    @staticmethod
+    def _keep_evidence(connection: sqlite3.Connection, evidence: Evidence) -> None:
+        insert(connection, "evidence", [(None, *evidence)])
+
+    @staticmethod
+    def _keep_record(
+        connection: sqlite3.Connection, merchant: str, provider: str, record: ProviderRecord, owner: str, now: int
+    ) -> None:
+        connection.execute(
+            "INSERT INTO provider_record VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (merchant, reference, level) DO UPDATE SET"
+            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor)",
+            (
+                merchant, record.reference, record.level, provider, record.kind, record.result, record.status, record.minor,
+                record.currency, owner, now,
+            ),
+        )  # fmt: skip

@@ -1,0 +1,129 @@
+"""What people and doors read: folios, messages with what they led to, effects, dead letters, balances. Nothing is written here."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from engine.store.rows import Key, OutboxRow
+from engine.store.sqlite.database import Database
+
+_OUTBOX = (
+    "outbox.decision, outbox.lane, outbox.topic, outbox.tenant, outbox.kind, outbox.key, outbox.name, outbox.id, outbox.cause,"
+    " outbox.correlation, outbox.traceparent, outbox.at, outbox.body, outbox.published"
+)
+
+
+def rows_as_dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+    """Rows with their column names."""
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+class SqliteReading:
+    """Read models of one store; each call sees one consistent state."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Any read statement, as dictionaries."""
+        with self._database.read() as connection:
+            return rows_as_dicts(connection.execute(statement, tuple(parameters)))
+
+    def state(self, key: Key) -> dict[str, Any] | None:
+        """An aggregate's row."""
+        found = self.rows("SELECT * FROM state WHERE id = ?", (key.digest(),))
+        return found[0] if found else None
+
+    def place_of(self, message: bytes) -> tuple[int, int] | None:
+        """Lane and offset of a message that was taken, by its id."""
+        with self._database.read() as connection:
+            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice ORDER BY slice DESC").fetchall():
+                row = connection.execute(f"SELECT lane, offset FROM inbox_{slice_:d} WHERE message = ?", (message,)).fetchone()
+                if row:
+                    return row[0], row[1]
+        return None
+
+    def answer(self, message: bytes) -> list[OutboxRow] | None:
+        """Every outcome that a message led to inside its transaction, in order; None if it was not decided yet.
+
+        One that was parked first is answered by what its release led to.
+        """
+        place = self.place_of(message)
+        if place is None:
+            return None
+        with self._database.read() as connection:
+            root = connection.execute(
+                "SELECT seq, tenant, kind, key FROM decision WHERE lane = ? AND origin = 'intake' AND place = ? AND parent = 0",
+                place,
+            ).fetchone()
+            if root is None:
+                return None
+            rows = connection.execute(
+                f"SELECT {_OUTBOX} FROM outbox WHERE decision = ?1"
+                " UNION ALL "
+                f"SELECT {_OUTBOX} FROM decision JOIN outbox ON outbox.decision = decision.seq WHERE decision.parent = ?1 ORDER BY 1",
+                (root[0],),
+            ).fetchall()
+            return [OutboxRow(*row) for row in rows]
+
+    def fates(self, message: bytes) -> list[dict[str, Any]]:
+        """Every decision about a message, in order: parked, then decided, for one that came early."""
+        place = self.place_of(message)
+        if place is None:
+            return []
+        first = self.rows("SELECT * FROM decision WHERE lane = ? AND origin = 'intake' AND place = ? AND parent = 0", place)
+        if not first:
+            return []
+        return self.rows(
+            "SELECT * FROM decision WHERE seq = ?1 OR (message = ?2 AND (parent = ?1 OR (tenant = ?3 AND seq > ?1 AND parent > 0)))"
+            " ORDER BY seq",
+            (first[0]["seq"], message, first[0]["tenant"]),
+        )
+
+    def outcomes_of(self, decisions: Sequence[int]) -> list[OutboxRow]:
+        """Outcomes of these decisions, in order."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_OUTBOX} FROM outbox WHERE decision IN ({','.join('?' * len(decisions))}) ORDER BY seq", tuple(decisions)
+            )
+            return [OutboxRow(*row) for row in rows]
+
+    def outbox_from(self, seq: int, limit: int) -> list[tuple[int, OutboxRow]]:
+        """The outgoing topics as one stream, from a row on."""
+        with self._database.read() as connection:
+            rows = connection.execute(f"SELECT seq, {_OUTBOX} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
+            return [(row[0], OutboxRow(*row[1:])) for row in rows]
+
+    def unpublished(self, limit: int) -> list[tuple[int, OutboxRow]]:
+        """Outcomes that a broker has yet to confirm, oldest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(f"SELECT seq, {_OUTBOX} FROM outbox WHERE published = 0 ORDER BY seq LIMIT ?", (limit,))
+            return [(row[0], OutboxRow(*row[1:])) for row in rows]
+
+    def published(self, rows: Sequence[int]) -> None:
+        """Mark what the broker confirmed."""
+        with self._database.write() as connection:
+            connection.executemany("UPDATE outbox SET published = 1 WHERE seq = ?", [(row,) for row in rows])
+
+    def next_timer(self) -> int | None:
+        """When the next timer is due."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT min(due) FROM timer").fetchone()
+            return row[0] if row else None
+
+    def unsettled(self) -> dict[str, int]:
+        """What is not as it should end: open dead letters, blocked keys, parked messages."""
+        return self.rows(
+            "SELECT (SELECT count(*) FROM dead_letter WHERE status = 'open') AS dead_letters,"
+            " (SELECT count(*) FROM state WHERE blocked <> '') AS blocked, (SELECT count(*) FROM parked) AS parked"
+        )[0]
+
+    def each(self, statement: str, parameters: Sequence[object] = (), batch: int = 1000) -> Iterator[tuple[Any, ...]]:
+        """A long read, in batches, memory flat."""
+        with self._database.read() as connection:
+            cursor = connection.execute(statement, tuple(parameters))
+            while rows := cursor.fetchmany(batch):
+                yield from rows
