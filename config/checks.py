@@ -71,7 +71,7 @@ def _zones() -> frozenset[str]:
 
 def _check_zone(file: TomlFile, path: tuple[str | int, ...], zone: str) -> None:
     """A-32: an unknown zone is refused."""
-    if zone and zone not in _zones():
+    if zone not in _zones():
         file.problem(path, f"{zone!r} is not a zone of the time zone database", value=zone, code="unknown_zone")
 
 
@@ -105,7 +105,8 @@ def _check_hub(found: Found) -> None:
                 file.problem((kind, n, kind.removesuffix("s")), "is given twice, empty or longer than 64", value=id_)
     for n, tenant in enumerate(found.tenants):
         _check_currency(file, ("tenants", n, "currency"), tenant.currency)
-        _check_zone(file, ("tenants", n, "zone"), tenant.zone)
+        if tenant.zone:
+            _check_zone(file, ("tenants", n, "zone"), tenant.zone)
         _not_negative(file, tenant, ("tenants", n))
     families = {family(name) for name in OUT}
     for n, source in enumerate(found.sources):
@@ -174,7 +175,8 @@ def _named(default: str, by_code: Mapping[str, str], one: str, many: str) -> Ite
 
 def _check_property(file: TomlFile, policy: PropertyPolicy, found: Found) -> None:
     _check_tenant(file, ("tenant",), policy.tenant, found)
-    _check_zone(file, ("zone",), policy.zone)
+    if policy.zone or "zone" in file.table:  # that it is missing was told when it was read
+        _check_zone(file, ("zone",), policy.zone)
     _not_negative(file, policy)
     if not 0 < len(policy.property) <= 64:
         file.problem(("property",), "must have 1 to 64 characters", value=policy.property)

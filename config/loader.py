@@ -119,7 +119,7 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
         if not value:
             continue
         if key == "port":
-            if not value.isdecimal() or int(value) > 65_535:
+            if not (value.isascii() and value.isdecimal()) or int(value) > 65_535:
                 file.problems.append(Problem(file=variable, line=0, message="is not a port (0 to 65535)", value=value[:60]))
                 continue
             value = int(value)

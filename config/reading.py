@@ -104,10 +104,20 @@ class TomlFile:
                 self.problem(path, f"must have {wanted} entries, it has {len(value)}", value=len(value))
                 return None
             return tuple(self.read(field.struct, item, (*path, n)) for n, item in enumerate(value))
+        if field.mapping and isinstance(value, dict):
+            parts = [self._convert(field.kind, {key: item}, (*path, key)) for key, item in value.items()]
+            return {key: item for part in parts if part is not None for key, item in part.items()}
+        return self._convert(field.kind, value, path)
+
+    def _convert(self, kind: Any, value: Any, path: KeyPath) -> Any:
+        """A value of no struct. A map comes with one entry, and `path` leads to that."""
         try:
-            return msgspec.convert(value, field.kind, dec_hook=_rate)
+            return msgspec.convert(value, kind, dec_hook=_rate)
         except msgspec.ValidationError as error:
-            text, _, inner = str(error).partition(" - at `$")
+            text, _, inner = str(error).partition(" - at `")
+            inner = inner.removeprefix("key in ").removeprefix("$").removeprefix("[...]")
+            if isinstance(value, dict) and len(value) == 1 and path[-1:] == tuple(value):
+                value = value[path[-1]]
             inside = [int(n) if n else key for n, key in re.findall(r"\[(\d+)\]|\.([^.\[`]+)", inner)]
             wrong = _at(value, inside)
             shown = (
@@ -124,6 +134,7 @@ class _Field(NamedTuple):
     required: bool
     struct: type[msgspec.Struct] | None  # that it holds, one or `many` of them, `least` to `most`
     many: bool
+    mapping: bool
     least: int
     most: int
 
@@ -143,7 +154,9 @@ def _fields(kind: type[msgspec.Struct]) -> dict[str, _Field]:
         elif isinstance(info, inspect.UnionType):
             info = next((one for one in info.types if isinstance(one, inspect.StructType)), info)
         struct = info.cls if isinstance(info, inspect.StructType) else None
-        result[field.encode_name] = _Field(field.name, field.type, field.required, struct, many, least, most)
+        result[field.encode_name] = _Field(
+            field.name, field.type, field.required, struct, many, isinstance(info, inspect.DictType), least, most
+        )
     return result
 
 
