@@ -167,8 +167,8 @@ def _decided(
     if isinstance(staged.body, Folio) and row.name in registry.IN:
         for reference in references_of(row.name, message):
             children += parking.bind(chunk, row.tenant, reference.namespace, reference.value, row.key)
-    if before is None and isinstance(staged.body, Folio):
-        children += parking.released(chunk, key, row.key)
+    if outcome.unparks:
+        children += parking.released(chunk, key, row.key, frozenset(outcome.unparks))
     return children
 
 

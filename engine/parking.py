@@ -49,9 +49,9 @@ def bind(chunk: Chunk, tenant: str, namespace: str, value: str, folio: str) -> l
     return children
 
 
-def released(chunk: Chunk, key: Key, folio: str) -> list[Waiting]:
-    """What was parked at this key, to be decided by the folio now, oldest first."""
-    rows = chunk.staging.release(key)
+def released(chunk: Chunk, key: Key, folio: str, waits: frozenset[str] | None = None) -> list[Waiting]:
+    """What was parked at this key (for one of `waits`, or for anything), to be decided by the folio now, oldest first."""
+    rows = chunk.staging.release(key, waits)
     for row in rows:
         chunk.staging.write.timers[(*key, _alarm(row.cargo.message))] = None
     return [inline(Key(key.tenant, "folio", folio), row.cargo) for row in rows]

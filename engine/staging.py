@@ -85,10 +85,11 @@ class Staging:
         self.state(row.key)
         self._parked[row.key].append(row)
 
-    def release(self, key: Key) -> list[ParkedRow]:
-        """Take up what waited for this key, oldest first."""
+    def release(self, key: Key, waits: frozenset[str] | None = None) -> list[ParkedRow]:
+        """Take up what waited at this key for one of `waits` (None: for anything), oldest first."""
         self.state(key)
-        rows, self._parked[key] = self._parked[key], []
+        rows = [row for row in self._parked[key] if waits is None or row.waits_for in waits]
+        self._parked[key] = [row for row in self._parked[key] if row not in rows]
         self.write.unparked.extend(row.seq for row in rows if row.seq)
         return rows
 
