@@ -148,10 +148,8 @@ def parse_rate(text: str) -> Fraction:
         raise ValueError(f"rate {text[:40]!r} is not written like '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")
     whole, decimals, mixed, numerator, denominator = match.groups()
     if whole is not None:
-        percent = Fraction(f"{whole}.{decimals or 0}")
-    else:
-        percent = int(mixed or 0) + Fraction(int(numerator), int(denominator))
-    return percent / 100
+        return Fraction(f"{whole}.{decimals or 0}") / 100
+    return (int(mixed or 0) + Fraction(int(numerator), int(denominator))) / 100
 
 
 @lru_cache(maxsize=4096)
