@@ -78,7 +78,10 @@ def span(element: etree._Element | None, field: str) -> tuple[date, date] | None
     if end.strip():
         departure = day(end, f"{field}/@End")
     elif (nights := _NIGHTS.fullmatch(duration.strip())) is not None:
-        departure = arrival + timedelta(days=int(nights[1])) if arrival.year < 9000 else arrival
+        try:
+            departure = arrival + timedelta(days=int(nights[1]))
+        except OverflowError:
+            raise bad("date_invalid", f"{field}/@Duration", duration, "the stay ends after the calendar") from None
     else:
         raise bad("date_missing", f"{field}/@End", duration, "the departure is missing")
     if departure < arrival:

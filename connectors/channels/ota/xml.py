@@ -44,7 +44,7 @@ def shown(value: object) -> str:
 
 def bad(code: str, field: str, value: object, why: str) -> Undecodable:
     """The one way this codec says that a document is wrong: a stable code, the field as a path, the value, and what to do."""
-    text = shown(value)
+    text, why = shown(value), scrub_text(why)[0]
     return Undecodable(f"{field}: {why}, it is {text!r}" if text else f"{field}: {why}", code=code, field=field, value=text)
 
 
