@@ -22,7 +22,7 @@ DayOrInstant = Annotated[str, Meta(max_length=40, description="YYYY-MM-DD, or RF
 Personal = Annotated[
     str,
     Meta(
-        max_length=4000,
+        max_length=32_000,  # ciphertext of 4,000 characters of any script fits
         description="personal: sealed before it is stored",
         extra={"personal": True},
         extra_json_schema={"x-personal": True},
