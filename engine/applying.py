@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
 
 import msgspec
-from topics.catalogue import topic_of
 
 from engine import effect_rows, parking
 from engine.address import references_of
@@ -17,8 +15,10 @@ from engine.verdict import Decided, Defective, Forwarded, Operated, Outdated, Pa
 from handlers.outcome import Outcome
 from schemas import registry
 from schemas.common import Fact
+from schemas.envelope import derived, uuid_text
 from schemas.folio import Folio
 from schemas.operations import FolioBlocked, FolioUnblocked, GuaranteeScrubbed, MessageDeadLettered, MessageParked
+from topics.catalogue import topic_of
 
 if TYPE_CHECKING:
     from engine.lane import Chunk
@@ -57,7 +57,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
         case Outdated(reason):
             chunk.record(row, seq, parent, "stale", {"reason": reason})
         case Defective(reason):
-            letter = str(uuid5(UUID(bytes=row.message), f"defect:{row.kind}"))
+            letter = uuid_text(derived(row.message, f"defect:{row.kind}"))
             _dead_letter(chunk, row, letter, "defect", "defect", reason)
             staged.blocked, staged.changed = letter, True
             publisher.publish((MessageDeadLettered(dead_letter=letter, reason=reason, input=row.id),), f"defect:{seq}")
@@ -70,7 +70,7 @@ def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
     """A message whose identity is known: dropped when it is the same, kept and shown when its body is another (X-1)."""
     if same:
         return chunk.record(row, seq, 0, "duplicate", {})
-    letter = str(uuid5(UUID(bytes=row.message), f"conflict:{row.fingerprint.hex()}"))
+    letter = uuid_text(derived(row.message, f"conflict:{row.fingerprint.hex()}"))
     if chunk.staging.read.dead_letter(letter) is None and all(known.id != letter for known in chunk.staging.write.dead_letters):
         reason = f"message {row.id!r} of {row.source!r} came before with another body"
         _dead_letter(chunk, row, letter, "conflict", "duplicate_identity", reason)
@@ -107,7 +107,7 @@ class Publisher:
                     row.kind,
                     row.key,
                     name_,
-                    uuid5(UUID(bytes=row.message), f"{row.kind}:{what}:{number}").bytes,
+                    derived(row.message, f"{row.kind}:{what}:{number}"),
                     row.message,
                     row.correlation or row.id,
                     row.traceparent,
@@ -153,7 +153,7 @@ def _decided(
     chunk.record(row, seq, parent, "decided", record)
     children = [
         row._replace(
-            message=uuid5(UUID(bytes=row.message), f"internal:{number}").bytes,
+            message=derived(row.message, f"internal:{number}"),
             id=f"{row.id}/{number}",
             source="foliohub",
             name=internal.name,

@@ -13,7 +13,7 @@ from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from handlers.outcome import Facts
 from schemas import registry
-from schemas.envelope import folio_id
+from schemas.envelope import folio_id, uuid_text
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import Area, Folio, ReferenceState
 
@@ -62,7 +62,7 @@ def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
     folio = staged.body if isinstance(staged.body, Folio) else None
     area = staged.body if isinstance(staged.body, Area) else None
     return Facts(
-        message=_uuid(row.message),
+        message=uuid_text(row.message),
         name=row.name,
         source=row.source,
         tenant=chunk.settled.tenants[row.tenant],
@@ -117,8 +117,3 @@ def _refuse_bound(chunk: Chunk, row: Waiting, message: Any) -> None:
                 field=f"references[{place}]",
                 value=reference.value,
             )
-
-
-def _uuid(message: bytes) -> str:
-    digits = message.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -25,7 +25,7 @@ from engine.transport.contract import Arrival, Receipt, Taken
 from engine.vault import Vault
 from schemas import registry
 from schemas.cards import scrub, scrub_bytes, suspicious
-from schemas.envelope import Envelope, message_id, name_of
+from schemas.envelope import Envelope, message_id, name_of, uuid_bytes, uuid_text
 from schemas.errors import Undecodable
 from schemas.operations import DeadLetterKept
 from schemas.personal import personal_fields, replace_personal
@@ -152,7 +152,7 @@ class DurableIntake:
         key = self._key(tenant, name, message)
         return Arrived(
             lane=lane_of(key, self._store.lanes),
-            message=UUID(message_id(tenant, envelope.source, envelope.id)).bytes,
+            message=uuid_bytes(message_id(tenant, envelope.source, envelope.id)),
             fingerprint=self._vault.fingerprint(name.encode() + b"\x1f" + content),
             tenant=tenant,
             source=envelope.source,
@@ -313,7 +313,7 @@ def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
     else:
         taken = Taken.DUPLICATE if known[one.row.message] == one.row.fingerprint else Taken.CONFLICT
     arrived.labels(taken.value).inc()
-    message = str(UUID(bytes=one.row.message)) if one.row else ""
+    message = uuid_text(one.row.message) if one.row else ""
     reason = one.reason or (f"message {one.id!r} came before with another body" if taken is Taken.CONFLICT else "")
     return Receipt(taken=taken, id=one.id, message=message, reason=reason, warnings=one.warnings)
 

@@ -22,7 +22,7 @@ from engine.store.contract import ChunkTransaction, Claim, Constraint, LaneStore
 from engine.store.rows import BlockedRow, DecisionRow, Key, OutboxRow, TimerRow, Waiting
 from engine.store.sqlite.lanes import SLICE_US
 from schemas import registry
-from schemas.envelope import derived_id
+from schemas.envelope import derived, uuid_bytes
 from schemas.operations import TimerFired
 
 CHUNK = 500
@@ -175,7 +175,7 @@ class Chunk:
             if self.staging.write.timers.get(name, timer) != timer:
                 continue  # moved or cancelled since
             self.staging.write.timers[name] = None
-            message = bytes.fromhex(derived_id(_TIMERS, "\x1f".join((*name, str(timer.due)))).replace("-", ""))
+            message = derived(_TIMERS, "\x1f".join((*name, str(timer.due))))
             body = TimerFired(name=timer.name, due=instant(timer.due), kind=timer.what, subject=timer.subject)
             row = Waiting(
                 "timer",
@@ -261,6 +261,6 @@ class Chunk:
         return lane_of(key, self.lanes.lanes)
 
 
-_TIMERS = "2d9f1a52-7a64-5d1b-9d0c-7469656d7273"
+_TIMERS = uuid_bytes("2d9f1a52-7a64-5d1b-9d0c-7469656d7273")
 
 __all__ = ["CHUNK", "Chunk", "Lanes", "Ran", "key_of"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import sha1
 from typing import Annotated
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -12,7 +13,7 @@ from schemas.common import Id, Instant, Text
 
 PREFIX = "foliohub."
 SUFFIX = ".v1"
-_NAMESPACE = UUID("6f0c1d3e-0b5e-5c35-9d5e-f011083b0000")
+_NAMESPACE = UUID("6f0c1d3e-0b5e-5c35-9d5e-f011083b0000").bytes
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,16 +45,38 @@ def name_of(type_: str) -> str | None:
     return None
 
 
+def derived(cause: bytes, what: str) -> bytes:
+    """UUID version 5 of a name under a cause, 16 bytes: the same name under the same cause is always the same id."""
+    digest = bytearray(sha1(cause + what.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    return bytes(digest)
+
+
+def uuid_text(id_: bytes) -> str:
+    """16 bytes as a UUID is written."""
+    digits = id_.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def uuid_bytes(text: str) -> bytes:
+    """The reverse of `uuid_text`. Raises ValueError for what is no UUID."""
+    id_ = bytes.fromhex(text.replace("-", ""))
+    if len(id_) != 16:
+        raise ValueError(f"{text!r} is no UUID")
+    return id_
+
+
 def message_id(tenant: str, source: str, id_: str) -> str:
     """The hub's own id of a message: derived from its identity, so the same message always has the same one."""
-    return str(uuid5(_NAMESPACE, f"{tenant}\x1f{source}\x1f{id_}"))
+    return uuid_text(derived(_NAMESPACE, f"{tenant}\x1f{source}\x1f{id_}"))
 
 
 def derived_id(cause: str, n: int | str) -> str:
     """Id of the n-th thing that `cause` (a message id) led to: a second run gives the same one."""
-    return str(uuid5(UUID(cause), str(n)))
+    return uuid_text(derived(uuid_bytes(cause), str(n)))
 
 
 def folio_id(tenant: str, namespace: str, value: str) -> str:
     """Folio of a booking that came without one."""
-    return str(uuid5(_NAMESPACE, f"{tenant}\x1f{namespace}\x1f{value}\x1ffolio"))
+    return uuid_text(derived(_NAMESPACE, f"{tenant}\x1f{namespace}\x1f{value}\x1ffolio"))
