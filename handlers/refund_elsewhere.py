@@ -144,8 +144,9 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
 
 
 def _make_room(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
-    """Drops planned parts, the newest first, until `minor` fits; what a dropped part had beyond that stays owed by hand."""
-    out = Outcome(state=folio)
+    """Withdraws planned parts, the newest first, until `minor` fits. Of those, as much as went back elsewhere is dropped, since the
+    guest has that money; the rest of a part stays owed, by hand."""
+    out, absorbed = Outcome(state=folio), 0
     states = {effect.effect: effect.state for effect in folio.effects}
     for refund in reversed(folio.refunds):
         for part in reversed(refund.parts):
@@ -153,7 +154,8 @@ def _make_room(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
             planned = part.status in BY_HAND or (part.status is PartStatus.REQUESTED and states.get(part.effect) in PLANNED)
             if short <= 0 or part.payment != payment.payment or not planned:
                 continue
-            rest = max(0, part.minor - short)
+            rest = max(0, part.minor - (minor - absorbed))
+            absorbed += part.minor - rest
             payment = replace(payment, refunding=payment.refunding - (part.minor - rest))
             out = merge(out, _dropped(_folio(out), payment, refund, part, rest))
             payment = account.payment_of(_folio(out), payment.payment) or payment

@@ -27,7 +27,9 @@ def terms(
     return Terms(
         name="outdoor/t", version="outdoor/t/1", trade="outdoor", boundary=boundary, unit=unit, drop_time=drop,
         tranches=(
-            Tranche(from_notice=notice[0], refund=first), Tranche(from_notice=notice[1], refund=second), Tranche(from_notice=0, refund=third),
+            Tranche(from_notice=notice[0], refund=first),
+            Tranche(from_notice=notice[1], refund=second),
+            Tranche(from_notice=0, refund=third),
         ),
     )  # fmt: skip
 
