@@ -188,8 +188,9 @@ def _reservations(root: etree._Element, head: Head, results: Sequence[_Result]) 
         _unique(one, _CANCELLATION if cancelled else _RESERVATION, result.item.reference)
         fact = result.decided
         if fact is not None and fact.folio:
-            ids = _sub(_sub(one, "ResGlobalInfo"), "HotelReservationIDs")
-            _sub(ids, "HotelReservationID", ResID_Type=_CONFIRMATION, ResID_Value=fact.folio)
+            info = _sub(one, "ResGlobalInfo")
+            _sub(_sub(info, "HotelReservationIDs"), "HotelReservationID", ResID_Type=_CONFIRMATION, ResID_Value=fact.folio)
+            _sub(info, "BasicPropertyInfo")  # OTA 2015A wants the element, not its attributes
     if not len(holder):
         root.remove(holder)
 

@@ -77,6 +77,8 @@ def lines_of(reservation: etree._Element, profile: ChannelProfile, where: str) -
     if not hotels:
         hotels = {_first("HotelCode", info.get(tags.BASIC_PROPERTY_INFO)): f"{where}/ResGlobalInfo/BasicPropertyInfo/@HotelCode"}
     made.extend(_services(parts.get(tags.SERVICES), made[0][0], profile, default, where))
+    if len({line.line for line, _ in made}) < len(made):
+        raise bad("duplicate_line", f"{where}/Services/Service/@ServiceRPH", "", "every room and every service has its own number")
     lines, currency, adjusted = _priced(made, grand, where)
     return Lines(lines, currency, _property(hotels, profile), adjusted)
 
@@ -153,8 +155,6 @@ def _services(
             quantity=_quantity(service.get("Quantity", ""), f"{field}/@Quantity"),
         )
         made.append((line, stated))
-    if len({line.line for line, _ in made}) < len(made):
-        raise bad("duplicate_line", f"{where}/Services/Service/@ServiceRPH", "", "every service has its own number")
     return made
 
 
