@@ -70,10 +70,8 @@ def verify(raw: bytes | str, account: OgoneAccount) -> CallbackValues:
     if not verdict.ok:
         raise WrongSignature(differs=verdict.differs, reason=verdict.reason)
     text = {name: form.text(value) for name, value in values.items()}
-    if rule.scheme is signature.Scheme.ALL:
-        signed = {name for name in text if signature.listed(name, rule.names)}
-    else:
-        signed = set(rule.order)
+    fixed = rule.scheme is signature.Scheme.MAIN
+    signed = {name for name in text if (name in rule.order if fixed else signature.listed(name, rule.names))}
     scrubbed = tuple(sorted(name for name, value in text.items() if _holds_card(name, value)))
     kept = {n: evidence.kept_value(n, v) for n, v in sorted(text.items()) if v and (n == "CARDNO" or n not in PERSONAL)}
     return _values({n: v for n, v in kept.items() if n in signed}, {n: v for n, v in kept.items() if n not in signed}, account,

@@ -108,10 +108,10 @@ class Books:
             raise
         self._db.execute("COMMIT")
 
-    def add_payment(self, pspid: str, order_id: str, currency: str, at_ms: int) -> Payment:
-        """A new payment under the next PAYID."""
+    def add_payment(self, pspid: str, order_id: str, currency: str, at_ms: int, payid: str = "") -> Payment:
+        """A new payment under the next PAYID, or under the one that is given."""
         number = FIRST_PAYID + int(self._db.execute("SELECT count(*) FROM payments").fetchone()[0])
-        payment = Payment(payid=str(number), pspid=pspid, order_id=order_id, currency=currency, at_ms=at_ms)
+        payment = Payment(payid=payid or str(number), pspid=pspid, order_id=order_id, currency=currency, at_ms=at_ms)
         self._db.execute("INSERT INTO payments VALUES (?, ?, ?, ?, ?)", (payment.payid, pspid, order_id, currency, at_ms))
         return payment
 

@@ -97,11 +97,13 @@ class Provider:
         pspid: str = "",
         status: str = "",
         callback: bool = True,
+        payid: str = "",
     ) -> str:
-        """A payment as a guest would have made it; its PAYID. Raises Rejected for an order that exists or a bad amount."""
+        """A payment as a guest would have made it; its PAYID, the next one unless it is given. Raises Rejected for an order or
+        PAYID that exists or a bad amount."""
         with self._lock, self.books.transaction():
             return self.works.create(
-                order, minor, currency, now, operation=operation, pspid=pspid, status=status, callback=callback
+                order, minor, currency, now, operation=operation, pspid=pspid, status=status, callback=callback, payid=payid
             )
 
     def back_office(self, payid: str, operation: str, minor: int, now: datetime, *, status: str = "") -> int:

@@ -61,15 +61,19 @@ class Works:
         pspid: str = "",
         status: str = "",
         callback: bool = True,
+        payid: str = "",
     ) -> str:
-        """A payment as a guest would have made it; its PAYID. Raises Rejected for an order that exists or a bad amount."""
+        """A payment as a guest would have made it; its PAYID, the next one unless it is given. Raises Rejected for an order or
+        PAYID that exists or a bad amount."""
         exponent(currency)
         if minor <= 0:
             raise Rejected("the amount is not above zero", field="minor", value=minor)
         account = self._account(pspid)
         if self.books.payment(account.pspid, order_id=order):
             raise Rejected(f"order {order} exists", code="50001113", field="order", value=order)
-        payment = self.books.add_payment(account.pspid, order, currency, ms(now))
+        if payid and self.books.payment("", payid=payid):
+            raise Rejected(f"payment {payid} exists", code="50001113", field="payid", value=payid)
+        payment = self.books.add_payment(account.pspid, order, currency, ms(now), payid)
         callbacks = msgspec.structs.replace(self.script.callbacks, send=callback and self.script.callbacks.send)
         work = Work(
             operation=operation,

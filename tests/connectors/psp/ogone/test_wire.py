@@ -35,7 +35,10 @@ def served(play: Play, context: ssl.SSLContext | None = None) -> Iterator[tuple[
         def one(plain: socket.socket) -> None:
             try:
                 with context.wrap_socket(plain, server_side=True) if context else plain as connection:
-                    seen.append(connection.recv(65536))
+                    request = b""
+                    while not request.endswith(b"A=1") and (piece := connection.recv(65536)):
+                        request += piece
+                    seen.append(request)
                     play(connection)
             except OSError:
                 pass  # the client went away, which is what most of these tests are about
