@@ -106,13 +106,13 @@ def _kept_after_all(folio: Folio, gained: int, facts: Facts) -> Outcome:
     """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`; with the base `collected` the
     part of `gained` that the rate of the cancellation keeps."""
     restored = min(folio.waived, gained)
-    claim = max(0, folio.claim - gained)
+    claimed = min(folio.claim, gained - restored)
     amount = account.text(restored, folio.currency)
     steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
     entries = recipes.claim_restored(folio, restored)
-    folio = replace(folio, waived=folio.waived - restored, claim=claim)
+    folio = replace(folio, waived=folio.waived - restored, claim=folio.claim - claimed)
     out = Outcome(state=folio, entries=entries, trace=steps)
-    return merge(out, _kept_of_collected(folio, gained - restored, facts))
+    return merge(out, _kept_of_collected(folio, gained - restored - claimed, facts))
 
 
 def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:

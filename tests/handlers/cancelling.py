@@ -25,6 +25,7 @@ from tests.handlers.campsite import ACTOR, Stay, paid
 GUEST = {"kind": "guest", "id": "p-77"}
 MERCHANT = {"kind": "merchant", "id": "m-1"}
 OPERATOR = {"kind": "operator", "id": "o-1"}
+PLATFORM = {"kind": "platform", "id": "pf"}
 ARRIVAL = datetime(2026, 7, 24, tzinfo=ZoneInfo("Europe/Paris"))
 CARD = {"provider": "ogone", "merchant": "azur", "order": "B1-1"}
 

@@ -1,0 +1,216 @@
+"""Effects: the table of moves, a second person's word, settling by hand, and callbacks."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from handlers import effect
+from handlers.effect import BEGIN, DOUBT, FINAL, GIVE_UP, NEXT, moved, step
+from schemas.common import Actor, ActorKind
+from schemas.effect import EffectMove, EffectState, Move, PaymentQuery, Result
+from schemas.errors import Early, IllegalMove, Rejected
+from schemas.folio import PartStatus, RequestStatus
+from schemas.operations import ApprovalDecided, Operate
+from schemas.refund import RefundManualRequired, RefundRequested
+from tests.handlers.campsite import CAMP, Stay, fact, kinds
+from tests.handlers.cancelling import GUEST, MERCHANT, OPERATOR, Leaving, before, leaving
+
+PLANNED, SENDING, ACCEPTED, CONFIRMED, REFUSED, UNKNOWN, NEEDS_PERSON, REVERSED = EffectState
+
+
+def test_x_6_every_state_and_result_is_in_the_table() -> None:
+    """Each member is reached or left, each result moves something."""
+    reached = {*NEXT.values(), *BEGIN.values(), *GIVE_UP.values()}
+    left = {state for state, _ in NEXT} | set(BEGIN)
+
+    assert set(EffectState) == reached | left
+    assert {result for _, result in NEXT} == set(Result)
+    assert set(EffectState) - {REVERSED, REFUSED} == left
+    assert {CONFIRMED, REFUSED, REVERSED} == FINAL
+    assert set(EffectState) == FINAL | set(DOUBT)
+
+
+@pytest.mark.parametrize("result", list(Result))
+@pytest.mark.parametrize("state", list(EffectState))
+def test_x_6_what_is_not_listed_is_illegal(state: EffectState, result: Result) -> None:
+    """No move out of a final state but a reversal; nothing is sent again but after "nothing was written"."""
+    if (state, result) not in NEXT:
+        with pytest.raises(IllegalMove, match=f"{result.value} from {state.value}"):
+            step(state, result)
+        return
+    then = step(state, result)
+    if state in FINAL:
+        assert (state, result, then) == (CONFIRMED, Result.REVERSED, REVERSED)
+    assert (then is PLANNED) == (result is Result.NOT_SENT)
+    assert (then is CONFIRMED) == (result is Result.CONFIRMED)
+    assert (then is REFUSED) == (result is Result.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("table", "state", "then"),
+    [(BEGIN, PLANNED, SENDING), (GIVE_UP, UNKNOWN, NEEDS_PERSON), (GIVE_UP, ACCEPTED, NEEDS_PERSON), (DOUBT, SENDING, UNKNOWN)],
+)
+def test_x_6_moves_without_an_answer(table: dict[EffectState, EffectState], state: EffectState, then: EffectState) -> None:
+    """The mark before the call, giving up, and doubt after a crash or a restore."""
+    assert then is moved(table, state)
+    for final in FINAL:
+        with pytest.raises(IllegalMove):
+            moved(table, final)
+
+
+def waiting() -> Leaving:
+    """A refund of 200 asked for by the guest, above the limit."""
+    stay = leaving(camp=replace(CAMP, approval_above=19_999))
+    stay.leave(at=before(10))
+    return stay
+
+
+def test_x_27_above_a_limit_it_waits() -> None:
+    """Not requested yet: a second person is asked."""
+    stay = waiting()
+
+    assert [request.needs_approval for request in stay.requests] == [True]
+    assert "ApprovalRequested" in [type(one).__name__ for one in stay.said]
+    assert not any(isinstance(one, RefundRequested) for one in stay.said)
+
+
+def test_x_27_granted() -> None:
+    """It may be sent, once."""
+    stay = waiting()
+    subject = stay.requests[0].effect
+    out = stay.operate("approval.grant", subject, reason="called the guest")
+
+    assert ApprovalDecided(subject=subject, by="operator:o-1", reason="called the guest") == out.facts[0]
+    assert (EffectMove(effect=subject, move=Move.APPROVE, reason="called the guest"),) == out.moves
+    assert fact(out, RefundRequested).effect == subject
+    with pytest.raises(Rejected) as why:
+        stay.operate("approval.grant", subject)
+    assert why.value.code == "approval_not_needed"
+
+
+def test_x_27_denied_stays_owed_by_hand() -> None:
+    """Withdrawn: never sent; the money is not forgotten."""
+    stay = waiting()
+    out = stay.operate("approval.deny", stay.requests[0].effect, reason="looks odd")
+
+    assert [move.move for move in out.moves] == [Move.WITHDRAW]
+    assert fact(out, RefundManualRequired).reason == "denied by operator:o-1: looks odd"
+    assert [part.status for part in stay.parts()] == [PartStatus.MANUAL]
+    assert stay.reply("refused").facts == ()
+    stay.by_hand(20_000, refund=stay.folio.refunds[0].refund)
+    assert RequestStatus.REFUNDED is stay.folio.requests[0].status
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "actor"), [(GUEST, GUEST), (GUEST, {"kind": "system", "id": "x"}), (GUEST, {"kind": "channel", "id": "demo"})]
+)
+def test_x_27_not_by_an_outsider(asked_by: dict[str, str], actor: dict[str, str]) -> None:
+    """Only who acts for the house."""
+    stay = waiting()
+    with pytest.raises(Rejected) as why:
+        stay.operate("approval.grant", stay.requests[0].effect, actor=actor)
+    assert why.value.code == "approval_required"
+
+
+@pytest.mark.parametrize("name", ["approval.grant", "approval.deny"])
+def test_s4_46_not_by_the_same_person(name: str) -> None:
+    """Who gave the goodwill does not approve it; another one does."""
+    stay = leaving(camp=replace(CAMP, override_above=0))
+    stay.ask(at=before(0))
+    stay.confirm(actor=MERCHANT, override={"amount": 5_000, "reason": "r"})
+    with pytest.raises(Rejected) as why:
+        stay.operate(name, stay.requests[0].effect, actor=MERCHANT)
+    assert (why.value.code, why.value.field) == ("approval_required", "actor")
+    assert "ApprovalDecided" in kinds(stay.operate(name, stay.requests[0].effect, actor=OPERATOR))
+
+
+@pytest.mark.parametrize("name", ["approval.grant", "approval.deny"])
+def test_unknown_effect(name: str) -> None:
+    """Named wrongly."""
+    with pytest.raises(Rejected) as why:
+        leaving().operate(name, "effect-x")
+    assert why.value.code == "unknown_effect"
+
+
+@pytest.mark.parametrize(
+    ("result", "move", "told", "status"),
+    [
+        ("confirmed", Move.CONFIRM, ["RefundExecuted"], PartStatus.EXECUTED),
+        ("refused", Move.REFUSE, ["RefundRefusedByProvider", "RefundManualRequired"], PartStatus.REFUSED),
+    ],
+)
+@pytest.mark.parametrize("state", ["unknown", "needs_person"])
+def test_x_6_settled_by_a_person(state: str, result: str, move: Move, told: list[str], status: PartStatus) -> None:
+    """As a reply would; the reply that follows changes nothing."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.reply("unknown")
+    stay.reply(state)
+    out = stay.settle(stay.requests[0].effect, result, record="301/2")
+
+    assert (told, [status]) == (kinds(out), [part.status for part in stay.parts()])
+    assert (EffectMove(effect=stay.requests[0].effect, move=move, reason="seen", record="301/2"),) == out.moves
+    assert (stay.reply(result).facts, stay.reply(result).entries) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("state", "actor", "code"),
+    [("accepted", OPERATOR, "effect_not_open"), ("unknown", GUEST, "not_allowed"), ("confirmed", OPERATOR, "unknown_effect")],
+)
+def test_x_15_what_cannot_be_settled(state: str, actor: dict[str, str], code: str) -> None:
+    """Only unknown ones, by the house."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.reply(state)
+    with pytest.raises(Rejected) as why:
+        stay.settle(stay.requests[0].effect, "confirmed", actor=actor)
+    assert why.value.code == code
+
+
+def test_x_17_a_capture_is_settled_too() -> None:
+    """Unknown capture of 105, seen at the provider: collected."""
+    stay = leaving(0)
+    stay.card(20_500, name="payment.authorised")
+    stay.leave(at=before(3))
+    stay.reply("unknown")
+    out = stay.settle(stay.requests[0].effect, "confirmed")
+
+    assert kinds(out) == ["PaymentCaptured", "PaymentVoided", "BalanceChanged"]
+    assert stay.owes() == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "payment", "reference"),
+    [
+        pytest.param({"provider_reference": "301"}, "P1", "301", id="by the provider's id"),
+        pytest.param({"order": "B1-1"}, "P1", "301", id="by our order"),
+        pytest.param({"provider_reference": "999", "order": "B1-1"}, "", "999", id="another payment of the order"),
+        pytest.param({"provider_reference": "999"}, "", "999", id="unknown: asked all the same"),
+    ],
+)
+def test_x_6_a_callback_only_causes_a_query(named: dict[str, str], payment: str, reference: str) -> None:
+    """Nothing is settled, whatever it says."""
+    stay = leaving()
+    state = stay.folio
+    out = stay.notified(**named, status="8")
+
+    order = named.get("order", "B1-1" if payment else "")
+    assert (
+        PaymentQuery(provider="ogone", merchant="azur", reference=reference, order=order, folio="B-1", payment=payment),
+    ) == out.queries
+    assert ((), (), None, state) == (out.facts, out.entries, out.state, stay.folio)
+
+
+def test_x_6_a_callback_that_names_nothing() -> None:
+    """Refused."""
+    with pytest.raises(Rejected) as why:
+        leaving().notified(status="8")
+    assert why.value.code == "unknown_payment"
+
+
+def test_x_2_operations_on_an_unknown_booking_wait() -> None:
+    """Parked."""
+    message = Operate(actor=Actor(kind=ActorKind.OPERATOR), subject="e")
+    with pytest.raises(Early):
+        effect.decide_approval(message, Stay().facts("approval.grant"))

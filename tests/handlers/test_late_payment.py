@@ -1,0 +1,168 @@
+"""Money that arrives after the cancellation: before it by its own time, after it, authorised, or pending and then lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from handlers import account
+from schemas.effect import EffectKind
+from schemas.errors import HubError
+from schemas.folio import PaymentStatus
+from schemas.payment import UnappliedReceipt
+from schemas.policy import RefundBase
+from schemas.refund import RefundDecided
+from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds
+from tests.handlers.cancelling import before, leaving
+
+
+@pytest.mark.parametrize(
+    ("days", "paid", "late", "more", "kept"),
+    [
+        pytest.param(10, 10_500, 10_000, 10_000, 500, id="V15 four days and more: all of it"),
+        pytest.param(3, 10_500, 10_000, 10_000, 10_500, id="V15 three days: the second half"),
+        pytest.param(0, 10_500, 10_000, 0, 20_500, id="V15 same day: the rest of the penalty is covered after all"),
+        pytest.param(0, 10_500, 12_000, 2_000, 20_500, id="and what is above it comes back"),
+        pytest.param(3, 500, 5_000, 0, 5_500, id="S4-34 waived before, partly kept now"),
+    ],
+)
+def test_x_16_before_the_cancellation_is_recomputed_as_collected(days: int, paid: int, late: int, more: int, kept: int) -> None:
+    """As if it had been there: the rates are those of the cancellation, whenever the word comes."""
+    stay = leaving(paid)
+    stay.leave(at=before(days))
+    stay.now = before(-9)
+    out = stay.card(late, "P2", occurred_at=before(days, 9))
+
+    assert more == sum(f.amount for f in out.facts if isinstance(f, RefundDecided))
+    assert (kept, 0) == (account.collected(stay.folio), stay.owes())
+    assert "UnappliedReceipt" not in kinds(out)
+
+
+def test_x_16_acompte_lowers_its_claim() -> None:
+    """105 of 205, same day, 100 claimed: 60 arrive."""
+    stay = leaving(10_500, deposit_nature="acompte")
+    stay.leave(at=before(0))
+    stay.card(6_000, "P2", occurred_at=before(1))
+
+    assert (stay.folio.claim, stay.owes()) == (4_000, 4_000)
+
+
+def test_x_16_after_the_cancellation_is_unapplied() -> None:
+    """No home: nothing is refunded by itself, nobody's balance moves."""
+    stay = leaving(10_500)
+    stay.leave(at=before(10))
+    out = stay.card(10_000, "P2", occurred_at=before(9))
+
+    assert (fact(out, UnappliedReceipt).amount, fact(out, UnappliedReceipt).payment) == (10_000, "P2")
+    assert (out.requests, stay.owes()) == ((), 0)
+
+
+@pytest.mark.parametrize(("late", "more"), [(10_000, 5_000), (1_001, 501)])
+def test_a_4_rate_of_what_is_collected_late(late: int, more: int) -> None:
+    """refund_base = collected: the rate of the late money too."""
+    stay = leaving(10_500, offered=(replace(FLEXIBLE, refund_base=RefundBase.COLLECTED),))
+    stay.leave(at=before(3))
+    out = stay.card(late, "P2", occurred_at=before(4))
+
+    assert (more, 0) == (fact(out, RefundDecided).amount, stay.owes())
+
+
+@pytest.mark.parametrize(
+    ("days", "kind", "minor"),
+    [
+        pytest.param(3, EffectKind.CAPTURE, 10_500, id="the penalty that was waived"),
+        pytest.param(10, EffectKind.CAPTURE, 500, id="the fee"),
+    ],
+)
+def test_x_17_authorised_before_told_after(days: int, kind: EffectKind, minor: int) -> None:
+    """Nothing was known at the cancellation: fee and penalty were waived; they are taken now."""
+    stay = leaving(0)
+    stay.leave(at=before(days))
+    (request,) = stay.card(20_500, name="payment.authorised", occurred_at=before(12)).requests
+    assert (kind, minor) == (request.kind, request.minor)
+    stay.reply("confirmed")
+    assert stay.owes() == 0
+
+
+def test_x_17_authorised_after_is_released() -> None:
+    """It has no business here."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    (request,) = stay.card(5_000, "P2", name="payment.authorised", occurred_at=before(9)).requests
+
+    assert (request.kind, request.minor) == (EffectKind.VOID, 5_000)
+    stay.reply("confirmed")
+    assert stay.payment("P2").status is PaymentStatus.VOIDED
+
+
+def test_a_reversed_payment_after_the_cancellation_is_owed() -> None:
+    """A bounced cheque of what was kept."""
+    stay = leaving(10_500)
+    stay.leave(at=before(3))
+    stay.card(10_500, name="payment.reversed")
+
+    assert stay.owes() == 10_500
+
+
+@given(
+    pays=st.permutations([("P1", 10_500), ("P2", 6_000), ("P3", 4_000)]),
+    at=st.integers(0, 3),
+    days=st.integers(-1, 6),
+    base=st.sampled_from(list(RefundBase)),
+    nature=st.sampled_from(["arrhes", "acompte"]),
+)
+def test_x_16_order_of_arrival_does_not_matter(
+    pays: list[tuple[str, int]], at: int, days: int, base: RefundBase, nature: str
+) -> None:
+    """Whichever payments are told before and after the cancellation: the same is kept in the end, the same comes back."""
+    ends = []
+    for split in (3, at):
+        stay = leaving(
+            0, *TWO_LINES, offered=tuple(replace(one, refund_base=base) for one in (FLEXIBLE, NANR)), deposit_nature=nature
+        )
+        for n, (payment, amount) in enumerate(pays):
+            if n == split:
+                stay.leave(at=before(days))
+            stay.card(amount, payment, occurred_at=before(9))
+        if split == 3:
+            stay.leave(at=before(days))
+        ends.append((account.collected(stay.folio), stay.owes(), sum(one.minor for one in stay.folio.refunds)))
+    if base is RefundBase.PRICE:
+        assert ends[0] == ends[1]
+    else:
+        assert all(abs(a - b) <= 3 for a, b in zip(*ends, strict=True))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["pay", "auth", "91", "93", "9", "reverse", "leave", "part", "reply", "reject"]),
+            st.integers(1, 4),
+            st.integers(1, 9_000),
+        ),
+        max_size=12,
+    )
+)
+def test_x_4_book_and_folio_agree_whatever_happens(acts: list[tuple[str, int, int]]) -> None:
+    """Payments of all kinds around cancellations of all kinds; `Leaving.holds` looks after each."""
+    stay = leaving(3_000, *TWO_LINES)
+    stay.now = before(3)
+    for act, n, amount in acts:
+        try:
+            match act:
+                case "pay" | "91" | "93" | "9":
+                    stay.card(amount, f"P{n}", status="" if act == "pay" else act, occurred_at=before(4))
+                case "auth" | "reverse":
+                    stay.card(
+                        amount, f"P{n}", name=f"payment.{'authorised' if act == 'auth' else 'reversed'}", occurred_at=before(4)
+                    )
+                case "leave":
+                    stay.leave(request=f"R{n}")
+                case "part":
+                    stay.leave(str(1 + n % 2), request=f"R{n}")
+                case _ if stay.requests:
+                    stay.reply("confirmed" if act == "reply" else "refused", stay.requests[n % len(stay.requests)])
+        except HubError:
+            pass
