@@ -17,7 +17,7 @@ from connectors.channels.ota.document import Declined, Decoded, Head, Item, Warn
 from connectors.channels.ota.guarantee import scan
 from connectors.channels.ota.guest import guest_of
 from connectors.channels.ota.lines import lines_of, rooms_of
-from connectors.channels.ota.names import fingerprint, identity, person_of, reference_of
+from connectors.channels.ota.names import IDENTITIES, fingerprint, identity, person_of, reference_of
 from connectors.channels.ota.tags import OTA, child, listed
 from connectors.channels.ota.values import READINGS, instant
 from connectors.channels.ota.xml import bad, shown
@@ -41,6 +41,12 @@ _NAMES: Final = {
     "cancel": "cancellation.request", "cancelled": "cancellation.request",
 }  # fmt: skip
 """ResStatus, in lower case, to our message. What is not listed is refused by name."""
+_KNOBS: Final[dict[str, tuple[str, ...]]] = {
+    "amount_reading": READINGS,
+    "identity": IDENTITIES,
+    "payment_plan": tuple(PaymentPlan),
+    "collected_by": tuple(CollectedBy),
+}
 _WORDS: Final = {"booking.requested": "r", "booking.confirmed": "b", "booking.changed": "m"}
 """First letter of an identity; q and c are those of quotes and cancellations."""
 _CANCEL_TYPES: Final = {"quote": False, "initiate": False, "cancel": True, "commit": True}
@@ -55,11 +61,7 @@ def decode(message: bytes | Head, profile: ChannelProfile, *, key: bytes = b"", 
     and the first problem is raised if none is left. Raises Undecodable, or Rejected for what is understood and not served.
     """
     head = open_message(message, profile) if isinstance(message, bytes) else message
-    if profile.amount_reading not in READINGS:
-        why = f"amount_reading {profile.amount_reading!r} is none of {', '.join(READINGS)}"
-        raise Rejected(
-            f"channel {profile.channel}: {why}", code="profile_invalid", field="amount_reading", value=profile.amount_reading
-        )
+    _check(profile)
     if head.kind not in KINDS:
         raise bad("message_unknown", "root", head.kind, f"read are {', '.join(KINDS)}")
     found = _reservations(head.root)
@@ -81,6 +83,15 @@ def decode(message: bytes | Head, profile: ChannelProfile, *, key: bytes = b"", 
     if not items:
         raise declined[0].problem
     return Decoded(head, tuple(items), tuple(declined))
+
+
+def _check(profile: ChannelProfile) -> None:
+    """A knob with a word that does not exist is our mistake, and said to be one before anything is read by it."""
+    for name, words in _KNOBS.items():
+        value = getattr(profile, name)
+        if value not in words:
+            why = f"channel {profile.channel}: {name} {value!r} is none of {', '.join(words)}"
+            raise Rejected(why, code="profile_invalid", field=name, value=value)
 
 
 def _reservations(root: etree._Element) -> list[etree._Element]:

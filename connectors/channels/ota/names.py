@@ -16,6 +16,7 @@ from connectors.channels.ota.xml import bad
 from schemas.policy import ChannelProfile
 
 MESSAGE_UNIQUE_ID: Final = "MESSAGE_UNIQUE_ID"
+IDENTITIES: Final = ("unique_id", "echo_token", "message_id")
 _PREFERRED: Final = ("14", "16", "40", "10")
 """UniqueID types (code list UIT): reservation, reference, confirmation number, hotel; then any other, as they stand."""
 _PREFERRED_CANCEL: Final = ("14", "15", *_PREFERRED[1:])

@@ -469,6 +469,9 @@ def test_too_many_reservations() -> None:
     assert refusal(data).code == "too_many_reservations"
 
 
-def test_profile_with_a_reading_that_does_not_exist() -> None:
+@pytest.mark.parametrize("knob", ["amount_reading", "identity", "payment_plan", "collected_by"])
+def test_profile_with_a_word_that_does_not_exist(knob: str) -> None:
     """A mistake of ours is said to be one."""
-    assert refusal(notif(), amount_reading="guess").code == "profile_invalid"
+    problem = refusal(notif(), **{knob: "guess"})
+
+    assert (problem.code, problem.field, problem.value) == ("profile_invalid", knob, "guess")
