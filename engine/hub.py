@@ -62,12 +62,17 @@ class Hub:
             raise
         self._waiters: dict[bytes, list[Callable[[Sequence[OutboxRow]], None]]] = {}
         self._waiting = threading.Lock()
+        self.unshredded = False
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 
     def run_lanes(self) -> Ran:
         """One lane transaction; whoever waits for an answer is told after its commit."""
         ran = self.lanes.run()
+        for tenant, subject in ran.forgotten:
+            self.vault.forget(tenant, subject)
+        if ran.forgotten:
+            self.shred()
         for message, rows in ran.answers.items():
             for tell in self._take_waiters(message):
                 tell(rows)
@@ -86,6 +91,10 @@ class Hub:
                 return outbox
             for item in due:
                 self.effects.work(item)
+
+    def shred(self) -> None:
+        """Leave no copy of destroyed keys beside the store; while a reader is in the way, `unshredded` says to call again."""
+        self.unshredded = not self.database.shred()
 
     def next_due(self) -> int | None:
         """When time alone will next change something: a timer, or a request to send or to ask about."""

@@ -6,7 +6,7 @@ What cannot be used is kept with the reason. Callers at the same time share one 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -18,25 +18,24 @@ from prometheus_client import Counter
 
 from engine.address import BY_SUBJECT, key_of, lane_of
 from engine.clock import Clock, instant, micros
+from engine.opening import MAX_BODY, open_envelope, without_cards
 from engine.settled import Settled
 from engine.store.contract import LaneStore
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow, Key
 from engine.transport.contract import Arrival, Receipt, Taken
 from engine.vault import Vault
 from schemas import registry
-from schemas.cards import scrub, scrub_bytes, suspicious
+from schemas.cards import scrub, scrub_bytes
 from schemas.envelope import Envelope, message_id, name_of, uuid_bytes, uuid_text
-from schemas.errors import Undecodable
+from schemas.errors import HubError, Undecodable
 from schemas.operations import DeadLetterKept
 from schemas.personal import personal_fields, replace_personal
 
-MAX_BODY = 2 * 1024 * 1024
 _HOUR_US = 3_600_000_000
-_STRUCTURED = "application/cloudevents+json"
+_RECENT = 50_000  # identities kept in memory until the store is sure to know them
 
 log = structlog.get_logger(__name__)
 arrived = Counter("foliohub_arrivals_total", "Messages at the doors", ("taken",))
-scrubbed = Counter("foliohub_cards_scrubbed_total", "Messages that held card data, removed at the edge")
 
 
 class Directory(Protocol):
@@ -50,10 +49,11 @@ class Directory(Protocol):
 
 
 class _Ticket:
-    __slots__ = ("arrivals", "failure", "receipts")
+    __slots__ = ("arrivals", "failure", "receipts", "wrong")
 
-    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+    def __init__(self, arrivals: Sequence[Arrival], wrong: tuple[str, HubError] | None = None) -> None:
         self.arrivals = arrivals
+        self.wrong = wrong
         self.receipts: list[Receipt] | None = None
         self.failure: BaseException | None = None
 
@@ -85,10 +85,17 @@ class DurableIntake:
         self._settled, self._clock, self._on_append = settled, clock, on_append
         self._lock = threading.Lock()
         self._queue: deque[_Ticket] = deque()
+        self._recent: OrderedDict[bytes, bytes] = OrderedDict()
 
     def append(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt]:
         """One durable commit for these and for whatever others bring at the same time. Raises StoreAway."""
-        ticket = _Ticket(arrivals)
+        return self._through(_Ticket(arrivals))
+
+    def keep(self, arrival: Arrival, tenant: str, wrong: HubError) -> Receipt:
+        """Bytes that a door of `tenant` could not read are kept as a dead letter with that reason. Raises StoreAway."""
+        return self._through(_Ticket((arrival,), (tenant, wrong)))[0]
+
+    def _through(self, ticket: _Ticket) -> Sequence[Receipt]:
         self._queue.append(ticket)
         with self._lock:
             if ticket.receipts is None and ticket.failure is None:
@@ -101,10 +108,10 @@ class DurableIntake:
     def _commit(self) -> None:
         tickets = [self._queue.popleft() for _ in range(len(self._queue))]
         try:
-            opened = [[self._open(arrival) for arrival in ticket.arrivals] for ticket in tickets]
+            opened = [[self._open(arrival, ticket.wrong) for arrival in ticket.arrivals] for ticket in tickets]
             flat = [one for group in opened for one in group]
             rows = [one.row for one in flat if one.row is not None]
-            known = dict(self._directory.known([row.message for row in rows])) if rows else {}
+            known = self._known(rows)
             letters = [one.letter for one in flat if one.letter is not None]
             self._store.append(
                 rows, letters, self._vault.fresh, [self._told(one) for one in flat if one.letter and one.letter.tenant]
@@ -112,21 +119,39 @@ class DurableIntake:
             self._vault.fresh.clear()
             for ticket, group in zip(tickets, opened, strict=True):
                 ticket.receipts = [_receipt(one, known) for one in group]
+            self._remember(rows)
         except BaseException as failure:
             for ticket in tickets:
                 ticket.failure = failure
             return
         self._on_append()
 
+    def _known(self, rows: Sequence[Arrived]) -> dict[bytes, bytes]:
+        """Fingerprints of those that came before, decided or still waiting."""
+        if not rows:
+            return {}
+        recent = {row.message: self._recent[row.message] for row in rows if row.message in self._recent}
+        return {**recent, **self._directory.known([row.message for row in rows])}
+
+    def _remember(self, rows: Sequence[Arrived]) -> None:
+        for row in rows:
+            self._recent.setdefault(row.message, row.fingerprint)
+        while len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+
     # -- one arrival -----------------------------------------------------------------------------------------------------------
 
-    def _open(self, arrival: Arrival) -> _Opened:
+    def _open(self, arrival: Arrival, refused: tuple[str, HubError] | None = None) -> _Opened:
         tenant, id_ = arrival.attributes.get("tenant", "")[:64], arrival.attributes.get("id", "")[:64]
         warnings: tuple[str, ...] = ()
+        if refused is not None:
+            tenant, problem = refused
+            log.warning("dead_lettered", door=arrival.door, code=problem.code, field=problem.field, reason=problem.message)
+            return _Opened(tenant, id_, None, self._letter(arrival, tenant, problem), problem.message, warnings)
         try:
-            envelope, data = _envelope(arrival)
+            envelope, data = open_envelope(arrival)
             tenant, id_ = envelope.tenant, envelope.id
-            data, warnings = _scrubbed(data)
+            data, warnings = without_cards(data)
             row = self._row(arrival, envelope, data, warnings)
         except Undecodable as wrong:
             log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
@@ -153,7 +178,7 @@ class DurableIntake:
         return Arrived(
             lane=lane_of(key, self._store.lanes),
             message=uuid_bytes(message_id(tenant, envelope.source, envelope.id)),
-            fingerprint=self._vault.fingerprint(name.encode() + b"\x1f" + content),
+            fingerprint=self._vault.fingerprint(name.encode() + b"\x1f" + _said(message, content)),
             tenant=tenant,
             source=envelope.source,
             id=envelope.id,
@@ -198,6 +223,12 @@ class DurableIntake:
             )
         )
 
+    def _owner(self, arrival: Arrival, tenant: str) -> str:
+        """Whose dead letter it is: the tenant named, if the door may speak for it; else the door's only tenant; else nobody's."""
+        if tenant in self._settled().tenants and (not arrival.tenants or tenant in arrival.tenants):
+            return tenant
+        return next(iter(arrival.tenants)) if len(arrival.tenants) == 1 else ""
+
     def _told(self, one: _Opened) -> InternalRow:
         """The tenant is told of what a door could not use."""
         letter = one.letter
@@ -221,13 +252,13 @@ class DurableIntake:
             body=registry.encode(body),
         )
 
-    def _letter(self, arrival: Arrival, tenant: str, wrong: Undecodable) -> DeadLetterRow:
+    def _letter(self, arrival: Arrival, tenant: str, wrong: HubError) -> DeadLetterRow:
         """Bytes that are no message, scrubbed of cards and sealed with a tenant key that expires with its month."""
         now = self._clock.now()
         body, _ = scrub_bytes(arrival.body[: 4 * MAX_BODY])
         attributes = {name: scrub(value[:500])[0] for name, value in list(arrival.attributes.items())[:50]}
         about = msgspec.json.encode({**attributes, "datacontenttype": arrival.content_type}).decode()
-        owner = tenant if tenant in self._settled().tenants else ""
+        owner = self._owner(arrival, tenant)
         return DeadLetterRow(
             id=str(uuid5(_LETTERS, f"{arrival.door}\x1f{now}\x1f{about}\x1f{self._vault.fingerprint(arrival.body).hex()}")),
             at=now,
@@ -248,60 +279,14 @@ class DurableIntake:
         )
 
 
+def _said(message: Any, content: bytes) -> bytes:
+    """A message without the time of its sending, which a retransmission renews."""
+    return content if message.requested_at is None else registry.encode(msgspec.structs.replace(message, requested_at=None))
+
+
 def dead_letter_subject(at: int) -> str:
     """The key under which dead letters of this month are sealed."""
     return f"dead-letters/{instant(at):%Y-%m}"
-
-
-def _envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
-    """Binary mode: attributes apart from the data; structured mode: one JSON object. Raises Undecodable."""
-    if len(arrival.body) > MAX_BODY:
-        raise Undecodable(
-            f"{len(arrival.body)} bytes are more than {MAX_BODY}", code="too_large", field="data", value=len(arrival.body)
-        )
-    attributes: Mapping[str, Any] = arrival.attributes
-    data = arrival.body
-    if arrival.content_type.partition(";")[0].strip().lower() == _STRUCTURED:
-        try:
-            event = msgspec.json.decode(arrival.body, type=dict[str, msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            raise Undecodable(f"not a CloudEvents JSON object: {wrong}", field="data") from None
-        data = bytes(event.pop("data", msgspec.Raw(b"")))
-        try:
-            attributes = {name: msgspec.json.decode(value) for name, value in event.items() if name in Envelope.__struct_fields__}
-        except msgspec.DecodeError as wrong:
-            raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
-    if not data:
-        raise Undecodable("there is no data", field="data")
-    try:
-        envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)
-    except msgspec.ValidationError as wrong:
-        text, _, path = str(wrong).partition(" - at `$.")
-        missing = text.partition("required field `")[2].rstrip("`")
-        field = missing or path.rstrip("`") or "attributes"
-        raise Undecodable(f"CloudEvents attribute {field}: {text}", field=field, value=attributes.get(field, "")) from None
-    if envelope.specversion != "1.0":
-        raise Undecodable(
-            f"specversion {envelope.specversion!r} is not 1.0",
-            code="unknown_specversion",
-            field="specversion",
-            value=envelope.specversion,
-        )
-    return envelope, data
-
-
-def _scrubbed(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The data without card numbers and security codes, and where they stood (X-10)."""
-    if not suspicious(data):
-        return data, ()
-    try:
-        value, paths = scrub(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return data, ()  # no JSON: refused a moment later, and scrubbed as bytes then
-    if not paths:
-        return data, ()
-    scrubbed.inc()
-    return msgspec.json.encode(value), paths
 
 
 def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
@@ -315,7 +300,16 @@ def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
     arrived.labels(taken.value).inc()
     message = uuid_text(one.row.message) if one.row else ""
     reason = one.reason or (f"message {one.id!r} came before with another body" if taken is Taken.CONFLICT else "")
-    return Receipt(taken=taken, id=one.id, message=message, reason=reason, warnings=one.warnings)
+    letter = one.letter
+    if letter is None:
+        code, field, value = ("duplicate_identity", "id", one.id) if taken is Taken.CONFLICT else ("", "", "")
+        return Receipt(
+            taken=taken, id=one.id, message=message, reason=reason, warnings=one.warnings, code=code, field=field, value=value
+        )
+    return Receipt(
+        taken=taken, id=one.id, reason=reason, warnings=one.warnings,
+        code=letter.code, field=letter.field, value=letter.value, dead_letter=letter.id,
+    )  # fmt: skip
 
 
 _LETTERS = UUID("6f0c1d3e-0b5e-5c35-9d5e-dead1e77e125")

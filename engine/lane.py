@@ -29,17 +29,22 @@ CHUNK = 500
 DEATHS = 3  # a message in flight at so many deaths of the process is tried alone, then is a defect
 _PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay", "dead_letter.discard"})
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
+CONDEMNED = "the store refuses what this message leads to, or the process died with it too often"
 
 log = structlog.get_logger(__name__)
 
 
 class Ran(NamedTuple):
-    """What one transaction did: messages decided (timers included), outcomes in order, and outcomes by the root's message id."""
+    """What one transaction did: messages decided (timers included), outcomes in order, and outcomes by the root's message id.
+
+    `more`: there is more to do at this instant. `forgotten`: (tenant, subject) whose keys were destroyed (X-11).
+    """
 
     decided: int
     outbox: Sequence[OutboxRow]
     answers: dict[bytes, list[OutboxRow]]
     more: bool
+    forgotten: Sequence[tuple[str, str]] = ()
 
 
 class Lanes:
@@ -96,11 +101,17 @@ class Lanes:
             transaction.write(chunk.staging.finish(self._store.lanes), self._claim.epoch)
         for lane, (_, next_) in chunk.staging.write.positions.items():
             self._positions[lane] = next_
-        return Ran(chunk.decided, chunk.staging.write.outbox, chunk.answers, more or chunk.more_timers)
+        write = chunk.staging.write
+        return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.more_timers, tuple(write.forgotten))
 
     def new_chunk(self, transaction: ChunkTransaction) -> Chunk:
         """A chunk on a transaction of somebody else's: verification replays with it."""
         return Chunk(self, transaction)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which these lanes are owned."""
+        return self._claim.epoch
 
     @property
     def clock(self) -> Clock:
@@ -126,6 +137,8 @@ class Chunk:
         self.decided = 0
         self.answers: dict[bytes, list[OutboxRow]] = {}
         self.more_timers = False
+        self.defects: dict[int, str] = {}  # decisions that are defects before they are made, with the reason
+        self.shown: dict[str, str] = {}  # effects of the folio as the decision at hand was shown them
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
 
@@ -147,7 +160,9 @@ class Chunk:
         for place, (row, message) in enumerate(zip(waiting, messages, strict=True)):
             if row.origin == "intake":
                 self._fire(row.received_at)
-            self.root(row, message, condemned=bool(condemned) and place == 0)
+            if condemned and place == 0:
+                self.defects[self.staging.next_decision] = CONDEMNED
+            self.root(row, message)
         self._fire(until)
         return None
 
@@ -172,33 +187,39 @@ class Chunk:
         while self._heap and self._heap[0][0] <= until:
             timer = heapq.heappop(self._heap)[-1]
             name = (timer.tenant, timer.kind, timer.key, timer.name)
-            if self.staging.write.timers.get(name, timer) != timer:
-                continue  # moved or cancelled since
-            self.staging.write.timers[name] = None
-            message = derived(_TIMERS, "\x1f".join((*name, str(timer.due))))
-            body = TimerFired(name=timer.name, due=instant(timer.due), kind=timer.what, subject=timer.subject)
-            row = Waiting(
-                "timer",
-                timer.lane,
-                timer.due,
-                message,
-                timer.tenant,
-                "foliohub",
-                timer.name,
-                "timer.fired",
-                timer.kind,
-                timer.key,
-                timer.due,
-                timer.due,
-                "",
-                "",
-                registry.encode(body),
-            )
-            self.root(row, body)
+            if self.staging.write.timers.get(name, timer) == timer:  # else moved or cancelled since
+                self.fire(timer)
+
+    def fire(self, timer: TimerRow) -> None:
+        """Decide what a timer says, and take it away."""
+        self.staging.write.timers[timer.tenant, timer.kind, timer.key, timer.name] = None
+        body = TimerFired(name=timer.name, due=instant(timer.due), kind=timer.what, subject=timer.subject)
+        row = Waiting(
+            "timer",
+            timer.lane,
+            timer.due,
+            timer_message(timer),
+            timer.tenant,
+            "foliohub",
+            timer.name,
+            "timer.fired",
+            timer.kind,
+            timer.key,
+            timer.due,
+            timer.due,
+            "",
+            "",
+            registry.encode(body),
+        )
+        self.root(row, body)
+
+    def knows(self, message: bytes, fingerprint: bytes) -> None:
+        """The inbox has this identity, with this fingerprint."""
+        self._seen[message] = fingerprint
 
     # -- one message ---------------------------------------------------------------------------------------------------------
 
-    def root(self, row: Waiting, message: Any, *, condemned: bool = False) -> None:
+    def root(self, row: Waiting, message: Any) -> None:
         """Decide a message and everything that it leads to inside."""
         seq = self.staging.decision()
         self.decided += 1
@@ -213,7 +234,7 @@ class Chunk:
         elif row.origin == "internal":
             self.staging.write.done.append((seq, row.place))
         first = len(self.staging.write.outbox)
-        children = deque(self.one(row, message, seq, 0, condemned=condemned))
+        children = deque(self.one(row, message, seq, 0))
         number = 0
         while children:
             number += 1
@@ -223,18 +244,20 @@ class Chunk:
             self.answers[row.message] = self.staging.write.outbox[first:]
         return None
 
-    def one(self, row: Waiting, message: Any, seq: int, parent: int, *, condemned: bool = False) -> list[Waiting]:
+    def one(self, row: Waiting, message: Any, seq: int, parent: int) -> list[Waiting]:
         """Decide one message for its key and stage what follows; the messages to decide next, in order."""
         staged = self.staging.state(row.owner)
         if staged.blocked and row.name not in _PASSES:
             self.staging.write.blocked.append(BlockedRow(row.owner, staged.blocked, row.cargo))
             self.record(row, seq, parent, "queued", {"behind": staged.blocked})
             return []
-        verdict = deciding.decide(self, row, message, staged, condemned=condemned)
+        verdict = deciding.decide(self, row, message, staged, condemned=self.defects.get(seq, ""))
         return applying.apply(self, row, message, staged, seq, parent, verdict)
 
     def record(self, row: Waiting, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:
-        """Stage the decision's own row."""
+        """Stage the decision's own row, with what it was shown that no log tells."""
+        if self.shown:
+            record, self.shown = {**record, "effects": self.shown}, {}
         self.staging.write.decisions.append(
             DecisionRow(
                 seq,
@@ -259,6 +282,11 @@ class Chunk:
     def lane_of(self, key: Key) -> int:
         """The lane that owns a key."""
         return lane_of(key, self.lanes.lanes)
+
+
+def timer_message(timer: TimerRow) -> bytes:
+    """The id of the message that a timer becomes: a second run gives the same one."""
+    return derived(_TIMERS, "\x1f".join((timer.tenant, timer.kind, timer.key, timer.name, str(timer.due))))
 
 
 _TIMERS = uuid_bytes("2d9f1a52-7a64-5d1b-9d0c-7469656d7273")

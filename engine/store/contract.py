@@ -117,4 +117,7 @@ class LaneStore(Protocol):
 
     def chunk(self) -> AbstractContextManager[ChunkTransaction]: ...
 
+    def drop_slices(self, before: int) -> None:
+        """Forget identities whose slice of time ended before this instant, a whole slice at a time (X-1)."""
+
     def waiting_count(self) -> int: ...

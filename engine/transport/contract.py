@@ -35,13 +35,20 @@ class Taken(StrEnum):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """Proof of a durable append. `id` is the message's own id, `message` the hub's id of it (uuid5 of tenant, source, id)."""
+    """Proof of a durable append. `id` is the message's own id, `message` the hub's id of it (uuid5 of tenant, source, id).
+
+    What was dead-lettered says why: `code` is a stable word, `field` and `value` say where, `dead_letter` names the kept bytes.
+    """
 
     taken: Taken
     id: str
     message: str = ""
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    code: str = ""
+    field: str = ""
+    value: str = ""
+    dead_letter: str = ""
 
 
 class Intake(Protocol):

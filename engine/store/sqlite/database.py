@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -41,14 +42,17 @@ _AWAY = (
 
 
 class Database:
-    """The file at `path` (`:memory:` for a throw-away one). `writer` False: a command beside a running hub, which takes no lock."""
+    """The file at `path` (throw-away: `:memory:`, or empty for one that SQLite keeps in a temporary file when it grows).
+
+    `writer` False: a command beside a running hub, which takes no lock.
+    """
 
     def __init__(self, path: str, *, writer: bool = True, lanes: int = 1) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._readers = threading.local()
         self._guard: int | None = None
-        self.memory = path == ":memory:"
+        self.memory = path in (":memory:", "")
         if not self.memory:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             if writer:
@@ -113,7 +117,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A consistent view, beside the writer."""
+        """A consistent view, beside the writer. Inside another `read` of the same thread it is the same view."""
         if self.memory:
             with self._lock:
                 yield self._writer
@@ -123,6 +127,9 @@ class Database:
             connection = self._open()
             connection.execute("PRAGMA query_only=ON")
             self._readers.connection = connection
+        if connection.in_transaction:
+            yield connection
+            return
         try:
             connection.execute("BEGIN")
             try:
@@ -132,10 +139,11 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise _translated(error, self.path) from error
 
-    def shred(self) -> None:
-        """After keys were destroyed: leave no copy of them in the write-ahead log."""
+    def shred(self) -> bool:
+        """After keys were destroyed: leave no copy of them in the write-ahead log. False while a reader is in the way."""
         with self._lock:
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            row = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not row[0]
 
     def close(self) -> None:
         """Close the file and free it for another hub."""
@@ -150,9 +158,14 @@ class Database:
 def _guard(path: str) -> int:
     """The operating system's lock on `<path>.lock`; freed when the process ends, however it ends."""
     descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    for patience_s in (0.05, 0.1, 0.2, None):  # a command that asks whether a hub runs holds the lock for a moment
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if patience_s is not None:
+                time.sleep(patience_s)
+    else:
         owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
         os.close(descriptor)
         raise StoreTaken(
@@ -163,6 +176,21 @@ def _guard(path: str) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
+
+
+def running_on(path: str) -> int | None:
+    """The process that runs a hub on this store; None when none does."""
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return int(os.pread(descriptor, 32, 0).decode(errors="replace").strip() or 0)
+    finally:
+        os.close(descriptor)
+    return None
 
 
 def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:

@@ -24,7 +24,6 @@ from engine.store.sqlite.database import Database
 from schemas.effect import EffectState
 
 SLICE_US = 7 * 24 * 3600 * 1_000_000
-KEPT_SLICES = 5  # five weeks: longer than any sender's retry plus the topics' retention
 INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
 _LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
@@ -99,6 +98,13 @@ class SqliteLanes:
     def chunk(self) -> Iterator[SqliteChunk]:
         with self.database.write() as connection:
             yield SqliteChunk(connection)
+
+    def drop_slices(self, before: int) -> None:
+        """Forget identities whose slice ended before this instant, a whole slice at a time (X-1)."""
+        with self.database.write() as connection:
+            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice WHERE slice < ?", (before // SLICE_US,)).fetchall():
+                connection.execute(f"DROP TABLE inbox_{slice_:d}")
+                connection.execute("DELETE FROM inbox_slice WHERE slice = ?", (slice_,))
 
     def waiting_count(self) -> int:
         with self.database.read() as connection:
@@ -266,12 +272,6 @@ class SqliteChunk:
                 f"INSERT INTO inbox_{slice_:d} VALUES (?,?,?,?)",
                 [row[1:] for row in chunk.inbox if row[0] == slice_],
             )
-
-    def drop_slices(self, before: int) -> None:
-        """Forget identities whose slice ended before this instant, a whole slice at a time."""
-        for (slice_,) in self._db.execute("SELECT slice FROM inbox_slice WHERE slice < ?", (before // SLICE_US,)).fetchall():
-            self._db.execute(f"DROP TABLE inbox_{slice_:d}")
-            self._db.execute("DELETE FROM inbox_slice WHERE slice = ?", (slice_,))
 
     def _write_effects(self, chunk: ChunkWrite) -> None:
         insert(
