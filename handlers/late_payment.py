@@ -36,7 +36,9 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     if known.status in LOST:
         return _lost(after, payment, waiting)
     if known.status is PaymentStatus.AUTHORISED:
-        return _authorised(after, known, facts) if after.cancelled_at is not None else Outcome(state=after)
+        earlier = account.payment_of(before, payment)
+        new = earlier is None or earlier.status is not PaymentStatus.AUTHORISED  # the cancellation saw to what was authorised then
+        return _authorised(after, known, facts) if new and after.cancelled_at is not None else Outcome(state=after)
     if known.status is not PaymentStatus.CAPTURED or known.unapplied:
         return Outcome(state=after)
     gained = account.collected(after) - account.collected(before)

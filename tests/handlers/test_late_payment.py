@@ -97,6 +97,16 @@ def test_x_17_authorised_after_is_released() -> None:
     assert stay.payment("P2").status is PaymentStatus.VOIDED
 
 
+def test_x_17_a_refused_capture_is_not_asked_for_again() -> None:
+    """Whatever is told of the payment later: a person has it."""
+    stay = leaving(0)
+    stay.card(20_500, name="payment.authorised")
+    stay.leave(at=before(3))
+    stay.reply("refused")
+
+    assert stay.card(500, name="payment.reversed").requests == ()
+
+
 def test_a_reversed_payment_after_the_cancellation_is_owed() -> None:
     """A bounced cheque of what was kept."""
     stay = leaving(10_500)
