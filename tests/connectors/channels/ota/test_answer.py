@@ -259,3 +259,10 @@ def test_the_table_keeps_to_ota() -> None:
         assert row.code.isdecimal()
         assert 0 < len(row.text) <= 64
     assert code_of(Retryable("x")) == TABLE["retryable"]
+
+
+def test_an_id_that_ota_cannot_hold_is_left_out() -> None:
+    """32 characters, or a UUID without its dashes; a part of an id would be another one."""
+    said = told("own/cancel-quote", [("cancellation.quoted", quoted(quote="q" * 40))])
+
+    assert attributes(said, "./CancelInfoRS/UniqueID") == []

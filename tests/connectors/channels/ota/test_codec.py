@@ -475,3 +475,18 @@ def test_profile_with_a_word_that_does_not_exist(knob: str) -> None:
     problem = refusal(notif(), **{knob: "guess"})
 
     assert (problem.code, problem.field, problem.value) == ("profile_invalid", knob, "guess")
+
+
+@pytest.mark.parametrize(
+    ("marked", "lines"),
+    [
+        pytest.param((False, True), ["2"], id="one"),
+        pytest.param((True, True), [], id="all"),
+        pytest.param((False, False), [], id="none"),
+    ],
+)
+def test_s4_37_rooms_marked_in_a_cancellation(marked: tuple[bool, ...], lines: list[str]) -> None:
+    """S4-37: some rooms marked are the ones to cancel; all or none marked is the whole booking, which later lines belong to as well."""
+    rooms = "".join(ROOM.replace("<RoomStay>", '<RoomStay RoomStayStatus="Cancel">') if mark else ROOM for mark in marked)
+
+    assert [getattr(line, "line", line) for line in request(notif(rooms, status='ResStatus="Cancel"')).lines] == lines
