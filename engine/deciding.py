@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,6 +14,7 @@ from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from handlers.outcome import Facts
 from schemas import registry
+from schemas.effect import EffectState
 from schemas.envelope import folio_id, uuid_text
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import Area, Folio, ReferenceState
@@ -28,11 +30,11 @@ _AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellat
 log = structlog.get_logger(__name__)
 
 
-def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemned: bool) -> Verdict:
-    """One verdict. Never raises: a message that fails takes nothing else with it."""
+def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemned: str = "") -> Verdict:
+    """One verdict. Never raises: a message that fails takes nothing else with it. `condemned`: a defect, for this reason."""
     try:
         if condemned:
-            return Defective("the store refuses what this message leads to, or the process died with it too often")
+            return Defective(condemned)
         if message is None:
             message = registry.decode_data(row.name, row.body)
         if row.name in operations.OPERATIONS:
@@ -73,8 +75,17 @@ def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
         input_id=row.id,
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, folio),
-        effects=chunk.staging.read.effect_states(row.tenant, row.key) if row.name in routes.READS_EFFECTS else {},
+        effects=_effects(chunk, row),
     )
+
+
+def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:
+    """Where each effect of the folio stands, for those that ask; kept in the record, since the log does not tell it."""
+    if row.name not in routes.READS_EFFECTS:
+        return {}
+    states = chunk.staging.read.effect_states(row.tenant, row.key)
+    chunk.shown = {effect: state.value for effect, state in states.items()}
+    return states
 
 
 def _areas(chunk: Chunk, row: Waiting, folio: Folio | None) -> tuple[Area, ...]:

@@ -1,0 +1,56 @@
+"""How every command ends: exit codes, and one line on standard error for what went wrong. No traceback for what is foreseen.
+
+0 done; 1 something was found or refused; 2 the command or its input is wrong; 3 the store or the gateway cannot be had now.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from typing import Any, Final
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from engine.store.contract import Fenced, StoreTaken
+from schemas.errors import HubError, Retryable
+
+
+class Exit(IntEnum):
+    """What a command's exit status says."""
+
+    DONE = 0
+    FOUND = 1
+    WRONG = 2
+    AWAY = 3
+
+
+_AWAY: Final = frozenset({"store_broken", "schema_newer", "no_store", "gateway_away", "address_taken"})
+
+
+def exit_of(error: HubError) -> Exit:
+    """The status that a failure ends with."""
+    if isinstance(error, Retryable | StoreTaken | Fenced) or error.code in _AWAY:
+        return Exit.AWAY
+    return Exit.WRONG
+
+
+def line_of(error: HubError) -> str:
+    """Code, field, value and what to do. A configuration with several mistakes has a line for each."""
+    place = f" ({error.field}={error.value})" if error.field and error.value and error.value not in error.message else ""
+    return f"foliohub: {error.code}: {error.message}{place}"
+
+
+class HubGroup(TyperGroup):
+    """Tells failures apart for every command below it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it raises on purpose becomes one line and a status."""
+        try:
+            return super().invoke(ctx)
+        except HubError as error:
+            print(line_of(error), file=sys.stderr)
+            raise typer.Exit(exit_of(error)) from None
+        except BrokenPipeError:
+            raise typer.Exit(Exit.DONE) from None  # whoever read us has enough
