@@ -162,11 +162,27 @@ def _pending(subject: str, facts: Facts) -> tuple[Folio, PendingEffect]:
     folio = facts.folio
     if folio is None:
         raise Early("the booking of this effect is not here", waits_for="booking")
-    effect = next((known for known in folio.effects if known.effect == subject), None)
+    effect = next((known for known in folio.effects if known.effect == subject), None) or _withdrawn(folio, subject)
     if effect is None:
         text = f"{folio.folio} waits for no effect {subject!r}"
         raise Rejected(text, code="unknown_effect", field="subject", value=subject)
     return folio, effect
+
+
+def _withdrawn(folio: Folio, subject: str) -> PendingEffect | None:
+    """An effect that was withdrawn too late, when it was on its way already: a person may still say how it ended."""
+    found = part_of_effect(folio, subject)
+    if found is None or found[1].status is not PartStatus.DROPPED:
+        return None
+    refund, part = found
+    return PendingEffect(
+        effect=subject,
+        kind=EffectKind.REFUND,
+        state=EffectState.NEEDS_PERSON,
+        payment=part.payment,
+        minor=part.minor,
+        refund=refund.refund,
+    )
 
 
 def decide_notified(message: ProviderNotified, facts: Facts) -> Outcome:

@@ -70,9 +70,13 @@ def manual_required(folio: Folio, refund: str, part: RefundPart, reason: str) ->
 def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: EffectState, message: ReplyArrived) -> Outcome:
     """NEXT_PART applied, with what each move books and tells (S4-30)."""
     folio = _noted(folio, part.effect, state)
+    told: tuple[Fact, ...]
     if part.status is PartStatus.DROPPED and state is EffectState.CONFIRMED:
         return _confirmed_though_dropped(folio, part)
     then = NEXT_PART.get((part.status, state))
+    if part.status is PartStatus.DROPPED and state is EffectState.NEEDS_PERSON:
+        told = (EffectNeedsPerson(effect=part.effect, reason=message.message, amount=part.minor, currency=folio.currency),)
+        return Outcome(facts=told, trace=(Step("X-6", "withdrawn too late, and unclear"),), policy_version=folio.policy)
     if then is None:
         said = f"refund {refund.refund}: {state.value} about a part that is {part.status.value} changes nothing"
         return Outcome(state=folio, trace=(Step("X-1", said),), policy_version=folio.policy)
@@ -90,7 +94,7 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
                 code=message.code,
                 reason=message.message,
             )
-            told: tuple[Fact, ...] = (refused, manual_required(folio, refund.refund, part, f"refused by the provider: {reason}"))
+            told = (refused, manual_required(folio, refund.refund, part, f"refused by the provider: {reason}"))
         case PartStatus.REVERSED:
             return _reversed(folio, refund, part, reason)
         case PartStatus.UNKNOWN:

@@ -154,6 +154,18 @@ def test_x_6_settled_by_a_person(state: str, result: str, move: Move, told: list
     assert (stay.reply(result).facts, stay.reply(result).entries) == ((), ())
 
 
+def test_x_6_withdrawn_too_late() -> None:
+    """Ours was on its way when a foreign refund overtook it, and came to nothing certain: told, and settled by a person."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.foreign(20_000)
+    told = stay.reply("needs_person", message="two records fit")
+    out = stay.settle(stay.requests[0].effect, "refused")
+
+    assert kinds(told) == ["EffectNeedsPerson"]
+    assert (kinds(out), [move.move for move in out.moves], stay.owes()) == ([], [Move.REFUSE], 0)
+
+
 @pytest.mark.parametrize(
     ("state", "actor", "code"),
     [("accepted", OPERATOR, "effect_not_open"), ("unknown", GUEST, "not_allowed"), ("confirmed", OPERATOR, "unknown_effect")],
