@@ -12,7 +12,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
-from handlers.effect import step
 from prometheus_client import Counter
 
 from connectors.psp.contract import PaymentConnector
@@ -21,10 +20,13 @@ from engine.clock import Clock, instant, micros
 from engine.reconcile import Findings, Open, compare
 from engine.store.effects import Effect, EffectStore, Evidence, Learned, PaymentAsk
 from engine.store.rows import InternalRow
+from handlers.effect import step
 from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
+from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 
 _SECOND = 1_000_000
+_UNCONFIGURED = 300 * _SECOND  # how long what concerns a merchant without connector rests
 log = structlog.get_logger(__name__)
 calls = Counter("foliohub_provider_calls_total", "Calls to payment providers", ("merchant", "act", "result"))
 
@@ -65,14 +67,14 @@ class EffectsRunner:
         """Carry one item as far as it goes now. Raises StoreAway; what the provider does never raises."""
         connector = self._connectors.get(item.merchant)
         if isinstance(item, PaymentAsk):
-            if connector is not None and self._store.claim_payment(item.merchant, item.reference, self._clock.now(), self._lease()):
+            if self._store.claim_payment(item.merchant, item.reference, self._clock.now(), self._lease()):
                 self._ask_payment(item, connector)
         elif item.state == EffectState.PLANNED:
             self._send(item, connector)
         elif item.state == EffectState.SENDING:
             told = messages.reply(item, EffectState.UNKNOWN, None, "abandoned", "the sender died or fell silent", self._clock.now())
             self._store.doubt_abandoned(item.id, self._clock.now(), self._after(self._timing.query_after_s, 0), told)
-        elif connector is not None:
+        else:
             fence = self._store.claim_ask(item.id, self._clock.now(), self._lease())
             if fence is not None:
                 self._ask(item._replace(fence=fence), connector)
@@ -86,7 +88,7 @@ class EffectsRunner:
             return None
         if connector is None:
             log.error("no_connector", merchant=effect.merchant, effect=effect.id)
-            return self._store.put_off(effect.id, fence, now + 300 * _SECOND, f"merchant {effect.merchant} is not configured")
+            return self._store.put_off(effect.id, fence, now + _UNCONFIGURED, f"merchant {effect.merchant} is not configured")
         shown = self._query(effect.merchant, effect.reference, effect.order_ref, effect.id, connector)
         if shown.result is Result.UNKNOWN:
             self._store.keep_evidence(self._evidence(effect, "query", shown))
@@ -99,7 +101,10 @@ class EffectsRunner:
             return self._store.put_off(effect.id, fence, until, told[0], None if effect.reason == told[0] else told[1])
         if not self._store.mark_sending(effect.id, fence, self._clock.now(), self._lease()):
             return self._store.put_off(effect.id, fence, self._clock.now() + 30 * _SECOND, "payouts are stopped")
-        reply = connector.send(_order(effect), self._timing.deadline_s)
+        try:
+            reply = connector.send(_order(effect), self._timing.deadline_s)
+        except Rejected as never:  # an order that cannot be written: nothing was sent, and again would not help
+            reply = Reply(result=Result.REFUSED, code=never.code, message=never.message)
         calls.labels(effect.merchant, "send", reply.result.value).inc()
         return self._settle(effect._replace(fence=fence, attempts=effect.attempts + 1), reply)
 
@@ -146,7 +151,9 @@ class EffectsRunner:
 
     # -- asking ----------------------------------------------------------------------------------------------------------------
 
-    def _ask(self, effect: Effect, connector: PaymentConnector) -> None:
+    def _ask(self, effect: Effect, connector: PaymentConnector | None) -> None:
+        if connector is None:
+            return self._store.put_off(effect.id, effect.fence, self._clock.now() + _UNCONFIGURED, effect.reason)
         shown = self._query(effect.merchant, effect.reference, effect.order_ref, effect.id, connector)
         if shown.result is Result.UNKNOWN:
             self._store.keep_evidence(self._evidence(effect, "query", shown))
@@ -156,7 +163,10 @@ class EffectsRunner:
         self._learn(effect.merchant, effect.provider, effect.reference, effect, shown, asked=True, about=effect)
         return None
 
-    def _ask_payment(self, ask: PaymentAsk, connector: PaymentConnector) -> None:
+    def _ask_payment(self, ask: PaymentAsk, connector: PaymentConnector | None) -> None:
+        if connector is None:
+            unasked = self._evidence(ask, "query", Reply(result=Result.NOT_SENT, code="no_connector"))
+            return self._store.ask_again(ask.merchant, ask.reference, self._clock.now() + _UNCONFIGURED, unasked)
         shown = self._query(ask.merchant, ask.reference, ask.order_ref, "", connector)
         if shown.result is Result.UNKNOWN:
             due = self._after(self._timing.query_after_s, ask.attempts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 import msgspec
+
 from schemas.booking import BalanceChanged, Overpaid
 from schemas.common import Fact
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus

@@ -9,8 +9,14 @@ from __future__ import annotations
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from ledger import recipes
 from msgspec.structs import replace
+
+from handlers import account, deposit
+from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
+from handlers.frozen import WITH_TERMS, property_policy, zone_of
+from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.penalty import start_of_day
+from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
 from schemas.common import Fact
 from schemas.errors import Early, Rejected, Stale
@@ -18,12 +24,6 @@ from schemas.folio import Folio, FolioLine, FolioStatus, PaymentStatus
 from schemas.money import exponent
 from schemas.operations import TimerFired
 from schemas.policy import PropertyPolicy
-
-from handlers import account, deposit
-from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
-from handlers.frozen import WITH_TERMS, property_policy, zone_of
-from handlers.outcome import Facts, Outcome, Step, Timer
-from handlers.penalty import start_of_day
 
 SECOND_PAYMENT = "second_payment:due"
 BOOKING = "booking"

@@ -9,17 +9,17 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
+
+from handlers import account
+from handlers.frozen import WITH_TERMS, terms_version
+from handlers.outcome import Facts, Step
+from handlers.penalty import capped, refund_rate
 from schemas.booking import Booking, BookingLine
 from schemas.common import ActorKind
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine
 from schemas.money import FULL_RATE, parse_rate, rate_text
 from schemas.policy import Terms
-
-from handlers import account
-from handlers.frozen import WITH_TERMS, terms_version
-from handlers.outcome import Facts, Step
-from handlers.penalty import capped, refund_rate
 
 
 def check_lines(message: Booking) -> None:

@@ -8,6 +8,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
+
+from handlers import account
+from handlers.cancellation_right import HOUSE, check_cause, check_requester, may_cancel, refused_to, who
+from handlers.confirmation import confirm, versions
+from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.goodwill import overridden
+from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.penalty import next_limit
+from handlers.quote import Computation, compute
+from handlers.refund_parts import replace_request, request_of
 from schemas.cancellation import (
     CancellationConfirm,
     CancellationQuoted,
@@ -23,16 +33,6 @@ from schemas.common import Actor
 from schemas.errors import Rejected, Stale
 from schemas.folio import CancelRequest, Folio, FolioQuote, FolioStatus, RequestStatus
 from schemas.operations import TimerFired
-
-from handlers import account
-from handlers.cancellation_right import HOUSE, check_cause, check_requester, may_cancel, refused_to, who
-from handlers.confirmation import confirm, versions
-from handlers.frozen import property_policy, terms_of, zone_of
-from handlers.goodwill import overridden
-from handlers.outcome import Facts, Outcome, Step, Timer
-from handlers.penalty import next_limit
-from handlers.quote import Computation, compute
-from handlers.refund_parts import replace_request, request_of
 
 OPEN = frozenset({RequestStatus.QUOTED, RequestStatus.QUOTE_EXPIRED})
 """S4-30: a request that may still be confirmed; an expired quote by the act's instant, not by when its timer fired (X-16)."""

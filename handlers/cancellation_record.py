@@ -8,11 +8,6 @@ from __future__ import annotations
 from fractions import Fraction
 
 from msgspec.structs import replace
-from schemas.booking import BookingCancelled
-from schemas.cancellation import Cause
-from schemas.errors import Early, Stale
-from schemas.folio import CancelRequest, Folio, FolioQuote, FolioStatus, RequestStatus
-from schemas.money import FULL_RATE, ZERO_RATE, allocate
 
 from handlers import account
 from handlers.cancellation_right import who
@@ -20,6 +15,11 @@ from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step
 from handlers.quote import Computation, compute, settle
 from handlers.quote_lines import ASIDE, Ended
+from schemas.booking import BookingCancelled
+from schemas.cancellation import Cause
+from schemas.errors import Early, Stale
+from schemas.folio import CancelRequest, Folio, FolioQuote, FolioStatus, RequestStatus
+from schemas.money import FULL_RATE, ZERO_RATE, allocate
 
 RECORD = "record"
 """Stands for the request of a cancellation that nobody asked of the hub."""

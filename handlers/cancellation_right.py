@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.cancellation import Cause, LineChoice
-from schemas.common import Actor, ActorKind
-from schemas.errors import Rejected
-from schemas.folio import AreaEvent, Folio, FolioLine
-
 from handlers import account
 from handlers.frozen import property_policy, zone_of
 from handlers.outcome import Facts
 from handlers.quote_lines import ASIDE
+from schemas.cancellation import Cause, LineChoice
+from schemas.common import Actor, ActorKind
+from schemas.errors import Rejected
+from schemas.folio import AreaEvent, Folio, FolioLine
 
 HOUSE = frozenset({ActorKind.MERCHANT, ActorKind.PLATFORM, ActorKind.OPERATOR})
 """Who acts for the property."""

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ledger import recipes
 from msgspec.structs import replace
+
+from handlers import account
+from handlers.outcome import Facts, Outcome, Step
+from handlers.refund_parts import without_effect
+from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
 from schemas.effect import EffectKind, EffectRequest, EffectState
@@ -16,10 +20,6 @@ from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus, PendingEffect
 from schemas.operations import EffectNeedsPerson, ReplyArrived
 from schemas.payment import PaymentCaptured, PaymentVoided
-
-from handlers import account
-from handlers.outcome import Facts, Outcome, Step
-from handlers.refund_parts import without_effect
 
 FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from schemas.commission import CommissionCreditNoteRequested, CommissionLine
-from schemas.folio import Folio
-from schemas.money import Money, allocate, parse_rate, rate_text
-from schemas.policy import CommissionOnPenalty
-
 from handlers import account
 from handlers.frozen import terms_of
 from handlers.outcome import Facts, Step
 from handlers.quote import Computation
+from schemas.commission import CommissionCreditNoteRequested, CommissionLine
+from schemas.folio import Folio
+from schemas.money import Money, allocate, parse_rate, rate_text
+from schemas.policy import CommissionOnPenalty
 
 
 def credit_note(

@@ -7,15 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ledger import recipes
-from ledger.recipes import Transfers
 from msgspec.structs import replace
-from schemas.booking import DepositNature
-from schemas.cancellation import CancellationConfirmed, Cause
-from schemas.common import Fact
-from schemas.folio import CancelRequest, Folio, FolioRefund, PartStatus, RefundPart, RequestStatus
-from schemas.payment import Tender
-from schemas.refund import Destination, RefundDecided, RefundDestination
 
 from handlers import account, commission, stock
 from handlers.booking import SECOND_PAYMENT
@@ -29,6 +21,14 @@ from handlers.quote_lines import ASIDE
 from handlers.refund import open_refund
 from handlers.refund_parts import replace_request, with_request_state
 from handlers.refund_reply import OVERDUE, manual_required, timer
+from ledger import recipes
+from ledger.recipes import Transfers
+from schemas.booking import DepositNature
+from schemas.cancellation import CancellationConfirmed, Cause
+from schemas.common import Fact
+from schemas.folio import CancelRequest, Folio, FolioRefund, PartStatus, RefundPart, RequestStatus
+from schemas.payment import Tender
+from schemas.refund import Destination, RefundDecided, RefundDestination
 
 
 def versions(folio: Folio, computation: Computation) -> str:

@@ -11,16 +11,16 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 import msgspec
-from schemas.booking import PaymentPlan
-from schemas.errors import Rejected
-from schemas.folio import Folio, FolioLine
-from schemas.money import FULL_RATE, ZERO_RATE, parse_rate, rate_text
-from schemas.policy import Boundary, DepositBasis, PropertyPolicy, Terms, Unit
 
 from handlers import account
 from handlers.frozen import WITH_TERMS, property_policy, terms_of
 from handlers.outcome import Facts, Step
 from handlers.penalty import penalty
+from schemas.booking import PaymentPlan
+from schemas.errors import Rejected
+from schemas.folio import Folio, FolioLine
+from schemas.money import FULL_RATE, ZERO_RATE, parse_rate, rate_text
+from schemas.policy import Boundary, DepositBasis, PropertyPolicy, Terms, Unit
 
 HOURS_A_DAY = 24
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec.structs import replace
-from schemas.effect import EffectKind, EffectMove, EffectState, Move, PaymentQuery, Result
-from schemas.errors import Early, IllegalMove, Rejected
-from schemas.folio import Folio, FolioPayment, PartStatus, PendingEffect
-from schemas.operations import ApprovalDecided, EffectSettle, Operate, ReplyArrived
-from schemas.payment import ProviderNotified
 
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect, replace_part, without_effect
 from handlers.refund_reply import manual_required, requested, settle_part
+from schemas.effect import EffectKind, EffectMove, EffectState, Move, PaymentQuery, Result
+from schemas.errors import Early, IllegalMove, Rejected
+from schemas.folio import Folio, FolioPayment, PartStatus, PendingEffect
+from schemas.operations import ApprovalDecided, EffectSettle, Operate, ReplyArrived
+from schemas.payment import ProviderNotified
 
 NEXT: Mapping[tuple[EffectState, Result], EffectState] = {
     (EffectState.PLANNED, Result.REFUSED): EffectState.REFUSED,  # withdrawn: never sent, never will be

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from msgspec.structs import replace
+
+from handlers.cancellation_right import HOUSE
+from handlers.outcome import Facts, Outcome, Step
 from schemas.cancellation import ForceMajeureDeclare, ForceMajeureDeclared
 from schemas.common import ActorKind
 from schemas.errors import Rejected
 from schemas.folio import Area, AreaEvent
-
-from handlers.cancellation_right import HOUSE
-from handlers.outcome import Facts, Outcome, Step
 
 MOST_EVENTS = 1000
 """An area knows so many events at most."""

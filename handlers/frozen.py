@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from handlers.outcome import Facts
 from schemas.booking import LineKind
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
-
-from handlers.outcome import Facts
 
 WITH_TERMS = frozenset({LineKind.STAY, LineKind.SERVICE})
 """Lines that penalty and deposit count; tourist tax and insurance stand outside (X-23)."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from schemas.cancellation import Override
-from schemas.common import Actor
-from schemas.errors import Rejected
-from schemas.folio import Folio
 
 from handlers import account
 from handlers.cancellation_right import who
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Step
 from handlers.quote import Computation
+from schemas.cancellation import Override
+from schemas.common import Actor
+from schemas.errors import Rejected
+from schemas.folio import Folio
 
 
 def overridden(folio: Folio, computation: Computation, override: Override, actor: Actor, facts: Facts) -> tuple[Computation, str]:

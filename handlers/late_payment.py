@@ -5,13 +5,7 @@
 
 from __future__ import annotations
 
-from ledger import recipes
 from msgspec.structs import replace
-from schemas.effect import EffectKind
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
-from schemas.money import Money, allocate, parse_rate
-from schemas.policy import RefundBase
-from schemas.refund import Destination
 
 from handlers import account
 from handlers.capture import take_or_release
@@ -19,6 +13,12 @@ from handlers.frozen import terms_of
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
+from ledger import recipes
+from schemas.effect import EffectKind
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.money import Money, allocate, parse_rate
+from schemas.policy import RefundBase
+from schemas.refund import Destination
 
 LOST = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 

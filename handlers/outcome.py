@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import msgspec
+
 from ledger.transfer import Transfer
 from schemas.common import Fact
 from schemas.effect import EffectMove, EffectRequest, EffectState, PaymentQuery

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from ledger import recipes
 from msgspec.structs import replace
-from schemas.common import Fact
-from schemas.errors import Early, Rejected, Stale
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
-from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
 
 from handlers import account
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
+from ledger import recipes
+from schemas.common import Fact
+from schemas.errors import Early, Rejected, Stale
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
 
 
 def waits_for(payment: str) -> str:

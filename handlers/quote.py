@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import msgspec
 from msgspec.structs import replace
-from schemas.booking import DepositNature
-from schemas.cancellation import Cause, LineChoice, QuotedLine
-from schemas.folio import Folio, FolioPayment, FolioStatus
-from schemas.money import rate_text
 
 from handlers import account
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_step, rate_of, shares_of
+from schemas.booking import DepositNature
+from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.folio import Folio, FolioPayment, FolioStatus
+from schemas.money import rate_text
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,11 @@ from datetime import date
 from fractions import Fraction
 
 import msgspec
+
+from handlers import account
+from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.outcome import Facts, Step
+from handlers.penalty import capped, last_rate, penalty, refund_rate
 from schemas.booking import LineKind
 from schemas.cancellation import Cause, LineChoice
 from schemas.effect import EffectKind
@@ -17,11 +22,6 @@ from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
 from schemas.money import FULL_RATE, ZERO_RATE, Money, allocate, parse_rate, rate_text
 from schemas.policy import RefundBase, Terms
-
-from handlers import account
-from handlers.frozen import property_policy, terms_of, zone_of
-from handlers.outcome import Facts, Step
-from handlers.penalty import capped, last_rate, penalty, refund_rate
 
 EVERYTHING_BACK = frozenset({Cause.FORCE_MAJEURE, Cause.OWNER})
 """S4-35, S4-44: causes that give back 100 % of the services."""

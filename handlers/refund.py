@@ -8,19 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ledger import recipes
 from msgspec.structs import replace
-from schemas.common import Fact
-from schemas.effect import EffectKind, EffectRequest, EffectState
-from schemas.errors import Early, Stale
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
-from schemas.operations import ApprovalRequested, ReplyArrived, TimerFired
-from schemas.refund import (
-    Destination,
-    RefundDecided,
-    RefundDestination,
-    RefundOverdue,
-)
 
 from handlers import account
 from handlers.capture import settle_capture
@@ -36,6 +24,18 @@ from handlers.refund_parts import (
     with_request_state,
 )
 from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
+from ledger import recipes
+from schemas.common import Fact
+from schemas.effect import EffectKind, EffectRequest, EffectState
+from schemas.errors import Early, Stale
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
+from schemas.operations import ApprovalRequested, ReplyArrived, TimerFired
+from schemas.refund import (
+    Destination,
+    RefundDecided,
+    RefundDestination,
+    RefundOverdue,
+)
 
 __all__ = ["decide_external", "decide_foreign", "decide_overdue", "decide_reply", "open_refund"]
 

@@ -6,18 +6,18 @@ withdrawn.
 
 from __future__ import annotations
 
-from ledger import recipes
 from msgspec.structs import replace
-from schemas.effect import EffectMove, EffectState, Move
-from schemas.errors import Early, Rejected, Stale
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
-from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
-from schemas.refund import RefundExecutedExternally
 
 from handlers import account
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import BY_HAND, CLOSED, refund_of, replace_part, without_effect
 from handlers.refund_reply import executed, manual_required, timer
+from ledger import recipes
+from schemas.effect import EffectMove, EffectState, Move
+from schemas.errors import Early, Rejected, Stale
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
+from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
+from schemas.refund import RefundExecutedExternally
 
 PLANNED = frozenset({EffectState.PLANNED})
 """Effects of which the folio has heard nothing: what was not sent yet can be withdrawn."""

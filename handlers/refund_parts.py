@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
+
 from schemas.booking import CollectedBy
 from schemas.folio import CancelRequest, Folio, FolioPayment, FolioRefund, PartStatus, RefundPart, RequestStatus
 from schemas.money import allocate

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger import recipes
 from msgspec.structs import replace
+
+from handlers import account
+from handlers.outcome import Outcome, Step, Timer
+from handlers.refund_parts import CLOSED, refund_of, replace_part, without_effect
+from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectState
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
@@ -22,10 +26,6 @@ from schemas.refund import (
     RefundReversed,
     RefundUnknown,
 )
-
-from handlers import account
-from handlers.outcome import Outcome, Step, Timer
-from handlers.refund_parts import CLOSED, refund_of, replace_part, without_effect
 
 OVERDUE = "refund_due"
 """Kind of the timer `refund_due:<refund>`."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
+from handlers.quote_lines import ASIDE, Ended
 from schemas.folio import Folio
 from schemas.stock import ReleasedLine, StockReleased
-
-from handlers.quote_lines import ASIDE, Ended
 
 
 def released(folio: Folio, ended: Iterable[Ended], today: date) -> StockReleased | None:

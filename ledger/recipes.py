@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.booking import LineKind
-from schemas.folio import Folio, FolioLine, FolioPayment
-
 from ledger.chart import account
 from ledger.transfer import Transfer
+from schemas.booking import LineKind
+from schemas.folio import Folio, FolioLine, FolioPayment
 
 Transfers = tuple[Transfer, ...]
 

@@ -17,6 +17,17 @@ from schemas.effect import EffectState, ProviderRecord, Result
 
 _COLUMNS = ", ".join(Effect._fields)
 _HOUR_US = 3_600_000_000
+_BUSY = "other.state IN ('sending', 'unknown') OR (other.state = 'accepted' AND other.record = '')"
+_RIVAL = (
+    "EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant AND other.reference = effect.reference"
+    f" AND other.id <> effect.id AND ({_BUSY} OR (other.state = 'planned' AND other.lease_until > ?2)))"
+)
+"""Another request of the same payment is under way at ?2: one at a time."""
+_BEHIND = (
+    "state = 'planned' AND EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant"
+    f" AND other.reference = effect.reference AND other.id <> effect.id AND ({_BUSY}))"
+)
+"""Planned behind another request of the same payment, whose own time is what to wait for."""
 
 
 class SqliteEffects:
@@ -30,9 +41,9 @@ class SqliteEffects:
     def due(self, now: int, limit: int) -> Sequence[Effect]:
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ? AND state IN ('planned', 'sending', 'accepted', 'unknown')"
-                " AND needs_approval = 0 AND lease_until <= ? ORDER BY next_at, id LIMIT ?",
-                (now, now, limit),
+                f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ?1 AND state IN ('planned', 'sending', 'accepted', 'unknown')"
+                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT ({_BEHIND}) ORDER BY next_at, id LIMIT ?2",
+                (now, limit),
             )
             return [Effect(*row) for row in rows]
 
@@ -49,7 +60,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT min(at) FROM (SELECT min(max(next_at, lease_until)) AS at FROM effect"
-                " WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0"
+                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0 AND NOT ({_BEHIND})"
                 " UNION ALL SELECT min(max(due, lease_until)) FROM payment_query)"
             ).fetchone()
             return row[0] if row and row[0] is not None else None
@@ -65,10 +76,7 @@ class SqliteEffects:
         with self._database.write() as connection:
             row = connection.execute(
                 "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state = 'planned' AND needs_approval = 0"
-                " AND lease_until <= ?2 AND NOT EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant"
-                " AND other.reference = effect.reference AND other.id <> effect.id AND (other.state IN ('sending', 'unknown')"
-                " OR (other.state = 'planned' AND other.lease_until > ?2) OR (other.state = 'accepted' AND other.record = '')))"
-                " RETURNING fence",
+                f" AND lease_until <= ?2 AND NOT {_RIVAL} RETURNING fence",
                 (id_, now, lease_until),
             ).fetchone()
             return row[0] if row else None

@@ -26,7 +26,7 @@ from schemas.effect import EffectState
 SLICE_US = 7 * 24 * 3600 * 1_000_000
 INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
-_LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
+LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
 
 
 def marks(count: int) -> str:
@@ -197,7 +197,7 @@ class SqliteChunk:
         return [BlockedRow(key, row[0], Cargo(*row[2:]), row[1]) for row in rows]
 
     def dead_letter(self, id_: str) -> DeadLetterRow | None:
-        row = self._db.execute(f"SELECT {_LETTER} FROM dead_letter WHERE id = ?", (id_,)).fetchone()
+        row = self._db.execute(f"SELECT {LETTER} FROM dead_letter WHERE id = ?", (id_,)).fetchone()
         return DeadLetterRow(*row) if row else None
 
     def effect_owner(self, id_: str) -> tuple[str, str] | None:
