@@ -28,7 +28,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
     """Stage what a verdict means; the messages to decide next, in order."""
     publisher = Publisher(chunk, row, staged, seq)
     if row.scrubbed and row.origin == "intake":
-        publisher.publish((GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed))),), "scrubbed")
+        publisher.publish((GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed))),))
     match verdict:
         case Forwarded(folio):
             chunk.record(row, seq, parent, "forwarded", {"folio": folio})
@@ -42,7 +42,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             fact = kind(code=error.code, field=error.field, value=error.value, message=error.message, input=row.id)
             if hasattr(fact, "request"):
                 fact = msgspec.structs.replace(fact, request=getattr(message, "request", ""))
-            publisher.publish((fact,), "refused", name=name)
+            publisher.publish((fact,), name=name)
             chunk.record(
                 row,
                 seq,
@@ -52,7 +52,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             )
         case Parked(waits_for):
             parking.park(chunk, row, message, seq, waits_for)
-            publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),), "parked")
+            publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),))
             chunk.record(row, seq, parent, "parked", {"waits_for": waits_for})
         case Outdated(reason):
             chunk.record(row, seq, parent, "stale", {"reason": reason})
@@ -60,8 +60,8 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             letter = uuid_text(derived(row.message, f"defect:{row.kind}"))
             _dead_letter(chunk, row, letter, "defect", "defect", reason)
             staged.blocked, staged.changed = letter, True
-            publisher.publish((MessageDeadLettered(dead_letter=letter, reason=reason, input=row.id),), f"defect:{seq}")
-            publisher.publish((FolioBlocked(dead_letter=letter, reason=reason),), f"blocked:{seq}")
+            publisher.publish((MessageDeadLettered(dead_letter=letter, reason=reason, input=row.id),))
+            publisher.publish((FolioBlocked(dead_letter=letter, reason=reason),))
             chunk.record(row, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
     return []
 
@@ -71,28 +71,27 @@ def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
     if same:
         return chunk.record(row, seq, 0, "duplicate", {})
     letter = uuid_text(derived(row.message, f"conflict:{row.fingerprint.hex()}"))
-    if chunk.staging.read.dead_letter(letter) is None and all(known.id != letter for known in chunk.staging.write.dead_letters):
+    if chunk.staging.dead_letter(letter) is None:
         reason = f"message {row.id!r} of {row.source!r} came before with another body"
         _dead_letter(chunk, row, letter, "conflict", "duplicate_identity", reason)
         staged = chunk.staging.state(row.owner)
         publisher = Publisher(chunk, row, staged, seq)
         fact = MessageDeadLettered(dead_letter=letter, reason=reason, field="id", value=row.id, input=row.id)
-        publisher.publish((fact,), f"conflict:{row.fingerprint.hex()}")
+        publisher.publish((fact,))
     return chunk.record(row, seq, 0, "conflict", {"dead_letter": letter})
 
 
 class Publisher:
-    """Turns the facts of one decision into outcomes of its key, gapless in sequence, with ids that derive from their cause."""
+    """Turns the facts of one decision into outcomes of its key, gapless in sequence, with ids that derive from their cause and that
+    sequence: one message may have several fates (parked twice, a defect and then decided), a timer may come due twice."""
 
     def __init__(self, chunk: Chunk, row: Waiting, staged: Staged, seq: int) -> None:
         self._chunk, self._row, self._staged, self._seq = chunk, row, staged, seq
 
-    def publish(
-        self, facts: tuple[Fact, ...], what: str = "", *, rules: tuple[str, ...] = (), policy: str = "", name: str = ""
-    ) -> None:
-        """Stage these facts, in order. `what` keeps the ids of a message's several fates apart."""
+    def publish(self, facts: tuple[Fact, ...], *, rules: tuple[str, ...] = (), policy: str = "", name: str = "") -> None:
+        """Stage these facts, in order."""
         row, staged = self._row, self._staged
-        for number, fact in enumerate(facts):
+        for fact in facts:
             staged.sequence += 1
             staged.changed = True
             folio = fact.folio or (row.key if row.kind == "folio" else "")
@@ -107,7 +106,7 @@ class Publisher:
                     row.kind,
                     row.key,
                     name_,
-                    derived(row.message, f"{row.kind}:{what}:{number}"),
+                    derived(row.message, f"{row.kind}:{staged.sequence}"),
                     row.message,
                     row.correlation or row.id,
                     row.traceparent,
@@ -174,7 +173,7 @@ def _decided(
 
 def _dead_letter(chunk: Chunk, row: Waiting, id_: str, why: str, code: str, reason: str) -> None:
     about = msgspec.json.encode(row.cargo._replace(body=b"")).decode()
-    chunk.staging.write.dead_letters.append(
+    chunk.staging.keep_letter(
         DeadLetterRow(
             id=id_,
             at=chunk.now,
@@ -213,9 +212,9 @@ def _operated(
     if unblocks:
         letter = unblocks
         staged.blocked, staged.changed = "", True
-        publisher.publish((FolioUnblocked(dead_letter=letter),), f"unblocked:{seq}")
+        publisher.publish((FolioUnblocked(dead_letter=letter),))
     if replay:
-        found = chunk.staging.read.dead_letter(replay)
+        found = chunk.staging.dead_letter(replay)
         assert found is not None
         children.append(inline(row.owner, msgspec.json.decode(found.attributes, type=Cargo)._replace(body=found.bytes_)))
     if unblocks:

@@ -45,10 +45,17 @@ def _forget(chunk: Chunk, row: Waiting, message: Any) -> Operated:
 
 
 def _letter(chunk: Chunk, row: Waiting, message: Any) -> DeadLetterRow:
-    letter = chunk.staging.read.dead_letter(message.subject)
+    letter = chunk.staging.dead_letter(message.subject)
     if letter is None or letter.tenant != row.tenant:
         raise Rejected(
             f"dead letter {message.subject!r} is not known", code="unknown_dead_letter", field="subject", value=message.subject
+        )
+    if letter.kind and (letter.kind, letter.key) != (row.kind, row.key):
+        raise Rejected(
+            f"dead letter {letter.id} is of {letter.kind} {letter.key!r}: leave `folio` out, or name that one",
+            code="unknown_dead_letter",
+            field="folio",
+            value=row.key,
         )
     if letter.status != "open":
         raise Rejected(
@@ -67,14 +74,14 @@ def _replay(chunk: Chunk, row: Waiting, message: Any) -> Operated:
             field="subject",
             value=letter.id,
         )
-    chunk.staging.write.letters_closed.append(("replayed", letter.id))
+    chunk.staging.keep_letter(letter._replace(status="replayed"))
     return Operated(_outcome(letter, message, "replayed"), replay=letter.id, unblocks=_blocking(chunk, row, letter))
 
 
 def _discard(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     """Give a dead letter up; what queued behind it goes on."""
     letter = _letter(chunk, row, message)
-    chunk.staging.write.letters_closed.append(("discarded", letter.id))
+    chunk.staging.keep_letter(letter._replace(status="discarded"))
     return Operated(_outcome(letter, message, "discarded"), unblocks=_blocking(chunk, row, letter))
 
 

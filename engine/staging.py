@@ -9,7 +9,7 @@ import msgspec
 
 from engine.address import lane_of
 from engine.store.contract import ChunkTransaction
-from engine.store.rows import ChunkWrite, Key, ParkedRow, StateRow, StateWrite
+from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
@@ -62,6 +62,7 @@ class Staging:
         self.next_decision = transaction.next_decision
         self._states: dict[Key, Staged] = {}
         self._parked: dict[Key, list[ParkedRow]] = {}
+        self._letters: dict[str, DeadLetterRow] = {}
 
     def load(self, keys: Iterable[Key]) -> None:
         """Read all these aggregates and what is parked for them, in two statements."""
@@ -98,6 +99,14 @@ class Staging:
         self.state(key)
         return next((row for row in self._parked[key] if row.cargo.message == message), None)
 
+    def dead_letter(self, id_: str) -> DeadLetterRow | None:
+        """A dead letter as it stands now."""
+        return self._letters.get(id_) or self.read.dead_letter(id_)
+
+    def keep_letter(self, row: DeadLetterRow) -> None:
+        """Store a dead letter; one that is known is open again, or closed, as its row says."""
+        self._letters[row.id] = row
+
     def decision(self) -> int:
         """The next decision's number."""
         number = self.next_decision
@@ -107,6 +116,7 @@ class Staging:
     def finish(self, lanes: int) -> ChunkWrite:
         """All rows, ready to be written."""
         self.write.parked = [row for rows in self._parked.values() for row in rows if not row.seq]
+        self.write.dead_letters = list(self._letters.values())
         self.write.states = self._changed(lanes)
         return self.write
 

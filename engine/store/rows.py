@@ -330,7 +330,6 @@ class ChunkWrite:
     blocked: list[BlockedRow] = field(default_factory=list)
     unblocked: list[int] = field(default_factory=list)
     dead_letters: list[DeadLetterRow] = field(default_factory=list)
-    letters_closed: list[tuple[str, str]] = field(default_factory=list)  # status, id
     outbox: list[OutboxRow] = field(default_factory=list)
     effects: list[EffectRow] = field(default_factory=list)
     moves: list[MoveRow] = field(default_factory=list)

@@ -250,11 +250,9 @@ class SqliteChunk:
         if chunk.dead_letters:
             db.executemany(
                 "INSERT INTO dead_letter VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET at = excluded.at,"
-                " reason = excluded.reason, status = 'open'",
+                " reason = excluded.reason, status = excluded.status",
                 chunk.dead_letters,
             )
-        if chunk.letters_closed:
-            db.executemany("UPDATE dead_letter SET status = ? WHERE id = ?", chunk.letters_closed)
         insert(db, "outbox", [(None, *row) for row in chunk.outbox])
         self._write_effects(chunk)
 
