@@ -71,12 +71,9 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
     """NEXT_PART applied, with what each move books and tells (S4-30)."""
     folio = _noted(folio, part.effect, state)
     told: tuple[Fact, ...]
-    if part.status is PartStatus.DROPPED and state is EffectState.CONFIRMED:
-        return _confirmed_though_dropped(folio, part)
     then = NEXT_PART.get((part.status, state))
-    if part.status is PartStatus.DROPPED and state is EffectState.NEEDS_PERSON:
-        told = (EffectNeedsPerson(effect=part.effect, reason=message.message, amount=part.minor, currency=folio.currency),)
-        return Outcome(facts=told, trace=(Step("X-6", "withdrawn too late, and unclear"),), policy_version=folio.policy)
+    if part.status is PartStatus.DROPPED and state in (EffectState.CONFIRMED, EffectState.NEEDS_PERSON):
+        return _withdrawn_too_late(folio, part, state)
     if then is None:
         said = f"refund {refund.refund}: {state.value} about a part that is {part.status.value} changes nothing"
         return Outcome(state=folio, trace=(Step("X-1", said),), policy_version=folio.policy)
@@ -168,23 +165,8 @@ def _reversed(folio: Folio, refund: FolioRefund, part: RefundPart, reason: str) 
     )
 
 
-def _confirmed_though_dropped(folio: Folio, part: RefundPart) -> Outcome:
-    """The provider made a refund that we had withdrawn: it lowers what may still be given, or a person looks at it (X-3)."""
-    payment = payment_of(folio, part)
-    if payment.refundable() < part.minor:
-        told = EffectNeedsPerson(
-            effect=part.effect,
-            reason="withdrawn, yet the provider says it is done, above what was captured",
-            amount=part.minor,
-            currency=folio.currency,
-        )
-        return Outcome(state=folio, facts=(told,), trace=(Step("X-3", told.reason),), policy_version=folio.policy)
-    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign + part.minor)))
-    recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
-    return Outcome(
-        state=after,
-        facts=account.balance_facts(folio, after),
-        entries=recipe(folio, payment, part.minor),
-        trace=(Step("X-3", f"payment {part.payment}: a withdrawn refund was made all the same"),),
-        policy_version=folio.policy,
-    )
+def _withdrawn_too_late(folio: Folio, part: RefundPart, state: EffectState) -> Outcome:
+    """X-3: a refund that another one had overtaken was on its way all the same: what was captured cannot give both, so a person looks."""
+    reason = f"withdrawn for a refund made elsewhere, yet {state.value} at the provider"
+    told = EffectNeedsPerson(effect=part.effect, reason=reason, amount=part.minor, currency=folio.currency)
+    return Outcome(state=folio, facts=(told,), trace=(Step("X-3", reason),), policy_version=folio.policy)
