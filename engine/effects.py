@@ -6,7 +6,7 @@ Silence is never answered with a second send. What is in doubt is queried at ris
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -54,10 +54,14 @@ class EffectsRunner:
         self._store, self._connectors, self._tenants, self._clock = store, connectors, tenants, clock
         self._timing = timing or Timing()
 
-    def due(self, limit: int = 100) -> list[Effect | PaymentAsk]:
-        """What is to be done now, in order."""
+    def due(self, limit: int = 100, without: Collection[str] = ()) -> list[Effect | PaymentAsk]:
+        """What is to be done now, in order, but for merchants `without`."""
         now = self._clock.now()
-        return [*self._store.due(now, limit), *self._store.asks(now, limit)]
+        return [*self._store.due(now, limit, without), *self._store.asks(now, limit, without)]
+
+    def connector(self, merchant: str) -> PaymentConnector | None:
+        """The connector of a merchant, if it is configured."""
+        return self._connectors.get(merchant)
 
     def next_due(self) -> int | None:
         """When something is to be done next, microseconds."""

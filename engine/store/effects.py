@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from engine.reconcile import Known
@@ -90,11 +90,11 @@ class Learned(NamedTuple):
 class EffectStore(Protocol):
     """The part of a store that the effects runner uses. Each call is one short transaction."""
 
-    def due(self, now: int, limit: int) -> Sequence[Effect]:
-        """Effects to send or to ask about, by (next_at, id)."""
+    def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
+        """Effects to send or to ask about, by (next_at, id), but for merchants `without`."""
 
-    def asks(self, now: int, limit: int) -> Sequence[PaymentAsk]:
-        """Payments to ask about, by (due, merchant, reference)."""
+    def asks(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[PaymentAsk]:
+        """Payments to ask about, by (due, merchant, reference), but for merchants `without`."""
 
     def next_due(self) -> int | None:
         """When the next of either is due."""

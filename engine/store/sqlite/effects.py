@@ -6,13 +6,13 @@ Every change is one short transaction; the row is the truth, the thread that car
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.reconcile import Known
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.lanes import INTERNAL_COLUMNS, insert
+from engine.store.sqlite.lanes import INTERNAL_COLUMNS, insert, marks
 from schemas.effect import EffectState, ProviderRecord, Result
 
 _COLUMNS = ", ".join(Effect._fields)
@@ -38,21 +38,23 @@ class SqliteEffects:
 
     # -- what is to be done ----------------------------------------------------------------------------------------------------
 
-    def due(self, now: int, limit: int) -> Sequence[Effect]:
+    def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ?1 AND state IN ('planned', 'sending', 'accepted', 'unknown')"
-                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT ({_BEHIND}) ORDER BY next_at, id LIMIT ?2",
-                (now, limit),
+                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT ({_BEHIND}) AND merchant NOT IN ({marks(len(without))})"
+                " ORDER BY next_at, id LIMIT ?",
+                (now, *without, limit),
             )
             return [Effect(*row) for row in rows]
 
-    def asks(self, now: int, limit: int) -> Sequence[PaymentAsk]:
+    def asks(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[PaymentAsk]:
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT merchant, reference, provider, order_ref, tenant, folio, lane, payment, attempts FROM payment_query"
-                " WHERE due <= ? AND lease_until <= ? ORDER BY due, merchant, reference LIMIT ?",
-                (now, now, limit),
+                f" WHERE due <= ? AND lease_until <= ? AND merchant NOT IN ({marks(len(without))})"
+                " ORDER BY due, merchant, reference LIMIT ?",
+                (now, now, *without, limit),
             )
             return [PaymentAsk(*row) for row in rows]
 
