@@ -1,0 +1,87 @@
+"""A merchant's pace: how many calls a second, and rest after a row of calls without an answer. Nothing waits in here.
+
+Every call is counted where it is made; who hands out work asks first when it may (`ready_in`). A call is never held back once it
+was begun: its effect is marked by then.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from prometheus_client import Gauge
+
+from connectors.psp.contract import Can, PaymentConnector
+from schemas.effect import EffectOrder, Reply, Result
+
+resting = Gauge("foliohub_provider_resting", "1 while a merchant's account rests after calls without an answer", ("merchant",))
+
+
+class Pace:
+    """A token bucket of one second's calls, and a circuit breaker. Seconds are those of `clock_s`. Thread-safe."""
+
+    def __init__(
+        self, merchant: str, per_second: float, failures: int, rest_s: float, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._merchant, self._per_second, self._failures, self._rest_s = merchant, per_second, failures, rest_s
+        self._most = max(1.0, per_second)
+        self._clock_s = clock_s
+        self._lock = threading.Lock()
+        self._tokens = self._most
+        self._at = clock_s()
+        self._silent = 0
+        self._rests_until = 0.0
+        resting.labels(merchant).set(0)
+
+    def ready_in(self) -> float:
+        """Seconds until work may be handed out; 0: now."""
+        with self._lock:
+            now = self._fill()
+            short = max(0.0, 1.0 - self._tokens) / self._per_second
+            return max(short, self._rests_until - now, 0.0)
+
+    def spend(self) -> None:
+        """A call is made now. One too many is paid back by later ones."""
+        with self._lock:
+            self._fill()
+            self._tokens -= 1.0
+
+    def heard(self, answered: bool) -> None:
+        """A call ended. After `failures` without an answer in a row the account rests; then one more silence is enough."""
+        with self._lock:
+            self._silent = 0 if answered else self._silent + 1
+            rests = self._silent >= self._failures
+            if rests:
+                self._rests_until = self._clock_s() + self._rest_s
+            resting.labels(self._merchant).set(int(rests))
+
+    def _fill(self) -> float:
+        now = self._clock_s()
+        self._tokens = min(self._most, self._tokens + (now - self._at) * self._per_second)
+        self._at = now
+        return now
+
+
+class Paced:
+    """A connector whose calls are counted by its pace."""
+
+    def __init__(self, connector: PaymentConnector, pace: Pace, concurrency: int) -> None:
+        self._connector = connector
+        self.name, self.merchant = connector.name, connector.merchant
+        self.can: Can = connector.can
+        self.pace = pace
+        self.concurrency = concurrency
+
+    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+        self.pace.spend()
+        return self._counted(self._connector.send(order, deadline_s))
+
+    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+        self.pace.spend()
+        return self._counted(self._connector.query(reference, order, deadline_s))
+
+    def _counted(self, reply: Reply) -> Reply:
+        silent = reply.result is Result.NOT_SENT or reply.code in ("silence", "deadline", "not_connected")
+        self.pace.heard(answered=not silent)
+        return reply
