@@ -155,7 +155,7 @@ class Chunk:
         if len(timers) == CHUNK:  # a long outage: timers first, as far as these reach
             self.more_timers = True
             return self._fire(timers[-1].due)
-        messages = [self._decoded(row) for row in waiting]
+        messages = [self.decoded(row) for row in waiting]
         self.staging.load(key for row, message in zip(waiting, messages, strict=True) for key in self._keys(row, message))
         for place, (row, message) in enumerate(zip(waiting, messages, strict=True)):
             if row.origin == "intake":
@@ -173,7 +173,7 @@ class Chunk:
         return keys
 
     @staticmethod
-    def _decoded(row: Waiting) -> Any:
+    def decoded(row: Waiting) -> Any:
         try:
             return registry.decode_data(row.name, row.body)
         except Exception:
@@ -239,7 +239,7 @@ class Chunk:
         while children:
             number += 1
             child = children.popleft()._replace(origin="inline", place=number, lane=row.lane)
-            children.extendleft(reversed(self.one(child, self._decoded(child), self.staging.decision(), seq)))
+            children.extendleft(reversed(self.one(child, self.decoded(child), self.staging.decision(), seq)))
         if row.origin == "intake":
             self.answers[row.message] = self.staging.write.outbox[first:]
         return None

@@ -1,0 +1,248 @@
+"""Rebuilds everything that decisions made, from the log alone, in a scratch store by the very same code, and compares.
+
+Each decision is taken again in its order, under the configuration of its day, at its instant. What the log does not hold (the
+effects a decision was shown) its record does. Messages are replayed as they are stored, sealed: it agrees also after people were
+forgotten. Memory is bounded by one batch; the scratch store lies in a temporary file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, zip_longest
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from engine.clock import ManualClock
+from engine.lane import Chunk, Lanes, timer_message
+from engine.settled import FrozenPolicy, Settled, as_settled_before
+from engine.staging import SHAPES
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.shelf import SqliteShelf
+from engine.store.sqlite.verifying import SIDES, Log, ReplayChunk, Root, Side, scratch, side_rows
+from schemas.errors import HubError
+
+BATCH = 500
+SHOWN = 20  # differences that are told
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the store and what the log makes of it part: `stored` is in the store, `rebuilt` comes from the log."""
+
+    table: str
+    row: str
+    field: str
+    stored: str
+    rebuilt: str
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was compared, rows by table, and the first differences; none means that the store is what its log makes of it."""
+
+    decisions: int
+    compared: dict[str, int]
+    differences: tuple[Difference, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """No difference was found."""
+        return not self.differences
+
+
+class _Parted(Exception):
+    def __init__(self, difference: Difference) -> None:
+        super().__init__()
+        self.difference = difference
+
+
+def verify(store: Database, *, shown: int = SHOWN) -> Verified:
+    """Replay the log of `store` and compare; a hub may go on beside it. Raises HubError for a store that cannot be read."""
+    found: list[Difference] = []
+    compared: dict[str, int] = {}
+    with store.read() as connection:
+        log = Log(connection)
+        for lane, offset in islice(log.lost(), shown):
+            found.append(_difference("intake", f"lane {lane} offset {offset}", "decision", "passed over", "decided"))
+        rebuilt = scratch(store.lanes)
+        try:
+            decisions = _Replay(store, log, rebuilt).run(found)
+            if found:  # what was passed over, or where the replay could not go on: what follows from it would hide it
+                return Verified(decisions=decisions, compared=compared, differences=tuple(found))
+            with rebuilt.read() as other:
+                for side in SIDES:
+                    compared[side.table] = 0
+                    for difference in _compare(side, side_rows(connection, side), side_rows(other, side), compared):
+                        found.append(difference)
+                        if len(found) >= shown:
+                            return Verified(decisions=decisions, compared=compared, differences=tuple(found))
+        finally:
+            rebuilt.close()
+    return Verified(decisions=decisions, compared=compared, differences=tuple(found))
+
+
+class _Replay:
+    """Takes every decision again."""
+
+    def __init__(self, store: Database, log: Log, rebuilt: Database) -> None:
+        self._log = log
+        self._rebuilt = rebuilt
+        self._shelf = _Shelf(SqliteShelf(store))
+        self._settled: dict[int, Settled] = {}
+        self._lanes: Lanes | None = None
+
+    def run(self, found: list[Difference]) -> int:
+        """How many decisions were taken again; where the replay cannot go on, the reason is added to `found`."""
+        roots = self._log.roots()
+        taken = 0
+        while batch := list(islice(roots, BATCH)):
+            try:
+                taken += self._batch(batch)
+            except _Parted as parted:
+                found.append(parted.difference)
+                return taken
+            except HubError as error:
+                place = f"seq {batch[0].seq} to {batch[-1].seq}"
+                found.append(_difference("decision", place, "replay", "decided", f"{error.code}: {error.message}"))
+                return taken
+        return taken
+
+    def _batch(self, batch: Sequence[Root]) -> int:
+        lanes = self._owner(batch[0])
+        with self._rebuilt.write() as connection:
+            transaction = ReplayChunk(connection, self._log)
+            chunk = lanes.new_chunk(transaction)
+            transaction.deciding = lambda: chunk.staging.next_decision - 1
+            chunk.defects = self._log.defects(batch[0].seq, batch[-1].seq)
+            for root in batch:
+                self._again(chunk, transaction, root)
+            transaction.write(chunk.staging.finish(self._rebuilt.lanes), lanes.epoch)
+            return chunk.staging.next_decision - transaction.next_decision
+
+    def _owner(self, root: Root) -> Lanes:
+        if self._lanes is None:
+            self._lanes = Lanes(SqliteLanes(self._rebuilt), self._of_the_day(root.configuration), ManualClock())
+        return self._lanes
+
+    def _of_the_day(self, configuration: int) -> Settled:
+        if configuration not in self._settled:
+            self._settled[configuration] = as_settled_before(self._shelf, configuration)
+        return self._settled[configuration]
+
+    def _again(self, chunk: Chunk, transaction: ReplayChunk, root: Root) -> None:
+        if chunk.staging.next_decision != root.seq:
+            raise _Parted(_difference("decision", f"seq {root.seq}", "seq", root.seq, chunk.staging.next_decision))
+        chunk.settled = self._of_the_day(root.configuration)
+        chunk.now = root.decided_at
+        if root.origin == "timer":
+            chunk.fire(self._timer(chunk, transaction, root))
+            return
+        row = self._log.message(root)
+        if row is None or row.message != root.message:
+            raise _Parted(_difference("decision", f"seq {root.seq}", "message", UUID(bytes=root.message), "not in the log"))
+        if root.origin == "intake":
+            repeated = root.result in ("duplicate", "conflict")
+            known = transaction.seen((row.message,)) if repeated else transaction.still_known(row.message)
+            for message, fingerprint in known.items():
+                chunk.knows(message, fingerprint)
+        chunk.root(row, chunk.decoded(row))
+
+    @staticmethod
+    def _timer(chunk: Chunk, transaction: ReplayChunk, root: Root) -> Any:
+        """The timer that fired then, as the replay has set it."""
+        staged = chunk.staging.write.timers
+        candidates = [timer for timer in staged.values() if timer is not None and timer.due == root.place]
+        candidates += [timer for timer in transaction.timers(root) if (*timer[:4],) not in staged]
+        for timer in candidates:
+            if timer_message(timer) == root.message:
+                return timer
+        raise _Parted(_difference("timer", f"{root.kind} {root.key}", "due", f"fired as seq {root.seq}", "never set"))
+
+
+class _Shelf:
+    """Policies and configurations of a store, read once."""
+
+    def __init__(self, shelf: SqliteShelf) -> None:
+        self._policies = list(shelf.policies())
+        self._configurations = dict(shelf.configurations())
+
+    def policies(self) -> list[FrozenPolicy]:
+        return self._policies
+
+    def configurations(self) -> dict[int, bytes]:
+        return self._configurations
+
+    def keep_policies(self, rows: object) -> None:
+        raise NotImplementedError("verification writes nothing")
+
+    def keep_configuration(self, hash_: str, body: bytes, at: int) -> int:
+        raise NotImplementedError("verification writes nothing")
+
+
+def _compare(
+    side: Side, stored: Iterator[tuple[Any, ...]], rebuilt: Iterator[tuple[Any, ...]], compared: dict[str, int]
+) -> Iterator[Difference]:
+    """Two ordered streams side by side."""
+    width = len(side.names)
+    left, right = next(stored, None), next(rebuilt, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and left[:width] < right[:width]):
+            assert left is not None
+            yield _difference(side.table, _name(side, left), "row", "there", "not there")
+            left = next(stored, None)
+        elif left is None or right[:width] < left[:width]:
+            yield _difference(side.table, _name(side, right), "row", "not there", "there")
+            right = next(rebuilt, None)
+        else:
+            compared[side.table] += 1
+            yield from _fields(side, left, right)
+            left, right = next(stored, None), next(rebuilt, None)
+
+
+def _fields(side: Side, left: tuple[Any, ...], right: tuple[Any, ...]) -> Iterator[Difference]:
+    width = len(side.names)
+    for name, one, other in zip(side.values, left[width:], right[width:], strict=True):
+        if one == other:
+            continue
+        if side.table == "state" and name == "body":
+            yield from _state_fields(side, left, one, other)
+        else:
+            yield _difference(side.table, _name(side, left), name, one, other)
+
+
+def _state_fields(side: Side, row: tuple[Any, ...], stored: bytes | None, rebuilt: bytes | None) -> Iterator[Difference]:
+    """Which fields of an aggregate differ; none when only the writing does (an earlier release wrote it)."""
+    try:
+        kind = SHAPES[row[1]][1]
+        one, other = (None if body is None else msgspec.json.decode(body, type=kind) for body in (stored, rebuilt))
+    except (msgspec.DecodeError, KeyError):
+        yield _difference(side.table, _name(side, row), "body", stored, rebuilt)
+        return
+    if one is None or other is None:
+        yield _difference(side.table, _name(side, row), "body", stored, rebuilt)
+        return
+    for name in one.__struct_fields__:
+        if getattr(one, name) != getattr(other, name):
+            yield _difference(
+                side.table, _name(side, row), f"body.{name}", _plain(getattr(one, name)), _plain(getattr(other, name))
+            )
+
+
+def _plain(value: object) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _name(side: Side, row: tuple[Any, ...]) -> str:
+    return " ".join(f"{name}={_text(value)}" for name, value in zip_longest(side.names, row[: len(side.names)]))
+
+
+def _difference(table: str, row: str, field: str, stored: object, rebuilt: object) -> Difference:
+    return Difference(table=table, row=row, field=field, stored=_text(stored), rebuilt=_text(rebuilt))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        value = str(UUID(bytes=value)) if len(value) == 16 else value.decode(errors="replace")
+    text = str(value).replace("\x1f", "/")
+    return text if len(text) <= 300 else f"{text[:300]}… ({len(text)} characters)"
