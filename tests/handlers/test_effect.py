@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -226,3 +228,12 @@ def test_x_2_operations_on_an_unknown_booking_wait() -> None:
     message = Operate(actor=Actor(kind=ActorKind.OPERATOR), subject="e")
     with pytest.raises(Early):
         effect.decide_approval(message, Stay().facts("approval.grant"))
+
+
+def test_the_documented_table_is_the_table() -> None:
+    """docs/rules/effect.md, row by row."""
+    text = (Path(__file__).parents[2] / "docs/rules/effect.md").read_text()
+    rows = [tuple(cell.strip() for cell in row.split("|")[1:4]) for row in text.splitlines() if row.startswith("| ")]
+    told = [row for row in rows if row[0] in set(EffectState) and row[1] in set(Result)]
+
+    assert told == [(state, result, then) for (state, result), then in NEXT.items()]
