@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
+import msgspec
 from lxml import etree
 
 from connectors.channels.ota import tags
@@ -185,7 +186,7 @@ def _priced(
         if len(known) + 1 < len(prices) or left < 0:
             raise bad("price_missing", f"{where}/RoomStays/RoomStay[{missing}]/Total", "", "the room's total cannot be told")
         minors = [left if one is None else one.minor for one in prices]
-        return tuple(_with_price(line, n) for (line, _), n in zip(made, minors, strict=True)), currency, False
+        return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, False
     minors = [one.minor for one in known]
     rest = 0 if grand is None else grand.minor - sum(minors)
     adjusted = False
@@ -198,14 +199,7 @@ def _priced(
         else:
             stated, added = Money(grand.minor, currency), Money(grand.minor - rest, currency)
             raise bad("total_mismatch", total_field, stated, f"rooms and services add up to {added}")
-    return tuple(_with_price(line, n) for (line, _), n in zip(made, minors, strict=True)), currency, adjusted
-
-
-def _with_price(line: BookingLine, minor: int) -> BookingLine:
-    return BookingLine(
-        line=line.line, price=minor, kind=line.kind, trade=line.trade, terms=line.terms, accommodation=line.accommodation,
-        accommodation_type=line.accommodation_type, arrival=line.arrival, departure=line.departure, quantity=line.quantity,
-    )  # fmt: skip
+    return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, adjusted
 
 
 def _property(hotels: dict[str, str], profile: ChannelProfile) -> str:
@@ -242,4 +236,7 @@ def _quantity(text: str, field: str) -> int:
 
 
 def _first(name: str, *elements: etree._Element | None) -> str:
-    return next((value for element in elements if element is not None and (value := element.get(name, "").strip())), "")
+    for element in elements:
+        if element is not None and (value := element.get(name, "").strip()):
+            return value
+    return ""

@@ -58,7 +58,11 @@ def children(element: etree._Element | None) -> dict[str, etree._Element]:
 
 def child(element: etree._Element | None, tag: str) -> etree._Element | None:
     """The first child of this name."""
-    return None if element is None else next((one for one in element if one.tag == tag), None)
+    if element is not None:
+        for one in element:
+            if one.tag == tag:
+                return one
+    return None
 
 
 def listed(element: etree._Element | None, tag: str) -> list[etree._Element]:
