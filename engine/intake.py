@@ -32,6 +32,7 @@ from schemas.operations import DeadLetterKept
 from schemas.personal import personal_fields, replace_personal
 
 _HOUR_US = 3_600_000_000
+DEAD_LETTERS = "dead-letters/"  # subjects of the keys that seal kept bytes, followed by a month
 _RECENT = 50_000  # identities kept in memory until the store is sure to know them
 
 log = structlog.get_logger(__name__)
@@ -286,7 +287,7 @@ def _said(message: Any, content: bytes) -> bytes:
 
 def dead_letter_subject(at: int) -> str:
     """The key under which dead letters of this month are sealed."""
-    return f"dead-letters/{instant(at):%Y-%m}"
+    return f"{DEAD_LETTERS}{instant(at):%Y-%m}"
 
 
 def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:

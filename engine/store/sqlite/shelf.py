@@ -49,6 +49,14 @@ class SqliteShelf:
             ).fetchone()
             return row[0] if row else None
 
+    def destroy_keys(self, prefix: str, before: str) -> Sequence[tuple[str, str]]:
+        """Destroy keys of subjects that start with `prefix` and sort before `before`; (tenant, subject) of each."""
+        with self._database.write() as connection:
+            rows = connection.execute(
+                "DELETE FROM subject_key WHERE subject >= ? AND subject < ? RETURNING tenant, subject", (prefix, before)
+            ).fetchall()
+            return [(row[0], row[1]) for row in rows]
+
     def owner_of(self, subject: str) -> Key | None:
         with self._database.read() as connection:
             row = connection.execute("SELECT tenant, 'folio', folio FROM effect WHERE id = ?", (subject,)).fetchone()

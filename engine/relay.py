@@ -1,0 +1,112 @@
+"""Outcomes from the outbox to the broker, in order, each until it was confirmed; and what the broker must have for them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import structlog
+from prometheus_client import Counter
+
+from config.settings import Configuration
+from engine import cloudevents
+from engine.hub import Hub
+from engine.store.contract import StoreAway
+from engine.store.rows import OutboxRow
+from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding
+from engine.transport.contract import Outgoing, Publisher
+from schemas.errors import Retryable
+from schemas.registry import OUT, family
+from topics.catalogue import topic_of
+
+BATCH: Final = 500
+TICK_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+unwanted = Counter("foliohub_outcomes_unwanted_total", "Outcomes for the broker that no source of their tenant asked for")
+
+
+class Relay:
+    """Runs in one thread until `stop`. A broker that is away is tried again for ever; the outbox keeps everything meanwhile."""
+
+    def __init__(self, hub: Hub, publisher: Publisher) -> None:
+        self._hub, self._publisher = hub, publisher
+        self._wanted = wanted(hub.configuration)
+        self._stopping = threading.Event()
+        self.wake = threading.Event()
+
+    def run(self) -> None:
+        pause_s = 0.0
+        while not self._stopping.is_set():
+            self.wake.clear()
+            try:
+                waiting, confirmed = self.once()
+            except Retryable as away:
+                pause_s = min(max(0.5, pause_s * 2), LONGEST_PAUSE_S)
+                log.warning("store_away" if isinstance(away, StoreAway) else "broker_away", during="relay", reason=away.message)
+                self._stopping.wait(pause_s)
+                continue
+            stuck = waiting > 0 and confirmed == 0
+            pause_s = min(max(0.5, pause_s * 2), LONGEST_PAUSE_S) if stuck else 0.0
+            if stuck:
+                self._stopping.wait(pause_s)
+            elif waiting < BATCH:
+                self.wake.wait(TICK_S)
+
+    def stop(self) -> None:
+        """No more batches; `run` returns after the one under way."""
+        self._stopping.set()
+        self.wake.set()
+
+    def once(self) -> tuple[int, int]:
+        """One batch: how many waited, and how many of them are done with. Raises Retryable."""
+        rows = self._hub.reading.unpublished(BATCH)
+        nobody = [seq for seq, row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
+        skipped = frozenset(nobody)
+        messages = [outgoing(seq, row) for seq, row in rows if seq not in skipped]
+        confirmed = list(self._publisher.publish(messages)) if messages else []
+        if nobody or confirmed:
+            self._hub.reading.published([*nobody, *confirmed])
+        unwanted.inc(len(nobody))
+        return len(rows), len(nobody) + len(confirmed)
+
+
+def outgoing(seq: int, row: OutboxRow) -> Outgoing:
+    """An outbox row as a transport takes it."""
+    return Outgoing(row=seq, topic=row.topic, key=cloudevents.key_of(row), attributes=cloudevents.attributes(row), body=row.body)
+
+
+def wanted(configuration: Configuration) -> Mapping[str, frozenset[str]]:
+    """Families of outcomes that some source asked for, by tenant."""
+    found: dict[str, frozenset[str]] = {}
+    for source in configuration.sources.values():
+        found[source.tenant] = found.get(source.tenant, frozenset()) | {family(f"{name}.") for name in source.outcomes}
+    return found
+
+
+def topology(configuration: Configuration) -> AmqpTopology:
+    """What the broker must have: the queues that are read, the exchange, and behind it a queue named after each source that wants
+    outcomes, bound to `<tenant>.<topic>`."""
+    amqp = configuration.amqp
+    queues = [AmqpQueue(name=intake.queue) for intake in amqp.intake]
+    for source in configuration.sources.values():
+        if source.outcomes:
+            topics = sorted({topic_of(name) for name in OUT if family(name) in {family(f"{one}.") for one in source.outcomes}})
+            bindings = tuple(Binding(exchange=amqp.exchange, pattern=f"{source.tenant}.{topic}") for topic in topics)
+            queues.append(AmqpQueue(name=source.source, bindings=bindings))
+    return AmqpTopology(exchanges=(amqp.exchange,), queues=tuple(queues))
+
+
+def broker_url(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> str:
+    """The broker's address with its password. Raises HubError `secret_missing`."""
+    amqp = configuration.amqp
+    if amqp.password is None:
+        return amqp.url
+    parts = urlsplit(amqp.url)
+    place = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username or 'guest'}:{quote(configuration.secret(amqp.password, environ), safe='')}"
+    return urlunsplit(parts._replace(netloc=f"{user}@{place}"))
