@@ -53,7 +53,9 @@ class Hub:
             self.store = SqliteLanes(self.database)
             self.wake = threading.Event()
             self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
-            self.lanes = Lanes(self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration))
+            self.lanes = Lanes(
+                self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration), horizon=self.intake.horizon
+            )
             self.effects = EffectsRunner(
                 SqliteEffects(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration)
             )

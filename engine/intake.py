@@ -87,6 +87,7 @@ class DurableIntake:
         self._lock = threading.Lock()
         self._queue: deque[_Ticket] = deque()
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
+        self._stamping: int | None = None
 
     def append(self, arrivals: Sequence[Arrival]) -> Sequence[Receipt]:
         """One durable commit for these and for whatever others bring at the same time. Raises StoreAway."""
@@ -108,6 +109,7 @@ class DurableIntake:
 
     def _commit(self) -> None:
         tickets = [self._queue.popleft() for _ in range(len(self._queue))]
+        self._stamping = self._clock.now()
         try:
             opened = [[self._open(arrival, ticket.wrong) for arrival in ticket.arrivals] for ticket in tickets]
             flat = [one for group in opened for one in group]
@@ -125,7 +127,14 @@ class DurableIntake:
             for ticket in tickets:
                 ticket.failure = failure
             return
+        finally:
+            self._stamping = None
         self._on_append()
+
+    def horizon(self, now: int) -> int:
+        """Up to which instant every message has been stored: what is on its way in may be stamped earlier than `now`."""
+        stamping = self._stamping
+        return now if stamping is None else min(now, stamping)
 
     def _known(self, rows: Sequence[Arrived]) -> dict[bytes, bytes]:
         """Fingerprints of those that came before, decided or still waiting."""

@@ -6,8 +6,9 @@ releases) are decided in the same transaction, in one order, so that neither chu
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,13 +24,14 @@ from engine.store.rows import BlockedRow, DecisionRow, Key, OutboxRow, TimerRow,
 from engine.store.sqlite.lanes import SLICE_US
 from schemas import registry
 from schemas.envelope import derived, uuid_bytes
+from schemas.errors import HubError
 from schemas.operations import TimerFired
 
 CHUNK = 500
 DEATHS = 3  # a message in flight at so many deaths of the process is tried alone, then is a defect
 _PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay", "dead_letter.discard"})
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
-CONDEMNED = "the store refuses what this message leads to, or the process died with it too often"
+DIED = "the process died each time this was decided, the last time with nothing else in flight"
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +53,18 @@ class Lanes:
     """The owner of this store's lanes. One thread runs it."""
 
     def __init__(
-        self, store: LaneStore, settled: Settled, clock: Clock, *, chunk: int = CHUNK, brokers: frozenset[str] = frozenset()
+        self,
+        store: LaneStore,
+        settled: Settled,
+        clock: Clock,
+        *,
+        chunk: int = CHUNK,
+        brokers: frozenset[str] = frozenset(),
+        horizon: Callable[[int], int] = lambda now: now,
     ) -> None:
+        """`horizon`: the instant up to which timers may fire now, since no message with an earlier one is still on its way in."""
         self._store = store
+        self._horizon = horizon
         self.settled = settled
         self._clock = clock
         self._limit = chunk
@@ -69,40 +80,74 @@ class Lanes:
         limit = self._limit
         while True:
             try:
-                return self._chunk(limit, frozenset())
+                return self._chunk(limit)
             except Constraint as refused:
                 log.warning("constraint_in_chunk", limit=limit, reason=str(refused))
                 if limit == 1:
-                    return self._chunk(1, frozenset(("first",)))
+                    return self._single()
                 limit = max(1, limit // 8)
+
+    def _single(self) -> Ran:
+        """The next message or timer in a transaction of its own; a defect if the store refuses even that."""
+        try:
+            return self._chunk(1, single=True)
+        except Constraint as refused:
+            return self._chunk(1, single=True, condemned=f"the store refused what follows from it: {refused}")
 
     def _suspect(self) -> tuple[int, int] | None:
         """The message that was in flight when the process last died too often, if it is still next."""
         return next(((lane, self._positions[lane]) for lane, deaths in self._claim.deaths.items() if deaths >= DEATHS), None)
 
     def _alone(self, lane: int, offset: int) -> Ran:
-        if (lane, offset) in self._claim.suspects:
+        """What came due before the suspect, then the suspect with nothing else in flight, marked durably before it is tried."""
+
+        def timers(transaction: ChunkTransaction, chunk: Chunk) -> bool:
+            for suspect in transaction.take({lane: offset}, 1, internal=False):
+                chunk.run((), suspect.received_at)
+            return True
+
+        ran = self._transaction(timers)
+        if ran.decided:
+            return ran
+        died = (lane, offset) in self._claim.suspects
+        if died:
             log.error("died_alone", lane=lane, offset=offset)
-            ran = self._chunk(1, frozenset(("first",)))
         else:
             self._store.try_alone(lane, offset)
-            ran = self._chunk(1, frozenset())
-        self._claim = msgspec.structs.replace(self._claim, deaths={}, suspects=frozenset())
-        return ran
 
-    def _chunk(self, limit: int, condemned: frozenset[str]) -> Ran:
+        def suspect(transaction: ChunkTransaction, chunk: Chunk) -> bool:
+            chunk.run(transaction.take({lane: offset}, 1, internal=False), 0, condemned=DIED if died else "")
+            return True
+
+        try:
+            ran = self._transaction(suspect)
+        except Constraint as refused:
+            log.warning("constraint_alone", lane=lane, offset=offset, reason=str(refused))
+            ran = Ran(0, (), {}, True)
+        deaths = {other: count for other, count in self._claim.deaths.items() if other != lane}
+        self._claim = msgspec.structs.replace(self._claim, deaths=deaths)
+        return ran if ran.decided else self.run()
+
+    def _chunk(self, limit: int, *, single: bool = False, condemned: str = "") -> Ran:
+        def fill(transaction: ChunkTransaction, chunk: Chunk) -> bool:
+            waiting = transaction.take(self._positions, limit)
+            more = len(waiting) >= limit
+            chunk.run(waiting, 0 if more else self._horizon(self._clock.now()), single=single, condemned=condemned)
+            return more or single
+
+        return self._transaction(fill)
+
+    def _transaction(self, fill: Callable[[ChunkTransaction, Chunk], bool]) -> Ran:
+        """`fill` decides on a fresh chunk and says whether more waits; all that it staged is committed, or nothing happened."""
         with self._store.chunk() as transaction:
             chunk = Chunk(self, transaction)
-            waiting = transaction.take(self._positions, limit)[: limit if limit == 1 else None]
-            more = len(waiting) >= limit
-            chunk.run(waiting, self._clock.now() if not more else 0, condemned)
+            more = fill(transaction, chunk)
             if not chunk.decided:
                 return Ran(0, (), {}, False)
-            transaction.write(chunk.staging.finish(self._store.lanes), self._claim.epoch)
-        for lane, (_, next_) in chunk.staging.write.positions.items():
-            self._positions[lane] = next_
-        write = chunk.staging.write
-        return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.more_timers, tuple(write.forgotten))
+            write = chunk.staging.finish(self._store.lanes)
+            transaction.write(write, self._claim.epoch)
+        self._positions.update((lane, next_) for lane, (_, next_) in write.positions.items())
+        return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.cut, tuple(write.forgotten))
 
     def new_chunk(self, transaction: ChunkTransaction) -> Chunk:
         """A chunk on a transaction of somebody else's: verification replays with it."""
@@ -136,35 +181,44 @@ class Chunk:
         self.now = lanes.clock.now()
         self.decided = 0
         self.answers: dict[bytes, list[OutboxRow]] = {}
-        self.more_timers = False
+        self.cut = False  # more timers are due than one transaction takes
         self.defects: dict[int, str] = {}  # decisions that are defects before they are made, with the reason
         self.shown: dict[str, str] = {}  # effects of the folio as the decision at hand was shown them
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
+        self._single = False
 
     # -- the order of things -------------------------------------------------------------------------------------------------
 
-    def run(self, waiting: Sequence[Waiting], until: int, condemned: frozenset[str] = frozenset()) -> None:
-        """Decide what waits, oldest first; timers due before a message fire before it, those due by `until` after all."""
+    def run(self, waiting: Sequence[Waiting], until: int, *, single: bool = False, condemned: str = "") -> None:
+        """Decide what waits, oldest first; timers due before a message fire before it, those due by `until` after all.
+
+        `single`: only the first of all these. `condemned`: the first is a defect, for this reason.
+        """
         horizon = max((row.received_at for row in waiting), default=0)
         timers = self.staging.read.due(max(horizon, until), CHUNK)
         for timer in timers:
             self.push(timer)
+        if len(timers) == CHUNK:  # after a long outage: as far as these reach, the rest in the next transaction
+            self.cut = True
+            until = min(max(horizon, until), timers[-1].due)
+            waiting = list(itertools.takewhile(lambda row: row.origin == "internal" or row.received_at < until, waiting))
         fresh = [row.message for row in waiting if row.origin == "intake"]
         self._seen.update(self.staging.read.seen(fresh) if fresh else {})
-        if len(timers) == CHUNK:  # a long outage: timers first, as far as these reach
-            self.more_timers = True
-            return self._fire(timers[-1].due)
         messages = [self.decoded(row) for row in waiting]
         self.staging.load(key for row, message in zip(waiting, messages, strict=True) for key in self._keys(row, message))
-        for place, (row, message) in enumerate(zip(waiting, messages, strict=True)):
+        if condemned:
+            self.defects[self.staging.next_decision] = condemned
+        self._single = single
+        for row, message in zip(waiting, messages, strict=True):
             if row.origin == "intake":
                 self._fire(row.received_at)
-            if condemned and place == 0:
-                self.defects[self.staging.next_decision] = CONDEMNED
-            self.root(row, message)
+            if not self._enough():
+                self.root(row, message)
         self._fire(until)
-        return None
+
+    def _enough(self) -> bool:
+        return self._single and self.decided > 0
 
     def _keys(self, row: Waiting, message: Any) -> list[Key]:
         keys = [row.owner]
@@ -184,7 +238,7 @@ class Chunk:
         heapq.heappush(self._heap, (timer.due, timer.tenant, timer.kind, timer.key, timer.name, timer))
 
     def _fire(self, until: int) -> None:
-        while self._heap and self._heap[0][0] <= until:
+        while self._heap and self._heap[0][0] <= until and not self._enough():
             timer = heapq.heappop(self._heap)[-1]
             name = (timer.tenant, timer.kind, timer.key, timer.name)
             if self.staging.write.timers.get(name, timer) == timer:  # else moved or cancelled since
@@ -252,7 +306,13 @@ class Chunk:
             self.record(row, seq, parent, "queued", {"behind": staged.blocked})
             return []
         verdict = deciding.decide(self, row, message, staged, condemned=self.defects.get(seq, ""))
-        return applying.apply(self, row, message, staged, seq, parent, verdict)
+        try:
+            return applying.apply(self, row, message, staged, seq, parent, verdict)
+        except HubError:
+            raise
+        except Exception as failure:  # half of it is staged: nothing of this chunk is kept, and the message is found
+            log.exception("cannot_apply", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
+            raise Constraint(f"{row.name} {row.id}: {type(failure).__name__}: {failure}") from failure
 
     def record(self, row: Waiting, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:
         """Stage the decision's own row, with what it was shown that no log tells."""

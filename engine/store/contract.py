@@ -63,8 +63,9 @@ class ChunkTransaction(Protocol):
 
     next_decision: int
 
-    def take(self, positions: Mapping[int, int], limit: int) -> Sequence[Waiting]:
-        """What waits, oldest first: internal messages, then the intake in order of arrival; at most `limit` of each."""
+    def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
+        """What waits in these lanes, oldest first: internal messages (unless not wanted), then the intake in order of arrival; at
+        most `limit` in all."""
 
     def due(self, until: int, limit: int) -> Sequence[TimerRow]:
         """Timers due at or before `until`, by (due, key, name)."""
@@ -90,7 +91,7 @@ class ChunkTransaction(Protocol):
         """Where each effect of a folio stands, by its id."""
 
     def write(self, chunk: ChunkWrite, epoch: int) -> None:
-        """Everything of the chunk, positions compared and set. Raises Fenced or Constraint."""
+        """Everything of the chunk, epoch and positions compared and set. Raises Fenced or Constraint."""
 
 
 class LaneStore(Protocol):

@@ -123,13 +123,13 @@ class SqliteChunk:
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'decision'").fetchone()
         self.next_decision = (row[0] if row else 0) + 1
 
-    def take(self, positions: Mapping[int, int], limit: int) -> Sequence[Waiting]:
+    def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
         found = [
             Waiting("internal", row[0], row[1], *row[2:])
             for row in self._db.execute(
                 "SELECT lane, seq, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, body"
                 f" FROM internal WHERE decision = 0 AND lane IN ({marks(len(positions))}) ORDER BY seq LIMIT ?",
-                (*positions, limit),
+                (*positions, limit if internal else 0),
             )
         ]
         first = [
@@ -142,10 +142,10 @@ class SqliteChunk:
                 Waiting("intake", *row)
                 for row in self._db.execute(
                     "SELECT lane, offset, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent,"
-                    " body, fingerprint, scrubbed, seq FROM intake WHERE seq >= ? ORDER BY seq LIMIT ?",
-                    (min(first), limit),
+                    " body, fingerprint, scrubbed, seq FROM intake JOIN lane USING (lane)"
+                    f" WHERE seq >= ? AND offset >= next_offset AND lane IN ({marks(len(positions))}) ORDER BY seq LIMIT ?",
+                    (min(first), *positions, limit - len(found)),
                 )
-                if row[1] >= positions.get(row[0], 1 << 62)
             )
         return found
 
@@ -210,6 +210,9 @@ class SqliteChunk:
 
     def write(self, chunk: ChunkWrite, epoch: int) -> None:
         db = self._db
+        other = db.execute("SELECT lane, epoch FROM lane WHERE epoch <> ?", (epoch,)).fetchone()
+        if other is not None:
+            raise Fenced(f"lane {other[0]}: epoch {other[1]} is not ours ({epoch}) any more", field="lane", value=other[0])
         for lane, (base, next_) in chunk.positions.items():
             moved = db.execute(
                 "UPDATE lane SET next_offset = ?, deaths = 0, trying = NULL"
