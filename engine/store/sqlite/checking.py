@@ -1,0 +1,99 @@
+"""What the ledger's checks and balances read: sums by account, by folio, and what providers show. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from engine.store.sqlite.reading import SqliteReading
+
+_SIDES: Final = (
+    "(SELECT tenant, folio, currency, debit AS account, minor AS debit, 0 AS credit FROM transfer"
+    " UNION ALL SELECT tenant, folio, currency, credit, 0, minor FROM transfer)"
+)
+
+
+class Sums(NamedTuple):
+    """A folio's accounts as the ledger has them, debit minus credit, minor units."""
+
+    tenant: str
+    folio: str
+    currency: str
+    guest: int
+    refunds: int
+    suspense: int
+
+
+class FolioRow(NamedTuple):
+    """A folio as its state has it."""
+
+    tenant: str
+    folio: str
+    body: bytes
+
+
+class Shown(NamedTuple):
+    """What providers show of one refund that we asked for; `minor` and `result` None: no record is bound to it."""
+
+    tenant: str
+    folio: str
+    effect: str
+    state: str
+    minor: int
+    level: str | None
+    result: str | None
+    shown_minor: int | None
+
+
+def accounts(
+    reading: SqliteReading, *, tenant: str = "", folio: str = "", account: str = ""
+) -> Iterator[tuple[str, str, str, int, int]]:
+    """Tenant, currency, account, all debits, all credits, in that order; `account` may end in `*`."""
+    where, values = [], []
+    for column, value in (("tenant", tenant), ("folio", folio)):
+        if value:
+            where.append(f"{column} = ?")
+            values.append(value)
+    if account:
+        where.append("account GLOB ?" if account.endswith("*") else "account = ?")
+        values.append(account)
+    chosen = f" WHERE {' AND '.join(where)}" if where else ""
+    yield from reading.each(
+        f"SELECT tenant, currency, account, sum(debit), sum(credit) FROM {_SIDES}{chosen} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", values
+    )
+
+
+def folio_sums(reading: SqliteReading) -> Iterator[Sums]:
+    """Every folio that anything was booked for, by tenant and folio."""
+
+    def balance(code: str) -> str:
+        return f"sum(CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END)"
+
+    rows = reading.each(
+        f"SELECT tenant, folio, currency, {balance('guest')}, {balance('refunds')}, {balance('suspense')}"
+        " FROM transfer WHERE folio <> '' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+    )
+    yield from (Sums(*row) for row in rows)
+
+
+def folios(reading: SqliteReading) -> Iterator[FolioRow]:
+    """Every folio's state, by tenant and folio."""
+    rows = reading.each("SELECT tenant, key, body FROM state WHERE kind = 'folio' AND body IS NOT NULL ORDER BY tenant, key")
+    yield from (FolioRow(*row) for row in rows)
+
+
+def refunds_shown(reading: SqliteReading) -> Iterator[Shown]:
+    """Every refund that went to a provider, with the provider's record of it; those whose folio has news waiting are left out."""
+    rows = reading.each(
+        "SELECT effect.tenant, effect.folio, effect.id, effect.state, effect.minor, provider_record.level, provider_record.result,"
+        " provider_record.minor FROM effect LEFT JOIN provider_record ON provider_record.merchant = effect.merchant"
+        " AND provider_record.reference = effect.reference AND provider_record.owner = 'effect:' || effect.id"
+        " WHERE effect.kind = 'refund' AND NOT EXISTS (SELECT 1 FROM internal WHERE decision = 0 AND internal.tenant = effect.tenant"
+        " AND internal.key = effect.folio) ORDER BY effect.tenant, effect.folio, effect.id"
+    )
+    yield from (Shown(*row) for row in rows)
+
+
+def totals(reading: SqliteReading) -> dict[str, Any]:
+    """How much there is to check."""
+    return reading.rows("SELECT (SELECT count(*) FROM transfer) AS transfers, (SELECT count(*) FROM effect) AS effects")[0]
