@@ -77,6 +77,14 @@ def test_x_27_above_a_limit_it_waits() -> None:
     assert not any(isinstance(one, RefundRequested) for one in stay.said)
 
 
+def test_x_27_at_the_limit_it_does_not() -> None:
+    """Above means above."""
+    stay = leaving(camp=replace(CAMP, approval_above=20_000))
+    stay.leave(at=before(10))
+
+    assert [request.needs_approval for request in stay.requests] == [False]
+
+
 def test_x_27_granted() -> None:
     """It may be sent, once."""
     stay = waiting()

@@ -147,6 +147,13 @@ def test_s4_7_martinique_is_still_the_day_before() -> None:
     assert Fraction(1, 2) == refund_rate(terms(), ARRIVAL, act, PARIS)
 
 
+def test_s4_42_no_notice_reaches_beyond_the_arrival() -> None:
+    """Terms written with a negative notice still end with the arrival day."""
+    assert [Fraction(1, 2), Fraction(0)] == [
+        refund_rate(terms(notice=(4, -3)), ARRIVAL, at(f"2026-07-{d}T12:00"), PARIS) for d in (24, 25)
+    ]
+
+
 def test_s4_8_nanr_gives_nothing_ever() -> None:
     """0 % in all tranches."""
     assert {Fraction(0)} == {refund_rate(NANR, ARRIVAL, at("2026-07-24T12:00") - timedelta(days=n), PARIS) for n in range(-5, 50)}

@@ -163,6 +163,13 @@ def test_s4_44_fee_stays_while_other_lines_live() -> None:
     assert quoted(stay, "1", days=3, cause="owner", actor=MERCHANT).refund == 12_000
 
 
+def test_x_24_fee_of_a_package_stays_while_other_lines_live() -> None:
+    """As without a package."""
+    stay = leaving(20_500, *TWO_LINES, is_package=True)
+
+    assert quoted(stay, "1", days=3, cause="owner", actor=MERCHANT).refund == 12_000
+
+
 @pytest.mark.parametrize(("paid", "double"), [(20_500, 10_000), (10_500, 10_000), (4_500, 4_000), (500, 0)])
 def test_s4_44_arrhes_returned_double(paid: int, double: int) -> None:
     """Knob arrhes_double: once more the arrhes that were collected, by hand, beside the refund."""
@@ -292,6 +299,30 @@ def test_x_17_authorised_money_is_taken_as_needed(days: int, kind: EffectKind, m
     assert (minor, 20_500 - minor) == (fact(reply, PaymentCaptured).amount, fact(reply, PaymentVoided).amount)
     assert (0, minor) == (stay.owes(), account.collected(stay.folio))
     assert stay.reply("confirmed").facts == () if stay.folio.effects else True
+
+
+def test_x_17_two_authorisations_are_taken_in_the_order_they_came() -> None:
+    """105 needed of 60 and 145: all of the first, 45 of the second."""
+    stay = leaving(0)
+    stay.card(6_000, name="payment.authorised")
+    stay.card(14_500, "P2", name="payment.authorised")
+    out = stay.leave(at=before(3))
+
+    assert [(request.payment, request.minor) for request in out.requests] == [("P1", 6_000), ("P2", 4_500)]
+
+
+def test_x_17_captured_by_somebody_else_meanwhile() -> None:
+    """All of it, told by the PMS while our capture of a part is on its way: counted once, the surplus comes back."""
+    stay = leaving(0)
+    stay.card(20_500, name="payment.authorised", occurred_at=before(9))
+    stay.leave(at=before(3))
+    capture = stay.requests[0]
+    told = stay.card(20_500, occurred_at=before(9))
+    out = stay.reply("confirmed", capture)
+
+    assert (out.facts, out.entries) == ((), ())
+    assert [request.minor for request in told.requests] == [10_000]
+    assert (stay.payment().captured, stay.owes()) == (20_500, 0)
 
 
 def test_x_17_authorised_money_is_voided_when_nothing_is_needed() -> None:

@@ -21,7 +21,7 @@ from schemas.operations import EffectNeedsPerson
 from schemas.payment import Tender
 from schemas.policy import TenderOrder, WithinTender
 from schemas.refund import RefundDecided, RefundExecuted, RefundManualRequired, RefundOverdue
-from tests.handlers.campsite import CAMP, TWO_LINES, fact, kinds, paid
+from tests.handlers.campsite import CAMP, TWO_LINES, fact, kinds, line, paid
 from tests.handlers.cancelling import Leaving, before, leaving
 
 
@@ -350,6 +350,29 @@ def test_foreign_refund_overtakes_a_planned_one(foreign: int, rest: int) -> None
     assert [rest] * bool(rest) == [f.amount for f in out.facts if isinstance(f, RefundManualRequired)]
     assert (stay.payment().refundable(), stay.owes()) == (500, 0)
     assert (stay.reply("refused").facts, stay.folio.effects) == ((), ())
+
+
+def test_foreign_refund_overtakes_two_planned_ones() -> None:
+    """120 and 40 are planned of 205, 165 went back elsewhere: the 40, then the 120, are dropped; the guest owes the 5 he got too much."""
+    stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
+    stay.leave("1", at=before(10))
+    stay.leave("2", at=before(3), request="R2")
+    out = stay.foreign(16_500)
+
+    assert [part.status for part in stay.parts()] == [PartStatus.DROPPED] * 2
+    assert {request.effect for request in stay.requests} == {move.effect for move in out.moves}
+    assert stay.owes() == 500
+
+
+def test_foreign_refund_leaves_of_two_planned_ones_what_fits() -> None:
+    """60 went back elsewhere where 45 were left: the 40 are dropped, the 120 still go; the guest owes the 20 he gets too much."""
+    stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
+    stay.leave("1", at=before(10))
+    stay.leave("2", at=before(3), request="R2")
+    stay.foreign(6_000)
+
+    open_parts = [part.minor for part in stay.parts() if part.status is not PartStatus.DROPPED]
+    assert (open_parts, stay.owes()) == ([12_000], 2_000)
 
 
 def test_foreign_refund_while_ours_is_under_way() -> None:
