@@ -292,6 +292,22 @@ def test_x_1_the_same_request_again_is_the_same_quote() -> None:
     assert fact(first, CancellationQuoted).quote != fact(later, CancellationQuoted).quote
 
 
+def test_s4_31_the_same_request_shows_what_is_kept_now() -> None:
+    """The refund is the same, what is kept is not: a new quote."""
+    stay = leaving(5_000)
+    stay.ask(at=before(3))
+    stay.card(1_000, "P2")
+
+    assert fact(stay.ask(), CancellationQuoted).kept == 6_000
+
+
+def test_s4_31_no_limit_for_a_cause_that_knows_none() -> None:
+    """The owner gives everything back before and after midnight."""
+    quote = fact(leaving().ask(at="2026-07-20T23:45+02:00", cause="owner", actor=MERCHANT), CancellationQuoted)
+
+    assert quote.valid_until == datetime.fromisoformat("2026-07-21T00:15+02:00")
+
+
 def test_s4_41_confirmed_twice_is_one_refund() -> None:
     """Double click: `already_cancelled`, whatever repeats it."""
     stay = leaving()

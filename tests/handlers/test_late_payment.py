@@ -87,10 +87,10 @@ def test_x_17_authorised_before_told_after(days: int, kind: EffectKind, minor: i
 
 
 def test_x_17_authorised_after_is_released() -> None:
-    """It has no business here."""
-    stay = leaving()
-    stay.leave(at=before(10))
-    (request,) = stay.card(5_000, "P2", name="payment.authorised", occurred_at=before(9)).requests
+    """It has no business here, even where a penalty was not claimed."""
+    stay = leaving(10_500)
+    stay.leave(at=before(0))
+    (request,) = stay.card(5_000, "P2", name="payment.authorised", occurred_at=before(-1)).requests
 
     assert (request.kind, request.minor) == (EffectKind.VOID, 5_000)
     stay.reply("confirmed")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handlers import account
+from ledger.balance import balance
 from schemas.cancellation import CancellationConfirmed, CancellationQuoted, Cause
 from schemas.effect import EffectKind
 from schemas.errors import Rejected
@@ -82,14 +83,14 @@ def test_v19_two_services_with_their_own_terms() -> None:
     assert (quote.penalty, quote.refund, quote.kept) == (14_000, 6_000, 14_500)
 
 
-@pytest.mark.parametrize(("paid", "refund", "balance"), [(14_500, 0, 0), (20_500, 6_000, 0), (10_500, 0, 4_000)])
-def test_v25_one_service_of_two(paid: int, refund: int, balance: int) -> None:
+@pytest.mark.parametrize(("paid", "refund", "open_"), [(14_500, 0, 0), (20_500, 6_000, 0), (10_500, 0, 4_000)])
+def test_v25_one_service_of_two(paid: int, refund: int, open_: int) -> None:
     """S4-37: ordered after = 80 + 60 + 5; the rest keeps its terms and its balance."""
     stay = leaving(paid, *TWO_LINES)
     out = stay.leave("1", at=before(3))
 
     assert refund == fact(out, CancellationConfirmed).refund
-    assert (14_500, balance) == (account.ordered(stay.folio), stay.owes())
+    assert (14_500, open_) == (account.ordered(stay.folio), stay.owes())
     assert stay.folio.status is FolioStatus.CONFIRMED
     assert [line.line for line in account.live_lines(stay.folio)] == ["2"]
 
@@ -215,6 +216,13 @@ def test_s4_37_fewer_nights(days: int, penalty: int, refund: int) -> None:
     assert stay.owes() == 0
 
 
+def test_a4_fewer_nights_of_what_was_collected() -> None:
+    """100 stand on the 200; of them 40 on the nights lost: half is kept."""
+    quote = quoted(leaving(10_500, offered=(BY_COLLECTED,)), FEWER, days=3)
+
+    assert (quote.penalty, quote.refund) == (2_000, 0)
+
+
 def test_s4_37_fewer_nights_then_all() -> None:
     """At 3 days: 40 kept of the nights, then 60 of the rest: as much as half of 200."""
     stay = leaving(20_500)
@@ -267,6 +275,15 @@ def test_x_23_tourist_tax_and_insurance(days: int, cause: str, actor: dict[str, 
     assert [one.penalty for one in quote.lines if one.line != "1"] == [0, 0]
     stay.confirm(actor=actor)
     assert stay.owes() == 0
+
+
+def test_x_23_what_stays_of_tax_and_insurance_is_no_income() -> None:
+    """It is the municipality's and the insurer's."""
+    stay = leaving(22_100, *ASIDE)
+    stay.leave(at=before(-1))
+
+    owed = [balance(stay.entries, account, "EUR") for account in ("taxes:B-1", "insurance:B-1", "penalties:camp-azur")]
+    assert owed == [-700, -900, -20_000]
 
 
 def test_x_23_with_the_last_service_go_tax_and_insurance() -> None:
@@ -323,6 +340,18 @@ def test_x_17_captured_by_somebody_else_meanwhile() -> None:
     assert (out.facts, out.entries) == ((), ())
     assert [request.minor for request in told.requests] == [10_000]
     assert (stay.payment().captured, stay.owes()) == (20_500, 0)
+
+
+def test_x_17_captured_by_somebody_else_instead_of_voided() -> None:
+    """The void's yes comes after the PMS told of the capture: the money stays collected, and goes back."""
+    stay = leaving(0, service_fee=0)
+    stay.card(20_000, name="payment.authorised", occurred_at=before(12))
+    stay.leave(at=before(10))
+    void = stay.requests[0]
+    stay.card(20_000, occurred_at=before(12))
+
+    assert stay.reply("confirmed", void).facts == ()
+    assert (stay.payment().status, stay.payment().refunding) == (PaymentStatus.CAPTURED, 20_000)
 
 
 def test_x_17_authorised_money_is_voided_when_nothing_is_needed() -> None:

@@ -364,6 +364,17 @@ def test_foreign_refund_overtakes_two_planned_ones() -> None:
     assert stay.owes() == 500
 
 
+def test_foreign_refund_takes_of_two_planned_ones_no_more_than_itself() -> None:
+    """150 went back elsewhere where 160 are planned and 45 left: 10 stay owed, by hand."""
+    stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
+    stay.leave("1", at=before(10))
+    stay.leave("2", at=before(3), request="R2")
+    stay.foreign(15_000)
+
+    open_parts = [(part.minor, part.status) for part in stay.parts() if part.status is not PartStatus.DROPPED]
+    assert (open_parts, stay.owes()) == ([(1_000, PartStatus.MANUAL)], 0)
+
+
 def test_foreign_refund_leaves_of_two_planned_ones_what_fits() -> None:
     """60 went back elsewhere where 45 were left: the 40 are dropped, the 120 still go; the guest owes the 20 he gets too much."""
     stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
