@@ -6,21 +6,23 @@ withdrawn.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import BY_HAND, CLOSED, refund_of, replace_part, without_effect
-from handlers.refund_reply import executed, manual_required, timer
+from handlers.refund_reply import came_back, executed, manual_required, timer
 from ledger import recipes
-from schemas.effect import EffectMove, EffectState, Move
+from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
 from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
 from schemas.refund import RefundExecutedExternally
 
 PLANNED = frozenset({EffectState.PLANNED})
-"""Effects of which the folio has heard nothing: what was not sent yet can be withdrawn."""
+"""What was not sent yet can be withdrawn; the store knows it before the folio hears of it."""
 
 
 def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
@@ -120,6 +122,8 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     payment = account.payment_of(folio, message.payment)
     if payment is None:
         raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+    if message.result in (Result.REFUSED, Result.REVERSED):
+        return _came_back(message, folio, payment)
     if message.record in payment.foreign_records:
         raise Stale(f"record {message.record} is known", field="record", value=message.record)
     payment = replace(payment, foreign_records=(*payment.foreign_records, message.record))
@@ -128,7 +132,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     if found is not None:
         refund, part = found
         return executed(folio, refund, replace(part, record=message.record))
-    made_room = _make_room(folio, payment, message.minor)
+    made_room = _make_room(folio, payment, message.minor, facts.effects)
     roomy = _folio(made_room)
     payment = account.payment_of(roomy, message.payment)
     assert payment is not None
@@ -143,11 +147,36 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     return replace(out, policy_version=folio.policy)
 
 
-def _make_room(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
+def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:
+    """A refund that others made has failed after all: its money is with us again. What it had closed is open again; what it had
+    lowered is raised. Raises Stale for one that was never counted."""
+    if message.record not in payment.foreign_records:
+        raise Stale(f"record {message.record} moved no money", field="record", value=message.record)
+    rest = tuple(known for known in payment.foreign_records if known != message.record)
+    payment = replace(payment, foreign_records=rest)
+    folio = account.replace_payment(folio, payment)
+    for refund in folio.refunds:
+        for part in refund.parts:
+            if part.record == message.record and part.status is PartStatus.EXECUTED:
+                return came_back(folio, refund, replace(part, status=PartStatus.REVERSED), message.result)
+    minor = min(message.minor, payment.foreign)
+    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor)))
+    recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
+    amount = account.text(minor, folio.currency)
+    return Outcome(
+        state=after,
+        facts=account.balance_facts(folio, after),
+        entries=tuple(recipes.reversal(transfer) for transfer in recipe(folio, payment, minor)),
+        trace=(Step("X-3", f"payment {payment.payment}: record {message.record} failed after all, {amount} are with us again"),),
+        policy_version=folio.policy,
+    )
+
+
+def _make_room(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
     """Withdraws planned parts, the newest first, until `minor` fits. Of those, as much as went back elsewhere is dropped, since the
     guest has that money; the rest of a part stays owed, by hand."""
     out, absorbed = Outcome(state=folio), 0
-    states = {effect.effect: effect.state for effect in folio.effects}
+    states = {effect.effect: stored.get(effect.effect, effect.state) for effect in folio.effects}
     for refund in reversed(folio.refunds):
         for part in reversed(refund.parts):
             short = minor - payment.refundable()

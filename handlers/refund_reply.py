@@ -93,7 +93,7 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
             )
             told = (refused, manual_required(folio, refund.refund, part, f"refused by the provider: {reason}"))
         case PartStatus.REVERSED:
-            return _reversed(folio, refund, part, reason)
+            return came_back(folio, refund, part, reason)
         case PartStatus.UNKNOWN:
             told = (RefundUnknown(refund=refund.refund, payment=part.payment, amount=part.minor, currency=folio.currency),)
         case _:
@@ -150,7 +150,7 @@ def executed(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
     )
 
 
-def _reversed(folio: Folio, refund: FolioRefund, part: RefundPart, reason: str) -> Outcome:
+def came_back(folio: Folio, refund: FolioRefund, part: RefundPart, reason: str) -> Outcome:
     """Success that later turned into failure (Ogone 8, then 83 or 96): the money is with us again and owed again."""
     payment = payment_of(folio, part)
     moved = replace(payment, refunding=payment.refunding + part.minor, refunded=payment.refunded - part.minor)
