@@ -100,7 +100,7 @@ class Publisher:
             self._chunk.staging.write.outbox.append(
                 OutboxRow(
                     self._seq,
-                    row.lane,
+                    self._chunk.lane_of(row.owner),
                     topic_of(name_),
                     row.tenant,
                     row.kind,

@@ -25,13 +25,13 @@ MOVES: Final[dict[Move, tuple[EffectState, str]]] = {
 
 def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State | None, after: State | None) -> None:
     """Stage the rows of one decision's dealings with the outside."""
-    write = chunk.staging.write
+    write, lane = chunk.staging.write, chunk.lane_of(row.owner)
     write.effects.extend(
         EffectRow(
             request.effect,
             row.tenant,
             row.key,
-            row.lane,
+            lane,
             request.business_key,
             request.kind.value,
             request.provider,
@@ -54,15 +54,46 @@ def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State 
     )
     for move in outcome.moves:
         state, allowed = MOVES[move.move]
-        write.moves.append(MoveRow(move.effect, state.value, move.reason, move.record, chunk.now, allowed))
+        level = move.record.rpartition("/")[2]  # PAYID/PAYIDSUB, or the latter alone
+        write.moves.append(MoveRow(move.effect, state.value, move.reason, level, chunk.now, allowed))
+        if move.move in (Move.CONFIRM, Move.REFUSE) and isinstance(before, Folio):
+            write.queries.extend(_settled_query(chunk, row, before, move.effect))
     write.queries.extend(
         QueryRow(
-            query.merchant, query.reference, query.provider, query.order, row.tenant, row.key, row.lane, query.payment, chunk.now
+            query.merchant,
+            query.reference,
+            query.provider,
+            query.order,
+            row.tenant,
+            row.key,
+            lane,
+            query.payment,
+            chunk.now,
         )
         for query in outcome.queries
     )
     if isinstance(after, Folio) and after is not before:
         _guard(chunk, row.tenant, before if isinstance(before, Folio) else None, after)
+
+
+def _settled_query(chunk: Chunk, row: Waiting, folio: Folio, effect: str) -> list[QueryRow]:
+    """A person has settled an effect: what else the provider shows of its payment can be told apart now."""
+    name = next((pending.payment for pending in folio.effects if pending.effect == effect), "")
+    return [
+        QueryRow(
+            known.merchant,
+            known.reference,
+            known.provider,
+            known.order,
+            row.tenant,
+            row.key,
+            chunk.lane_of(row.owner),
+            known.payment,
+            chunk.now,
+        )
+        for known in folio.payments
+        if known.payment == name and known.reference
+    ]
 
 
 def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> None:

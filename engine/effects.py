@@ -18,14 +18,16 @@ from connectors.psp.contract import PaymentConnector
 from engine import effect_messages as messages
 from engine.clock import Clock, instant, micros
 from engine.reconcile import Findings, Open, compare
+from engine.store.contract import Constraint
 from engine.store.effects import Effect, EffectStore, Evidence, Learned, PaymentAsk
 from engine.store.rows import InternalRow
-from handlers.effect import step
-from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
+from handlers.effect import FINAL, GIVE_UP, step
+from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 
 _SECOND = 1_000_000
+_PENDING_QUERIES = 30  # so often a request that the provider has accepted is asked after: weeks, by the shipped intervals
 _UNCONFIGURED = 300 * _SECOND  # how long what concerns a merchant without connector rests
 log = structlog.get_logger(__name__)
 calls = Counter("foliohub_provider_calls_total", "Calls to payment providers", ("merchant", "act", "result"))
@@ -71,8 +73,9 @@ class EffectsRunner:
         """Carry one item as far as it goes now. Raises StoreAway; what the provider does never raises."""
         connector = self._connectors.get(item.merchant)
         if isinstance(item, PaymentAsk):
-            if self._store.claim_payment(item.merchant, item.reference, self._clock.now(), self._lease()):
-                self._ask_payment(item, connector)
+            lease = self._lease()
+            if self._store.claim_payment(item.merchant, item.reference, self._clock.now(), lease):
+                self._ask_payment(item, connector, lease)
         elif item.state == EffectState.PLANNED:
             self._send(item, connector)
         elif item.state == EffectState.SENDING:
@@ -97,14 +100,15 @@ class EffectsRunner:
         if shown.result is Result.UNKNOWN:
             self._store.keep_evidence(self._evidence(effect, "query", shown))
             return self._store.put_off(effect.id, fence, self._after(self._timing.query_after_s, 1), "the provider cannot be asked")
-        if self._learn(effect.merchant, effect.provider, effect.reference, effect, shown, asked=False):
+        if self._learn(effect.reference, effect, shown).foreign:
             return self._store.put_off(effect.id, fence, now, "the provider shows refunds of others: decided first")
         brake = self._brake(effect)
         if brake is not None:
             until, told = brake
             return self._store.put_off(effect.id, fence, until, told[0], None if effect.reason == told[0] else told[1])
         if not self._store.mark_sending(effect.id, fence, self._clock.now(), self._lease()):
-            return self._store.put_off(effect.id, fence, self._clock.now() + 30 * _SECOND, "payouts are stopped")
+            reason = "payouts are stopped, or news of this payment is decided first"
+            return self._store.put_off(effect.id, fence, self._clock.now() + 30 * _SECOND, reason)
         try:
             reply = connector.send(_order(effect), self._timing.deadline_s)
         except Rejected as never:  # an order that cannot be written: nothing was sent, and again would not help
@@ -116,7 +120,14 @@ class EffectsRunner:
         result = reply.result
         if result in (Result.CONFIRMED, Result.ACCEPTED) and (reply.record is None or not reply.record.level):
             result = Result.UNKNOWN  # a yes without its number cannot be told from another one: the history tells
-        state = step(EffectState.SENDING, result)
+        try:
+            self._settled(effect, reply, result)
+        except Constraint as taken:  # the provider's number in the answer is another operation's: the history tells
+            log.warning("record_taken", effect=effect.id, reason=str(taken))
+            self._settled(effect, reply, Result.UNKNOWN)
+
+    def _settled(self, effect: Effect, reply: Reply, result: Result) -> None:
+        state = _after_result(EffectState.SENDING, result)
         now = self._clock.now()
         if state is EffectState.PLANNED:
             next_at = self._after(self._timing.query_after_s, effect.attempts)
@@ -160,14 +171,15 @@ class EffectsRunner:
             return self._store.put_off(effect.id, effect.fence, self._clock.now() + _UNCONFIGURED, effect.reason)
         shown = self._query(effect.merchant, effect.reference, effect.order_ref, effect.id, connector)
         if shown.result is Result.UNKNOWN:
-            self._store.keep_evidence(self._evidence(effect, "query", shown))
-            return self._store.put_off(
-                effect.id, effect.fence, self._after(self._timing.query_after_s, effect.queries + 1), effect.reason
-            )
-        self._learn(effect.merchant, effect.provider, effect.reference, effect, shown, asked=True, about=effect)
+            self._store.learn(
+                effect.merchant, effect.provider, effect.reference, owners=(), moves=[self._in_vain(effect, "cannot be asked")],
+                now=self._clock.now(), told=(), asked=None, evidence=self._evidence(effect, "query", shown),
+            )  # fmt: skip
+            return None
+        self._learn(effect.reference, effect, shown, about=effect)
         return None
 
-    def _ask_payment(self, ask: PaymentAsk, connector: PaymentConnector | None) -> None:
+    def _ask_payment(self, ask: PaymentAsk, connector: PaymentConnector | None, lease: int) -> None:
         if connector is None:
             unasked = self._evidence(ask, "query", Reply(result=Result.NOT_SENT, code="no_connector"))
             return self._store.ask_again(ask.merchant, ask.reference, self._clock.now() + _UNCONFIGURED, unasked)
@@ -175,7 +187,10 @@ class EffectsRunner:
         if shown.result is Result.UNKNOWN:
             due = self._after(self._timing.query_after_s, ask.attempts)
             return self._store.ask_again(ask.merchant, ask.reference, due, self._evidence(ask, "query", shown))
-        self._learn(ask.merchant, ask.provider, ask.reference, ask, shown, asked=True)
+        found = self._learn(ask.reference, ask, shown, lease=lease)
+        if found.aside:
+            due = self._after(self._timing.query_after_s, ask.attempts)
+            return self._store.ask_again(ask.merchant, ask.reference, due, self._evidence(ask, "query", shown))
         return None
 
     def _query(self, merchant: str, reference: str, order: str, effect: str, connector: PaymentConnector) -> Reply:
@@ -188,40 +203,46 @@ class EffectsRunner:
 
     def _learn(
         self,
-        merchant: str,
-        provider: str,
         reference: str,
         asker: Effect | PaymentAsk,
         shown: Reply,
         *,
-        asked: bool,
         about: Effect | None = None,
-    ) -> bool:
-        """Store what a history showed and tell the folios; True if it holds refunds of others that are new."""
-        effects = {row.id: row for row in self._store.effects_on(merchant, reference)}
+        lease: int | None = None,
+    ) -> Findings:
+        """Store what a history showed and tell the folios. `about`: the effect that was asked about; `lease`: of a payment's ask."""
+        known = self._store.known_records(asker.merchant, reference)
+        effects = {row.id: row for row in self._store.effects_on(asker.merchant, reference)}
         opened = [Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record) for row in effects.values()]
-        found = compare(shown.records, self._store.known_records(merchant, reference), opened)
+        found = compare(shown.records, known, opened)
+        if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
+            found = found._replace(foreign=())
         now = self._clock.now()
-        told = [messages.foreign(asker, record, now) for record in found.foreign]
-        if asked:
-            told += [row for record in found.payment if (row := messages.observed(asker, record, now)) is not None]
-        owners = [(record, f"effect:{id_}") for id_, record in (*found.bound, *found.moved)]
-        owners += [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
+        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or _moved_money(record)]
+        seen = found.payment if about or lease else [record for record in found.payment if record.level in known]
+        told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
+        owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         self._store.learn(
-            merchant, provider, reference, owners=owners, moves=self._moves(found, effects, about), now=now, told=told, asked=asked,
-            evidence=self._evidence(asker, "query", shown),
+            asker.merchant, asker.provider, reference, owners=owners, moves=self._moves(found, effects, about), now=now, told=told,
+            asked=None if found.aside else lease, evidence=self._evidence(asker, "query", shown),
         )  # fmt: skip
-        return any(record.result is not Result.REFUSED for record in found.foreign)
+        return found
 
     def _moves(self, found: Findings, effects: Mapping[str, Effect], about: Effect | None) -> list[Learned]:
         moves = []
         for id_, record in (*found.bound, *found.moved):
             effect = effects[id_]
             before = EffectState(effect.state)
-            after = before if _says_nothing_new(before, record.result) else step(before, record.result)
+            after = _after_result(before, record.result)
             told = None if after is before else messages.reply(effect, after, record, record.status, "", self._clock.now())
+            if before in (EffectState.REFUSED, EffectState.REVERSED) and _moved_money(record):
+                told = messages.foreign(effect, record, self._clock.now())  # given back after all, when nobody expected it any more
             due = self._after(self._timing.pending_after_s, effect.queries)
-            moves.append(Learned(id_, before, after, "", record.level, due, told))
+            if after is EffectState.UNKNOWN:  # an uncertain record
+                move = self._in_vain(effect, f"shows a record of it that says nothing (status {record.status})")
+                moves.append(move._replace(record=record))
+            else:
+                moves.append(Learned(id_, before, after, "", record, due, told))
         moved = {move.id for move in moves}
         for id_ in found.absent:
             if (
@@ -229,25 +250,29 @@ class EffectsRunner:
                 and id_ == about.id
                 and EffectState(effects[id_].state) in (EffectState.UNKNOWN, EffectState.ACCEPTED)
             ):
-                moves.append(self._absent(effects[id_]))
+                moves.append(self._in_vain(effects[id_], "shows nothing of it"))
         for id_, why in found.unclear:
             effect = effects[id_]
             if EffectState(effect.state) is EffectState.UNKNOWN:
                 moves.append(self._to_person(effect, why))
         if about is not None and about.id not in moved | {move.id for move in moves}:  # pending still
-            due = self._after(self._timing.pending_after_s, about.queries)
-            moves.append(Learned(about.id, EffectState(about.state), EffectState(about.state), about.reason, "", due, None))
+            moves.append(self._in_vain(about, "says neither yes nor no"))
         return moves
 
-    def _absent(self, effect: Effect) -> Learned:
-        if effect.queries + 1 >= len(self._timing.query_after_s) and effect.state == EffectState.UNKNOWN:
-            return self._to_person(effect, f"asked {effect.queries + 1} times, the provider shows nothing of it")
-        due = self._after(self._timing.query_after_s, effect.queries + 1)
-        return Learned(effect.id, EffectState(effect.state), EffectState(effect.state), effect.reason, "", due, None)
+    def _in_vain(self, effect: Effect, why: str) -> Learned:
+        """A query brought nothing: the next one comes later than this one did, and after the last a person decides."""
+        state = EffectState(effect.state)
+        if state is EffectState.UNKNOWN:
+            intervals, last = self._timing.query_after_s, len(self._timing.query_after_s)
+        else:
+            intervals, last = self._timing.pending_after_s, _PENDING_QUERIES
+        if effect.queries + 1 >= last and state in GIVE_UP:
+            return self._to_person(effect, f"asked {effect.queries + 1} times, the provider {why}")
+        return Learned(effect.id, state, state, effect.reason, None, self._after(intervals, effect.queries + 1), None)
 
     def _to_person(self, effect: Effect, why: str) -> Learned:
         told = messages.reply(effect, EffectState.NEEDS_PERSON, None, "needs_person", why, self._clock.now())
-        return Learned(effect.id, EffectState(effect.state), EffectState.NEEDS_PERSON, why, "", 0, told)
+        return Learned(effect.id, EffectState(effect.state), EffectState.NEEDS_PERSON, why, None, 0, told)
 
     # -- small words -----------------------------------------------------------------------------------------------------------
 
@@ -287,12 +312,18 @@ def _order(effect: Effect) -> EffectOrder:
     )
 
 
-def _says_nothing_new(state: EffectState, result: Result) -> bool:
-    return result is Result.UNKNOWN or (state, result) in {
-        (EffectState.ACCEPTED, Result.ACCEPTED),
-        (EffectState.CONFIRMED, Result.CONFIRMED),
-        (EffectState.CONFIRMED, Result.ACCEPTED),
-        (EffectState.REFUSED, Result.REFUSED),
-        (EffectState.REVERSED, Result.REVERSED),
-        (EffectState.REVERSED, Result.REFUSED),
-    }
+def _moved_money(record: ProviderRecord) -> bool:
+    """Whether a refund's record stands: money went back, or may yet."""
+    return record.result not in (Result.REFUSED, Result.REVERSED)
+
+
+def _after_result(state: EffectState, result: Result) -> EffectState:
+    """Where a result leads: a no after a success is its reversal, the reversal of what nobody heard succeed is a no; what a final
+    state hears beside that changes nothing (the folio is told of money that moved all the same)."""
+    if state is EffectState.CONFIRMED:
+        return step(state, Result.REVERSED) if result in (Result.REFUSED, Result.REVERSED) else state
+    if state in FINAL:
+        return state
+    if result is Result.UNKNOWN and state is not EffectState.SENDING:
+        return state
+    return step(state, Result.REFUSED if result is Result.REVERSED else result)

@@ -31,7 +31,8 @@ class Open(NamedTuple):
 
 class Findings(NamedTuple):
     """`bound`: (effect, record) newly matched. `moved`: (effect, record) whose record says something new. `foreign` and `payment`:
-    records that are new or changed. `absent`: effects in doubt of which nothing is to be seen. `unclear`: (effect, why)."""
+    records that are new or changed. `absent`: effects in doubt of which nothing is to be seen. `unclear`: (effect, why).
+    `aside`: new records that nobody can place while a request of their kind is on its way: its answer will tell."""
 
     bound: tuple[tuple[str, ProviderRecord], ...]
     moved: tuple[tuple[str, ProviderRecord], ...]
@@ -39,6 +40,7 @@ class Findings(NamedTuple):
     payment: tuple[ProviderRecord, ...]
     absent: tuple[str, ...]
     unclear: tuple[tuple[str, str], ...]
+    aside: tuple[ProviderRecord, ...] = ()
 
 
 _RECORD_OF = {EffectKind.REFUND: RecordKind.REFUND, EffectKind.CAPTURE: RecordKind.CAPTURE, EffectKind.VOID: RecordKind.VOID}
@@ -54,10 +56,14 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     foreign: list[ProviderRecord] = []
     payment: list[ProviderRecord] = []
     fresh: list[ProviderRecord] = []
+    by_level = {effect.record: effect.id for effect in effects if effect.record}
     for record in records:
         before = known.get(record.level)
         if before is None:
-            fresh.append(record)
+            if record.level in by_level:  # a person named it
+                bound.append((by_level[record.level], record))
+            else:
+                fresh.append(record)
         elif before.owner.startswith("effect:"):
             if before.result is not record.result:
                 moved.append((before.owner.removeprefix("effect:"), record))
@@ -66,21 +72,30 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     seeking = [effect for effect in effects if not effect.record and effect.state in _SEEKS]
     absent: list[str] = []
     unclear: list[tuple[str, str]] = []
-    taken: set[str] = set()
-    for effect in seeking:
-        rivals = [other for other in seeking if other.kind is effect.kind]
-        mine = [record for record in fresh if record.kind is _RECORD_OF[effect.kind]]
-        if not mine:
-            absent.append(effect.id)
-        elif len(rivals) == 1 and len(mine) == 1 and mine[0].minor in (None, effect.minor):
-            bound.append((effect.id, mine[0]))
-            taken.add(mine[0].level)
-        else:
-            shown = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in mine)
-            unclear.append((effect.id, f"asked for {effect.minor}, the provider shows new {effect.kind.value}s {shown}"))
-            taken.update(record.level for record in mine)
-    for record in fresh:
-        if record.level in taken:
+    aside: list[ProviderRecord] = []
+    for kind, shown in _RECORD_OF.items():
+        rivals = [effect for effect in seeking if effect.kind is kind]
+        mine = [record for record in fresh if record.kind is shown]
+        if any(effect.state is EffectState.SENDING for effect in rivals):
+            aside += mine
+            fresh = [record for record in fresh if record.kind is not shown]
             continue
+        for effect in [rival for rival in rivals if rival.state is EffectState.CONFIRMED]:  # by a person, who named no record
+            rivals.remove(effect)
+            done = next((record for record in mine if record.minor in (None, effect.minor)), None)
+            if done is not None:
+                bound.append((effect.id, done))
+                mine.remove(done)
+                fresh.remove(done)
+        if len(rivals) == 1 and len(mine) == 1 and mine[0].minor in (None, rivals[0].minor):
+            bound.append((rivals[0].id, mine[0]))
+            fresh.remove(mine[0])
+        elif rivals and mine:
+            text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in mine)
+            unclear += [(one.id, f"asked for {one.minor}, the provider shows new {kind.value}s {text}") for one in rivals]
+            fresh = [record for record in fresh if record.kind is not shown]
+        else:
+            absent += [effect.id for effect in rivals]
+    for record in fresh:
         (foreign if record.kind is RecordKind.REFUND else payment).append(record)
-    return Findings(tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear))
+    return Findings(tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside))

@@ -76,13 +76,14 @@ class Spent(NamedTuple):
 
 
 class Learned(NamedTuple):
-    """What a history means for one effect: its move from one state to another (or the same), and the message that tells its folio."""
+    """What a history means for one effect: its move from one state to another (or the same), the record that is its own, and the
+    message that tells its folio."""
 
     id: str
     from_: EffectState
     to: EffectState
     reason: str
-    record: str
+    record: ProviderRecord | None
     next_at: int
     told: InternalRow | None
 
@@ -141,8 +142,10 @@ class EffectStore(Protocol):
         evidence: Evidence,
         told: Sequence[InternalRow],
         now: int,
-        asked: bool,
-    ) -> None: ...
+        asked: int | None,
+    ) -> None:
+        """What a query showed: `owners` of records that are no effect's. `asked`: the lease under which the payment was asked for;
+        its wish is done, unless it was renewed meanwhile."""
 
     def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None: ...
 

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.reconcile import Known
+from engine.store.contract import Constraint
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
@@ -28,6 +29,11 @@ _BEHIND = (
     f" AND other.reference = effect.reference AND other.id <> effect.id AND ({_BUSY}))"
 )
 """Planned behind another request of the same payment, whose own time is what to wait for."""
+_NEWS = (
+    "EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
+    " AND internal.key = effect.folio)"
+)
+"""The folio has yet to hear something, which may withdraw what it planned."""
 
 
 class SqliteEffects:
@@ -78,7 +84,7 @@ class SqliteEffects:
         with self._database.write() as connection:
             row = connection.execute(
                 "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state = 'planned' AND needs_approval = 0"
-                f" AND lease_until <= ?2 AND NOT {_RIVAL} RETURNING fence",
+                f" AND lease_until <= ?2 AND NOT {_RIVAL} AND NOT {_NEWS} RETURNING fence",
                 (id_, now, lease_until),
             ).fetchone()
             return row[0] if row else None
@@ -117,7 +123,7 @@ class SqliteEffects:
         with self._database.write() as connection:
             row = connection.execute(
                 "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, lease_until = ?4, reason = ''"
-                " WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND NOT EXISTS (SELECT 1 FROM payout_switch"
+                f" WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
                 " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING id",
                 (id_, fence, now, lease_until),
             ).fetchone()
@@ -150,7 +156,9 @@ class SqliteEffects:
             if row is None:
                 return False
             if record is not None and record.level:
-                self._keep_record(connection, effect.merchant, effect.provider, record, f"effect:{effect.id}", now)
+                owner = self._keep_record(connection, effect.merchant, effect.provider, record, f"effect:{effect.id}", now)
+                if owner != f"effect:{effect.id}":
+                    raise Constraint(f"record {record.reference}/{record.level} is {owner}'s", field="record", value=record.level)
             insert(connection, "internal", told, INTERNAL_COLUMNS)
             return True
 
@@ -171,29 +179,39 @@ class SqliteEffects:
     def learn(
         self, merchant: str, provider: str, reference: str, *, owners: Sequence[tuple[ProviderRecord, str]],
         moves: Sequence[Learned], evidence: Evidence, told: Sequence[InternalRow], now: int,
-        asked: bool,
+        asked: int | None,
     ) -> None:  # fmt: skip
         """What a history showed: records with their owners, and what it means for effects.
 
-        A move whose effect has gone on meanwhile is left out with its message: the next query sees it again.
+        A move whose effect has gone on meanwhile is left out with its record and its message: the next query sees it again.
         """
         with self._database.write() as connection:
             self._keep_evidence(connection, evidence)
             for record, owner in owners:
                 self._keep_record(connection, merchant, provider, record, owner, now)
             for move in moves:
-                moved = connection.execute(
-                    "UPDATE effect SET state = ?3, reason = ?4, record = CASE ?5 WHEN '' THEN record ELSE ?5 END, next_at = ?6,"
-                    " queries = queries + 1, lease_until = 0, fence = fence + 1 WHERE id = ?1 AND state = ?2 RETURNING id",
-                    move[:-1],
-                ).fetchone()
-                if moved is not None and move.told is not None:
-                    insert(connection, "internal", [move.told], INTERNAL_COLUMNS)
+                self._move(connection, merchant, provider, move, now)
             insert(connection, "internal", told, INTERNAL_COLUMNS)
-            if asked:
+            if asked is not None:
                 connection.execute(
-                    "DELETE FROM payment_query WHERE merchant = ? AND reference = ? AND due <= ?", (merchant, reference, now)
+                    "DELETE FROM payment_query WHERE merchant = ? AND reference = ? AND lease_until = ?",
+                    (merchant, reference, asked),
                 )
+
+    def _move(self, connection: sqlite3.Connection, merchant: str, provider: str, move: Learned, now: int) -> None:
+        level = move.record.level if move.record is not None else ""
+        moved = connection.execute(
+            "UPDATE effect SET state = ?3, reason = ?4, record = CASE ?5 WHEN '' THEN record ELSE ?5 END, next_at = ?6,"
+            " queries = queries + 1, lease_until = 0, fence = fence + 1 WHERE id = ?1 AND state = ?2"
+            " AND (?5 = '' OR record IN ('', ?5)) RETURNING id",
+            (move.id, move.from_, move.to, move.reason, level, move.next_at),
+        ).fetchone()
+        if moved is None:
+            return
+        if move.record is not None:
+            self._keep_record(connection, merchant, provider, move.record, f"effect:{move.id}", now)
+        if move.told is not None:
+            insert(connection, "internal", [move.told], INTERNAL_COLUMNS)
 
     def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None:
         """The query itself failed: again later."""
@@ -226,12 +244,15 @@ class SqliteEffects:
     @staticmethod
     def _keep_record(
         connection: sqlite3.Connection, merchant: str, provider: str, record: ProviderRecord, owner: str, now: int
-    ) -> None:
-        connection.execute(
+    ) -> str:
+        """Store a record; whose it is: the first owner stays."""
+        row = connection.execute(
             "INSERT INTO provider_record VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (merchant, reference, level) DO UPDATE SET"
-            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor)",
+            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor)"
+            " RETURNING owner",
             (
                 merchant, record.reference, record.level, provider, record.kind, record.result, record.status, record.minor,
                 record.currency, owner, now,
             ),
-        )  # fmt: skip
+        ).fetchone()  # fmt: skip
+        return str(row[0])

@@ -293,7 +293,7 @@ class SqliteChunk:
         if chunk.queries:
             self._db.executemany(
                 "INSERT INTO payment_query VALUES (?,?,?,?,?,?,?,?,?,0,0) ON CONFLICT DO UPDATE SET due = min(due, excluded.due),"
-                " tenant = excluded.tenant, folio = excluded.folio, payment = excluded.payment",
+                " tenant = excluded.tenant, folio = excluded.folio, payment = excluded.payment, lease_until = 0",
                 chunk.queries,
             )
         if chunk.switches:
