@@ -111,8 +111,8 @@ class Hub:
         with self._waiting:
             self._waiters.setdefault(key, []).append(tell)
         stored = self.reading.answer(key)
-        if stored is not None and tell in self._take_waiters(key):
-            tell(stored)
+        for waiter in self._take_waiters(key) if stored is not None else ():
+            waiter(stored or ())
 
         def stop() -> None:
             with self._waiting:

@@ -139,6 +139,13 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise _translated(error, self.path) from error
 
+    def probe(self) -> None:
+        """One small durable write. Raises StoreAway when the file cannot be written."""
+        with self.write() as connection:
+            connection.execute(
+                "INSERT INTO meta VALUES ('probe', '1') ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) % 1000 + 1"
+            )
+
     def shred(self) -> bool:
         """After keys were destroyed: leave no copy of them in the write-ahead log. False while a reader is in the way."""
         with self._lock:

@@ -97,6 +97,14 @@ class SqliteReading:
             rows = connection.execute(f"SELECT seq, {_OUTBOX} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
             return [(row[0], OutboxRow(*row[1:])) for row in rows]
 
+    def outbox_of(self, tenant: str, seq: int, limit: int) -> list[tuple[int, OutboxRow]]:
+        """One tenant's outcomes as a stream, from a row on."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                f"SELECT seq, {_OUTBOX} FROM outbox WHERE seq > ? AND tenant = ? ORDER BY seq LIMIT ?", (seq, tenant, limit)
+            )
+            return [(row[0], OutboxRow(*row[1:])) for row in rows]
+
     def unpublished(self, limit: int) -> list[tuple[int, OutboxRow]]:
         """Outcomes that a broker has yet to confirm, oldest first."""
         with self._database.read() as connection:

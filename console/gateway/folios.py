@@ -1,0 +1,46 @@
+"""GET /folios/{id} and GET /outcomes: how an account stands, and the stream of what was decided, for one tenant's key."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.params import Parameter
+
+from console.gateway import described
+from console.gateway.callers import caller
+from console.gateway.desk import Desk
+from console.gateway.messages import answer_json, desk_of
+from console.gateway.problems import Problem
+from engine import cloudevents
+from engine.standing import standing
+
+
+@get("/folios/{folio:str}", responses=described.FOUND, tags=["folios"], summary="How a folio stands")
+async def get_folio(request: Request[Any, Any, Any], folio: str) -> Response[bytes]:
+    """State without personal data, sums in minor units, payments, refunds, requests, what cancelling now would give, and outcomes."""
+    desk = desk_of(request)
+    key = await caller(request, desk, "read")
+    told = await desk.run(standing, desk.hub, key.tenant, folio)
+    if told is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_folio", "no folio of that id is known", field="folio", value=folio)
+    return answer_json(HTTPStatus.OK, told)
+
+
+@get("/outcomes", responses=described.FOUND, tags=["outcomes"], summary="Outcomes as a stream")
+async def get_outcomes(
+    request: Request[Any, Any, Any],
+    after: int = Parameter(default=0, ge=0, le=2**62, description="`next` of the last answer; 0: from the beginning"),
+    limit: int = Parameter(default=100, ge=1, le=1000, description="at most so many"),
+) -> Response[bytes]:
+    """Every outcome of the key's tenant in the order of the decisions; ask again with `next`, which stands still at the end."""
+    desk = desk_of(request)
+    key = await caller(request, desk, "read")
+    return answer_json(HTTPStatus.OK, await desk.run(_outcomes, desk, key.tenant, after, limit))
+
+
+def _outcomes(desk: Desk, tenant: str, after: int, limit: int) -> dict[str, Any]:
+    rows = desk.hub.reading.outbox_of(tenant, after, limit)
+    events = [{**cloudevents.event(row), "position": seq} for seq, row in rows]
+    return {"outcomes": events, "next": rows[-1][0] if rows else after}

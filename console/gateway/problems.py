@@ -1,0 +1,86 @@
+"""What goes wrong at a door, as `application/problem+json` (RFC 9457): what, where, which value, and what to do.
+
+Card numbers never stand in it: codes, fields and values come from errors that were scrubbed where they were raised.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from schemas.cards import scrub_text
+from schemas.errors import HubError, Retryable
+
+PROBLEM: Final = "application/problem+json"
+log = structlog.get_logger(__name__)
+
+_STATUS: Final = {
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unknown_tenant": HTTPStatus.FORBIDDEN,
+    "duplicate_identity": HTTPStatus.CONFLICT,
+}
+_WORDS: Final = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+class Problem(HubError):
+    """A request that a door refuses with this HTTP status; `extra` members join the answer."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, field: str = "", value: object = "", extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, code=code, field=field, value=value)
+        self.status = status
+        self.extra = extra or {}
+
+
+def status_of(code: str, default: int = HTTPStatus.BAD_REQUEST) -> int:
+    """The HTTP status of a refusal's code."""
+    return _STATUS.get(code, default)
+
+
+def body_of(status: int, code: str, message: str, *, field: str = "", value: str = "", **extra: Any) -> dict[str, Any]:
+    """The members of a problem."""
+    told = {"title": HTTPStatus(status).phrase, "status": status, "code": code, "field": field, "value": value, "message": message}
+    return {**told, **extra}
+
+
+def respond(status: int, content: dict[str, Any], headers: dict[str, str] | None = None) -> Response[bytes]:
+    """A problem as an answer."""
+    return Response(msgspec.json.encode(content), status_code=status, media_type=PROBLEM, headers=headers or {})
+
+
+def on_problem(_request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """A door said no."""
+    headers = {"www-authenticate": 'Bearer realm="foliohub"'} if problem.status == HTTPStatus.UNAUTHORIZED else None
+    told = body_of(
+        problem.status, problem.code, problem.message, field=problem.field, value=scrub_text(problem.value)[0], **problem.extra
+    )
+    return respond(problem.status, told, headers)
+
+
+def on_retryable(_request: Request[Any, Any, Any], problem: Retryable) -> Response[bytes]:
+    """The store is away: nothing was taken, send it again."""
+    log.warning("door_closed", code=problem.code, reason=problem.message)
+    told = body_of(503, problem.code, "the hub cannot store anything at this moment: nothing was taken, send it again")
+    return respond(503, told, {"retry-after": "2"})
+
+
+def on_http(_request: Request[Any, Any, Any], problem: HTTPException) -> Response[bytes]:
+    """What the framework refuses: no such path, no such method, parameters that do not fit."""
+    status = problem.status_code
+    code = _WORDS.get(status, "bad_request" if status < 500 else "internal")
+    extra = problem.extra if isinstance(problem.extra, list) else []
+    first = extra[0] if extra and isinstance(extra[0], dict) else {}
+    message = str(first.get("message") or (problem.detail if status < 500 else "something is wrong in the hub; it is logged"))
+    return respond(status, body_of(status, code, message[:500], field=str(first.get("key", ""))), dict(problem.headers or {}))
+
+
+def on_defect(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
+    """A defect of ours: logged in full, told in one line."""
+    log.error("gateway_failed", path=request.scope["path"], exc_info=failure)
+    return respond(500, body_of(500, "internal", "something is wrong in the hub; it is logged"))
