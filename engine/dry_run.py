@@ -94,6 +94,14 @@ def _reason(text: str) -> str:
     return "`time` is not an instant with offset (RFC 3339)" if "$.time" in text else "not a JSON object"
 
 
+def instant_of(text: str) -> int:
+    """An instant with offset as microseconds. Raises Unreadable."""
+    try:
+        return max(0, micros(msgspec.convert(text, Annotated[datetime, Meta(tz=True)])))
+    except msgspec.ValidationError:
+        raise Unreadable(f"{text[:60]!r} is not an instant with offset (RFC 3339)", field="until", value=text) from None
+
+
 def _unreadable(name: str, number: int, reason: str) -> Unreadable:
     return Unreadable(f"{name}:{number}: {reason}", field=f"{name}:{number}", value=reason)
 
@@ -144,6 +152,10 @@ class DryRun:
     def unsettled(self) -> list[str]:
         """What ended dead-lettered, blocked or still parked, in words; a refusal is none of these."""
         return report.unsettled(self.hub.reading)
+
+    def provider_operations(self) -> dict[str, int]:
+        """How often the simulated provider's books show each operation; empty where providers accept everything."""
+        return self._ogone.operations() if self._ogone is not None else {}
 
     def close(self) -> None:
         """Throw the store away."""

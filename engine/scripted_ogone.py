@@ -115,6 +115,14 @@ class ScriptedOgone(Mapping[str, PaymentConnector]):
             return
         self.provider.back_office(payid, "SAS", paid.amount, now, status=paid.status)
 
+    def operations(self) -> dict[str, int]:
+        """How often each operation stands in the provider's books."""
+        counts: dict[str, int] = {}
+        for payment in self.provider.books.payments():
+            for operation in self.provider.books.operations(payment.payid):
+                counts[operation.operation] = counts.get(operation.operation, 0) + 1
+        return counts
+
     # -- what happens by itself ------------------------------------------------------------------------------------------------
 
     def next_due(self) -> int | None:

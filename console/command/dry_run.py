@@ -5,20 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import structlog
 import typer
-from msgspec import Meta
 
 from config.loader import load
 from connectors.psp.ogone.simulator import script
 from console.command.failing import Exit
-from engine.clock import micros
-from engine.dry_run import DryRun, Line, Unreadable, read
+from engine.dry_run import DryRun, Line, Unreadable, instant_of, read
 
 
 def dry_run(
@@ -40,7 +36,7 @@ def dry_run(
     structlog.configure(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr), wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR)
     )
-    end = _instant(until)
+    end = instant_of(until) if until else None
     run = DryRun(load(config, {}), script.load(provider_script) if provider_script else None, explain=explain)
     try:
         for line in _lines(files):
@@ -57,15 +53,6 @@ def dry_run(
         print(f"foliohub: {text}", file=sys.stderr)
     if wrong:
         raise typer.Exit(Exit.FOUND)
-
-
-def _instant(text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        return max(0, micros(msgspec.convert(text, Annotated[datetime, Meta(tz=True)])))
-    except msgspec.ValidationError:
-        raise Unreadable(f"--until {text[:60]!r} is not an instant with offset (RFC 3339)", field="until", value=text) from None
 
 
 def _lines(files: Iterable[str]) -> Iterator[Line]:
