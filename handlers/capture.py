@@ -24,6 +24,10 @@ from schemas.payment import PaymentCaptured, PaymentVoided
 FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
 
 
+OPEN = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
+"""Payments that nobody else has captured or released meanwhile."""
+
+
 def take_or_release(folio: Folio, taken: Iterable[tuple[FolioPayment, int]], facts: Facts, asked_by: str = "") -> Outcome:
     """X-17: one request per authorised payment: the last capture of what is needed (SAS), which releases the rest; or, if nothing
     is needed, a void."""
@@ -53,6 +57,7 @@ def take_or_release(folio: Folio, taken: Iterable[tuple[FolioPayment, int]], fac
                 effect=effect, kind=kind, state=EffectState.PLANNED, payment=payment.payment, minor=minor, asked_by=asked_by
             )
         )
+        folio = account.replace_payment(folio, replace(payment, closing=kind.value))
     return Outcome(state=replace(folio, effects=(*folio.effects, *effects)), requests=tuple(requests))
 
 
@@ -88,7 +93,7 @@ def _noted(folio: Folio, effect: str, state: EffectState) -> Folio:
 
 
 def _captured(before: Folio, after: Folio, payment: FolioPayment, minor: int, out: Outcome) -> Outcome:
-    if payment.status is not PaymentStatus.AUTHORISED:
+    if payment.status not in OPEN:
         return out
     rest = payment.authorised - minor
     moved = replace(payment, status=PaymentStatus.CAPTURED, captured=minor)
@@ -107,7 +112,7 @@ def _captured(before: Folio, after: Folio, payment: FolioPayment, minor: int, ou
 
 
 def _voided(after: Folio, payment: FolioPayment, out: Outcome) -> Outcome:
-    if payment.status is not PaymentStatus.AUTHORISED:
+    if payment.status not in OPEN:
         return out
     after = account.changed(account.replace_payment(after, replace(payment, status=PaymentStatus.VOIDED)))
     told = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=after.currency)

@@ -14,7 +14,6 @@ from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
-from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.money import Money, allocate, parse_rate
 from schemas.policy import RefundBase
@@ -36,9 +35,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     if known.status in LOST:
         return _lost(after, payment, waiting)
     if known.status is PaymentStatus.AUTHORISED:
-        earlier = account.payment_of(before, payment)
-        new = earlier is None or earlier.status is not PaymentStatus.AUTHORISED  # the cancellation saw to what was authorised then
-        return _authorised(after, known, facts) if new and after.cancelled_at is not None else Outcome(state=after)
+        return _authorised(after, known, facts) if after.cancelled_at is not None else Outcome(state=after)
     if known.status is not PaymentStatus.CAPTURED or known.unapplied:
         return Outcome(state=after)
     gained = account.collected(after) - account.collected(before)
@@ -91,8 +88,7 @@ def _lost(folio: Folio, payment: str, waiting: int) -> Outcome:
 
 def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     """X-17: an authorisation of a cancelled booking; what happened after the cancellation is released."""
-    busy = any(effect.payment == payment.payment and effect.kind != EffectKind.REFUND for effect in folio.effects)
-    if busy or not payment.provider or not payment.reference:
+    if payment.closing or not payment.provider or not payment.reference:
         return Outcome(state=folio)
     needed = 0 if payment.unapplied else max(0, account.balance(folio)) + folio.waived
     capture = min(payment.authorised, needed)

@@ -17,7 +17,6 @@ from handlers.outcome import Facts, Step
 from handlers.penalty import capped, last_rate, penalty, refund_rate
 from schemas.booking import LineKind
 from schemas.cancellation import Cause, LineChoice
-from schemas.effect import EffectKind
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
 from schemas.money import FULL_RATE, ZERO_RATE, Money, allocate, parse_rate, rate_text
@@ -161,13 +160,12 @@ def line_step(ended: Ended, why: str, currency: str, share: int | None) -> Step:
 
 def authorised(folio: Folio) -> tuple[FolioPayment, ...]:
     """X-17: payments that a provider can still take or release, first paid first."""
-    busy = {effect.payment for effect in folio.effects if effect.kind != EffectKind.REFUND}
     return tuple(
         payment
         for payment in folio.payments
         if payment.status is PaymentStatus.AUTHORISED
         and not payment.unapplied
-        and payment.payment not in busy
+        and not payment.closing
         and payment.provider
         and payment.reference
     )

@@ -115,6 +115,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     payer: str = ""
     unapplied: bool = False
     number: int = 0
+    closing: str = ""  # what was asked of its authorisation, once and last: capture or void
     foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
 
     def collected(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +107,21 @@ def test_x_17_a_refused_capture_is_not_asked_for_again() -> None:
     stay.reply("refused")
 
     assert stay.card(500, name="payment.reversed").requests == ()
+
+
+@pytest.mark.parametrize("answer", ["confirmed", "refused"])
+def test_x_17_an_authorisation_is_closed_once(answer: str) -> None:
+    """Pending and authorised again while our capture is on its way: one capture is asked for, and counted if it is made."""
+    stay = leaving(0)
+    stay.card(20_500, name="payment.authorised")
+    stay.leave(at=before(3))
+    stay.card(20_500, status="91")
+    stay.reply(answer)
+    with contextlib.suppress(HubError):
+        stay.card(20_500, name="payment.authorised")
+
+    assert [request.business_key for request in stay.requests] == ["B-1/P1/capture"]
+    assert (10_500 if answer == "confirmed" else 0, 0) == (account.collected(stay.folio), stay.owes())
 
 
 def test_a_reversed_payment_after_the_cancellation_is_owed() -> None:
