@@ -103,9 +103,13 @@ def _flat(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(path: Path) -> None:
-    """Play a scenario and hold it to its expectations, and to what holds in every scenario."""
+    """Play a scenario and hold it to its expectations."""
     scenario = scenario_of(path)
-    result = played(path, scenario)
+    hold(scenario, played(path, scenario))
+
+
+def hold(scenario: Scenario, result: Played) -> None:
+    """What was played to what must come of it, and to what holds in every scenario."""
     _check_always(result)
     rest = list(result.outcomes)
     for wanted in scenario.expect:

@@ -1,0 +1,217 @@
+"""A scenario that stays green when its rule does nothing proves nothing: each function that applies a rule is made to give its input
+back unchanged, and the scenario that shows the rule must go red.
+
+This is the one place where functions of ours are replaced: what is under test here are the scenarios.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine import effects, intake
+from handlers import (
+    account,
+    booking,
+    booking_lines,
+    cancellation,
+    cancellation_right,
+    capture,
+    commission,
+    confirmation,
+    deposit,
+    frozen,
+    goodwill,
+    late_payment,
+    payment,
+    penalty,
+    quote,
+    quote_lines,
+    refund_elsewhere,
+    refund_parts,
+    refund_reply,
+    stock,
+)
+from handlers.outcome import Outcome, Policies
+from handlers.payment_states import BY_NAME
+from schemas import cards, folio, money
+from schemas.policy import Boundary, CommissionOnPenalty, DepositBasis, PropertyPolicy, RefundBase, TenderOrder, Unit, WithinTender
+from tests.scenarios.play import HERE, hold, played, scenario_of
+
+OURS = ("handlers.", "engine.", "schemas.", "ledger.")
+SHIPPED = PropertyPolicy(property="any", version="any/1", tenant="azur", zone="Europe/Paris")
+
+
+def knob(name: str) -> tuple[Any, str, Callable[..., Any]]:
+    """A property's knob that nobody reads: its default stands."""
+    real = frozen.property_policy
+    return frozen, "property_policy", lambda facts, of: replace(real(facts, of), **{name: getattr(SHIPPED, name)})
+
+
+def term(name: str, default: object) -> tuple[Any, str, Callable[..., Any]]:
+    """A knob of terms that nobody reads."""
+    real = frozen.terms_version
+    return frozen, "terms_version", lambda facts, version: replace(real(facts, version), **{name: default})
+
+
+def in_order(of: folio.Folio, minor: int, _policy: object) -> tuple[tuple[folio.FolioPayment, int], ...]:
+    """A refund from the payments as they stand."""
+    parts = []
+    for known in of.payments:
+        part = min(minor, known.refundable())
+        minor -= part
+        parts.append((known, part))
+    return tuple((known, part) for known, part in parts if part)
+
+
+def same_state(of: folio.Folio, *_: object, **__: object) -> Outcome:
+    """A decision that changes nothing."""
+    return Outcome(state=of)
+
+
+MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
+    ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "penalty", lambda price, _rate, _currency: price)),
+    ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "tranche_of", lambda *_: 0)),
+    ("terms/s4_1_each_trade_has_its_own_terms", (penalty, "refund_rate", lambda *_: Fraction(1))),
+    ("terms/s4_2_five_hardness_levels", (penalty, "refund_rate", lambda *_: Fraction(1))),
+    ("terms/v16_s4_12_s4_33_s4_34_paid_the_deposit", (penalty, "penalty", lambda _price, _rate, _currency: 0)),
+    ("terms/v16_s4_34_x_25_acompte_is_a_claim", (quote, "_short", lambda *_: 0)),
+    ("terms/s4_5_s4_27_fee_is_kept_in_every_tranche", (quote, "_fee", lambda of, *_: (of.service_fee, ()))),
+    ("terms/s4_6_a_1_the_limit_is_the_guests", term("boundary", Boundary.OWNER)),
+    ("terms/s4_6_a_1_the_limit_is_the_owners", term("boundary", Boundary.GUEST)),
+    (
+        "terms/s4_7_days_are_the_propertys",
+        (penalty, "start_of_day", lambda day, _zone: datetime.combine(day, time(0), UTC)),
+    ),
+    ("terms/s4_7_a_2_hours_before_the_drop_time", term("unit", Unit.DAY)),
+    ("terms/s4_7_a_2_hours_before_the_drop_time", term("drop_time", time(16))),
+    ("terms/s4_8_nanr_gives_nothing", (penalty, "refund_rate", lambda *_: Fraction(1))),
+    ("terms/v19_s4_9_penalties_service_by_service", (penalty, "penalty", lambda price, _rate, _currency: price // 2)),
+    ("terms/s4_40_x_8_terms_are_frozen", (frozen, "terms_version", lambda facts, _version: facts.policies.terms[0])),
+    (
+        "terms/s4_40_x_8_terms_are_frozen",
+        (Policies, "offered", lambda self, name, _day: next(one for one in self.terms if one.name == name)),
+    ),
+    ("terms/s4_42_after_arrival_days_are_negative", (penalty, "tranche_of", lambda *_: 0)),
+    (
+        "terms/x_9_days_across_both_changes",
+        (penalty, "start_of_day", lambda day, _zone: datetime.combine(day, time(0), UTC) - timedelta(hours=1)),
+    ),
+    ("refund_base/v24_s4_32_rounded_like_the_deposit", (penalty, "penalty", lambda price, rate, _: int(price * (1 - rate)))),
+    ("refund_base/v28_s4_32_a_4_rate_on_what_was_collected", (quote_lines, "shares_of", lambda *_: {})),
+    ("refund_base/v16_s4_32_a_4_penalty_on_the_price", term("refund_base", RefundBase.COLLECTED)),
+    ("refund_base/a_5_fee_given_back_where_settled", (quote, "_fee", lambda *_: (0, ()))),
+    ("deposit/s4_11_s4_14_s4_19_half_and_the_fee", (deposit, "line_deposit", lambda price, *_: price)),
+    ("deposit/s4_11_s4_14_s4_19_half_and_the_fee", (account, "fee_charged", lambda _: 0)),
+    ("deposit/s4_10_s4_14_deposit_inherits_tranche_2", (deposit, "deposit_rate", lambda _: Fraction(1, 2))),
+    ("deposit/v29_s4_13_second_payment_unpaid", (deposit, "second_payment_days", lambda _: 0)),
+    ("deposit/v29_s4_13_second_payment_unpaid", (booking, "_timers", lambda *_: ((), ()))),
+    ("deposit/s4_13_second_payment_on_its_day", (account, "balance", lambda _: 1)),
+    ("deposit/s4_13_second_payment_days_settled", term("second_payment_days", None)),
+    ("deposit/v17_s4_15_split_cap", knob("split_cap")),
+    ("deposit/v18_s4_16_s4_17_a_6_threshold", (deposit, "whole_trades", lambda *_: frozenset())),
+    ("deposit/s4_16_each_trade_meets_its_own_threshold", knob("split_thresholds")),
+    ("deposit/s4_18_a_3_the_part_kept", term("deposit_basis", DepositBasis.REFUND_RATE)),
+    ("deposit/s4_18_a_3_the_refund_rate_literally", term("deposit_basis", DepositBasis.RETAINED)),
+    ("deposit/v20_s4_20_rounded_per_line_then_summed", (penalty, "penalty", lambda price, rate, _: int(price * (1 - rate)))),
+    ("deposit/s4_21_bought_on_the_second_payments_day", (deposit, "due_date", lambda *_: None)),
+    ("deposit/x_25_max_advance", (deposit, "check_advance", lambda *_: ())),
+    ("folio/s4_22_ordered_beside_collected", (account, "balance_facts", lambda *_: ())),
+    ("folio/s4_22_ordered_beside_collected", (account, "collected", lambda _: 0)),
+    ("folio/s4_23_s4_26_what_cancelling_would_give_now", (penalty, "refund_rate", lambda *_: Fraction(1))),
+    ("request/s4_25_who_may_ask", (cancellation_right, "check_requester", lambda *_: None)),
+    ("request/s4_25_who_may_ask", knob("who_may_cancel")),
+    ("request/s4_26_cannot_be_cancelled", (cancellation, "_check_live", lambda *_: None)),
+    ("request/s4_28_what_a_confirmation_brings", (stock, "released", lambda *_: None)),
+    ("request/s4_28_what_a_confirmation_brings", (commission, "credit_note", lambda *_: (None, ()))),
+    ("request/s4_30_stock_does_not_wait_for_the_bank", (refund_reply, "settle_part", same_state)),
+    ("request/s4_30_withdrawn", (cancellation, "OPEN", frozenset(folio.RequestStatus))),
+    ("request/s4_31_quote_shown_at_2359_confirmed_at_0001", (cancellation, "next_limit", lambda *_: None)),
+    ("request/s4_31_valid_for_thirty_minutes", (cancellation, "_no_longer", lambda *_: "")),
+    ("request/s4_31_valid_for_thirty_minutes", knob("quote_minutes")),
+    ("request/s4_31_quote_changed_by_a_payment", (cancellation, "_no_longer", lambda *_: "")),
+    ("request/s4_41_double_click", (cancellation, "_check_live", lambda *_: None)),
+    ("causes/s4_35_a_7_force_majeure", (quote_lines, "EVERYTHING_BACK", frozenset())),
+    ("causes/s4_35_a_7_force_majeure", knob("fee_refundable_on")),
+    ("causes/s4_35_no_show_is_tranche_3", (penalty, "last_rate", lambda terms: terms.tranches[0].refund)),
+    ("causes/s4_36_no_show_after_arrival_day_only", (cancellation_right, "check_cause", lambda *_: None)),
+    ("causes/s4_36_force_majeure_needs_an_event_or_proof", (cancellation_right, "check_cause", lambda *_: None)),
+    ("causes/s4_44_the_owner_cancels", (quote, "_fee", lambda *_: (0, ()))),
+    ("causes/s4_44_arrhes_are_returned_double", (confirmation, "_arrhes_double", same_state)),
+    ("partial/v25_s4_37_one_service_of_two", (quote_lines, "chosen_lines", lambda of, _: _all(of))),
+    ("partial/s4_37_fewer_nights", (quote_lines, "penalty", lambda *_: 0)),
+    ("changes/s4_45_no_better_rate_after_a_move", (penalty, "capped", lambda rate, _cap: rate)),
+    ("changes/s4_45_no_better_rate_after_a_move", (booking_lines, "floor_on_move", lambda lines, *_: (lines, ()))),
+    ("changes/s4_45_no_better_rate_after_a_move", knob("tranche_floor_on_move")),
+    ("goodwill/s4_46_more_than_the_terms_give", (goodwill, "overridden", lambda _folio, computation, *_: (computation, ""))),
+    ("goodwill/s4_46_x_15_a_second_person_above_the_limit", knob("override_above")),
+    ("commission/s4_38_credit_note_on_what_goes_back", (commission, "credit_note", lambda *_: (None, ()))),
+    ("commission/a_30_waived_on_the_penalty_too", term("commission_on_penalty", CommissionOnPenalty.STAYS_DUE)),
+    ("tenders/a_17_x_5_proportional", (refund_parts, "allocation", in_order)),
+    (
+        "tenders/a_17_x_5_proportional",
+        (money, "allocate", lambda minor, weights: tuple(minor * w // sum(weights) for w in weights)),
+    ),
+    ("tenders/a_17_card_first", knob("tender_order")),
+    ("tenders/a_17_voucher_first", knob("tender_order")),
+    ("tenders/a_17_first_paid", knob("tender_order")),
+    ("tenders/a_17_last_paid", (refund_parts, "allocation", in_order)),
+    ("tenders/x_18_last_paid_first", (refund_parts, "_by_time", lambda payments, _: list(payments))),
+    ("tenders/x_18_first_paid_first", knob("within_tender")),
+    ("tenders/x_5_thirds_add_up", (money, "allocate", lambda minor, weights: tuple(minor * w // sum(weights) for w in weights))),
+    ("tenders/x_19_cash_goes_back_by_hand", (refund_reply, "executed", same_state)),
+    ("tenders/x_3_never_above_what_was_captured", (refund_elsewhere, "foreign", same_state)),
+    ("payments/x_2_older_revision_changes_nothing", (booking, "_check_known", lambda *_: None)),
+    ("payments/x_1_one_payment_by_two_messages", (payment, "_same", lambda *_: None)),
+    ("payments/x_16_trusted_time", (intake.DurableIntake, "_act", lambda _self, _tenant, _source, _asked, now: now)),
+    ("payments/x_16_paid_before_told_after", (late_payment, "after_cancellation", lambda _before, after, *_: Outcome(state=after))),
+    ("payments/x_16_paid_after_the_cancellation", (account, "cancelled_before", lambda *_: False)),
+    ("payments/x_17_authorised_only", (quote, "_taken", lambda *_: ())),
+    ("payments/x_17_authorised_only", (capture, "take_or_release", same_state)),
+    ("payments/x_17_pending_waits", (payment, "told", lambda _message, name: BY_NAME[name])),
+    ("brakes/x_27_day_sum", (effects.EffectsRunner, "_brake", lambda *_: None)),
+    ("brakes/x_27_property_day_sum", (effects.EffectsRunner, "_brake", lambda *_: None)),
+    ("brakes/x_27_velocity", (effects.EffectsRunner, "_brake", lambda *_: None)),
+    ("brakes/x_27_x_15_approval_above", knob("approval_above")),
+    ("privacy/x_10_x_22_card_data_is_scrubbed", (cards, "scrub", lambda value: (value, ()))),
+]
+
+
+def _all(of: folio.Folio) -> tuple[Any, ...]:
+    return tuple((quote_lines.LineChoice(line=line.line), line) for line in account.live_lines(of))
+
+
+def test_knobs_have_their_defaults() -> None:
+    """What a mutation calls the default is the default."""
+    assert (SHIPPED.tender_order, SHIPPED.within_tender) == (TenderOrder.PROPORTIONAL, WithinTender.LAST_PAID)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "mutation"), [pytest.param(name, how, id=f"{name.partition('/')[2]}-{how[1]}") for name, how in MUTATIONS]
+)
+def test_a_rule_that_does_nothing_is_seen(
+    scenario: str, mutation: tuple[Any, str, Callable[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scenario is green as it is (test_scenarios), and red without its rule."""
+    owner, name, mutant = mutation
+    original = getattr(owner, name)
+    monkeypatch.setattr(owner, name, mutant)
+    for module in [module for key, module in sys.modules.items() if key.startswith(OURS)]:
+        for known in [known for known, value in vars(module).items() if value is original]:
+            monkeypatch.setattr(module, known, mutant)
+
+    path = HERE / f"{scenario}.jsonl"
+    wanted = scenario_of(path)
+    result = played(path, wanted)
+
+    assert [text for text in result.unsettled if "(defect," in text] == [], (
+        "a mutation that breaks the engine shows nothing of the rule"
+    )
+    with pytest.raises(AssertionError):
+        hold(wanted, result)
