@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 from litestar import Request, Response, post
+from litestar.params import FromPath
 
 from connectors.channels.ota.answer import Answer, answer, refuse, unauthenticated
 from connectors.channels.ota.codec import decode
@@ -53,7 +54,7 @@ class _Opened(NamedTuple):
     summary="Bring an OTA document", media_type="text/xml",
     description="OTA_HotelResNotifRQ, OTA_HotelResModifyNotifRQ, OTA_CancelRQ and their kin, answered within the channel's `answer_s`.",
 )  # fmt: skip
-async def post_ota(request: Request[Any, Any, Any], channel: str) -> Response[bytes]:
+async def post_ota(request: Request[Any, Any, Any], channel: FromPath[str]) -> Response[bytes]:
     """The key comes as Bearer, X-Api-Key, HTTP Basic password, WSSE password, or POS password."""
     desk = desk_of(request)
     now = instant(desk.hub.clock.now())

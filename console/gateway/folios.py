@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from console.gateway import described
 from console.gateway.callers import caller
@@ -18,7 +18,7 @@ from engine.standing import standing
 
 
 @get("/folios/{folio:str}", responses=described.FOUND, tags=["folios"], summary="How a folio stands")
-async def get_folio(request: Request[Any, Any, Any], folio: str) -> Response[bytes]:
+async def get_folio(request: Request[Any, Any, Any], folio: FromPath[str]) -> Response[bytes]:
     """State without personal data, sums in minor units, payments, refunds, requests, what cancelling now would give, and outcomes."""
     desk = desk_of(request)
     key = await caller(request, desk, "read")
@@ -31,8 +31,8 @@ async def get_folio(request: Request[Any, Any, Any], folio: str) -> Response[byt
 @get("/outcomes", responses=described.FOUND, tags=["outcomes"], summary="Outcomes as a stream")
 async def get_outcomes(
     request: Request[Any, Any, Any],
-    after: int = Parameter(default=0, ge=0, le=2**62, description="`next` of the last answer; 0: from the beginning"),
-    limit: int = Parameter(default=100, ge=1, le=1000, description="at most so many"),
+    after: Annotated[int, QueryParameter(ge=0, le=2**62, description="`next` of the last answer; 0: from the beginning")] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=1000, description="at most so many")] = 100,
 ) -> Response[bytes]:
     """Every outcome of the key's tenant in the order of the decisions; ask again with `next`, which stands still at the end."""
     desk = desk_of(request)

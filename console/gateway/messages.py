@@ -9,13 +9,13 @@ import re
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from console.gateway import described
 from console.gateway.bodies import read_body
@@ -68,7 +68,7 @@ def answer_json(status: int, content: object, media_type: str = "application/jso
 )  # fmt: skip
 async def post_messages(
     request: Request[Any, Any, Any],
-    wait: str = Parameter(default="", description="`2s`, `500ms`: answer with the outcomes if they are there in time"),
+    wait: Annotated[str, QueryParameter(description="`2s`, `500ms`: answer with the outcomes if they are there in time")] = "",
 ) -> Response[bytes]:
     """One message in binary or structured mode, or a batch."""
     desk = desk_of(request)
@@ -185,8 +185,8 @@ def _results(desk: Desk, message: bytes) -> list[str]:
 @get("/messages", responses=described.FOUND, tags=["messages"], summary="What became of a message")
 async def get_message(
     request: Request[Any, Any, Any],
-    source: str = Parameter(min_length=1, max_length=200, description="the `source` it was sent with"),
-    id_: str = Parameter(query="id", min_length=1, max_length=64, description="the `id` it was sent with"),
+    source: Annotated[str, QueryParameter(min_length=1, max_length=200, description="the `source` it was sent with")],
+    id_: Annotated[str, QueryParameter(name="id", min_length=1, max_length=64, description="the `id` it was sent with")],
 ) -> Response[bytes]:
     """Every decision about a message and the outcomes it led to; 404 when nobody sent it for this key's tenant."""
     desk = desk_of(request)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
 from prometheus_client import Counter
 
 from connectors.psp.ogone import callback, form
@@ -34,7 +35,7 @@ callbacks = Counter("foliohub_callbacks_total", "Callbacks of payment providers"
 
 
 @get("/psp/ogone/{merchant:str}", media_type="text/plain", tags=["providers"], summary="A callback in the query string")
-async def get_callback(request: Request[Any, Any, Any], merchant: str) -> Response[bytes]:
+async def get_callback(request: Request[Any, Any, Any], merchant: FromPath[str]) -> Response[bytes]:
     """Direct HTTP feedback by GET: everything stands in the query string."""
     return await _taken(request, merchant, bytes(request.scope["query_string"]))
 
@@ -43,7 +44,7 @@ async def get_callback(request: Request[Any, Any, Any], merchant: str) -> Respon
     "/psp/ogone/{merchant:str}", status_code=200, media_type="text/plain", tags=["providers"], operation_class=described.Form,
     summary="A callback in a form",
 )  # fmt: skip
-async def post_callback(request: Request[Any, Any, Any], merchant: str) -> Response[bytes]:
+async def post_callback(request: Request[Any, Any, Any], merchant: FromPath[str]) -> Response[bytes]:
     """The same by POST. At most 64 KiB."""
     body = await read_body(request, form.MAX_TEXT)
     return await _taken(request, merchant, body or bytes(request.scope["query_string"]))
