@@ -99,7 +99,8 @@ class EffectsRunner:
         shown = self._query(effect.merchant, effect.reference, effect.order_ref, effect.id, connector)
         if shown.result is Result.UNKNOWN:
             self._store.keep_evidence(self._evidence(effect, "query", shown))
-            return self._store.put_off(effect.id, fence, self._after(self._timing.query_after_s, 1), "the provider cannot be asked")
+            again = self._after(self._timing.query_after_s, effect.queries)
+            return self._store.put_off(effect.id, fence, again, "the provider cannot be asked", queried=1)
         if self._learn(effect.reference, effect, shown).foreign:
             return self._store.put_off(effect.id, fence, now, "the provider shows refunds of others: decided first")
         brake = self._brake(effect)

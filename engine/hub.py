@@ -28,13 +28,14 @@ from schemas.registry import family
 class Hub:
     """Opens the store (raises StoreTaken when another hub has it), takes the configuration into force, and owns the lanes.
 
-    `connectors` by merchant. `brokers`: families of outcomes that a broker is to get.
+    `store`: a path, or a database that is open already; the hub closes either. `connectors` by merchant. `brokers`: families of
+    outcomes that a broker is to get.
     """
 
     def __init__(
         self,
         configuration: Configuration,
-        store: str,
+        store: str | Database,
         connectors: Mapping[str, PaymentConnector],
         *,
         clock: Clock | None = None,
@@ -44,11 +45,11 @@ class Hub:
     ) -> None:
         self.configuration = configuration
         self.clock = clock or SystemClock()
-        self.database = Database(store, lanes=lanes)
+        self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
         try:
             self.shelf = SqliteShelf(self.database)
             self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
-            self.vault = Vault(master or master_key(store), self.shelf)
+            self.vault = Vault(master or master_key(self.database.path), self.shelf)
             self.reading = SqliteReading(self.database)
             self.store = SqliteLanes(self.database)
             self.wake = threading.Event()

@@ -111,7 +111,9 @@ class EffectStore(Protocol):
 
     def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool: ...
 
-    def put_off(self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None) -> None: ...
+    def put_off(
+        self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0
+    ) -> None: ...
 
     def settle(
         self,

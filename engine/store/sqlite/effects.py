@@ -122,19 +122,22 @@ class SqliteEffects:
         """Durable before anything is written to the wire; False when the claim is not ours any more, or payouts are stopped."""
         with self._database.write() as connection:
             row = connection.execute(
-                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, lease_until = ?4, reason = ''"
+                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4, reason = ''"
                 f" WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
                 " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING id",
                 (id_, fence, now, lease_until),
             ).fetchone()
             return row is not None
 
-    def put_off(self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None) -> None:
-        """Not now: free the claim and look again at `next_at`."""
+    def put_off(
+        self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0
+    ) -> None:
+        """Not now: free the claim and look again at `next_at`; `queried` more queries were in vain."""
         with self._database.write() as connection:
             row = connection.execute(
-                "UPDATE effect SET lease_until = 0, next_at = ?3, reason = ?4 WHERE id = ?1 AND fence = ?2 RETURNING id",
-                (id_, fence, next_at, reason),
+                "UPDATE effect SET lease_until = 0, next_at = ?3, reason = ?4, queries = queries + ?5 WHERE id = ?1 AND fence = ?2"
+                " RETURNING id",
+                (id_, fence, next_at, reason, queried),
             ).fetchone()
             if row is not None and told is not None:
                 insert(connection, "internal", [told], INTERNAL_COLUMNS)
