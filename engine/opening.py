@@ -34,7 +34,7 @@ def open_envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
         data = bytes(event.pop("data", msgspec.Raw(b"")))
         try:
             attributes = {name: msgspec.json.decode(value) for name, value in event.items() if name in Envelope.__struct_fields__}
-        except msgspec.DecodeError as wrong:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
     if not data:
         raise Undecodable("there is no data", field="data")

@@ -48,7 +48,9 @@ STAY = {
 }
 
 
-def event(id_: str, name: str = "booking.confirmed", tenant: str = "azur", source: str = "pms.thais", **data: Any) -> dict[str, Any]:
+def event(
+    id_: str, name: str = "booking.confirmed", tenant: str = "azur", source: str = "pms.thais", **data: Any
+) -> dict[str, Any]:
     """A CloudEvent; a booking of folio `id_` unless told otherwise."""
     said = {**STAY, "folio": id_, **data} if name.startswith("booking.") else {"actor": STAY["actor"], **data}
     return {"specversion": "1.0", "id": id_, "source": source, "type": f"foliohub.{name}.v1", "tenant": tenant, "data": said}
