@@ -151,4 +151,4 @@ def _at(answers: Sequence[Sequence[OutboxRow]], now: datetime) -> datetime:
 
 
 def _response(told: Answer) -> Response[bytes]:
-    return Response(told.body, status_code=told.status, media_type=told.content_type)
+    return Response(told.body, status_code=told.status, headers={"content-type": told.content_type})

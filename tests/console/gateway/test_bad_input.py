@@ -13,6 +13,8 @@ import pytest
 from tests.console.gateway.world import STAY, STRUCTURED, World, event, payment
 
 CARD = "4111 1111 1111 1111"
+V9 = "foliohub.booking.confirmed.v9"
+INTERNAL = "foliohub.reply.arrived.v1"
 
 
 def lines(**changes: Any) -> list[dict[str, Any]]:
@@ -32,8 +34,8 @@ def lines(**changes: Any) -> list[dict[str, Any]]:
         pytest.param(event("C-8", booked_at="2026-05-01T25:00:00Z"), "undecodable", "booked_at", "2026-05-01T25:00:00Z", id="no such hour"),
         pytest.param(event("C-9", currency="EURO"), "undecodable", "currency", "EURO", id="no currency"),
         pytest.param(event("C-10", tenant="nobody"), "unknown_tenant", "tenant", "nobody", id="unknown tenant"),
-        pytest.param({**event("C-11"), "type": "foliohub.booking.confirmed.v9"}, "unknown_type", "type", "foliohub.booking.confirmed.v9", id="other version"),
-        pytest.param({**event("C-12"), "type": "foliohub.reply.arrived.v1"}, "unknown_type", "type", "foliohub.reply.arrived.v1", id="internal message"),
+        pytest.param({**event("C-11"), "type": V9}, "unknown_type", "type", V9, id="other version"),
+        pytest.param({**event("C-12"), "type": INTERNAL}, "unknown_type", "type", INTERNAL, id="internal message"),
         pytest.param({**event("C-13"), "specversion": "0.3"}, "unknown_specversion", "specversion", "0.3", id="old CloudEvents"),
         pytest.param(event("x" * 65), "undecodable", "id", "x" * 65, id="long id"),
         pytest.param({k: v for k, v in event("C-14").items() if k != "source"}, "undecodable", "source", "", id="no source"),
