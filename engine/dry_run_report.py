@@ -50,13 +50,13 @@ class Explaining:
         for row in outbox:
             told.setdefault(row.decision, []).append(row)
         entries: dict[int, list[dict[str, Any]]] = {}
-        for row in self._reading.rows(_TRANSFERS, (self._last,)):
-            entries.setdefault(row.pop("decision"), []).append(row)
-        for row in self._reading.rows(_DECISIONS, (self._last,)):
-            self._last = seq = row["seq"]
+        for entry in self._reading.rows(_TRANSFERS, (self._last,)):
+            entries.setdefault(entry.pop("decision"), []).append(entry)
+        for made in self._reading.rows(_DECISIONS, (self._last,)):
+            self._last = seq = made["seq"]
             outcomes = told.get(seq, [])
-            requests = self._reading.rows(_REQUESTS, (row["tenant"], row["key"], seq)) if row["kind"] == "folio" else []
-            yield _decision(row, entries.get(seq, []), requests, outcomes)
+            requests = self._reading.rows(_REQUESTS, (made["tenant"], made["key"], seq)) if made["kind"] == "folio" else []
+            yield _decision(made, entries.get(seq, []), requests, outcomes)
             yield from map(published, outcomes)
 
 

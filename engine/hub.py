@@ -87,7 +87,7 @@ class Hub:
         while True:
             ran = self.run_lanes()
             outbox.extend(ran.outbox)
-            if ran.decided:
+            if ran.more:
                 continue
             due = self.effects.due()
             if not due:
