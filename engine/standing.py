@@ -78,6 +78,8 @@ def recoverable(hub: Hub, tenant: str, state: Folio, now: int) -> dict[str, Any]
         areas=tuple(area for area in areas if area is not None),
     )
     told: dict[str, Any] = {"at": time_of(now)}
+    if not account.live_lines(state):
+        return {**told, "refund": 0, "code": "already_cancelled", "message": "everything is cancelled"}
     try:
         found = compute(state, (), Cause.GUEST, facts)
     except Rejected as no:
