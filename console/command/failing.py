@@ -1,6 +1,7 @@
 """How every command ends: exit codes, and one line on standard error for what went wrong. No traceback for what is foreseen.
 
-0 done; 1 something was found or refused; 2 the command or its input is wrong; 3 the store or the gateway cannot be had now.
+0 done; 1 something was found or refused; 2 the command or its input is wrong; 3 the store or the gateway cannot be had now;
+4 (`run` only) the hub cannot go on and is to be started again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import sys
 from enum import IntEnum
 from typing import Any, Final
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -24,6 +24,7 @@ class Exit(IntEnum):
     FOUND = 1
     WRONG = 2
     AWAY = 3
+    FAILED = 4
 
 
 _AWAY: Final = frozenset({"store_broken", "schema_newer", "no_store", "gateway_away", "address_taken"})
@@ -45,7 +46,7 @@ def line_of(error: HubError) -> str:
 class HubGroup(TyperGroup):
     """Tells failures apart for every command below it."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; what it raises on purpose becomes one line and a status."""
         try:
             return super().invoke(ctx)

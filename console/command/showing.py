@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,10 @@ from rich.table import Table
 
 from engine.clock import instant
 from schemas.money import Money
+
+
+_WHOLE: Final = frozenset({"id", "folio", "account", "at", "next", "topic"})
+"""Columns that are copied from: never broken."""
 
 
 def console() -> Console:
@@ -39,7 +43,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     """Rows under their column names; a line that says `empty` where there are none. Names that start with `>` stand right."""
     drawn = Table(title=title or None, title_justify="left", pad_edge=False, show_edge=False)
     for column in columns:
-        drawn.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        drawn.add_column(column.lstrip(">"), justify=side, overflow="fold", no_wrap=column.startswith(">") or column in _WHOLE)
     count = 0
     for row in rows:
         count += 1

@@ -1,0 +1,139 @@
+"""A store opened by a command, with or without a hub running on it: what is read, what is said to the hub, what comes of it.
+
+A word to the hub is a message like any other: durable in the intake when the command ends, decided by the hub, now or at its next
+start. Through a gateway (`--url`) it takes the same way as everybody's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from console.command.failing import Exit
+from console.command.showing import stamp
+from engine.clock import SystemClock
+from engine.cloudevents import event as outcome_event
+from engine.intake import DurableIntake
+from engine.keys import DoorKeys
+from engine.opening import STRUCTURED
+from engine.settled import Settled, as_settled_before
+from engine.store.sqlite.database import Database, running_on
+from engine.store.sqlite.history import SqliteHistory
+from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.shelf import SqliteShelf
+from engine.transport.contract import Arrival, Taken
+from engine.vault import Vault, master_key
+from schemas.envelope import type_of
+from schemas.errors import HubError
+
+POLL_S = 0.1
+SOURCE = "foliohub.command"
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a word to the hub. `hub`: whether one runs; `outcomes`: None when there are none yet."""
+
+    message: str
+    taken: str
+    hub: bool
+    outcomes: list[dict[str, Any]] | None = None
+    reason: str = ""
+
+    @property
+    def status(self) -> Exit:
+        """FOUND for what was refused."""
+        if self.taken == Taken.DEAD.value:
+            return Exit.WRONG
+        refused = any(outcome["type"].endswith(".refused.v1") for outcome in self.outcomes or ())
+        return Exit.FOUND if refused else Exit.DONE
+
+
+class Beside:
+    """One open store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = Database(str(path), writer=False)
+        self.reading = SqliteReading(self.database)
+        self.shelf = SqliteShelf(self.database)
+        self.vault = Vault(master_key(str(path)), self.shelf)
+        self.history = SqliteHistory(self.reading)
+        self.keys = DoorKeys(self.database)
+        self._clock = SystemClock()
+
+    @property
+    def hub(self) -> int | None:
+        """The process of the hub that runs on this store."""
+        return running_on(str(self.path))
+
+    def settled(self) -> Settled:
+        """What the hub last had in force."""
+        numbers = self.shelf.configurations()
+        if not numbers:
+            raise HubError(
+                f"no hub has ever run on {self.path}: start `foliohub run` first", code="no_store", field="store", value=self.path
+            )
+        return as_settled_before(self.shelf, max(numbers))
+
+    def now(self) -> int:
+        """Microseconds since 1970."""
+        return self._clock.now()
+
+    def tenant(self, named: str) -> str:
+        """The tenant meant: the one named, or the only one. Raises HubError `unknown_tenant`."""
+        known = sorted(self.settled().tenants)
+        if named in known:
+            return named
+        if not named and len(known) == 1:
+            return known[0]
+        text = f"tenant {named!r} is not known here: name one of {', '.join(known)} with --tenant"
+        raise HubError(text, code="unknown_tenant", field="tenant", value=named)
+
+    def say(self, event: dict[str, Any], wait_s: float) -> Said:
+        """Append a message, durably, and wait for its outcome if a hub runs. Raises StoreAway."""
+        settled = self.settled()
+        intake = DurableIntake(SqliteLanes(self.database), self.shelf, self.vault, lambda: settled, self._clock)
+        body = msgspec.json.encode(event)
+        (receipt,) = intake.append([Arrival(door="command", body=body, content_type=STRUCTURED)])
+        running = self.hub is not None
+        outcomes = self._outcomes(receipt.message, wait_s if running else 0.0) if receipt.message else None
+        return Said(message=receipt.message, taken=receipt.taken.value, hub=running, outcomes=outcomes, reason=receipt.reason)
+
+    def _outcomes(self, message: str, wait_s: float) -> list[dict[str, Any]] | None:
+        until = time.monotonic() + wait_s
+        while True:
+            rows = self.reading.answer(bytes.fromhex(message.replace("-", "")))
+            if rows is not None or time.monotonic() >= until:
+                return None if rows is None else [msgspec.json.decode(msgspec.json.encode(outcome_event(row))) for row in rows]
+            time.sleep(POLL_S)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Beside]:
+    """An existing store, beside whatever runs on it."""
+    store = Beside(path)
+    try:
+        yield store
+    finally:
+        store.database.close()
+
+
+def word(name: str, tenant: str, by: str, **data: Any) -> dict[str, Any]:
+    """An operator's message, as a CloudEvents object. It says who, as every act does (X-15)."""
+    said = {field: value for field, value in data.items() if value not in ("", None)}
+    return {
+        "specversion": "1.0",
+        "id": str(uuid4()),
+        "source": SOURCE,
+        "type": type_of(name),
+        "tenant": tenant,
+        "time": stamp(SystemClock().now()),
+        "data": {"actor": {"kind": "operator", "id": by}, **said},
+    }

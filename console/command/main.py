@@ -1,0 +1,44 @@
+"""The command `foliohub`: the face for operators and developers. Every command stands in a module of its own; docs/command.md."""
+
+from __future__ import annotations
+
+import typer
+
+from console.command import dead_letters, effects, keys, ledger, payouts, policies, simulator, words
+from console.command.dry_run import dry_run
+from console.command.explaining import explain
+from console.command.failing import HubGroup
+from console.command.people import forget
+from console.command.run import run
+from console.command.send import send
+from console.command.verify import verify
+
+app = typer.Typer(
+    cls=HubGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Foliohub keeps the money of stays true between booking systems, channels and payment providers."
+    "\n\nExit status: 0 done; 1 something was found or refused; 2 the command or its input is wrong; 3 the store or the gateway"
+    " cannot be had now.",
+)
+for command in (run, send, explain, verify, dry_run, forget):
+    app.command()(command)
+app.command("schemas")(words.schemas)
+for name, group in (
+    ("ledger", ledger.app),
+    ("effects", effects.app),
+    ("approvals", effects.approvals),
+    ("dead-letters", dead_letters.app),
+    ("payouts", payouts.app),
+    ("keys", keys.app),
+    ("policies", policies.app),
+    ("topics", words.app),
+    ("simulator", simulator.app),
+):
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """What the installed command runs."""
+    app()

@@ -1,0 +1,97 @@
+"""`foliohub run`: the embedded hub with its HTTP gateway, until it is stopped; `--sample-day` shows it at work."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import structlog
+import typer
+
+from config.settings import Configuration
+from console.command.failing import Exit
+from console.command.options import Config, Store, configured
+from console.command.sample_run import SampleDay
+
+TICK_S = 0.5
+
+
+def run(
+    sample_day: Annotated[
+        bool, typer.Option("--sample-day", help="Play a campsite's day into it, with the Ogone simulator beside it.")
+    ] = False,
+    host: Annotated[str, typer.Option("--host", help="Where the gateway listens; else [http] host.")] = "",
+    port: Annotated[int, typer.Option("--port", min=-1, max=65535, help="0 takes a free one; else [http] port.")] = -1,
+    store: Store = None,
+    config: Config = None,
+    log: Annotated[str, typer.Option("--log", envvar="FOLIOHUB_LOG", help="debug, info, warning or error.")] = "",
+) -> None:
+    """Serve until SIGTERM or SIGINT. Exit 0 when stopped, 2 for a bad configuration, 3 when another hub has the store or the port is
+    taken, 4 when it cannot go on (start it again)."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    _logs(log or ("error" if sample_day else "info"))
+    configuration = _configuration(configured(config), store)
+    sample = SampleDay(configuration) if sample_day else None
+    with ExitStack() as stack:
+        failed = _serve(stack, sample.configuration if sample else configuration, host, None if port < 0 else port, sample, stop)
+    if failed:
+        print("foliohub: the hub cannot go on; the log says why. Start it again.", file=sys.stderr)
+        raise typer.Exit(Exit.FAILED)
+
+
+def _serve(
+    stack: ExitStack, configuration: Configuration, host: str, port: int | None, sample: SampleDay | None, stop: threading.Event
+) -> bool:
+    """True when it ended by itself. Whatever was opened is closed by `stack`, last first."""
+    # these are slow to import, and every other command does without them
+    from console.gateway.server import Gateway
+    from engine.connectors import connectors_of
+    from engine.hub import Hub
+    from engine.serving import Serving
+
+    hub = Hub(configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk)
+    stack.callback(hub.close)
+    serving = Serving(hub)
+    gateway = Gateway(hub, serving, host=host or None, port=port)
+    stack.callback(serving.stop)
+    serving.start()
+    stack.callback(gateway.stop)
+    gateway.start()
+    if sample is not None:
+        sample.start(stack, hub, gateway.address, stop)
+    print(f"Foliohub listens at {gateway.address}; its store is {configuration.hub.store}. Ctrl-C stops it.", flush=True)
+    while not stop.is_set() and not serving.ended.wait(TICK_S):
+        pass
+    return serving.failed.is_set()
+
+
+def _configuration(configuration: Configuration, store: Path | None) -> Configuration:
+    if store is None:
+        return configuration
+    return msgspec.structs.replace(configuration, hub=msgspec.structs.replace(configuration.hub, store=str(store)))
+
+
+def _logs(level: str) -> None:
+    """To standard error: lines for people on a terminal, JSON otherwise."""
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    people = sys.stderr.isatty() or os.environ.get("FOLIOHUB_LOG_FORMAT") == "text"
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if people else [structlog.processors.dict_tracebacks]),
+            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,97 @@
+"""Plays the sample day through the real doors of a running hub: HTTP, XML, and the provider's own callbacks.
+
+Every message has an id of its own that never changes: a day that was interrupted goes on where it stopped, and nothing counts twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import requests
+
+from console.command import sample_day as the
+from console.command.gateway_client import GatewayClient
+from console.command.simulator_process import SimulatorProcess
+from engine.clock import instant
+from engine.hub import Hub
+from engine.store.rows import Key
+from engine.store.sqlite import listing
+from engine.store.sqlite.history import SqliteHistory
+from schemas.errors import HubError
+
+WAIT_S: Final = 10.0
+SETTLE_S: Final = 40.0
+CALLBACKS: Final = 2  # of the first payment: that it was made, that it was given back (which comes twice)
+
+
+def played(hub: Hub) -> bool:
+    """Whether the store holds the whole day."""
+    return bool(SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.UNKNOWN)))
+
+
+def day_of(hub: Hub) -> date:
+    """The day on which it was first played in this store; today if it never was."""
+    first = SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.SILENT))
+    at = instant(first[0]["received_at"] if first else hub.clock.now())
+    zone = ZoneInfo(hub.configuration.properties["camp-azur"].zone)
+    return at.astimezone(zone).date()
+
+
+def play(hub: Hub, url: str, key: str, channel_key: str, provider: SimulatorProcess, said: Callable[[str], None]) -> None:
+    """The whole day. Raises HubError when a door does not answer as it should."""
+    day = day_of(hub)
+    with GatewayClient(url, key) as door:
+
+        def send(event: dict[str, Any]) -> None:
+            door.send(event, WAIT_S)
+
+        def post_xml(body: bytes) -> None:
+            answer = requests.post(
+                f"{url}/channels/{the.CHANNEL}/ota",
+                data=body,
+                headers={"Content-Type": "text/xml; charset=utf-8", "Authorization": f"Bearer {channel_key}"},
+                timeout=WAIT_S,
+            )
+            if answer.status_code != 200:
+                raise HubError(f"the channel's door answered {answer.status_code}", code="channel_refused", value=answer.text[:200])
+
+        said("a card payment comes before its booking; the booking comes twice")
+        send(the.payment(the.SILENT, provider.pay("B2001-1", 20500), 20500))
+        send(the.silent_booking(day))
+        send(the.silent_booking(day))
+        said("an XML channel books, modifies, asks what cancelling would give, cancels, and repeats itself")
+        post_xml(the.reservation_xml(day, "Commit", "420.00", 7))
+        post_xml(the.reservation_xml(day, "Modify", "360.00", 6))
+        send(the.channel_payment(provider.pay("CAMP77-1", 36000), 36000))
+        post_xml(the.cancel_xml("Quote"))
+        post_xml(the.cancel_xml("Cancel"))
+        post_xml(the.cancel_xml("Cancel"))
+        said("a guest asks, then confirms; the provider takes the refund and says nothing")
+        send(the.guest_asks(the.SILENT))
+        send(the.guest_confirms(the.SILENT))
+        said("one of two pitches is given up")
+        send(the.partial_booking(day))
+        send(the.payment(the.PARTIAL, provider.pay("B2004-1", 25000), 25000))
+        send(the.one_line_cancelled(the.PARTIAL, "2"))
+        said("somebody does not come; somebody cancels what nobody knows")
+        send(the.no_show_booking(day))
+        send(the.payment(the.NO_SHOW, provider.pay("B2003-1", 9000), 9000))
+        send(the.no_show(the.NO_SHOW))
+        send(the.stranger_cancels())
+    said("waiting for the provider")
+    _settled(hub)
+
+
+def _settled(hub: Hub) -> None:
+    """Until no request is open and the late callbacks came, at most SETTLE_S."""
+    until = time.monotonic() + SETTLE_S
+    while time.monotonic() < until:
+        history = SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.SILENT))
+        told = sum(row["name"] == "provider.notified" for row in history) >= CALLBACKS
+        if told and not listing.effects(hub.reading) and not hub.store.waiting_count():
+            return
+        time.sleep(0.1)

@@ -1,0 +1,26 @@
+"""Switches that a person sets directly in the store: they hold from the next send on, whatever the hub is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.store.rows import SwitchRow
+from engine.store.sqlite.database import Database
+
+
+class SqliteSwitches:
+    """Payouts of each tenant: stopped or not."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> Mapping[str, SwitchRow]:
+        """Those that were ever set, by tenant."""
+        with self._database.read() as connection:
+            rows = connection.execute("SELECT tenant, stopped, by, reason, at FROM payout_switch ORDER BY tenant")
+            return {row[0]: SwitchRow(*row) for row in rows}
+
+    def set(self, row: SwitchRow) -> None:
+        """Durable when it returns. Raises StoreAway when the file cannot be written within its patience."""
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO payout_switch VALUES (?,?,?,?,?)", row)
