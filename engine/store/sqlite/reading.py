@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from engine.store.rows import Key, OutboxRow
 from engine.store.sqlite.database import Database
 
@@ -64,7 +66,8 @@ class SqliteReading:
             rows = connection.execute(
                 f"SELECT {_OUTBOX} FROM outbox WHERE decision = ?1"
                 " UNION ALL "
-                f"SELECT {_OUTBOX} FROM decision JOIN outbox ON outbox.decision = decision.seq WHERE decision.parent = ?1 ORDER BY 1",
+                f"SELECT {_OUTBOX} FROM decision JOIN outbox ON outbox.decision = decision.seq"
+                " WHERE decision.parent > 0 AND decision.parent = ?1 ORDER BY 1",  # > 0: the index is on these
                 (root[0],),
             ).fetchall()
             return [OutboxRow(*row) for row in rows]
@@ -77,11 +80,21 @@ class SqliteReading:
         first = self.rows("SELECT * FROM decision WHERE lane = ? AND origin = 'intake' AND place = ? AND parent = 0", place)
         if not first:
             return []
-        return self.rows(
-            "SELECT * FROM decision WHERE seq = ?1 OR (message = ?2 AND (parent = ?1 OR (tenant = ?3 AND seq > ?1 AND parent > 0)))"
-            " ORDER BY seq",
-            (first[0]["seq"], message, first[0]["tenant"]),
-        )
+        root, tenant = first[0]["seq"], first[0]["tenant"]
+        found = first + self.rows("SELECT * FROM decision WHERE parent > 0 AND parent = ? AND message = ?", (root, message))
+        keys = {(row["kind"], row["key"]) for row in found if row["result"] in ("parked", "queued")}
+        keys |= {("folio", folio) for kind, key in keys if kind == "reference" and (folio := self._bound(tenant, key))}
+        for kind, key in sorted(keys):  # taken up later, under the key that it waited at or the folio that this name is
+            found += self.rows(
+                "SELECT * FROM decision WHERE tenant = ? AND kind = ? AND key = ? AND message = ? AND parent > 0 AND parent <> ?",
+                (tenant, kind, key, message, root),
+            )
+        return sorted(found, key=lambda row: row["seq"])
+
+    def _bound(self, tenant: str, key: str) -> str:
+        """The folio that a name is bound to, empty if none."""
+        rows = self.rows("SELECT body FROM state WHERE id = ?", (Key(tenant, "reference", key).digest(),))
+        return str(msgspec.json.decode(rows[0]["body"]).get("folio", "")) if rows and rows[0]["body"] else ""
 
     def outcomes_of(self, decisions: Sequence[int]) -> list[OutboxRow]:
         """Outcomes of these decisions, in order."""

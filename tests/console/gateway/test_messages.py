@@ -218,3 +218,18 @@ def test_a_wait_that_is_none(hub: World, wait: str) -> None:
 
     assert (got.status_code, got.json()["code"], got.json()["field"]) == (400, "bad_wait", "wait")
     assert hub.get("/messages?source=pms.thais&id=A-18").status_code == 404
+
+
+def test_what_waited_for_a_name_is_found_again(hub: World) -> None:
+    """Parked under an ORDERID, taken up by the folio that has it: one story under the message's own identity."""
+    early = payment("P-20", "", order="ORDER-20", provider_reference="8020")
+    assert [one["type"] for one in hub.send(early).json()["outcomes"]] == ["foliohub.message.parked.v1"]
+
+    hub.send(event("A-20", references=[{"namespace": "ogone:azur:order", "value": "ORDER-20"}]))
+
+    found = hub.get("/messages?source=pms.thais&id=P-20").json()
+    assert [(one["key"].partition(":")[0], one["result"]) for one in found["decisions"]] == [
+        ("reference", "parked"),
+        ("folio", "decided"),
+    ]
+    assert hub.get("/folios/A-20").json()["sums"]["collected"] == 12_500

@@ -1,0 +1,52 @@
+"""docs/http.md: every curl in it is run, and answers what is printed below it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.console.gateway.world import World
+
+DOCS = Path(__file__).parents[3] / "docs" / "http.md"
+EXAMPLE = re.compile(r"```sh\n(curl .*?)```\n\n```(json|xml)\n(.*?)```", re.DOTALL)
+
+
+def within(wanted: Any, got: Any, where: str = "answer") -> None:
+    """Everything printed is in the answer; the answer may say more. Lists: from the first on."""
+    if isinstance(wanted, dict):
+        for name, value in wanted.items():
+            assert name in got, f"{where} has no {name}: {got}"
+            within(value, got[name], f"{where}.{name}")
+    elif isinstance(wanted, list):
+        assert len(got) >= len(wanted), f"{where}: {got}"
+        for place, value in enumerate(wanted):
+            within(value, got[place], f"{where}[{place}]")
+    else:
+        assert got == wanted, where
+
+
+def test_every_curl_answers_as_printed(hub: World) -> None:
+    """In the order of the document, against one hub."""
+    text = DOCS.read_text(encoding="utf-8")
+    examples = EXAMPLE.findall(text)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HUB": hub.gateway.address,
+        "KEY": hub.keys["azur"],
+        "READ_KEY": hub.keys["reader"],
+        "CHANNEL_KEY": hub.keys["channel"],
+        "NO_PROXY": "*",
+    }
+
+    assert len(examples) == text.count("```sh\ncurl") == 10
+    for command, kind, printed in examples:
+        ran = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=False)
+        assert ran.returncode == 0, f"{command}\n{ran.stderr}"
+        if kind == "xml":
+            assert printed.strip() in ran.stdout, ran.stdout
+        else:
+            within(json.loads(printed), json.loads(ran.stdout))

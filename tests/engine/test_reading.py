@@ -1,0 +1,41 @@
+"""What doors read for every caller must not grow with the store."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.reading import SqliteReading
+
+
+class Watched(Database):
+    """Remembers every statement that was run."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+        self.ran: list[str] = []
+        self._writer.set_trace_callback(self.ran.append)
+
+
+@pytest.mark.parametrize("method", ["answer", "fates"])
+def test_an_answer_is_found_by_indexes(method: str) -> None:
+    """Every statement of these is a search: none scans decisions, outcomes or state."""
+    database = Watched()
+    with database.write() as connection:
+        connection.execute("INSERT INTO inbox_slice VALUES (1)")
+        connection.execute(
+            "CREATE TABLE inbox_1 (message BLOB PRIMARY KEY, fingerprint BLOB, lane INTEGER, offset INTEGER) WITHOUT ROWID"
+        )
+        connection.execute("INSERT INTO inbox_1 VALUES (x'01', x'', 0, 0)")
+        values = "0, 'intake', 0, 0, x'01', 'azur', 'reference', 'a' || char(31) || 'b', 'booking.changed', 'parked', 0, 0, 0, 1, x'7b7d'"
+        connection.execute(f"INSERT INTO decision VALUES (1, {values})")
+    database.ran.clear()
+    getattr(SqliteReading(database), method)(b"\x01")
+    statements = [one for one in database.ran if one.startswith("SELECT")]
+
+    assert len(statements) >= 3
+    for statement in statements:
+        plan = [row[3] for row in database._writer.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        assert not [step for step in plan if re.match(r"SCAN (decision|outbox|state|intake)", step)], statement
