@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import typer
 
 from console.command import dead_letters, effects, keys, ledger, payouts, policies, simulator, words
@@ -12,6 +14,7 @@ from console.command.people import forget
 from console.command.run import run
 from console.command.send import send
 from console.command.verify import verify
+from console.logs import configure
 
 app = typer.Typer(
     cls=HubGroup,
@@ -22,6 +25,14 @@ app = typer.Typer(
     "\n\nExit status: 0 done; 1 something was found or refused; 2 the command or its input is wrong; 3 the store or the gateway"
     " cannot be had now.",
 )
+
+
+@app.callback()
+def foliohub() -> None:
+    """Logs go to standard error, so that standard output is what was asked for."""
+    configure(logging.ERROR)
+
+
 for command in (run, send, explain, verify, dry_run, forget):
     app.command()(command)
 app.command("schemas")(words.schemas)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import threading
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import structlog
 import typer
 
 from config.settings import Configuration
 from console.command.failing import Exit
 from console.command.options import Config, Store, configured
 from console.command.sample_run import SampleDay
+from console.logs import configure
 
 TICK_S = 0.5
 
@@ -38,7 +37,7 @@ def run(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _logs(log or ("error" if sample_day else "info"))
+    configure(logging.getLevelNamesMapping().get((log or ("error" if sample_day else "info")).upper(), logging.INFO))
     configuration = _configuration(configured(config), store)
     sample = SampleDay(configuration) if sample_day else None
     with ExitStack() as stack:
@@ -78,20 +77,3 @@ def _configuration(configuration: Configuration, store: Path | None) -> Configur
     if store is None:
         return configuration
     return msgspec.structs.replace(configuration, hub=msgspec.structs.replace(configuration.hub, store=str(store)))
-
-
-def _logs(level: str) -> None:
-    """To standard error: lines for people on a terminal, JSON otherwise."""
-    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-    people = sys.stderr.isatty() or os.environ.get("FOLIOHUB_LOG_FORMAT") == "text"
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if people else [structlog.processors.dict_tracebacks]),
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -16,7 +16,6 @@ from rich.table import Table
 from engine.clock import instant
 from schemas.money import Money
 
-
 _WHOLE: Final = frozenset({"id", "folio", "account", "at", "next", "topic"})
 """Columns that are copied from: never broken."""
 
