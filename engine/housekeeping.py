@@ -31,7 +31,7 @@ class Housekeeping:
         while not self._stopping.wait(wait_s):
             try:
                 self.once()
-                wait_s = _AGAIN_S if self._hub.unshredded else EVERY_S
+                wait_s = EVERY_S
             except StoreAway as away:
                 log.warning("store_away", during="housekeeping", reason=away.message)
                 wait_s = _AGAIN_S
@@ -48,6 +48,6 @@ class Housekeeping:
         destroyed = self._hub.shelf.destroy_keys(DEAD_LETTERS, f"{DEAD_LETTERS}{oldest:%Y-%m}")
         for tenant, subject in destroyed:
             self._hub.vault.forget(tenant, subject)
-        if destroyed or self._hub.unshredded:
+        if destroyed:
             log.info("dead_letter_keys_destroyed", months=len(destroyed))
             self._hub.shred()

@@ -72,9 +72,10 @@ class Hub:
     def run_lanes(self) -> Ran:
         """One lane transaction; whoever waits for an answer is told after its commit."""
         ran = self.lanes.run()
-        for tenant, subject in ran.forgotten:
-            self.vault.forget(tenant, subject)
         if ran.forgotten:
+            self.unshredded = True
+            for tenant, subject in ran.forgotten:
+                self.vault.forget(tenant, subject)
             self.shred()
         for message, rows in ran.answers.items():
             for tell in self._take_waiters(message):

@@ -130,6 +130,8 @@ class Serving:
             try:
                 ran = self.hub.run_lanes()
                 if not ran.decided:
+                    if self.hub.unshredded:  # a reader was in the way of destroying what is left of a key
+                        self.hub.shred()
                     wait_s = self._until_due()
             except StoreAway as away:
                 if not self.store_away:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,26 @@ def test_forgetting_reaches_memory_and_disk(tmp_path: Path) -> None:
 
         assert soon(lambda: hub.reading.rows("SELECT 1 FROM outbox WHERE name = 'person.forgotten'"))
         assert soon(lambda: hub.vault.open("azur", "p-B-1", sealed) is None)
+        assert soon(lambda: not hub.unshredded)
+        stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith(".key"))
+        assert wrapped["wrapped"] not in stored
+
+
+def test_a_reader_in_the_way_delays_the_shredding_and_nothing_else(tmp_path: Path) -> None:
+    """X-11: a copy of the key stays in the log while somebody reads an old state; the hub goes on, and tries again by itself."""
+    with served(tmp_path, {}) as (hub, _), closing(sqlite3.connect(hub.database.path, isolation_level=None)) as reader:
+        paid_and_cancelled(hub, "B-1", "9001")
+        (wrapped,) = hub.reading.rows("SELECT wrapped FROM subject_key WHERE subject = 'p-B-1'")
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM intake").fetchone()
+        say(hub, "f", "person.forget", subject="p-B-1", actor={"kind": "operator", "id": "me"})
+        assert soon(lambda: hub.unshredded)
+        say(hub, "c", "cancellation.request", folio="none", request="R")
+        assert soon(lambda: hub.reading.rows("SELECT 1 FROM outbox WHERE key = 'none'"), 2)
+        assert hub.unshredded
+
+        reader.execute("COMMIT")
+
         assert soon(lambda: not hub.unshredded)
         stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith(".key"))
         assert wrapped["wrapped"] not in stored

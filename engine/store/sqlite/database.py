@@ -21,11 +21,13 @@ from engine.store.contract import Constraint, StoreAway, StoreTaken
 from schemas.errors import HubError
 
 SCHEMA_VERSION = 1
+_BUSY_MS = 5000
+_SHRED_MS = 100
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
+    f"PRAGMA busy_timeout={_BUSY_MS}",
     "PRAGMA secure_delete=FAST",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",
@@ -149,8 +151,14 @@ class Database:
     def shred(self) -> bool:
         """After keys were destroyed: leave no copy of them in the write-ahead log. False while a reader is in the way."""
         with self._lock:
-            row = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not row[0]
+            self._writer.execute(f"PRAGMA busy_timeout={_SHRED_MS}")  # nobody else writes while this waits
+            try:
+                row = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                return not row[0]
+            except sqlite3.DatabaseError as error:
+                raise _translated(error, self.path) from error
+            finally:
+                self._writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     def close(self) -> None:
         """Close the file and free it for another hub."""
