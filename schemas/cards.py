@@ -78,7 +78,7 @@ _SHAPES = re.compile(
     r"(?P<uuid>(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f]))"
     r"|(?P<digest>(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{32,}(?![0-9A-Za-z]))"
     r"|(?P<iban>(?<![0-9A-Za-z])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![0-9A-Za-z]))"
-    r"|(?P<company>(?i:siret|siren|rcs|tva|ean|gtin|isbn)\W{0,6}\d[\d \u00a0.]{7,20}\d)"
+    r"|(?P<company>(?<![^\W\d_])(?i:siret|siren|rcs|tva|ean|gtin|isbn)\W{0,6}\d(?:[ \u00a0.]?\d){7,13}(?![ \u00a0.]?\d))"
 )
 # For the fast look at a whole body, as bytes: words that announce a code, digits as zeros, separators away.
 _HINTS = (b"\\", b"cvc", b"cvv", b"csc", b"secur", b"curit", b"series", b"cryptogram", b"verification", b"cardcode", b"card_code")

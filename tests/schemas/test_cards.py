@@ -37,6 +37,8 @@ CARDS = [
         "<CardNumber>{}</CardNumber>",
         "{}.",
         "n°{} 12 27",
+        "Jean {}",
+        "océan {}",
     ],
 )
 def test_card_numbers_in_free_text(number: str, text: str) -> None:
@@ -71,6 +73,12 @@ def test_card_numbers_in_free_text(number: str, text: str) -> None:
 def test_separators_are_seen_through(text: str) -> None:
     """As people group them, and in other digits."""
     assert (f"a {CARD} 12/26", True) == scrub_text(f"a {text} 12/26")
+
+
+def test_a_number_that_is_called_a_barcode_may_be_a_card() -> None:
+    """Barcodes and company numbers have 14 digits at most."""
+    assert (f"EAN {CARD}", True) == scrub_text("EAN 4111 1111 1111 1111")
+    assert ("SIRET 443 265 618 00015", False) == scrub_text("SIRET 443 265 618 00015")
 
 
 def test_two_cards_and_a_date_before() -> None:
