@@ -29,6 +29,12 @@ _BEHIND = (
     f" AND other.reference = effect.reference AND other.id <> effect.id AND ({_BUSY}))"
 )
 """Planned behind another request of the same payment, whose own time is what to wait for."""
+_STOPPED = (
+    "state = 'planned' AND effect.kind = 'refund'"
+    " AND EXISTS (SELECT 1 FROM payout_switch WHERE payout_switch.tenant = effect.tenant AND stopped = 1)"
+)
+"""Payouts are stopped: nobody is asked about it again and again meanwhile, and it goes as soon as they are started."""
+_HELD = f"(({_BEHIND}) OR ({_STOPPED}))"
 _NEWS = (
     "EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
     " AND internal.key = effect.folio)"
@@ -48,7 +54,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ?1 AND state IN ('planned', 'sending', 'accepted', 'unknown')"
-                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT ({_BEHIND}) AND merchant NOT IN ({marks(len(without))})"
+                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT {_HELD} AND merchant NOT IN ({marks(len(without))})"
                 " ORDER BY next_at, id LIMIT ?",
                 (now, *without, limit),
             )
@@ -68,7 +74,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT min(at) FROM (SELECT min(max(next_at, lease_until)) AS at FROM effect"
-                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0 AND NOT ({_BEHIND})"
+                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0 AND NOT {_HELD}"
                 " UNION ALL SELECT min(max(due, lease_until)) FROM payment_query)"
             ).fetchone()
             return row[0] if row and row[0] is not None else None
