@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from engine.store.rows import EffectRow, MoveRow, QueryRow, Waiting
 from handlers.outcome import Outcome
 from schemas.effect import EffectState, Move
-from schemas.folio import Folio, FolioPayment, State
+from schemas.folio import Folio, FolioPayment, PartStatus, State
 
 if TYPE_CHECKING:
     from engine.lane import Chunk
@@ -97,7 +97,8 @@ def _settled_query(chunk: Chunk, row: Waiting, folio: Folio, effect: str) -> lis
 
 
 def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> None:
-    """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part."""
+    """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part; one
+    that waits for its payment is promised to nobody yet and gets its number with the refund that follows (X-17)."""
     known = {payment.payment: payment for payment in before.payments} if before else {}
     for payment in after.payments:
         if payment is not known.get(payment.payment):
@@ -110,6 +111,7 @@ def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> Non
         for refund in after.refunds
         if refund.refund not in refunds
         for part in refund.parts
+        if part.status is not PartStatus.WAITING
     )
 
 
