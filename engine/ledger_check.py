@@ -21,6 +21,7 @@ from schemas.effect import EffectState
 from schemas.folio import Folio, PartStatus, RefundPart
 
 SHOWN: Final = 50
+_BY_HAND: Final = frozenset({EffectState.REFUSED, EffectState.REVERSED})
 _DECODER: Final = msgspec.json.Decoder(Folio)
 
 
@@ -178,7 +179,8 @@ def _refund(folio: Folio, part: RefundPart | None, shown: checking.Shown) -> Ite
     left = part.minor if part is not None and part.status is PartStatus.EXECUTED else 0
     said = shown.minor if shown.state == EffectState.CONFIRMED else 0
     subject = f"effect {shown.effect}"
-    if left != said and not (part is not None and part.status is PartStatus.DROPPED):
+    elsewhere = left and shown.state in _BY_HAND  # it failed there and was given back by a person's hands
+    if left != said and not elsewhere and not (part is not None and part.status is PartStatus.DROPPED):
         yield Finding(
             rule="X-3",
             tenant=folio.tenant,

@@ -57,8 +57,11 @@ class _Parted(Exception):
         self.difference = difference
 
 
-def verify(store: Database, *, shown: int = SHOWN) -> Verified:
-    """Replay the log of `store` and compare; a hub may go on beside it. Raises HubError for a store that cannot be read."""
+def verify(store: Database, *, shown: int = SHOWN, batch: int = BATCH) -> Verified:
+    """Replay the log of `store` and compare; a hub may go on beside it. `batch` decisions are in memory at once.
+
+    Raises HubError for a store that cannot be read.
+    """
     found: list[Difference] = []
     compared: dict[str, int] = {}
     with store.read() as connection:
@@ -67,7 +70,7 @@ def verify(store: Database, *, shown: int = SHOWN) -> Verified:
             found.append(_difference("intake", f"lane {lane} offset {offset}", "decision", "passed over", "decided"))
         rebuilt = scratch(store.lanes)
         try:
-            decisions = _Replay(store, log, rebuilt).run(found)
+            decisions = _Replay(store, log, rebuilt, batch).run(found)
             if found:  # what was passed over, or where the replay could not go on: what follows from it would hide it
                 return Verified(decisions=decisions, compared=compared, differences=tuple(found))
             with rebuilt.read() as other:
@@ -85,7 +88,8 @@ def verify(store: Database, *, shown: int = SHOWN) -> Verified:
 class _Replay:
     """Takes every decision again."""
 
-    def __init__(self, store: Database, log: Log, rebuilt: Database) -> None:
+    def __init__(self, store: Database, log: Log, rebuilt: Database, batch: int) -> None:
+        self._size = batch
         self._log = log
         self._rebuilt = rebuilt
         self._shelf = _Shelf(SqliteShelf(store))
@@ -96,7 +100,7 @@ class _Replay:
         """How many decisions were taken again; where the replay cannot go on, the reason is added to `found`."""
         roots = self._log.roots()
         taken = 0
-        while batch := list(islice(roots, BATCH)):
+        while batch := list(islice(roots, self._size)):
             try:
                 taken += self._batch(batch)
             except _Parted as parted:

@@ -161,8 +161,12 @@ class Database:
                 self._writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     def close(self) -> None:
-        """Close the file and free it for another hub."""
+        """Close the file and free it for another hub; the last one to go leaves no write-ahead log behind."""
         with self._lock:
+            reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+            if reader is not None:
+                reader.close()
+                self._readers.connection = None
             if hasattr(self, "_writer"):
                 self._writer.close()
             if self._guard is not None:

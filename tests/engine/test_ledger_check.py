@@ -1,0 +1,90 @@
+"""The book's checks: true after a whole summer, and each planted falsehood is found by the rule that it breaks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from engine import ledger_check
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.reading import SqliteReading
+from tests.engine.campsite import Campsite, configuration, eventful
+
+
+@pytest.fixture(scope="module")
+def summer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ledger") / "summer.sqlite"
+    camp = Campsite(path, configuration("camp-azur/2", approval_above=15_000))
+    eventful(camp)
+    camp.close()
+    return path
+
+
+@pytest.fixture
+def store(summer: Path, tmp_path: Path) -> Iterator[Database]:
+    with closing(sqlite3.connect(summer)) as whole, closing(sqlite3.connect(tmp_path / "store.sqlite")) as made:
+        whole.backup(made)
+    database = Database(str(tmp_path / "store.sqlite"), writer=False)
+    yield database
+    database.close()
+
+
+def test_x_4_the_book_of_a_whole_summer_is_true(store: Database) -> None:
+    """Refunds in silence, by hand, foreign, refused, approved: ledger, folios and provider say the same to the cent."""
+    found = ledger_check.check(store)
+
+    assert found.findings == ()
+    assert found.true
+    assert (found.folios, found.effects) == (7, 5)
+    assert found.transfers > 40
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule", "subject"),
+    [
+        pytest.param("UPDATE transfer SET minor = minor + 1 WHERE folio = 'A' AND entry = 'captured'", "S4-22", "guest:A", id="a cent"),
+        pytest.param("DELETE FROM transfer WHERE folio = 'A' AND entry = 'refund_executed'", "X-3", "refunds:A", id="a refund"),
+        pytest.param("UPDATE transfer SET debit = 'attic:A' WHERE folio = 'A' AND entry = 'captured'", "X-4", "attic:A", id="no such account"),
+        pytest.param("UPDATE transfer SET currency = 'USD' WHERE folio = 'A' AND entry = 'captured'", "X-4", "folio A", id="a currency"),
+        pytest.param("UPDATE effect SET state = 'unknown' WHERE folio = 'A'", "X-3", "effect", id="a request that is not settled"),
+        pytest.param("UPDATE provider_record SET minor = 1 WHERE owner LIKE 'effect:%'", "X-3", "effect", id="the provider's amount"),
+        pytest.param("UPDATE provider_record SET result = 'refused' WHERE owner LIKE 'effect:%'", "X-3", "effect", id="the provider's no"),
+        pytest.param("DELETE FROM state WHERE kind = 'folio' AND key = 'C'", "X-4", "folio C", id="a folio that is gone"),
+    ],
+)  # fmt: skip
+def test_a_planted_falsehood_is_found(store: Database, statement: str, rule: str, subject: str) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.executescript("DROP TRIGGER transfer_is_immutable; DROP TRIGGER transfer_stays;")
+        assert connection.execute(statement).rowcount > 0
+        connection.commit()
+
+    found = ledger_check.check(store)
+
+    assert not found.true
+    assert any(one.rule == rule and one.subject.startswith(subject) for one in found.findings), found.findings
+
+
+def test_findings_are_bounded(store: Database) -> None:
+    """The first ones are told."""
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.executescript("DROP TRIGGER transfer_is_immutable")
+        connection.execute("UPDATE transfer SET minor = minor + 1 WHERE entry = 'captured'")
+        connection.commit()
+
+    assert len(ledger_check.check(store, shown=2).findings) == 2
+
+
+def test_balances_by_account_and_folio(store: Database) -> None:
+    """All of a folio sum to zero; a star stands for any ending."""
+    reading = SqliteReading(store)
+    of_a = list(ledger_check.balances(reading, folio="A"))
+
+    assert sum(row.balance for row in of_a) == 0
+    assert {row.account for row in of_a} == {"guest:A", "money:ogone/azur", "penalties:camp-azur", "refunds:A", "stays:A"}
+    (money,) = ledger_check.balances(reading, name="money:*", tenant="azur")
+    assert (money.account, money.kind, money.balance) == ("money:ogone/azur", "asset", money.debit - money.credit)
+    assert list(ledger_check.balances(reading, tenant="nobody")) == []
