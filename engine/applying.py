@@ -28,7 +28,8 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
     """Stage what a verdict means; the messages to decide next, in order."""
     publisher = Publisher(chunk, row, staged, seq)
     if row.scrubbed and row.origin == "intake":
-        publisher.publish((GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed))),))
+        scrubbed = GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed)))
+        publisher.publish((scrubbed,), rules=("X-10", "X-22"))
     match verdict:
         case Forwarded(folio):
             chunk.record(row, seq, parent, "forwarded", {"folio": folio})
@@ -42,17 +43,13 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             fact = kind(code=error.code, field=error.field, value=error.value, message=error.message, input=row.id)
             if hasattr(fact, "request"):
                 fact = msgspec.structs.replace(fact, request=getattr(message, "request", ""))
-            publisher.publish((fact,), name=name)
-            chunk.record(
-                row,
-                seq,
-                parent,
-                "refused",
-                {"code": error.code, "field": error.field, "value": error.value, "message": error.message},
-            )
+            policy = _version(chunk, row, staged, message)
+            publisher.publish((fact,), rules=(error.rule,) if error.rule else (), policy=policy, name=name)
+            record = {"code": error.code, "field": error.field, "value": error.value, "message": error.message}
+            chunk.record(row, seq, parent, "refused", {**record, "trace": [[error.rule, error.message]], "policy": policy})
         case Parked(waits_for):
             parking.park(chunk, row, message, seq, waits_for)
-            publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),))
+            publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),), rules=("X-2",))
             chunk.record(row, seq, parent, "parked", {"waits_for": waits_for})
         case Outdated(reason):
             chunk.record(row, seq, parent, "stale", {"reason": reason})
@@ -60,8 +57,8 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             letter = uuid_text(derived(row.message, f"defect:{row.kind}"))
             _dead_letter(chunk, row, letter, "defect", "defect", reason)
             staged.blocked, staged.changed = letter, True
-            publisher.publish((MessageDeadLettered(dead_letter=letter, reason=reason, input=row.id),))
-            publisher.publish((FolioBlocked(dead_letter=letter, reason=reason),))
+            kept = MessageDeadLettered(dead_letter=letter, reason=reason, code="defect", input=row.id)
+            publisher.publish((kept, FolioBlocked(dead_letter=letter, reason=reason)), rules=("X-15",))
             chunk.record(row, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
     return []
 
@@ -70,14 +67,14 @@ def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
     """A message whose identity is known: dropped when it is the same, kept and shown when its body is another (X-1)."""
     if same:
         return chunk.record(row, seq, 0, "duplicate", {})
-    letter = uuid_text(derived(row.message, f"conflict:{row.fingerprint.hex()}"))
+    letter, code = uuid_text(derived(row.message, f"conflict:{row.fingerprint.hex()}")), "duplicate_identity"
     if chunk.staging.dead_letter(letter) is None:
         reason = f"message {row.id!r} of {row.source!r} came before with another body"
-        _dead_letter(chunk, row, letter, "conflict", "duplicate_identity", reason)
+        _dead_letter(chunk, row, letter, "conflict", code, reason)
         staged = chunk.staging.state(row.owner)
         publisher = Publisher(chunk, row, staged, seq)
-        fact = MessageDeadLettered(dead_letter=letter, reason=reason, field="id", value=row.id, input=row.id)
-        publisher.publish((fact,))
+        fact = MessageDeadLettered(dead_letter=letter, reason=reason, code=code, field="id", value=row.id, input=row.id)
+        publisher.publish((fact,), rules=("X-1",))
     return chunk.record(row, seq, 0, "conflict", {"dead_letter": letter})
 
 
@@ -89,8 +86,9 @@ class Publisher:
         self._chunk, self._row, self._staged, self._seq = chunk, row, staged, seq
 
     def publish(self, facts: tuple[Fact, ...], *, rules: tuple[str, ...] = (), policy: str = "", name: str = "") -> None:
-        """Stage these facts, in order."""
+        """Stage these facts, in order; `policy` "": the folio's, or the tenant's (X-8)."""
         row, staged = self._row, self._staged
+        policy = policy or _version(self._chunk, row, staged)
         for fact in facts:
             staged.sequence += 1
             staged.changed = True
@@ -106,7 +104,7 @@ class Publisher:
                     row.kind,
                     row.key,
                     name_,
-                    derived(row.message, f"{row.kind}:{staged.sequence}"),
+                    derived(row.message, f"{row.kind}:{row.key}:{staged.sequence}"),
                     row.message,
                     row.correlation or row.id,
                     row.traceparent,
@@ -115,6 +113,16 @@ class Publisher:
                     0 if self._chunk.lanes.to_broker(name_) else 1,
                 )
             )
+
+
+def _version(chunk: Chunk, row: Waiting, staged: Staged, message: Any = None) -> str:
+    """The policy version that stands over what no decision named one for: the folio's frozen one, else that of the property which
+    the message names, else the tenant's settings."""
+    if isinstance(staged.body, Folio):
+        return staged.body.policy
+    named = chunk.settled.policies.properties.get(getattr(message, "property", ""))
+    tenant = chunk.settled.tenants[row.tenant]
+    return named.version if named is not None and named.tenant == row.tenant else tenant.version
 
 
 def _decided(
@@ -206,13 +214,13 @@ def _operated(
     unblocks: str,
     publisher: Publisher,
 ) -> list[Waiting]:
-    publisher.publish(outcome.facts, rules=("X-15",))
+    publisher.publish(outcome.facts, rules=tuple(dict.fromkeys(step.rule for step in outcome.trace)))
     chunk.record(row, seq, parent, "decided", {"trace": [[step.rule, step.text] for step in outcome.trace]})
     children: list[Waiting] = []
     if unblocks:
         letter = unblocks
         staged.blocked, staged.changed = "", True
-        publisher.publish((FolioUnblocked(dead_letter=letter),))
+        publisher.publish((FolioUnblocked(dead_letter=letter),), rules=("X-15",))
     if replay:
         found = chunk.staging.dead_letter(replay)
         assert found is not None

@@ -111,6 +111,7 @@ def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:
         raise Rejected(
             f"no booking is known as {first.value!r} in {first.namespace!r}",
             code="unknown_folio",
+            rule="X-2",
             field="references",
             value=first.value,
         )
@@ -125,6 +126,7 @@ def _refuse_bound(chunk: Chunk, row: Waiting, message: Any) -> None:
             raise Rejected(
                 f"{reference.namespace}={reference.value} is folio {body.folio}: name that folio, or another reference",
                 code="reference_bound",
+                rule="X-2",
                 field=f"references[{place}]",
                 value=reference.value,
             )

@@ -243,7 +243,9 @@ class DurableIntake:
         """The tenant is told of what a door could not use."""
         letter = one.letter
         assert letter is not None
-        body = DeadLetterKept(dead_letter=letter.id, reason=letter.reason, field=letter.field, value=letter.value, input=one.id)
+        body = DeadLetterKept(
+            dead_letter=letter.id, reason=letter.reason, code=letter.code, field=letter.field, value=letter.value, input=one.id
+        )
         key = Key(letter.tenant, "tenant", letter.tenant)
         return InternalRow(
             lane=lane_of(key, self._store.lanes),

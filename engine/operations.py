@@ -22,8 +22,8 @@ def _by(message: Any) -> str:
     return f"{message.actor.kind.value}:{message.actor.id}"
 
 
-def _told(fact: Fact, text: str) -> Outcome:
-    return Outcome(facts=(fact,), trace=(Step("X-15", text),))
+def _told(fact: Fact, text: str, rule: str = "X-15") -> Outcome:
+    return Outcome(facts=(fact,), trace=(Step(rule, text),))
 
 
 def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
@@ -31,7 +31,7 @@ def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
         """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send."""
         chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, chunk.now))
         word = "stopped" if stopped else "started"
-        return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}"))
+        return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}", "X-27"))
 
     return decide
 
@@ -39,27 +39,38 @@ def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
 def _forget(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     """X-11: the person's key is destroyed; what it sealed is unreadable from now on, everything else stays exact."""
     if not message.subject:
-        raise Rejected("name the person to forget in `subject`", code="unknown_person", field="subject")
+        raise Rejected("name the person to forget in `subject`", code="unknown_person", rule="X-11", field="subject")
     chunk.staging.write.forgotten.append((row.tenant, message.subject))
-    return Operated(_told(PersonForgotten(person=message.subject), f"key of {message.subject} destroyed for {_by(message)}"))
+    return Operated(
+        _told(PersonForgotten(person=message.subject), f"key of {message.subject} destroyed for {_by(message)}", "X-11")
+    )
 
 
 def _letter(chunk: Chunk, row: Waiting, message: Any) -> DeadLetterRow:
     letter = chunk.staging.dead_letter(message.subject)
     if letter is None or letter.tenant != row.tenant:
         raise Rejected(
-            f"dead letter {message.subject!r} is not known", code="unknown_dead_letter", field="subject", value=message.subject
+            f"dead letter {message.subject!r} is not known",
+            code="unknown_dead_letter",
+            rule="X-15",
+            field="subject",
+            value=message.subject,
         )
     if letter.kind and (letter.kind, letter.key) != (row.kind, row.key):
         raise Rejected(
             f"dead letter {letter.id} is of {letter.kind} {letter.key!r}: leave `folio` out, or name that one",
             code="unknown_dead_letter",
+            rule="X-15",
             field="folio",
             value=row.key,
         )
     if letter.status != "open":
         raise Rejected(
-            f"dead letter {message.subject} is {letter.status} already", code="dead_letter_closed", field="subject", value=letter.id
+            f"dead letter {message.subject} is {letter.status} already",
+            code="dead_letter_closed",
+            rule="X-15",
+            field="subject",
+            value=letter.id,
         )
     return letter
 
@@ -71,6 +82,7 @@ def _replay(chunk: Chunk, row: Waiting, message: Any) -> Operated:
         raise Rejected(
             f"dead letter {letter.id} is {letter.why}: only a defect is decided again; correct and send the message anew",
             code="not_replayable",
+            rule="X-15",
             field="subject",
             value=letter.id,
         )
@@ -101,7 +113,7 @@ def parked_alarm(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     if parked is None:
         return Operated(NOTHING)
     fact = MessageParked(input=parked.cargo.id, type=parked.cargo.name, waits_for=parked.waits_for, alarm=True)
-    return Operated(_told(fact, f"{parked.cargo.name} {parked.cargo.id} still waits for {parked.waits_for}"))
+    return Operated(_told(fact, f"{parked.cargo.name} {parked.cargo.id} still waits for {parked.waits_for}", "X-2"))
 
 
 def _braked(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
@@ -109,13 +121,18 @@ def _braked(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
     fact = PayoutAlarm(
         brake=message.brake, effect=message.effect, amount=message.minor, currency=message.currency, limit=message.limit
     )
-    return Operated(_told(fact, f"{message.brake} above {message.limit}: effect {message.effect} waits"))
+    return Operated(_told(fact, f"{message.brake} above {message.limit}: effect {message.effect} waits", "X-27"))
 
 
 def _kept(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
     """A door could not read something that named this tenant."""
     fact = MessageDeadLettered(
-        dead_letter=message.dead_letter, reason=message.reason, field=message.field, value=message.value, input=message.input
+        dead_letter=message.dead_letter,
+        reason=message.reason,
+        code=message.code,
+        field=message.field,
+        value=message.value,
+        input=message.input,
     )
     return Operated(_told(fact, f"kept as dead letter {message.dead_letter}"))
 

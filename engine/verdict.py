@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from handlers.outcome import Outcome
-from schemas.errors import HubError
+from schemas.errors import Rejected
 
 
 class Decided(NamedTuple):
@@ -23,7 +23,7 @@ class Forwarded(NamedTuple):
 class Refused(NamedTuple):
     """A rule said no."""
 
-    error: HubError
+    error: Rejected
 
 
 class Parked(NamedTuple):

@@ -58,13 +58,13 @@ def _check_known(message: Booking, folio: Folio, facts: Facts) -> None:
     if message.revision is None and facts.name == "booking.requested" and not requested:
         raise Stale("a request for a booking that was decided since", field="revision", value="")
     if folio.status is FolioStatus.CANCELLED:
-        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", field="folio", value=folio.folio)
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S4-25", field="folio", value=folio.folio)
     if message.property != folio.property:
         text = f"{folio.folio} is booked at {folio.property!r}: cancel it and book anew"
-        raise Rejected(text, code="property_mismatch", field="property", value=message.property)
+        raise Rejected(text, code="property_mismatch", rule="S4-40", field="property", value=message.property)
     if message.currency != folio.currency:
         text = f"{folio.folio} is booked in {folio.currency}"
-        raise Rejected(text, code="currency_mismatch", field="currency", value=message.currency)
+        raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
 
 
 def _first(message: Booking, facts: Facts) -> Outcome:
@@ -156,7 +156,7 @@ def _current_policy(message: Booking, facts: Facts) -> PropertyPolicy:
     policy = facts.policies.properties.get(message.property)
     if policy is None or policy.tenant != facts.tenant.tenant:
         text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}: add it to the configuration"
-        raise Rejected(text, code="unknown_property", field="property", value=message.property)
+        raise Rejected(text, code="unknown_property", rule="X-12", field="property", value=message.property)
     return policy
 
 
@@ -164,10 +164,10 @@ def _check_currency(message: Booking, policy: PropertyPolicy) -> None:
     try:
         exponent(message.currency)
     except ValueError as why:
-        raise Rejected(str(why), code="unknown_currency", field="currency", value=message.currency) from why
+        raise Rejected(str(why), code="unknown_currency", rule="X-4", field="currency", value=message.currency) from why
     if message.currency not in policy.currencies:
         text = f"{policy.property!r} sells in {', '.join(policy.currencies)}"
-        raise Rejected(text, code="currency_mismatch", field="currency", value=message.currency)
+        raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
 
 
 def _check(message: Booking) -> None:

@@ -27,22 +27,30 @@ def check_lines(message: Booking) -> None:
     seen: set[str] = set()
     for at, line in enumerate(message.lines):
         if line.line in seen:
-            raise Rejected(f"two lines are called {line.line!r}", code="duplicate_line", field=f"lines[{at}].line", value=line.line)
+            raise Rejected(
+                f"two lines are called {line.line!r}",
+                code="duplicate_line",
+                rule="S4-9",
+                field=f"lines[{at}].line",
+                value=line.line,
+            )
         seen.add(line.line)
         _check_dates(line, f"lines[{at}]")
         check_rate(line.vat_rate, f"lines[{at}].vat_rate")
     priced = [at for at, line in enumerate(message.lines) if line.kind in WITH_TERMS]
     if priced and all(line.arrival is None for line in message.lines):
-        raise Rejected("no line says when the stay begins", code="arrival_missing", field=f"lines[{priced[0]}].arrival", value="")
+        raise Rejected(
+            "no line says when the stay begins", code="arrival_missing", rule="S4-7", field=f"lines[{priced[0]}].arrival", value=""
+        )
 
 
 def _check_dates(line: BookingLine, field: str) -> None:
     if line.arrival is None and line.departure is not None:
         text = f"line {line.line!r} departs and never arrives"
-        raise Rejected(text, code="arrival_missing", field=f"{field}.arrival", value="")
+        raise Rejected(text, code="arrival_missing", rule="S4-7", field=f"{field}.arrival", value="")
     if line.arrival is not None and line.departure is not None and line.departure < line.arrival:
         text = f"departure {line.departure} is before arrival {line.arrival}"
-        raise Rejected(text, code="dates_out_of_order", field=f"{field}.departure", value=line.departure)
+        raise Rejected(text, code="dates_out_of_order", rule="X-9", field=f"{field}.departure", value=line.departure)
 
 
 def check_rate(text: str, field: str) -> None:
@@ -52,9 +60,9 @@ def check_rate(text: str, field: str) -> None:
     try:
         rate = parse_rate(text)
     except ValueError as why:
-        raise Rejected(str(why), code="rate_out_of_range", field=field, value=text) from why
+        raise Rejected(str(why), code="rate_out_of_range", rule="X-5", field=field, value=text) from why
     if rate > FULL_RATE:
-        raise Rejected(f"rate {text} is above 100 %", code="rate_out_of_range", field=field, value=text)
+        raise Rejected(f"rate {text} is above 100 %", code="rate_out_of_range", rule="X-5", field=field, value=text)
 
 
 def freeze(line: BookingLine, at: int, facts: Facts, day: date) -> Terms | None:
@@ -67,7 +75,7 @@ def freeze(line: BookingLine, at: int, facts: Facts, day: date) -> Terms | None:
     try:
         return facts.policies.offered(line.terms, day)
     except Rejected as why:
-        raise Rejected(why.message, code=why.code, field=f"lines[{at}].terms", value=line.terms) from why
+        raise Rejected(why.message, code=why.code, rule="S4-9", field=f"lines[{at}].terms", value=line.terms) from why
 
 
 def folio_line(line: BookingLine, policy: str, trade: str) -> FolioLine:

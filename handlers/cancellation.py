@@ -86,7 +86,7 @@ def decide_confirm(message: CancellationConfirm, facts: Facts) -> Outcome:
     _check_live(folio, message.request)
     if request.status not in OPEN or request.quote is None:
         text = f"request {message.request} is {request.status.value}: ask again"
-        raise Rejected(text, code="request_withdrawn", field="request", value=message.request)
+        raise Rejected(text, code="request_withdrawn", rule="S4-30", field="request", value=message.request)
     _check_confirmer(folio, request, message, facts)
     computation = compute(folio, request.lines, request.cause, facts)
     code = _no_longer(request.quote, message.quote, computation, facts)
@@ -154,7 +154,7 @@ def valid_until(folio: Folio, computation: Computation, cause: Cause, facts: Fac
 
 def _known(facts: Facts) -> Folio:
     if facts.folio is None:
-        raise Rejected(f"folio {facts.key!r} is not known", code="unknown_folio", field="folio", value=facts.key)
+        raise Rejected(f"folio {facts.key!r} is not known", code="unknown_folio", rule="X-2", field="folio", value=facts.key)
     return facts.folio
 
 
@@ -162,12 +162,12 @@ def _request(folio: Folio, request: str) -> CancelRequest:
     known = request_of(folio, request)
     if known is None:
         text = f"{folio.folio} has no cancellation request {request!r}"
-        raise Rejected(text, code="unknown_request", field="request", value=request)
+        raise Rejected(text, code="unknown_request", rule="S4-30", field="request", value=request)
     return known
 
 
 def _already(text: str, request: str) -> Rejected:
-    return Rejected(text, code="already_cancelled", field="request", value=request)
+    return Rejected(text, code="already_cancelled", rule="S4-41", field="request", value=request)
 
 
 def _check_live(folio: Folio, request: str) -> None:
@@ -190,7 +190,7 @@ def _check_confirmer(folio: Folio, request: CancelRequest, message: Cancellation
         raise refused_to(message.actor, request.cause)
     if message.override is not None and not house:
         text = f"{message.actor.kind.value} may not set the refund of its own cancellation"
-        raise Rejected(text, code="not_cancellable_by_requester", field="override", value=message.override.amount)
+        raise Rejected(text, code="not_cancellable_by_requester", rule="S4-46", field="override", value=message.override.amount)
 
 
 def _quote(folio: Folio, computation: Computation, cause: Cause, facts: Facts) -> FolioQuote:

@@ -30,7 +30,7 @@ def may_cancel(folio: Folio, kind: ActorKind, cause: Cause, facts: Facts) -> boo
 def refused_to(actor: Actor, cause: Cause) -> Rejected:
     """The refusal of an actor who may not."""
     text = f"{actor.kind.value} may not cancel for {cause.value}"
-    return Rejected(text, code="not_cancellable_by_requester", field="actor", value=actor.kind.value)
+    return Rejected(text, code="not_cancellable_by_requester", rule="S4-25", field="actor", value=actor.kind.value)
 
 
 def check_requester(folio: Folio, actor: Actor, cause: Cause, facts: Facts) -> None:
@@ -48,7 +48,7 @@ def check_cause(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, pro
         _check_no_show(folio, lines, facts)
     if cause is Cause.FORCE_MAJEURE and not proof and not all(_hit(folio, line, facts) for line in lines):
         text = f"no open event is declared for the areas of {folio.property} during the stay, and no proof is given"
-        raise Rejected(text, code="no_force_majeure", field="cause", value=cause.value)
+        raise Rejected(text, code="no_force_majeure", rule="S4-36", field="cause", value=cause.value)
 
 
 def _check_no_show(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> None:
@@ -57,7 +57,7 @@ def _check_no_show(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> No
         arrival = account.arrival_of(folio, line)
         if arrival is not None and today <= arrival:
             text = f"line {line.line}: a no-show can be declared after {arrival}, it is {today} there"
-            raise Rejected(text, code="no_show_too_early", field="cause", value=Cause.NO_SHOW.value)
+            raise Rejected(text, code="no_show_too_early", rule="S4-36", field="cause", value=Cause.NO_SHOW.value)
 
 
 def _hit(folio: Folio, line: FolioLine, facts: Facts) -> bool:

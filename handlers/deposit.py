@@ -202,6 +202,7 @@ def check_advance(folio: Folio, plan: Schedule, purchase: date) -> tuple[Step, .
         raise Rejected(
             f"first payment {first} is more than {rate_text(rate)} of {price} (max_advance_rate): choose a plan that takes less",
             code="advance_above_maximum",
+            rule="X-25",
             field="payment_plan",
             value=folio.payment_plan.value,
         )

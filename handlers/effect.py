@@ -92,11 +92,11 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
     folio, effect = _pending(message.subject, facts)
     if not effect.needs_approval:
         text = f"effect {effect.effect} waits for nobody's approval"
-        raise Rejected(text, code="approval_not_needed", field="subject", value=effect.effect)
+        raise Rejected(text, code="approval_not_needed", rule="X-27", field="subject", value=effect.effect)
     by = who(message.actor)
     if message.actor.kind not in HOUSE or by == effect.asked_by:
         text = f"{by} cannot approve this: it needs a second person of the house, other than {effect.asked_by}"
-        raise Rejected(text, code="approval_required", field="actor", value=by)
+        raise Rejected(text, code="approval_required", rule="X-27", field="actor", value=by)
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
     refund, part = found
@@ -129,10 +129,10 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     folio, effect = _pending(message.subject, facts)
     if message.actor.kind not in HOUSE:
         text = f"{message.actor.kind.value} may not settle an effect"
-        raise Rejected(text, code="not_allowed", field="actor", value=message.actor.kind.value)
+        raise Rejected(text, code="not_allowed", rule="X-15", field="actor", value=message.actor.kind.value)
     if effect.state not in (EffectState.UNKNOWN, EffectState.NEEDS_PERSON):
         text = f"effect {effect.effect} is {effect.state.value}: only an unknown one is settled by hand"
-        raise Rejected(text, code="effect_not_open", field="subject", value=effect.effect)
+        raise Rejected(text, code="effect_not_open", rule="X-15", field="subject", value=effect.effect)
     state = step(effect.state, Result(message.result))
     reply = ReplyArrived(
         folio=folio.folio,
@@ -165,7 +165,7 @@ def _pending(subject: str, facts: Facts) -> tuple[Folio, PendingEffect]:
     effect = next((known for known in folio.effects if known.effect == subject), None) or _withdrawn(folio, subject)
     if effect is None:
         text = f"{folio.folio} waits for no effect {subject!r}"
-        raise Rejected(text, code="unknown_effect", field="subject", value=subject)
+        raise Rejected(text, code="unknown_effect", rule="X-15", field="subject", value=subject)
     return folio, effect
 
 
@@ -196,7 +196,7 @@ def decide_notified(message: ProviderNotified, facts: Facts) -> Outcome:
         raise Early("the booking that this callback is about is not here yet", waits_for="booking")
     if not message.provider_reference and not message.order:
         text = "the callback names neither a payment nor an order"
-        raise Rejected(text, code="unknown_payment", field="provider_reference", value="")
+        raise Rejected(text, code="unknown_payment", rule="X-6", field="provider_reference", value="")
     payment = _named(folio, message)
     query = PaymentQuery(
         provider=message.provider,

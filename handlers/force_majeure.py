@@ -25,20 +25,22 @@ def decide_declare(message: ForceMajeureDeclare, facts: Facts) -> Outcome:
     """
     if message.actor.kind not in HOUSE and message.actor.kind is not ActorKind.SYSTEM:
         text = f"{message.actor.kind.value} may not declare force majeure"
-        raise Rejected(text, code="not_allowed", field="actor", value=message.actor.kind.value)
+        raise Rejected(text, code="not_allowed", rule="S4-36", field="actor", value=message.actor.kind.value)
     area = next((known for known in facts.areas if known.area == message.area), Area(area=message.area))
     event = AreaEvent(event=message.event, start=_day(message.begins()), end=_day(message.ends()), cause=message.cause)
     if event.end < event.start:
         text = f"event {event.event} ends {event.end}, before it starts {event.start}"
-        raise Rejected(text, code="dates_out_of_order", field="to", value=event.end)
+        raise Rejected(text, code="dates_out_of_order", rule="S4-36", field="to", value=event.end)
     known = next((other for other in area.events if other.event == event.event), None)
     if known == event:
         return Outcome(trace=(Step("X-1", f"event {event.event} is known"),))
     if known is not None:
         text = f"event {event.event} is declared with other days or another cause"
-        raise Rejected(text, code="duplicate_identity", field="event", value=event.event)
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="event", value=event.event)
     if len(area.events) >= MOST_EVENTS:
-        raise Rejected(f"area {area.area} has {MOST_EVENTS} events", code="too_many_events", field="area", value=area.area)
+        raise Rejected(
+            f"area {area.area} has {MOST_EVENTS} events", code="too_many_events", rule="S4-36", field="area", value=area.area
+        )
     return Outcome(
         state=replace(area, events=(*area.events, event)),
         facts=(ForceMajeureDeclared(event=event.event, area=area.area),),

@@ -47,6 +47,7 @@ def zone_of(policy: PropertyPolicy, tenant: TenantPolicy) -> ZoneInfo:
         raise Rejected(
             f"property {policy.property!r} has no time zone that exists ({name!r}): set its zone, or the tenant's",
             code="unknown_zone",
+            rule="A-32",
             field="zone",
             value=name,
         ) from why

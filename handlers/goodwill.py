@@ -24,10 +24,10 @@ def overridden(folio: Folio, computation: Computation, override: Override, actor
     amount, rule = (account.text(minor, folio.currency) for minor in (override.amount, computation.refund))
     if override.amount > most:
         text = f"refund {amount} is above {account.text(most, folio.currency)}"
-        raise Rejected(text, code="amount_above_total", field="override.amount", value=override.amount)
+        raise Rejected(text, code="amount_above_total", rule="X-3", field="override.amount", value=override.amount)
     if override.amount < computation.refund:
         text = f"refund {amount} is below the {rule} that the terms give"
-        raise Rejected(text, code="override_below_refund", field="override.amount", value=override.amount)
+        raise Rejected(text, code="override_below_refund", rule="S4-46", field="override.amount", value=override.amount)
     given = override.amount - computation.refund
     after = computation.after
     after = replace(

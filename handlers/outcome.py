@@ -57,6 +57,7 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
         raise Rejected(
             f"terms {name!r} are not offered on {day}: load them, or correct the line",
             code="unknown_terms",
+            rule="X-8",
             field="terms",
             value=name,
         )

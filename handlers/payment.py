@@ -42,7 +42,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         raise Early("the booking that this pays is not here yet", waits_for="booking")
     if message.currency != folio.currency:
         text = f"{folio.folio} is booked in {folio.currency}"
-        raise Rejected(text, code="currency_mismatch", field="currency", value=message.currency)
+        raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
     then = NEXT[known.status if known is not None else None, said]
     if isinstance(then, Halt):
@@ -64,11 +64,11 @@ def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: Folio
     if halt is Halt.EARLY or known is None:
         if halt is Halt.REFUSED:
             text = f"payment {message.payment} failed at {message.provider} (status {message.status}): nothing was taken"
-            raise Rejected(text, code="payment_failed", field="status", value=message.status)
+            raise Rejected(text, code="payment_failed", rule="X-17", field="status", value=message.status)
         raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
     if halt is Halt.REFUSED:
         text = f"payment {message.payment} is {known.status.value}: a failure (status {message.status}) does not undo it"
-        raise Rejected(text, code="payment_failed", field="status", value=message.status)
+        raise Rejected(text, code="payment_failed", rule="X-17", field="status", value=message.status)
     _same(message, known, said)
     if message.provider_reference and not known.reference:
         after = account.changed(account.replace_payment(folio, _named(message, known)))
@@ -86,14 +86,14 @@ def _same(message: Payment, known: FolioPayment, said: Told) -> None:
     repeats = said.value == known.status.value or (said is Told.CAPTURED and known.captured > 0)
     if repeats and said in amounts and amounts[said] != message.amount:
         text = f"payment {message.payment} is known with {amounts[said]}, not {message.amount}"
-        raise Rejected(text, code="duplicate_identity", field="amount", value=message.amount)
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="amount", value=message.amount)
     _same_reference(message, known)
 
 
 def _same_reference(message: Payment, known: FolioPayment) -> None:
     if message.provider_reference and known.reference and message.provider_reference != known.reference:
         text = f"payment {message.payment} is {known.reference} at {known.provider}, not {message.provider_reference}"
-        raise Rejected(text, code="duplicate_identity", field="provider_reference", value=message.provider_reference)
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="provider_reference", value=message.provider_reference)
 
 
 def _named(message: Payment, payment: FolioPayment) -> FolioPayment:
@@ -136,7 +136,7 @@ def _promised(message: Payment, folio: Folio, payment: FolioPayment, status: Pay
     authorised = payment.authorised or message.amount
     if status is PaymentStatus.AUTHORISED and authorised != message.amount:
         text = f"payment {message.payment} is pending with {authorised}, not {message.amount}"
-        raise Rejected(text, code="duplicate_identity", field="amount", value=message.amount)
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="amount", value=message.amount)
     after = account.replace_payment(folio, replace(payment, status=status, authorised=authorised))
     amount = account.text(message.amount, folio.currency)
     return Outcome(state=after, trace=(Step("X-17", f"payment {message.payment}: {amount} {status.value}, not collected"),))
@@ -146,7 +146,7 @@ def _captured(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
     """X-17: final, so collected; X-16: after the cancellation, an unapplied receipt."""
     if payment.authorised and message.amount > payment.authorised:
         text = f"payment {message.payment}: {message.amount} taken of {payment.authorised} authorised"
-        raise Rejected(text, code="amount_above_authorised", field="amount", value=message.amount)
+        raise Rejected(text, code="amount_above_authorised", rule="X-3", field="amount", value=message.amount)
     payment = replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount)
     after, amount = account.replace_payment(folio, payment), account.text(message.amount, folio.currency)
     captured = PaymentCaptured(
@@ -183,7 +183,7 @@ def _reversed(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
     rest = payment.captured - payment.reversed
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
-        raise Rejected(text, code="amount_above_captured", field="amount", value=message.amount)
+        raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)
     status = PaymentStatus.REVERSED if message.amount == rest else PaymentStatus.CAPTURED
     payment = replace(payment, reversed=payment.reversed + message.amount, status=status)
     after = account.replace_payment(folio, payment)

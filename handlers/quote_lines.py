@@ -52,10 +52,10 @@ def chosen_lines(folio: Folio, choices: tuple[LineChoice, ...]) -> tuple[tuple[L
         line = account.line_of(folio, choice.line)
         if line is None:
             text = f"folio {folio.folio} has no line {choice.line!r}"
-            raise Rejected(text, code="unknown_line", field=f"lines[{at}].line", value=choice.line)
+            raise Rejected(text, code="unknown_line", rule="S4-37", field=f"lines[{at}].line", value=choice.line)
         if line.cancelled:
             text = f"line {choice.line!r} is cancelled already"
-            raise Rejected(text, code="already_cancelled", field=f"lines[{at}].line", value=choice.line)
+            raise Rejected(text, code="already_cancelled", rule="S4-41", field=f"lines[{at}].line", value=choice.line)
         if choice.new_departure is not None or choice.new_price is not None:
             _check_fewer(line, choice, at)
         chosen[choice.line] = (choice, line)
@@ -69,14 +69,14 @@ def chosen_lines(folio: Folio, choices: tuple[LineChoice, ...]) -> tuple[tuple[L
 def _check_fewer(line: FolioLine, choice: LineChoice, at: int) -> None:
     if choice.new_departure is None or choice.new_price is None:
         text = f"line {line.line!r}: fewer nights need new_departure and the new_price that the PMS gives"
-        raise Rejected(text, code="not_fewer_nights", field=f"lines[{at}]", value=choice.line)
+        raise Rejected(text, code="not_fewer_nights", rule="S4-37", field=f"lines[{at}]", value=choice.line)
     arrival, departure = line.arrival, line.departure
     if arrival is None or departure is None or not arrival < choice.new_departure < departure:
         text = f"line {line.line!r}: new departure {choice.new_departure} is not between {arrival} and {departure}"
-        raise Rejected(text, code="not_fewer_nights", field=f"lines[{at}].new_departure", value=choice.new_departure)
+        raise Rejected(text, code="not_fewer_nights", rule="S4-37", field=f"lines[{at}].new_departure", value=choice.new_departure)
     if choice.new_price > line.price:
         text = f"line {line.line!r}: new price {choice.new_price} is above {line.price}"
-        raise Rejected(text, code="amount_above_total", field=f"lines[{at}].new_price", value=choice.new_price)
+        raise Rejected(text, code="amount_above_total", rule="S4-37", field=f"lines[{at}].new_price", value=choice.new_price)
 
 
 def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, facts: Facts) -> tuple[Fraction, str]:
@@ -96,7 +96,7 @@ def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, fac
     terms = _terms(facts, line)
     if arrival is None:
         text = f"line {line.line!r} has no arrival, and no other line has one: no notice can be counted"
-        raise Rejected(text, code="arrival_missing", field="arrival", value="")
+        raise Rejected(text, code="arrival_missing", rule="S4-7", field="arrival", value="")
     if cause is Cause.NO_SHOW:
         rate, why = last_rate(terms), f"{terms.version}: no-show, tranche 3"
     else:

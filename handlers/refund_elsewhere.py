@@ -39,17 +39,18 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         return _close(message, folio)
     if not message.payment:
         text = "say which refund, or which payment, gave the money back"
-        raise Rejected(text, code="refund_or_payment_missing", field="refund", value="")
+        raise Rejected(text, code="refund_or_payment_missing", rule="X-19", field="refund", value="")
     payment = account.payment_of(folio, message.payment)
     if payment is None:
         raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
     found = by_hand(folio, payment, message.amount)
     if found is not None:
-        return executed(folio, *found)
+        refund, part = found
+        return executed(folio, refund, replace(part, record=""))
     if message.amount > payment.refundable():
         amount, left = (account.text(minor, folio.currency) for minor in (message.amount, payment.refundable()))
         text = f"{amount} is above the {left} that payment {payment.payment} still holds"
-        raise Rejected(text, code="amount_above_total", field="amount", value=message.amount)
+        raise Rejected(text, code="amount_above_total", rule="X-3", field="amount", value=message.amount)
     return foreign(folio, payment, message.amount, "X-19")
 
 
@@ -57,7 +58,11 @@ def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
     refund = refund_of(folio, message.refund)
     if refund is None:
         raise Rejected(
-            f"{folio.folio} has no refund {message.refund!r}", code="unknown_refund", field="refund", value=message.refund
+            f"{folio.folio} has no refund {message.refund!r}",
+            code="unknown_refund",
+            rule="X-19",
+            field="refund",
+            value=message.refund,
         )
     parts = [part for part in refund.parts if not message.payment or part.payment == message.payment]
     waiting = [part for part in parts if part.status in BY_HAND]
@@ -68,12 +73,12 @@ def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
             raise Stale(f"refund {message.refund} is executed already", field="refund", value=message.refund)
         wait = account.text(sum(part.minor for part in waiting), folio.currency)
         text = f"refund {message.refund}: {wait} wait for a person's hands, not {account.text(message.amount, folio.currency)}"
-        raise Rejected(text, code="amount_mismatch", field="amount", value=message.amount)
+        raise Rejected(text, code="amount_mismatch", rule="X-19", field="amount", value=message.amount)
     out = Outcome(state=folio)
     for part in chosen:
         known = refund_of(_folio(out), refund.refund)
         assert known is not None
-        out = merge(out, executed(_folio(out), known, part))
+        out = merge(out, executed(_folio(out), known, replace(part, record="")))  # what was refused or came back is not its record
     return out
 
 

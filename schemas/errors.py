@@ -21,9 +21,13 @@ class HubError(Exception):
 
 
 class Rejected(HubError):
-    """A rule says no: published as `<family>.refused`, state untouched, the folio goes on."""
+    """A rule says no: published as `<family>.refused`, state untouched, the folio goes on. `rule` is the id of that rule."""
 
     code = "rejected"
+
+    def __init__(self, message: str, *, code: str | None = None, field: str = "", value: object = "", rule: str = "") -> None:
+        super().__init__(message, code=code, field=field, value=value)
+        self.rule = rule
 
 
 class Retryable(HubError):

@@ -69,10 +69,11 @@ class MessageParked(Fact, frozen=True, kw_only=True):
 
 
 class MessageDeadLettered(Fact, frozen=True, kw_only=True):
-    """`message.dead_lettered`: `dead_letter` names the kept bytes, `reason` what was wrong with them."""
+    """`message.dead_lettered`: `dead_letter` names the kept bytes, `code` and `reason` what was wrong with them."""
 
     dead_letter: str
     reason: str
+    code: str = ""
     field: str = ""
     value: str = ""
     input: str = ""
@@ -174,6 +175,7 @@ class DeadLetterKept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     dead_letter: str
     reason: str
+    code: str = ""
     field: str = ""
     value: str = ""
     input: str = ""
