@@ -48,7 +48,7 @@ def test_x_4_the_book_of_a_whole_summer_is_true(store: Database) -> None:
     [
         pytest.param("UPDATE transfer SET minor = minor + 1 WHERE folio = 'A' AND entry = 'captured'", "S4-22", "guest:A", id="a cent"),
         pytest.param("DELETE FROM transfer WHERE folio = 'A' AND entry = 'refund_executed'", "X-3", "refunds:A", id="a refund"),
-        pytest.param("UPDATE transfer SET debit = 'attic:A' WHERE folio = 'A' AND entry = 'captured'", "X-4", "attic:A", id="no such account"),
+        pytest.param("UPDATE transfer SET debit = 'attic:A' WHERE folio = 'A' AND entry = 'captured'", "X-4", "attic:A", id="account"),
         pytest.param("UPDATE transfer SET currency = 'USD' WHERE folio = 'A' AND entry = 'captured'", "X-4", "folio A", id="a currency"),
         pytest.param("UPDATE effect SET state = 'unknown' WHERE folio = 'A'", "X-3", "effect", id="a request that is not settled"),
         pytest.param("UPDATE provider_record SET minor = 1 WHERE owner LIKE 'effect:%'", "X-3", "effect", id="the provider's amount"),
