@@ -1,0 +1,38 @@
+"""One timed run, and how its store is looked at."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """`rows` and `bytes_` in the store afterwards; `parts`: seconds of each part where they are told apart."""
+
+    inputs: int
+    seconds: float
+    rows: int
+    bytes_: int
+    pragmas: dict[str, str]
+    parts: dict[str, float] = {}
+
+    @property
+    def rate(self) -> float:
+        """External inputs a second."""
+        return self.inputs / self.seconds
+
+
+def pragmas(db: sqlite3.Connection) -> dict[str, str]:
+    """What the writing connection really runs under, read back. Raises AssertionError for anything but WAL and FULL."""
+    found = {name: str(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("journal_mode", "synchronous", "page_size")}
+    assert (found["journal_mode"], found["synchronous"]) == ("wal", "2"), found
+    return found
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a closed store, nothing left in its log."""
+    log = Path(f"{path}-wal")
+    assert not log.exists() or not log.stat().st_size, "the write-ahead log was not folded in"
+    return path.stat().st_size
