@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Step
-from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_step, rate_of, shares_of
+from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from schemas.booking import DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.folio import Folio, FolioPayment, FolioStatus
@@ -58,11 +58,12 @@ def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: 
     chosen = chosen_lines(folio, choices)
     rates = [(choice, line, *rate_of(folio, line, choice, cause, facts)) for choice, line in chosen]
     shares = shares_of(folio, [line for _, line in chosen], facts)
-    ended, trace = [], []
-    for choice, line, rate, why in rates:
+    ended: list[Ended] = []
+    trace: list[Step] = []
+    for choice, line, rate, why, rule in rates:
         one = end_line(folio, line, choice, rate, shares.get(line.line))
         ended.append(one)
-        trace.append(line_step(one, why, folio.currency, shares.get(line.line)))
+        trace.extend(line_steps(one, why, rule, folio.currency, shares.get(line.line)))
     return settle(folio, tuple(ended), cause, facts, tuple(trace))
 
 

@@ -20,7 +20,7 @@ from schemas.cancellation import Cause, LineChoice
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
 from schemas.money import FULL_RATE, ZERO_RATE, Money, allocate, parse_rate, rate_text
-from schemas.policy import RefundBase, Terms
+from schemas.policy import RefundBase, Terms, Unit
 
 EVERYTHING_BACK = frozenset({Cause.FORCE_MAJEURE, Cause.OWNER})
 """S4-35, S4-44: causes that give back 100 % of the services."""
@@ -79,31 +79,47 @@ def _check_fewer(line: FolioLine, choice: LineChoice, at: int) -> None:
         raise Rejected(text, code="amount_above_total", rule="S4-37", field=f"lines[{at}].new_price", value=choice.new_price)
 
 
-def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, facts: Facts) -> tuple[Fraction, str]:
-    """The rate of one line and the words that explain it."""
+def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, facts: Facts) -> tuple[Fraction, str, str]:
+    """The rate of one line, the words that explain it, and the rule that gives it."""
     policy = property_policy(facts, folio)
     zone = zone_of(policy, facts.tenant)
     today = facts.act.astimezone(zone).date()
     arrival = account.arrival_of(folio, line)
     if line.kind is LineKind.TOURIST_TAX:
         stayed = choice.new_departure is None and cause is not Cause.NO_SHOW and arrival is not None and today > arrival
-        return (ZERO_RATE, "tourist tax, somebody stayed") if stayed else (FULL_RATE, "tourist tax of nights nobody stayed")
+        return (
+            (ZERO_RATE, "tourist tax, somebody stayed", "X-23")
+            if stayed
+            else (FULL_RATE, "tourist tax of nights nobody stayed", "X-23")
+        )
     if line.kind is LineKind.INSURANCE:
         back = cause is Cause.OWNER or (folio.is_package and cause in EVERYTHING_BACK)
-        return (FULL_RATE, "insurance, not the guest's doing") if back else (ZERO_RATE, "insurance stands apart")
+        return (FULL_RATE, "insurance, not the guest's doing", "X-23") if back else (ZERO_RATE, "insurance stands apart", "X-23")
     if cause in EVERYTHING_BACK:
-        return FULL_RATE, f"{cause.value}: services in full"
+        return FULL_RATE, f"{cause.value}: services in full", "S4-44" if cause is Cause.OWNER else "S4-35"
     terms = _terms(facts, line)
     if arrival is None:
         text = f"line {line.line!r} has no arrival, and no other line has one: no notice can be counted"
         raise Rejected(text, code="arrival_missing", rule="S4-7", field="arrival", value="")
     if cause is Cause.NO_SHOW:
-        rate, why = last_rate(terms), f"{terms.version}: no-show, tranche 3"
+        rate, why, rule = last_rate(terms), f"{terms.version}: no-show, tranche 3", "S4-35"
     else:
         rate = refund_rate(terms, arrival, facts.act, zone)
+        rule = _rule(terms, arrival, today)
         why = f"{terms.version}: {(arrival - today).days} days before {arrival} in {zone.key}"
     cap = parse_rate(line.rate_cap) if line.rate_cap else None
-    return (rate, why) if capped(rate, cap) == rate else (capped(rate, cap), f"{why}, S4-45 no better than at the move")
+    if capped(rate, cap) == rate:
+        return rate, why, rule
+    return capped(rate, cap), f"{why}, S4-45 no better than at the move", "S4-45"
+
+
+def _rule(terms: Terms, arrival: date, today: date) -> str:
+    """Which rule tells the tranche: nothing ever comes back (S4-8), after the arrival (S4-42), notice in hours (A-2) or days."""
+    if not any(tranche.refund for tranche in terms.tranches):
+        return "S4-8"
+    if today > arrival:
+        return "S4-42"
+    return "S4-6" if terms.unit is Unit.DAY else "A-2"
 
 
 def _terms(facts: Facts, line: FolioLine) -> Terms:
@@ -150,12 +166,16 @@ def end_line(folio: Folio, line: FolioLine, choice: LineChoice, rate: Fraction, 
     )
 
 
-def line_step(ended: Ended, why: str, currency: str, share: int | None) -> Step:
+def line_steps(ended: Ended, why: str, rate_rule: str, currency: str, share: int | None) -> tuple[Step, ...]:
+    """Which rule gave the rate, then the arithmetic with it (X-7)."""
     amount = account.text(ended.price if share is None else share, currency)
     sums = f"{amount} × (1 − {rate_text(ended.rate)}) = {account.text(ended.kept, currency)} kept"
     rule = "X-23" if ended.line.kind in ASIDE else "S4-37" if ended.rest is not None else "S4-32"
     base = "" if share is None else " of what was collected"
-    return Step(rule, f"line {ended.line.line}{base}: {sums} ({why})")
+    steps = [Step(rate_rule, f"line {ended.line.line}: {rate_text(ended.rate)} of it comes back")] if rate_rule != rule else []
+    if share is not None:
+        steps.append(Step("A-4", f"line {ended.line.line}: the rate is of what was collected, not of the price"))
+    return (*steps, Step(rule, f"line {ended.line.line}{base}: {sums} ({why})"))
 
 
 def authorised(folio: Folio) -> tuple[FolioPayment, ...]:

@@ -39,6 +39,9 @@ from schemas.refund import (
 
 __all__ = ["decide_external", "decide_foreign", "decide_overdue", "decide_reply", "open_refund"]
 
+PACKAGE_DAYS = 14
+"""X-24: within which the money of a package goes back, whatever `refund_due_days` says."""
+
 
 def open_refund(
     folio: Folio,
@@ -52,7 +55,8 @@ def open_refund(
     """A new refund of `minor`: decided, split over the payments (A-17, X-18, X-3), and asked of the providers or of a person.
 
     One provider request per card part, numbered per payment, `last` (RFS) only for all that is left of it. `approve` is why a
-    second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later (X-24). 0: nothing.
+    second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later, of a package after
+    14 days at most (X-24). 0: nothing.
     """
     if not minor:
         return Outcome(state=folio)
@@ -60,7 +64,8 @@ def open_refund(
     amount = account.text(minor, folio.currency)
     if policy.approval_above is not None and minor > policy.approval_above:
         approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
-    refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=policy.refund_due_days)
+    days = min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
+    refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
     after, parts = folio, []
     told: list[Fact] = []
     requests: list[EffectRequest] = []
@@ -88,6 +93,8 @@ def open_refund(
         steps.append(Step("X-3", f"payment {payment.payment}: {account.text(part_minor, folio.currency)} of {left}, {where.value}"))
         after = account.replace_payment(after, replace(payment, refunding=payment.refunding + part_minor, number=number))
         parts.append(part)
+    if approve and requests:
+        steps.append(Step("X-27", f"waits for a second person: {approve}"))
     refund = FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=tuple(parts), request=request)
     decided = RefundDecided(
         refund=refund_id,
@@ -105,7 +112,7 @@ def open_refund(
         entries=recipes.refund_decided(folio, minor, refund_id),
         requests=tuple(requests),
         timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),
-        trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {policy.refund_due_days} days")),
+        trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
     )
 

@@ -98,10 +98,11 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
             told = (RefundUnknown(refund=refund.refund, payment=part.payment, amount=part.minor, currency=folio.currency),)
         case _:
             told = (EffectNeedsPerson(effect=part.effect, reason=reason, amount=part.minor, currency=folio.currency),)
+    rule = "S4-30" if then is PartStatus.REFUSED else "X-6"
     return Outcome(
         state=replace_part(folio, refund, part),
         facts=told,
-        trace=(Step("S4-30", f"refund {refund.refund}, payment {part.payment}: {then.value} {reason}".rstrip()),),
+        trace=(Step(rule, f"refund {refund.refund}, payment {part.payment}: {then.value} {reason}".rstrip()),),
         policy_version=folio.policy,
     )
 
