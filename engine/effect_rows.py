@@ -49,6 +49,8 @@ def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State 
             seq,
             chunk.now,
             chunk.now,
+            row.correlation or row.id,
+            row.traceparent,
         )
         for request in outcome.requests
     )

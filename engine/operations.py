@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.store.rows import DeadLetterRow, Key, SwitchRow, Waiting
 from engine.verdict import Operated
+from handlers.cancellation_right import HOUSE
 from handlers.outcome import NOTHING, Outcome, Step
-from schemas.common import Fact
+from schemas.common import ActorKind, Fact
 from schemas.errors import Rejected
 from schemas.operations import MessageDeadLettered, MessageParked, PayoutAlarm, PayoutsSwitched, PersonForgotten
 
@@ -29,6 +30,7 @@ def _told(fact: Fact, text: str, rule: str = "X-15") -> Outcome:
 def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
     def decide(chunk: Chunk, row: Waiting, message: Any) -> Operated:
         """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send."""
+        _check_house(message)
         chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, chunk.now))
         word = "stopped" if stopped else "started"
         return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}", "X-27"))
@@ -46,7 +48,16 @@ def _forget(chunk: Chunk, row: Waiting, message: Any) -> Operated:
     )
 
 
+def _check_house(message: Any) -> None:
+    """X-15: the engine's own affairs are no guest's and no channel's. Raises Rejected `not_allowed`."""
+    kind = message.actor.kind
+    if kind not in HOUSE and kind is not ActorKind.SYSTEM:
+        text = f"{kind.value} may not do this: it is for the merchant, the platform, an operator or a system of theirs"
+        raise Rejected(text, code="not_allowed", rule="X-15", field="actor", value=kind.value)
+
+
 def _letter(chunk: Chunk, row: Waiting, message: Any) -> DeadLetterRow:
+    _check_house(message)
     letter = chunk.staging.dead_letter(message.subject)
     if letter is None or letter.tenant != row.tenant:
         raise Rejected(

@@ -37,6 +37,8 @@ class Effect(NamedTuple):
     lease_until: int
     sent_at: int
     record: str
+    correlation: str
+    traceparent: str
 
 
 class PaymentAsk(NamedTuple):

@@ -276,6 +276,8 @@ class EffectRow(NamedTuple):
     decision: int
     created_at: int
     next_at: int
+    correlation: str
+    traceparent: str
 
 
 class MoveRow(NamedTuple):

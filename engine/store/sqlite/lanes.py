@@ -280,16 +280,23 @@ class SqliteChunk:
             "effect",
             chunk.effects,
             " (id, tenant, folio, lane, business_key, kind, provider, merchant, payment, reference, order_ref, minor, currency,"
-            " refund, property, last, needs_approval, state, decision, created_at, next_at)",
+            " refund, property, last, needs_approval, state, decision, created_at, next_at, correlation, traceparent)",
         )
         for move in chunk.moves:
             moved = self._db.execute(
-                "UPDATE effect SET state = ?2, needs_approval = 0, reason = ?3, record = CASE ?4 WHEN '' THEN record ELSE ?4 END,"
-                " next_at = ?5, fence = fence + 1 WHERE id = ?1 AND instr(?6, ' ' || state || ' ') RETURNING id",
+                "UPDATE effect SET state = ?2, needs_approval = 0, reason = ?3, record = CASE WHEN ?2 = 'refused' THEN ''"
+                " WHEN ?4 = '' OR EXISTS (SELECT 1 FROM provider_record AS known WHERE known.merchant = effect.merchant"
+                " AND known.reference = effect.reference AND known.level = ?4 AND known.owner <> 'effect:' || effect.id)"
+                " THEN record ELSE ?4 END,"
+                " next_at = ?5, fence = fence + 1 WHERE id = ?1 AND instr(?6, ' ' || state || ' ') RETURNING record",
                 move,
             ).fetchone()
             if moved is None:
                 raise Constraint(f"effect {move.effect} is not {move.allowed.strip()} any more", field="effect", value=move.effect)
+            self._db.execute(  # what the provider showed and a person says is not its own: the next query finds whose it is
+                "DELETE FROM provider_record WHERE owner = ? AND owner LIKE 'effect:%' AND level <> ?",
+                (f"effect:{move.effect}", moved[0]),
+            )
         if chunk.queries:
             self._db.executemany(
                 "INSERT INTO payment_query VALUES (?,?,?,?,?,?,?,?,?,0,0) ON CONFLICT DO UPDATE SET due = min(due, excluded.due),"

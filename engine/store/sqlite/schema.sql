@@ -251,6 +251,8 @@ CREATE TABLE effect (
     reason TEXT NOT NULL DEFAULT '',
     decision INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
+    correlation TEXT NOT NULL,
+    traceparent TEXT NOT NULL,
     next_at INTEGER NOT NULL,      -- when it may be sent or asked about
     attempts INTEGER NOT NULL DEFAULT 0,
     queries INTEGER NOT NULL DEFAULT 0,
