@@ -86,10 +86,10 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
     """`approval.grant` and `approval.deny` (`facts.name`): a second person's word on an effect that waits for it (X-15, X-27, S4-46).
 
     Granted: it may be sent. Denied: it is withdrawn, and its money stays owed, by a person's hands. Raises Early for an unknown
-    booking, Rejected `unknown_effect`, `approval_not_needed`, `approval_required` for whoever asked for it and for who does not act
-    for the house.
+    booking that is named, Rejected `unknown_effect`, `approval_not_needed`, `approval_required` for whoever asked for it and for
+    who does not act for the house.
     """
-    folio, effect = _pending(message.subject, facts)
+    folio, effect = _pending(message, facts)
     if not effect.needs_approval:
         text = f"effect {effect.effect} waits for nobody's approval"
         raise Rejected(text, code="approval_not_needed", rule="X-27", field="subject", value=effect.effect)
@@ -123,10 +123,10 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
 def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     """`effect.settle`: a person saw at the provider how an unknown effect ended (X-6, X-15); what follows is what a reply brings.
 
-    Raises Early for an unknown booking, Rejected `unknown_effect`, `effect_not_open` unless it is unknown or waits for a person,
-    `not_allowed` for who does not act for the house.
+    Raises Early for an unknown booking that is named, Rejected `unknown_effect`, `effect_not_open` unless it is unknown or waits
+    for a person, `not_allowed` for who does not act for the house.
     """
-    folio, effect = _pending(message.subject, facts)
+    folio, effect = _pending(message, facts)
     if message.actor.kind not in HOUSE:
         text = f"{message.actor.kind.value} may not settle an effect"
         raise Rejected(text, code="not_allowed", rule="X-15", field="actor", value=message.actor.kind.value)
@@ -158,8 +158,10 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     return merge(first, settle_part(folio, *found, state, reply))
 
 
-def _pending(subject: str, facts: Facts) -> tuple[Folio, PendingEffect]:
-    folio = facts.folio
+def _pending(message: Operate | EffectSettle, facts: Facts) -> tuple[Folio, PendingEffect]:
+    folio, subject = facts.folio, message.subject
+    if folio is None and not message.folio:
+        raise Rejected(f"no effect {subject!r} is known", code="unknown_effect", rule="X-15", field="subject", value=subject)
     if folio is None:
         raise Early("the booking of this effect is not here", waits_for="booking")
     effect = next((known for known in folio.effects if known.effect == subject), None) or _withdrawn(folio, subject)

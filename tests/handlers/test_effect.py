@@ -233,9 +233,18 @@ def test_x_6_a_callback_that_names_nothing() -> None:
 
 def test_x_2_operations_on_an_unknown_booking_wait() -> None:
     """Parked."""
-    message = Operate(actor=Actor(kind=ActorKind.OPERATOR), subject="e")
+    message = Operate(actor=Actor(kind=ActorKind.OPERATOR), folio="B-1", subject="e")
     with pytest.raises(Early):
         effect.decide_approval(message, Stay().facts("approval.grant"))
+
+
+def test_x_15_an_effect_that_nobody_knows_is_refused() -> None:
+    """It names no booking that could still come: nothing would ever end the wait."""
+    message = Operate(actor=Actor(kind=ActorKind.OPERATOR), subject="e")
+    with pytest.raises(Rejected) as why:
+        effect.decide_approval(message, Stay().facts("approval.grant"))
+
+    assert (why.value.code, why.value.rule) == ("unknown_effect", "X-15")
 
 
 def test_the_documented_table_is_the_table() -> None:
