@@ -140,7 +140,7 @@ def test_shape_of_what_is_printed() -> None:
         "penalty": 14_000, "refund": 6_000, "claim": 0, "kept": 14_500,
     }  # fmt: skip
     decision = next(line["decision"] for line in shown if line.get("decision", {}).get("name") == "cancellation.request")
-    assert decision["outcomes"] == [line["id"] for line in outcomes if line["correlationid"] == decision["input"]]
+    assert decision["outcomes"] == [line["id"] for line in outcomes if line["causationid"] == decision["message"]]
     assert sum(line["ledger"]["balance"] for line in shown if "ledger" in line) == 0
 
 

@@ -161,8 +161,8 @@ PLANTED = {
     "a refund's number": ("UPDATE refund_part SET number = 9 WHERE folio = 'A'", ("refund_part", "row")),
     "a second refund": (
         "INSERT INTO effect SELECT 'x', tenant, folio, lane, 'A/P-A/2', kind, provider, merchant, payment, reference, order_ref, minor,"
-        " currency, refund, property, last, needs_approval, state, reason, decision, created_at, correlation, traceparent, next_at, attempts, queries, fence,"
-        " lease_until, sent_at, key_until, record, request, reply FROM effect WHERE folio = 'A'",
+        " currency, refund, property, last, needs_approval, state, reason, decision, created_at, correlation, traceparent,"
+        " next_at, attempts, queries, fence, lease_until, sent_at, key_until, record, request, reply FROM effect WHERE folio = 'A'",
         ("effect", "row"),
     ),
     "a refund's amount": ("UPDATE effect SET minor = minor + 1 WHERE folio = 'A'", ("effect", "minor")),
