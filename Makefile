@@ -3,6 +3,7 @@
 #   make run [ARGS=...]    the hub with a sample campsite day, until stopped; ARGS go to `foliohub run`
 #   make test [ARGS=...]   check, then every test; ARGS go to pytest
 #   make check             ruff, mypy, import rules
+#   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
 #   make bench [ARGS=...]  measurements
 #   make lock              the two lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
 #   make clean             the environment and caches away; var/ (the hub's own data) stays
@@ -10,7 +11,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check bench lock clean services
+.PHONY: run test check simulate bench lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +32,9 @@ check: $(VENV)/.dev
 	@$(BIN)/mypy
 	@echo "== import rules"
 	@$(BIN)/lint-imports
+
+simulate: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
