@@ -1,0 +1,482 @@
+"""Requests to providers: sent once, doubted, queried, bound, or given to a person; never sent again by themselves."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.psp.contract import Can, PaymentConnector
+from engine.store.sqlite.effects import SqliteEffects
+from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
+from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking, names
+
+MAINTENANCE = {"endpoint": "maintenance"}
+HOUR = 3600
+
+
+class Instead:
+    """A provider with another answer to `send`; queries are the real one's."""
+
+    name = "ogone"
+    merchant = "azur"
+    can = Can.REFUND | Can.QUERY
+
+    def __init__(self, real: PaymentConnector, *replies: Reply | None) -> None:
+        self._real, self._replies = real, list(replies)
+        self.sent: list[EffectOrder] = []
+
+    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+        reply = self._replies.pop(0) if self._replies else None
+        if reply is not None:
+            return reply
+        self.sent.append(order)
+        return self._real.send(order, deadline_s)
+
+    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+        return self._real.query(reference, order, deadline_s)
+
+
+def instead(box: Sandbox, *replies: Reply | None) -> Instead:
+    """The sandbox with these answers, then the provider's own."""
+    other = Instead(box.connector, *replies)
+    box.connectors["azur"] = other
+    return other
+
+
+def test_a_refund_is_sent_once_and_bound() -> None:
+    """The plain case: one request, one record, one `refund.executed`."""
+    box = Sandbox()
+    payid = box.paid()
+
+    outcomes = box.cancel()
+
+    assert ("RFS", 20_000, "8") in box.operations(payid)
+    assert "refund.executed" in names(outcomes)
+    assert (box.effect()["state"], box.effect()["record"]) == ("confirmed", "1")
+    assert box.sent() == 1
+
+
+def test_nothing_written_is_planned_again_and_sent_again() -> None:
+    """`NOT_SENT` is the only word after which a request is sent again."""
+    box = Sandbox()
+    payid = box.paid()
+    other = instead(box, Reply(result=Result.NOT_SENT, code="not_connected"))
+
+    box.cancel()
+    assert (box.effect()["state"], box.effect()["attempts"]) == ("planned", 1)
+    box.pass_time(HOUR)
+
+    assert (box.effect()["state"], box.effect()["attempts"]) == ("confirmed", 2)
+    assert box.operations(payid) == [("RFS", 20_000, "8")]
+    assert len(other.sent) == 1
+
+
+def test_silence_is_queried_and_bound() -> None:
+    """The provider takes the order and says nothing: it is asked, the record is found, nothing is sent again."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence"})
+    payid = box.paid()
+
+    first = box.cancel()
+    later = box.pass_time(HOUR)
+
+    assert "refund.unknown" in names(first)
+    assert [name for name in names(later) if name.startswith("refund.")] == ["refund.executed"]
+    assert box.operations(payid) == [("RFS", 20_000, "8")]
+    assert box.sent() == 1
+
+
+def test_silence_without_acting_ends_with_a_person() -> None:
+    """Queries at rising intervals, then a person, with the reason; never a second send."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence", "act": "never"})
+    payid = box.paid()
+    box.cancel()
+
+    outcomes = box.pass_time(20 * HOUR)
+
+    assert "effect.needs_person" in names(outcomes)
+    assert box.effect()["state"] == "needs_person"
+    assert "shows nothing" in box.effect()["reason"]
+    assert box.sent() == 1
+    assert box.operations(payid) == []
+    waits = [row["at"] for row in box.rows("SELECT at FROM evidence WHERE act = 'query' ORDER BY seq")]
+    gaps = [after - before for before, after in itertools.pairwise(waits)]
+    assert sorted(gaps) == gaps
+
+
+def test_a_provider_that_cannot_be_asked_ends_with_a_person_too() -> None:
+    """Queries that fail are counted and come at rising intervals: no polling for ever."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence"}, {"when": {"endpoint": "query", "from_call": 4}, "status": "88"})
+    box.paid()
+    box.cancel()
+
+    outcomes = box.pass_time(20 * HOUR)
+
+    assert "effect.needs_person" in names(outcomes)
+    assert "cannot be asked" in box.effect()["reason"]
+
+
+def test_acting_after_a_query_said_nothing_is_never_sent_again() -> None:
+    """60 s after a query said nothing the provider acts: the next query binds it."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence", "act": "after_query", "act_after_s": 60})
+    payid = box.paid()
+    box.cancel()
+
+    box.pass_time(HOUR)
+
+    assert box.effect()["state"] == "confirmed"
+    assert box.operations(payid) == [("RFS", 20_000, "8")]
+    assert box.sent() == 1
+
+
+def test_two_equal_partial_refunds_of_which_the_second_is_silent() -> None:
+    """The first is bound to its own record, so that the new one is the second's."""
+    box = Sandbox({"when": {**MAINTENANCE, "call": 2}, "answer": "silence"})
+    line = {"price": 10_000, "trade": "outdoor", "terms": "outdoor/flexible", "arrival": "2026-07-24", "departure": "2026-07-31"}
+    stay = {"folio": "B-1", "property": "camp-azur", "currency": "EUR", "lines": [{**line, "line": "1"}, {**line, "line": "2"}]}
+    box.say("booking.confirmed", stay)
+    payid = box.pay("B-1", 20_000, "O-1")
+    box.cancel(request="C-1", lines=["1"])
+
+    box.cancel(request="C-2", lines=["2"])
+    box.pass_time(HOUR)
+
+    assert [(row["state"], row["record"]) for row in box.rows("SELECT state, record FROM effect ORDER BY record")] == [
+        ("confirmed", "1"),
+        ("confirmed", "2"),
+    ]
+    assert box.operations(payid) == [("RFD", 10_000, "8"), ("RFS", 10_000, "8")]
+
+
+def test_a_back_office_refund_of_the_same_amount_during_the_silence() -> None:
+    """Two new records of that amount: which is ours cannot be told, a person decides; then the other one is foreign."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence", "back_office": [{"after_s": 2}]})
+    payid = box.paid(price=40_000, amount=40_000)
+    box.say("booking.cancelled", {"folio": "B-1", "refund": 15_000})
+
+    outcomes = box.pass_time(HOUR)
+
+    assert "effect.needs_person" in names(outcomes)
+    assert box.effect()["state"] == "needs_person"
+    assert box.sent() == 1
+    effect = box.effect()["id"]
+
+    settle = {"subject": effect, "result": "confirmed", "reason": "their page", "provider_record": f"{payid}/1"}
+    settled = box.say("effect.settle", settle, actor="operator")
+
+    assert "refund.executed" in names(settled)
+    (paid,) = box.folio().payments
+    assert (paid.refunded, paid.foreign) == (15_000, 15_000)
+    assert {"1": f"effect:{effect}", "2": "foreign"} == {
+        row["level"]: row["owner"] for row in box.rows("SELECT level, owner FROM provider_record WHERE level > '0'")
+    }
+
+
+def test_a_foreign_refund_is_decided_before_the_send() -> None:
+    """What the provider already shows is stored and decided first: a planned refund that no longer fits is not sent."""
+    box = Sandbox()
+    payid = box.paid()
+    box.provider.back_office(payid, "RFD", 20_000, box.now())
+
+    box.cancel()
+    box.pass_time(HOUR)
+
+    assert box.sent() == 0
+    assert box.operations(payid) == [("RFD", 20_000, "8")]
+    assert box.effect()["state"] == "refused"
+    (paid,) = box.folio().payments
+    assert (paid.refunded + paid.refunding, paid.foreign) == (0, 20_000)
+
+
+def test_a_foreign_refund_that_fails_later_is_taken_back() -> None:
+    """8, then 83 at somebody else's refund: its money is with us again."""
+    box = Sandbox()
+    payid = box.paid()
+    level = box.provider.back_office(payid, "RFD", 5_000, box.now())
+    box.notified(payid)
+    assert box.folio().payments[0].foreign == 5_000
+
+    box.provider.settle(payid, level, "83", box.now())
+    box.notified(payid, "83")
+
+    assert box.folio().payments[0].foreign == 0
+    assert box.one("SELECT coalesce(sum(CASE WHEN debit LIKE 'guest:%' THEN minor ELSE -minor END), 0) AS owed FROM transfer"
+                        " WHERE debit LIKE 'guest:%' OR credit LIKE 'guest:%'")["owed"] == 0  # fmt: skip
+
+
+def test_success_that_turns_into_failure_is_reversed() -> None:
+    """8, then 83 (or 96): an entry and a fact of its own, and a person gives the money back."""
+    for status in ("83", "96"):
+        box = Sandbox()
+        payid = box.paid()
+        box.cancel()
+        box.provider.settle(payid, 1, status, box.now())
+
+        outcomes = box.notified(payid, status)
+
+        assert [name for name in names(outcomes) if name.startswith("refund.")] == ["refund.reversed", "refund.manual_required"]
+        assert box.effect()["state"] == "reversed"
+        assert (box.folio().payments[0].refunded, box.folio().payments[0].refunding) == (0, 20_000)
+
+
+def test_a_refusal_that_turns_into_success_closes_what_a_person_would_give() -> None:
+    """83, then 8: the guest has the money, nobody gives it twice."""
+    box = Sandbox({"when": MAINTENANCE, "status": "83"})
+    payid = box.paid()
+    refused = box.cancel()
+    assert "refund.refused_by_provider" in names(refused)
+
+    box.provider.settle(payid, 1, "8", box.now())
+    outcomes = box.notified(payid)
+
+    assert "refund.executed" in names(outcomes)
+    assert box.folio().payments[0].refunded == 20_000
+
+
+@pytest.mark.parametrize(("status", "ends"), [("8", "confirmed"), ("83", "refused")])
+def test_pending_is_asked_after_until_it_ends(status: str, ends: str) -> None:
+    """81, then 8 or 83."""
+    box = Sandbox({"when": MAINTENANCE, "status": "81", "then": [{"after_s": 7_000, "status": status}]})
+    box.paid()
+    box.cancel()
+    assert box.effect()["state"] == "accepted"
+
+    box.pass_time(30 * HOUR)
+
+    assert ends == box.effect()["state"]
+    assert box.sent() == 1
+
+
+@pytest.mark.parametrize("status", ["81", "82"])
+def test_pending_or_uncertain_for_ever_ends_with_a_person(status: str) -> None:
+    """No request is asked after for ever."""
+    box = Sandbox({"when": MAINTENANCE, "status": status})
+    box.paid()
+    box.cancel()
+
+    box.pass_time(60 * 24 * HOUR)
+
+    assert box.effect()["state"] == "needs_person"
+    assert None is box.hub.effects.next_due()
+
+
+def test_a_yes_without_its_number_is_told_by_the_history() -> None:
+    """An answer without PAYIDSUB is no binding: unknown, queried, bound."""
+    box = Sandbox(shows_level=False)
+    box.paid()
+    box.cancel()
+    assert box.effect()["state"] == "unknown"
+
+    box.pass_time(HOUR)
+
+    assert (box.effect()["state"], box.effect()["record"]) == ("confirmed", "1")
+
+
+def test_a_callback_settles_nothing_it_asks() -> None:
+    """Twice the same callback: one is a repeat; what it claims is not believed, the query tells."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence", "act": "never"})
+    payid = box.paid()
+    box.cancel()
+
+    first = box.notified(payid, "8", id_="callback")
+    second = box.notified(payid, "8", id_="callback")
+
+    assert box.effect()["state"] == "unknown"
+    assert first + second == []
+    assert [result for result in box.results("provider.notified") if result != "forwarded"] == ["decided", "duplicate"]
+
+
+def test_a_callback_brings_what_a_person_was_waiting_for() -> None:
+    """`needs_person`, then the provider acts at last and says so: the query finds it."""
+    box = Sandbox({"when": MAINTENANCE, "answer": "silence", "act": "after", "act_after_s": 30 * HOUR})
+    payid = box.paid()
+    box.cancel()
+    box.pass_time(29 * HOUR)
+    assert box.effect()["state"] == "needs_person"
+
+    box.wait(2 * HOUR)
+    outcomes = box.notified(payid)
+
+    assert "refund.executed" in names(outcomes)
+    assert box.effect()["state"] == "confirmed"
+
+
+def test_one_request_in_flight_per_provider_payment() -> None:
+    """A payment that serves two folios: the second waits until the first is told."""
+    box = Sandbox({"when": {**MAINTENANCE, "call": 1}, "answer": "silence", "act": "after", "act_after_s": 600})
+    box.say("booking.confirmed", {"folio": "B-2", "property": "camp-azur", "currency": "EUR", "lines": [
+        {"line": "1", "price": 10_000, "trade": "outdoor", "terms": "outdoor/flexible", "arrival": "2026-07-24"}]})  # fmt: skip
+    payid = box.paid(price=10_000, amount=30_000)
+    box.say("payment.received", {"folio": "B-2", "payment": "P-2", "amount": 10_000, "currency": "EUR", "provider": "ogone",
+                                 "merchant": "azur", "provider_reference": payid, "occurred_at": box.now().isoformat()})  # fmt: skip
+    box.say("booking.cancelled", {"folio": "B-1", "refund": 7_000})
+
+    box.say("booking.cancelled", {"folio": "B-2", "refund": 3_000})
+
+    assert {"unknown", "planned"} == {row["state"] for row in box.rows("SELECT state FROM effect")}
+    assert box.sent() == 1
+    box.pass_time(3 * HOUR)
+    assert [row["state"] for row in box.rows("SELECT state FROM effect")] == ["confirmed", "confirmed"]
+    assert sum(minor for _, minor, _ in box.operations(payid)) == 10_000
+
+
+def test_a_sender_that_died_after_its_mark_is_doubted_never_repeated() -> None:
+    """The lease guards our row: its end permits a query, never another send."""
+    box = Sandbox()
+    payid = box.paid()
+    claimed = _claimed(box)
+    assert SqliteEffects(box.hub.database).mark_sending(
+        claimed["id"], claimed["fence"], box.clock.now(), box.clock.now() + 90_000_000
+    )
+
+    box.wait(89)
+    box.drain()
+    assert box.effect()["state"] == "sending"
+    box.wait(2)
+    outcomes = box.drain()
+
+    assert "refund.unknown" in names(outcomes)
+    assert (box.effect()["state"], box.sent()) == ("unknown", 0)
+    box.pass_time(20 * HOUR)
+    assert (box.effect()["state"], box.operations(payid)) == ("needs_person", [])
+
+
+def test_a_late_reply_is_kept_as_evidence() -> None:
+    """A sender thought dead answers: the fence has moved, nothing changes, what it heard is kept."""
+    box = Sandbox()
+    box.paid()
+    effects = SqliteEffects(box.hub.database)
+    claimed = _claimed(box)
+    assert effects.mark_sending(claimed["id"], claimed["fence"], box.clock.now(), box.clock.now() + 90_000_000)
+    effect = effects.effect(claimed["id"])
+    assert effect is not None
+    box.wait(100)
+    box.drain()
+    assert box.effect()["state"] == "unknown"
+
+    box.hub.effects._settle(effect, Reply(result=Result.CONFIRMED, code="8", answer="late but whole"))
+
+    assert box.effect()["state"] == "unknown"
+    assert box.one("SELECT answer FROM evidence WHERE act = 'late'")["answer"] == "late but whole"
+
+
+def _claimed(box: Sandbox) -> dict[str, Any]:
+    """A planned refund, claimed by a sender that does nothing yet."""
+    box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))
+    while box.hub.run_lanes().decided:
+        pass
+    row = box.effect()
+    assert row["state"] == "planned"
+    fence = SqliteEffects(box.hub.database).claim_send(row["id"], box.clock.now(), box.clock.now() + 90_000_000)
+    assert fence is not None
+    return {**row, "fence": fence}
+
+
+def test_an_answer_with_another_operations_number_binds_nothing() -> None:
+    """A record belongs to exactly one effect: an answer that names somebody else's is no answer, and is queried."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("booking.cancelled", {"folio": "B-1", "refund": 5_000})
+    known = ProviderRecord(
+        reference=payid, level="1", kind=RecordKind.REFUND, result=Result.CONFIRMED, status="8", currency="EUR", minor=5_000
+    )
+    instead(box, Reply(result=Result.CONFIRMED, code="8", record=known))
+    box.say("booking.confirmed", booking("B-2", price=5_000))
+    box.say("payment.received", {"folio": "B-2", "payment": "P-2", "amount": 5_000, "currency": "EUR", "provider": "ogone",
+                                 "merchant": "azur", "provider_reference": payid, "occurred_at": box.now().isoformat()})  # fmt: skip
+
+    box.cancel("B-2")
+
+    assert [row["state"] for row in box.rows("SELECT state FROM effect ORDER BY folio")] == ["confirmed", "unknown"]
+    assert "effect:" in box.one("SELECT owner FROM provider_record WHERE level = '1'")["owner"]
+
+
+# -- brakes ------------------------------------------------------------------------------------------------------------------------
+
+
+def braked(**knobs: Any) -> Any:
+    """The shipped configuration with other brakes."""
+    tenant = msgspec.structs.replace(CONFIGURATION.tenants["azur"], **knobs)
+    return msgspec.structs.replace(CONFIGURATION, tenants={"azur": tenant})
+
+
+def test_x_27_the_days_sum_holds_back_until_midnight() -> None:
+    """One alarm; the rest goes out after the tenant's midnight."""
+    box = Sandbox(configuration=braked(day_sum=15_000))
+    for folio in ("B-1", "B-2"):
+        box.paid(folio, price=10_000, order=f"O-{folio}")
+
+    first = box.cancel("B-1")
+    second = box.cancel("B-2")
+
+    assert "refund.executed" in names(first)
+    assert "payout.alarm" in names(second)
+    assert box.sent() == 1
+    later = box.pass_time(24 * HOUR)
+    assert [name for name in names(later) if name.startswith(("refund.", "payout."))] == ["refund.executed"]
+
+
+def test_x_27_velocity() -> None:
+    """So many refunds an hour and no more."""
+    box = Sandbox(configuration=braked(velocity_per_hour=1))
+    for folio in ("B-1", "B-2"):
+        box.paid(folio, price=10_000, order=f"O-{folio}")
+    box.cancel("B-1")
+    box.cancel("B-2")
+
+    box.pass_time(1800)
+    assert box.sent() == 1
+    box.pass_time(HOUR)
+
+    assert box.sent() == 2
+
+
+def test_x_27_the_stop_switch_is_read_before_each_send() -> None:
+    """Payouts stand still until they are started again; nothing is forgotten."""
+    box = Sandbox()
+    box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    box.pass_time(HOUR)
+    assert (box.effect()["state"], box.sent()) == ("planned", 0)
+
+    box.say("payouts.start", {"reason": "go on"}, actor="operator")
+    box.pass_time(HOUR)
+
+    assert (box.effect()["state"], box.sent()) == ("confirmed", 1)
+
+
+def test_x_27_approval_by_a_second_person() -> None:
+    """Not sent before it is granted; granted twice is sent once."""
+    camp = msgspec.structs.replace(CONFIGURATION.properties["camp-azur"], approval_above=1_000)
+    box = Sandbox(configuration=msgspec.structs.replace(CONFIGURATION, properties={"camp-azur": camp}))
+    box.paid()
+    asked = box.cancel()
+    box.pass_time(HOUR)
+    assert ("approval.requested" in names(asked), 0) == (True, box.sent())
+
+    effect = box.effect()["id"]
+    for _ in range(2):
+        box.say("approval.grant", {"subject": effect, "reason": "fine"}, actor="merchant")
+
+    assert (box.effect()["state"], box.sent()) == ("confirmed", 1)
+
+
+def test_a_merchant_without_connector_is_tried_again_later() -> None:
+    """Nothing is lost and nothing spins while a merchant is not configured."""
+    box = Sandbox()
+    payid = box.paid()
+    connector = box.connectors.pop("azur")
+    box.cancel()
+    box.notified(payid)
+    assert (box.effect()["state"], box.sent()) == ("planned", 0)
+    due = box.hub.next_due()
+    assert due is not None
+    assert due > box.clock.now()
+
+    box.connectors["azur"] = connector
+    box.pass_time(HOUR)
+
+    assert box.effect()["state"] == "confirmed"
