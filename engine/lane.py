@@ -71,21 +71,27 @@ class Lanes:
         self._brokers = brokers
         self._claim: Claim = store.claim()
         self._positions = dict(self._claim.positions)
+        self._careful = 0  # so many messages are taken `_small` at a time: one of them is refused by the store
+        self._small = 1
 
     def run(self) -> Ran:
         """One transaction over what waits. Raises StoreAway (nothing happened: wait, and again) and Fenced (stop)."""
         suspect = self._suspect()
         if suspect is not None:
             return self._alone(*suspect)
-        limit = self._limit
         while True:
+            limit = self._small if self._careful > 0 else self._limit
             try:
-                return self._chunk(limit)
+                ran = self._chunk(limit)
             except Constraint as refused:
                 log.warning("constraint_in_chunk", limit=limit, reason=str(refused))
                 if limit == 1:
-                    return self._single()
-                limit = max(1, limit // 8)
+                    ran = self._single()
+                else:
+                    self._careful, self._small = limit, max(1, limit // 8)
+                    continue
+            self._careful = max(0, self._careful - ran.decided)
+            return ran
 
     def _single(self) -> Ran:
         """The next message or timer in a transaction of its own; a defect if the store refuses even that."""

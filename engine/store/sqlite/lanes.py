@@ -57,13 +57,13 @@ class SqliteLanes:
             return Claim(
                 epoch=max(row[1] for row in rows),
                 positions={row[0]: row[2] for row in rows},
-                deaths={row[0]: row[3] - 1 for row in rows},
+                deaths={row[0]: row[3] for row in rows},
                 suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
             )
 
     def release(self) -> None:
         with self.database.write() as connection:
-            connection.execute("UPDATE lane SET deaths = 0, trying = NULL")
+            connection.execute("UPDATE lane SET deaths = -1, trying = NULL")  # the next claim counts none
 
     def try_alone(self, lane: int, offset: int | None) -> None:
         with self.database.write() as connection:
@@ -142,9 +142,10 @@ class SqliteChunk:
                 Waiting("intake", *row)
                 for row in self._db.execute(
                     "SELECT lane, offset, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent,"
-                    " body, fingerprint, scrubbed, seq FROM intake JOIN lane USING (lane)"
-                    f" WHERE seq >= ? AND offset >= next_offset AND lane IN ({marks(len(positions))}) ORDER BY seq LIMIT ?",
-                    (min(first), *positions, limit - len(found)),
+                    " body, fingerprint, scrubbed, seq FROM intake"
+                    f" JOIN (VALUES {','.join(['(?,?)'] * len(positions))}) AS held ON lane = held.column1"
+                    " WHERE seq >= ? AND offset >= held.column2 ORDER BY seq LIMIT ?",
+                    (*(part for held in positions.items() for part in held), min(first), limit - len(found)),
                 )
             )
         return found
