@@ -19,9 +19,7 @@ Config = Annotated[
     Path | None, typer.Option("--config", envvar="FOLIOHUB_CONFIG", help="Configuration folder; else the shipped one.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Url = Annotated[
-    str, typer.Option("--url", envvar="FOLIOHUB_URL", help="Go through the gateway at this address, not through the store.")
-]
+Url = Annotated[str, typer.Option("--url", help="Go through the gateway at this address, not through the store.")]
 Key = Annotated[str, typer.Option("--key", envvar="FOLIOHUB_KEY", help="The gateway's key.")]
 Tenant = Annotated[str, typer.Option("--tenant", envvar="FOLIOHUB_TENANT", help="Which tenant, where there are several.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]

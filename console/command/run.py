@@ -68,7 +68,7 @@ def _serve(
     if sample is not None:
         sample.start(stack, hub, gateway.address, stop)
     print(f"Foliohub listens at {gateway.address}; its store is {configuration.hub.store}. Ctrl-C stops it.", flush=True)
-    while not stop.is_set() and not serving.ended.wait(TICK_S):
+    while not stop.wait(TICK_S) and not serving.ended.is_set():
         pass
     return serving.failed.is_set()
 

@@ -5,6 +5,7 @@ Every message has an id of its own that never changes: a day that was interrupte
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import date
@@ -41,15 +42,25 @@ def day_of(hub: Hub) -> date:
     return at.astimezone(zone).date()
 
 
-def play(hub: Hub, url: str, key: str, channel_key: str, provider: SimulatorProcess, said: Callable[[str], None]) -> None:
-    """The whole day. Raises HubError when a door does not answer as it should."""
+class Interrupted(Exception):
+    """Somebody stopped the hub in the middle of the day; the next start goes on with it."""
+
+
+def play(
+    hub: Hub, url: str, key: str, channel_key: str, provider: SimulatorProcess, said: Callable[[str], None], stop: threading.Event
+) -> None:
+    """The whole day. Raises HubError when a door does not answer as it should, Interrupted when `stop` is set."""
     day = day_of(hub)
     with GatewayClient(url, key) as door:
 
         def send(event: dict[str, Any]) -> None:
+            if stop.is_set():
+                raise Interrupted
             door.send(event, WAIT_S)
 
         def post_xml(body: bytes) -> None:
+            if stop.is_set():
+                raise Interrupted
             answer = requests.post(
                 f"{url}/channels/{the.CHANNEL}/ota",
                 data=body,
@@ -83,10 +94,10 @@ def play(hub: Hub, url: str, key: str, channel_key: str, provider: SimulatorProc
         send(the.no_show(the.NO_SHOW))
         send(the.stranger_cancels())
     said("waiting for the provider")
-    _settled(hub)
+    _settled(hub, stop)
 
 
-def _settled(hub: Hub) -> None:
+def _settled(hub: Hub, stop: threading.Event) -> None:
     """Until no request is open and the late callbacks came, at most SETTLE_S."""
     until = time.monotonic() + SETTLE_S
     while time.monotonic() < until:
@@ -94,4 +105,5 @@ def _settled(hub: Hub) -> None:
         told = sum(row["name"] == "provider.notified" for row in history) >= CALLBACKS
         if told and not listing.effects(hub.reading) and not hub.store.waiting_count():
             return
-        time.sleep(0.1)
+        if stop.wait(0.1):
+            raise Interrupted

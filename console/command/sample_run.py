@@ -46,7 +46,7 @@ class SampleDay:
 
     def start(self, stack: ExitStack, hub: Hub, address: str, stop: threading.Event) -> None:
         """Bring the provider up, play the day if this store does not hold it, and print what was decided."""
-        from console.command.sample_play import play, played
+        from console.command.sample_play import Interrupted, play, played
         from console.command.sample_told import told
 
         store = Path(self.configuration.hub.store)
@@ -57,9 +57,10 @@ class SampleDay:
         keys = _keys(hub, Path(f"{store}.sample-keys"))
         if not played(hub):
             print("A campsite's day, through the real doors:")
-            play(hub, address, keys["operator"], keys[the.CHANNEL], provider, lambda text: print(f"  - {text}", flush=True))
-        if stop.is_set():
-            return
+            try:
+                play(hub, address, keys["operator"], keys[the.CHANNEL], provider, _say, stop)
+            except Interrupted:
+                return
         rows = [(row.folio, row.came, row.decided, row.amount, row.rules) for row in told(hub)]
         print()
         table(("folio", "what came in", "what was decided", ">amount", "rules"), rows)
@@ -85,15 +86,22 @@ def _keys(hub: Hub, path: Path) -> dict[str, str]:
     return made
 
 
+def _say(text: str) -> None:
+    print(f"  - {text}", flush=True)
+
+
 def _next(address: str, keys: dict[str, str], store: str) -> None:
     named = "" if store == "var/foliohub.sqlite" else f" --store {store}"
-    print(f"""
-Where to look next, in another terminal (.venv/bin/foliohub, or foliohub in the activated environment):
-  foliohub explain {the.SILENT}{named}             every cent of the refund that the provider was silent about
-  foliohub explain {the.NAMESPACE}={the.RESERVATION}{named}   the channel's reservation, by the channel's own name
-  foliohub ledger check{named}               is the book true?
-  foliohub verify{named}                     rebuild everything from the log, and compare
-  foliohub send FILE --key KEY         a message of your own; README.md has one
-Gateway  {address}, described at {address}/schema/openapi.json
-Key      {keys["operator"]}
-""")
+    commands = (
+        (f"explain {the.SILENT}{named}", "every cent of the refund that the provider was silent about"),
+        (f"explain {the.NAMESPACE}={the.RESERVATION}{named}", "the channel's reservation, by the channel's own name"),
+        (f"ledger check{named}", "is the book true?"),
+        (f"verify{named}", "rebuild everything from the log, and compare"),
+        ("send FILE --key KEY", "a message of your own: README.md has one"),
+    )
+    width = max(len(command) for command, _ in commands)
+    print("\nWhere to look next, in another terminal:")
+    for command, about in commands:
+        print(f"  .venv/bin/foliohub {command:{width}}  {about}")
+    print(f"Gateway  {address}, described at {address}/schema/openapi.json")
+    print(f"Key      {keys['operator']}\n")

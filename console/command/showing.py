@@ -16,7 +16,7 @@ from rich.table import Table
 from engine.clock import instant
 from schemas.money import Money
 
-_WHOLE: Final = frozenset({"id", "folio", "account", "at", "next", "topic"})
+_WHOLE: Final = frozenset({"id", "folio", "account", "at", "next", "topic", "why", "state", "status", "kind", "code", "tenant"})
 """Columns that are copied from: never broken."""
 
 

@@ -9,9 +9,10 @@ import typer
 
 from console.command.beside import Beside, Said, opened, word
 from console.command.gateway_client import GatewayClient
-from console.command.options import existing_store, login
+from console.command.options import configured, existing_store, login
 from console.command.showing import print_json, print_lines
 from schemas.envelope import name_of
+from schemas.errors import HubError
 
 
 def tell(
@@ -31,12 +32,20 @@ def tell(
     who = by or login()
     if url:
         with GatewayClient(url, key) as client:
-            answer = client.send(word(name, tenant, who, **data), wait)
+            answer = client.send(word(name, tenant or _only_tenant(config), who, **data), wait)
         finish(answer, as_json)
         return
     with opened(existing_store(store, config)) as beside:
         said = beside.say(word(name, owner(beside, tenant, str(data.get("subject", "")), name), who, **data), wait)
     finish(said, as_json)
+
+
+def _only_tenant(config: Path | None) -> str:
+    """For a gateway, which says itself whether the key is that tenant's. Raises HubError `unknown_tenant`."""
+    tenants = sorted(configured(config).tenants)
+    if len(tenants) != 1:
+        raise HubError(f"say with --tenant which of {', '.join(tenants)} it is for", code="unknown_tenant", field="tenant")
+    return tenants[0]
 
 
 def owner(beside: Beside, tenant: str, subject: str, name: str) -> str:
