@@ -154,7 +154,9 @@ def _check_always(result: Played) -> None:
         sequences[key] = sequences.get(key, 0) + 1
         assert outcome["sequence"] == sequences[key], outcome
         data = {name: value for name, value in outcome.items() if name not in ("name", "time", "key", "tenant")}
-        assert outcome["rules"] and all(outcome["rules"]) and outcome["policy_version"], outcome
+        assert outcome["rules"], outcome
+        assert all(outcome["rules"]), outcome
+        assert outcome["policy_version"], outcome
         assert set(data) == set(registry.OUT[outcome["name"]].__struct_fields__), outcome
         if outcome["name"] == "folio.balance_changed":
             told[outcome["folio"]] = outcome["balance"]
