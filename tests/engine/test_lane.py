@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from engine import routes
+from engine.clock import instant
 from engine.store.contract import Fenced, StoreAway
 from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Taken
@@ -162,8 +163,6 @@ def test_x_16_a_trusted_clock_counts_within_the_tolerance() -> None:
     for name, (source, asked, _) in cases.items():
         data = {"folio": "B-1", "payment": name, "amount": 1, "currency": "EUR", "tender": "cash", "requested_at": asked}
         box.append(arrival(name, "payment.received", data, source=source))
-
-    from engine.clock import instant
 
     acts = {row["id"]: instant(row["act"]).isoformat() for row in box.rows("SELECT id, act FROM intake")}
     assert {name: expected for name, (_, _, expected) in cases.items()} == acts
