@@ -106,6 +106,12 @@ def pending(folio: Folio) -> tuple[FolioPayment, ...]:
     return tuple(payment for payment in folio.payments if payment.status is PaymentStatus.PENDING)
 
 
+def before_reduction(folio: Folio, payment: FolioPayment) -> bool:
+    """Whether this money moved before, or when, some lines or nights of a booking that lives on were cancelled (X-16, S4-37)."""
+    at = payment.occurred_at
+    return folio.cancelled_at is None and folio.reduced_at is not None and at is not None and at <= folio.reduced_at
+
+
 def cancelled_before(folio: Folio, instant: datetime) -> bool:
     """Whether the whole booking was cancelled before `instant` (X-16)."""
     return folio.cancelled_at is not None and folio.cancelled_at < instant

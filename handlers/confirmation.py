@@ -50,6 +50,8 @@ def confirm(
     after = account.changed(computation.after)
     if computation.whole:
         after = replace(after, cancelled_at=facts.act, cancelled_by=request.request)
+    else:
+        after = replace(after, reduced_at=facts.act)
     after = replace_request(after, replace(request, status=RequestStatus.CONFIRMED))
     taken = take_or_release(after, ((one.payment, one.capture) for one in computation.taken), facts, asked_by)
     refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)

@@ -26,8 +26,9 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     """X-16, X-17: `after` has the payment; `before` is the folio without this message.
 
     Final money that moved before the cancellation is recomputed as collected: what was not claimed for want of it is kept after all,
-    the rest is one more refund. A payment that a part waits for, once final: that part is requested; failed: dropped. Authorised
-    money is taken as far as it is still needed, and released otherwise. Money that moved afterwards (`unapplied`) is left alone.
+    the rest is one more refund; so is what a partial cancellation would have given back of it (S4-37). A payment that a part waits
+    for, once final: that part is requested; failed: dropped. Authorised money is taken as far as it is still needed, and released
+    otherwise. Money that moved afterwards (`unapplied`) is left alone.
     """
     known = account.payment_of(after, payment)
     assert known is not None, f"{after.folio} has no payment {payment}"
@@ -46,7 +47,9 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     settled = first.state
     assert isinstance(settled, Folio)
     more = max(0, account.collected(settled) - account.ordered(settled))
-    minor = min(more, known.refundable()) if settled.cancelled_at is not None else min(more, waiting, known.refundable())
+    if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
+        more = min(more, gained if account.before_reduction(settled, known) else waiting)
+    minor = min(more, known.refundable())
     if not minor:
         return first
     amount = account.text(minor, settled.currency)

@@ -223,7 +223,9 @@ def _concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Out
     after = first.state
     assert isinstance(after, Folio)
     first = replace(first, state=account.changed(after), unparks=(waits_for(payment),), policy_version=before.policy)
-    if before.cancelled_at is not None or _waits(before, payment):
+    known = account.payment_of(after, payment)
+    reduced = known is not None and account.before_reduction(before, known)
+    if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, account.changed(after), payment, facts))
     final = first.state
     assert isinstance(final, Folio)

@@ -233,6 +233,7 @@ class Folio(State, frozen=True, kw_only=True):
     second_payment_on: date | None = None
     cancelled_at: datetime | None = None
     cancelled_by: str = ""  # request id, or "record" for the system of record
+    reduced_at: datetime | None = None  # when some lines, or some nights, were last cancelled
     payments: tuple[FolioPayment, ...] = ()
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()
