@@ -12,8 +12,6 @@ from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import requests
-
 from console.command import sample_day as the
 from console.command.gateway_client import GatewayClient
 from console.command.simulator_process import SimulatorProcess
@@ -22,7 +20,6 @@ from engine.hub import Hub
 from engine.store.rows import Key
 from engine.store.sqlite import listing
 from engine.store.sqlite.history import SqliteHistory
-from schemas.errors import HubError
 
 WAIT_S: Final = 10.0
 SETTLE_S: Final = 40.0
@@ -51,7 +48,7 @@ def play(
 ) -> None:
     """The whole day. Raises HubError when a door does not answer as it should, Interrupted when `stop` is set."""
     day = day_of(hub)
-    with GatewayClient(url, key) as door:
+    with GatewayClient(url, key) as door, GatewayClient(url, channel_key) as channel:
 
         def send(event: dict[str, Any]) -> None:
             if stop.is_set():
@@ -61,14 +58,7 @@ def play(
         def post_xml(body: bytes) -> None:
             if stop.is_set():
                 raise Interrupted
-            answer = requests.post(
-                f"{url}/channels/{the.CHANNEL}/ota",
-                data=body,
-                headers={"Content-Type": "text/xml; charset=utf-8", "Authorization": f"Bearer {channel_key}"},
-                timeout=WAIT_S,
-            )
-            if answer.status_code != 200:
-                raise HubError(f"the channel's door answered {answer.status_code}", code="channel_refused", value=answer.text[:200])
+            channel.post(f"/channels/{the.CHANNEL}/ota", body, "text/xml; charset=utf-8")
 
         said("a card payment comes before its booking; the booking comes twice")
         send(the.payment(the.SILENT, provider.pay("B2001-1", 20500), 20500))
