@@ -11,6 +11,7 @@ from handlers import account
 from handlers.capture import take_or_release
 from handlers.frozen import terms_of
 from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
@@ -43,12 +44,14 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     if gained <= 0:
         return Outcome(state=after)
     after, request = _without_waiting(after, payment)
-    first = _kept_after_all(after, gained, facts) if after.cancelled_at is not None else Outcome(state=after)
+    reduced = account.before_reduction(after, known)
+    covers = max(0, gained - _other_kept(before)) if reduced else gained
+    first = _kept_after_all(after, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
     settled = first.state
     assert isinstance(settled, Folio)
     more = max(0, account.collected(settled) - account.ordered(settled))
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
-        more = min(more, gained if account.before_reduction(settled, known) else waiting)
+        more = min(more, gained if reduced else waiting)
     minor = min(more, known.refundable())
     if not minor:
         return first
@@ -56,6 +59,12 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     step = Step("X-16", f"payment {payment} is final and happened before the cancellation: {amount} more to give back")
     opened = open_refund(settled, minor, facts, request=request or _cancelled_by(settled), asked_by="system:late-payment")
     return merge(first, replace(opened, trace=(step, *opened.trace)))
+
+
+def _other_kept(folio: Folio) -> int:
+    """S4-34 while other lines live: what is kept, the fee with it, and not covered by money at hand; late money covers it first."""
+    kept = sum(line.kept for line in folio.lines) + account.fee_charged(folio) - folio.waived - folio.claim - folio.goodwill
+    return max(0, kept - account.collected(folio) - sum(payment.authorised for payment in authorised(folio)))
 
 
 def _waits(of: str, status: PartStatus, payment: str) -> bool:
