@@ -4,6 +4,7 @@ simulation drive the very same engine by hand.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
@@ -49,7 +50,7 @@ class Hub:
         try:
             self.shelf = SqliteShelf(self.database)
             self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
-            self.vault = Vault(master or master_key(self.database.path), self.shelf)
+            self.vault = Vault(master or self._master(), self.shelf)
             self.reading = SqliteReading(self.database)
             self.store = SqliteLanes(self.database)
             self.wake = threading.Event()
@@ -66,6 +67,9 @@ class Hub:
         self._waiters: dict[bytes, list[Callable[[Sequence[OutboxRow]], None]]] = {}
         self._waiting = threading.Lock()
         self.unshredded = False
+
+    def _master(self) -> bytes:
+        return os.urandom(32) if self.database.memory else master_key(self.database.path, self.shelf)
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 

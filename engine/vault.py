@@ -7,6 +7,7 @@ lies beside it in a file that only its owner reads, or comes from the environmen
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import threading
 from collections import OrderedDict
@@ -35,6 +36,16 @@ class KeyShelf(Protocol):
     """Where wrapped keys are kept."""
 
     def wrapped_key(self, tenant: str, subject: str) -> bytes | None: ...
+
+
+class MarkShelf(Protocol):
+    """What a store remembers of its master key: enough to know it again, nothing to make it from."""
+
+    def master_mark(self) -> bytes | None:
+        """None for a store that never had a key."""
+
+    def keep_master_mark(self, mark: bytes) -> bytes:
+        """Remember the first one; which it is."""
 
 
 class Vault:
@@ -114,26 +125,14 @@ class Vault:
         return key
 
 
-def master_key(store: str) -> bytes:
-    """The master key of a store: from the environment, or from `<store>.key`, which is made (mode 0600) when it is not there.
+def master_key(store: str, shelf: MarkShelf) -> bytes:
+    """The master key of the store at the path `store`: from the environment, or from `<store>.key`, which is made (mode 0600) for a
+    store that never had one.
 
-    Raises HubError `master_key_wrong` for one that is not 64 hex digits.
+    Raises HubError `master_key_missing` for a store that had one, and `master_key_wrong` for a key that is not 64 hex digits or not
+    the one that this store was written under: what it sealed would be unreadable, and what comes again would not be known again.
     """
-    text = os.environ.get("FOLIOHUB_MASTER_KEY", "")
-    if not text:
-        if store == ":memory:":
-            return os.urandom(32)
-        path = Path(f"{store}.key")
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            text = path.read_text(encoding="ascii").strip()
-        else:
-            text = os.urandom(32).hex()
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+    text = os.environ.get("FOLIOHUB_MASTER_KEY", "") or _kept(Path(f"{store}.key"), make=shelf.master_mark() is None)
     try:
         key = bytes.fromhex(text)
     except ValueError:
@@ -142,7 +141,44 @@ def master_key(store: str) -> bytes:
         raise HubError(
             "the master key is not 64 hex digits: restore it from where you keep it", code="master_key_wrong", field="master_key"
         )
+    mark = _derived(key, b"mark")
+    if not hmac.compare_digest(shelf.master_mark() or shelf.keep_master_mark(mark), mark):
+        raise HubError(
+            f"the master key is not the one of {store}: restore it from where you keep it",
+            code="master_key_wrong",
+            field="master_key",
+        )
     return key
+
+
+def _kept(path: Path, *, make: bool) -> str:
+    """The text of a key's file; a new one is whole when it appears, and never takes the place of another."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        if not make:
+            raise HubError(
+                f"{path} is gone, and without it nothing that is sealed in this store can be read: restore it from where you keep it, or"
+                " set FOLIOHUB_MASTER_KEY",
+                code="master_key_missing",
+                field="master_key",
+            ) from None
+    except UnicodeDecodeError:
+        return ""
+    except OSError as error:
+        raise HubError(f"{path} cannot be read: {error.strerror}", code="master_key_missing", field="master_key") from None
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(os.urandom(32).hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass  # another process was first: theirs counts
+    finally:
+        draft.unlink()
+    return path.read_text(encoding="ascii").strip()
 
 
 def _derived(master: bytes, purpose: bytes) -> bytes:

@@ -63,7 +63,7 @@ class Beside:
         self.database = Database(str(path), writer=False)
         self.reading = SqliteReading(self.database)
         self.shelf = SqliteShelf(self.database)
-        self.vault = Vault(master_key(str(path)), self.shelf)
+        self.vault = Vault(master_key(self.database.path, self.shelf), self.shelf)
         self.history = SqliteHistory(self.reading)
         self.keys = DoorKeys(self.database)
         self._clock = SystemClock()

@@ -50,23 +50,21 @@ class Database:
     """
 
     def __init__(self, path: str, *, writer: bool = True, lanes: int = 1) -> None:
-        self.path = path
+        self.memory = path in (":memory:", "")
+        self.path = path if self.memory else os.path.realpath(path)  # one file, one lock and one key, whatever it is called
         self._lock = threading.RLock()
         self._readers = threading.local()
         self._guard: int | None = None
-        self.memory = path in (":memory:", "")
-        if not self.memory:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            if writer:
-                self._guard = _guard(path)
+        if not self.memory and writer:
+            _prepare(self.path)
+            self._guard = _guard(self.path)
         try:
             self._writer = self._open()
-            if writer or not self._has_schema():
-                self._migrate(lanes)
+            self._migrate(lanes, make=writer)
             self.lanes = int(self._writer.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
         except sqlite3.DatabaseError as error:
             self.close()
-            raise _translated(error, path) from error
+            raise _translated(error, self.path) from error
         except HubError:
             self.close()
             raise
@@ -77,10 +75,7 @@ class Database:
             connection.execute(pragma)
         return connection
 
-    def _has_schema(self) -> bool:
-        return self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is not None
-
-    def _migrate(self, lanes: int) -> None:
+    def _migrate(self, lanes: int, *, make: bool) -> None:
         found = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if found > SCHEMA_VERSION:
             raise HubError(
@@ -91,6 +86,16 @@ class Database:
             )
         if found == SCHEMA_VERSION:
             return
+        if self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise HubError(
+                f"{self.path}: this database is not a foliohub store: name another file", code="not_a_store", field="store",
+                value=self.path,
+            )  # fmt: skip
+        if not make:
+            raise HubError(
+                f"{self.path} is empty: start `foliohub run` first, or name the store with --store", code="no_store", field="store",
+                value=self.path,
+            )  # fmt: skip
         schema = resources.files("engine.store.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
         rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
         self._writer.executescript(
@@ -174,9 +179,27 @@ class Database:
                 self._guard = None
 
 
+def _prepare(path: str) -> None:
+    """The folder of a store, and for a new one its file, which only its owner reads. Raises StoreAway."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise _unreachable(path, error) from None
+
+
+def _unreachable(path: str, error: OSError) -> StoreAway:
+    return StoreAway(
+        f"{path}: {error.strerror}: make it readable and writable, or choose another --store", field="store", value=path
+    )
+
+
 def _guard(path: str) -> int:
     """The operating system's lock on `<path>.lock`; freed when the process ends, however it ends."""
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unreachable(f"{path}.lock", error) from None
     for patience_s in (0.05, 0.1, 0.2, None):  # a command that asks whether a hub runs holds the lock for a moment
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -200,7 +223,7 @@ def _guard(path: str) -> int:
 def running_on(path: str) -> int | None:
     """The process that runs a hub on this store; None when none does."""
     try:
-        descriptor = os.open(f"{path}.lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:

@@ -42,6 +42,16 @@ class SqliteShelf:
         with self._database.read() as connection:
             return dict(connection.execute("SELECT id, body FROM configuration").fetchall())
 
+    def master_mark(self) -> bytes | None:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'master'").fetchone()
+            return bytes.fromhex(row[0]) if row else None
+
+    def keep_master_mark(self, mark: bytes) -> bytes:
+        with self._database.write() as connection:
+            connection.execute("INSERT INTO meta VALUES ('master', ?) ON CONFLICT (name) DO NOTHING", (mark.hex(),))
+            return bytes.fromhex(connection.execute("SELECT value FROM meta WHERE name = 'master'").fetchone()[0])
+
     def wrapped_key(self, tenant: str, subject: str) -> bytes | None:
         with self._database.read() as connection:
             row = connection.execute(

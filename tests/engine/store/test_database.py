@@ -1,0 +1,87 @@
+"""Opening a store's file: whose it is, what it is, and who else has it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.store.contract import StoreAway, StoreTaken
+from engine.store.sqlite.database import Database, running_on
+from schemas.errors import HubError
+
+
+def test_only_its_owner_reads_a_new_store(tmp_path: Path) -> None:
+    """The write-ahead log and the index beside it included."""
+    database = Database(str(tmp_path / "hub.sqlite"))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    database.close()
+
+    assert modes == {"hub.sqlite": 0o600, "hub.sqlite-wal": 0o600, "hub.sqlite-shm": 0o600, "hub.sqlite.lock": 0o600}
+
+
+def test_a_second_name_of_a_store_is_the_same_store(tmp_path: Path) -> None:
+    """A link leads to the same lock."""
+    database = Database(str(tmp_path / "hub.sqlite"))
+    link = tmp_path / "link.sqlite"
+    link.symlink_to("hub.sqlite")
+
+    with pytest.raises(StoreTaken):
+        Database(str(link))
+
+    assert running_on(str(link)) == os.getpid()
+    database.close()
+
+
+@pytest.mark.parametrize("writer", [True, False])
+def test_a_store_of_a_later_release_is_left_alone(tmp_path: Path, *, writer: bool) -> None:
+    """By the hub, and by a command beside it."""
+    path = tmp_path / "hub.sqlite"
+    Database(str(path)).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+
+    with pytest.raises(HubError) as failure:
+        Database(str(path), writer=writer)
+
+    assert failure.value.code == "schema_newer"
+
+
+@pytest.mark.parametrize("writer", [True, False])
+def test_the_database_of_another_program_is_left_alone(tmp_path: Path, *, writer: bool) -> None:
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (a)")
+    connection.close()
+
+    with pytest.raises(HubError) as failure:
+        Database(str(path), writer=writer)
+
+    with sqlite3.connect(path) as connection:
+        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master")]
+    connection.close()
+    assert failure.value.code == "not_a_store"
+    assert tables == ["theirs"]
+
+
+def test_a_command_makes_no_store(tmp_path: Path) -> None:
+    (tmp_path / "hub.sqlite").touch()
+
+    with pytest.raises(HubError) as failure:
+        Database(str(tmp_path / "hub.sqlite"), writer=False)
+
+    assert failure.value.code == "no_store"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """One line that says where, no traceback."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreAway, match="Not a directory"):
+        Database(str(tmp_path / "file" / "deeper" / "hub.sqlite"))
+    with pytest.raises(StoreAway, match="Is a directory"):
+        Database(str(tmp_path))
