@@ -1,4 +1,5 @@
-"""What must hold when a world is quiet: nothing lost, nothing twice, provider = ledger = outcomes to the cent."""
+"""What must hold when a world is quiet: nothing lost, nothing twice, provider = ledger = outcomes to the cent, and the log makes of
+itself what the store says."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from engine.verify import verify
 from handlers import account
 from handlers.refund_parts import CLOSED
 from schemas.effect import EffectState
@@ -35,6 +37,7 @@ def check(world: World) -> None:
     wrong += _ledger(world, folios)
     wrong += _provider(world, folios)
     wrong += _outcomes(world, folios)
+    wrong += [f"verify: {difference}" for difference in verify(world.disk).differences]
     if wrong:
         raise Broken(f"seed {world.seed}:\n  " + "\n  ".join(wrong))
 
