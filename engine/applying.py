@@ -21,7 +21,7 @@ from schemas.operations import FolioBlocked, FolioUnblocked, GuaranteeScrubbed, 
 from topics.catalogue import topic_of
 
 if TYPE_CHECKING:
-    from engine.lane import Chunk
+    from engine.chunk import Chunk
 
 
 def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, parent: int, verdict: Verdict) -> list[Waiting]:

@@ -20,7 +20,7 @@ from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import Area, Folio, ReferenceState
 
 if TYPE_CHECKING:
-    from engine.lane import Chunk
+    from engine.chunk import Chunk
     from engine.staging import Staged
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})

@@ -11,7 +11,7 @@ from schemas.effect import EffectState, Move
 from schemas.folio import Folio, FolioPayment, PartStatus, State
 
 if TYPE_CHECKING:
-    from engine.lane import Chunk
+    from engine.chunk import Chunk
 
 _OPEN = " unknown needs_person accepted sending "
 MOVES: Final[dict[Move, tuple[EffectState, str]]] = {

@@ -6,23 +6,22 @@ Silence is never answered with a second send. What is in doubt is queried at ris
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import Counter
 
 from connectors.psp.contract import PaymentConnector
 from engine import effect_messages as messages
-from engine.clock import Clock, instant, micros
-from engine.reconcile import Findings, Open, compare
+from engine.brakes import brake_on
+from engine.clock import Clock
+from engine.reconcile import Findings, Open, after_result, compare, moved_money
 from engine.store.contract import Constraint
 from engine.store.effects import Effect, EffectStore, Evidence, Learned, PaymentAsk
-from engine.store.rows import InternalRow
-from handlers.effect import FINAL, GIVE_UP, step
-from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, Reply, Result
+from handlers.effect import GIVE_UP
+from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 
@@ -55,6 +54,7 @@ class EffectsRunner:
     ) -> None:
         self._store, self._connectors, self._tenants, self._clock = store, connectors, tenants, clock
         self._timing = timing or Timing()
+        self._gate = threading.Lock()
 
     def due(self, limit: int = 100, without: Collection[str] = ()) -> list[Effect | PaymentAsk]:
         """What is to be done now, in order, but for merchants `without`."""
@@ -103,11 +103,13 @@ class EffectsRunner:
             return self._store.put_off(effect.id, fence, again, "the provider cannot be asked", queried=1)
         if self._learn(effect.reference, effect, shown).foreign:
             return self._store.put_off(effect.id, fence, now, "the provider shows refunds of others: decided first")
-        brake = self._brake(effect)
+        with self._gate:  # what one sender has marked, the next one counts
+            brake = brake_on(effect, self._tenants.get(effect.tenant), self._store, now)
+            marked = brake is None and self._store.mark_sending(effect.id, fence, self._clock.now(), self._lease())
         if brake is not None:
-            until, told = brake
-            return self._store.put_off(effect.id, fence, until, told[0], None if effect.reason == told[0] else told[1])
-        if not self._store.mark_sending(effect.id, fence, self._clock.now(), self._lease()):
+            alarm = None if effect.reason == brake.name else brake.alarm  # told once
+            return self._store.put_off(effect.id, fence, brake.until, brake.name, alarm)
+        if not marked:
             reason = "payouts are stopped, or news of this payment is decided first"
             return self._store.put_off(effect.id, fence, self._clock.now() + 30 * _SECOND, reason)
         try:
@@ -128,7 +130,7 @@ class EffectsRunner:
             self._settled(effect, reply, Result.UNKNOWN)
 
     def _settled(self, effect: Effect, reply: Reply, result: Result) -> None:
-        state = _after_result(EffectState.SENDING, result)
+        state = after_result(EffectState.SENDING, result)
         now = self._clock.now()
         if state is EffectState.PLANNED:
             next_at = self._after(self._timing.query_after_s, effect.attempts)
@@ -141,29 +143,6 @@ class EffectsRunner:
             effect, effect.fence, state, next_at=next_at, reason=reply.message[:500], record=record,
             evidence=self._evidence(effect, "send", reply), told=told, now=now,
         )  # fmt: skip
-
-    def _brake(self, effect: Effect) -> tuple[int, tuple[str, InternalRow]] | None:
-        """X-27: the day's sums and the velocity; until when the payout waits, and the alarm that says so."""
-        if effect.kind != EffectKind.REFUND:
-            return None
-        policy = self._tenants.get(effect.tenant)
-        if policy is None or (policy.day_sum, policy.property_day_sum, policy.velocity_per_hour) == (None, None, None):
-            return None
-        now = self._clock.now()
-        today = instant(now).astimezone(ZoneInfo(policy.zone or "UTC")).date()
-        midnight = [
-            micros(datetime.combine(day, time(0), ZoneInfo(policy.zone or "UTC")).astimezone(UTC))
-            for day in (today, today + timedelta(days=1))
-        ]
-        spent = self._store.spent(effect.tenant, effect.property, midnight[0], now)
-        for brake, limit, would_be, until in (
-            ("day_sum", policy.day_sum, spent.tenant_today + effect.minor, midnight[1]),
-            ("property_day_sum", policy.property_day_sum, spent.property_today + effect.minor, midnight[1]),
-            ("velocity", policy.velocity_per_hour, spent.last_hour + 1, now + 300 * _SECOND),
-        ):
-            if limit is not None and would_be > limit:
-                return until, (brake, messages.alarm(effect, brake, limit, now))
-        return None
 
     # -- asking ----------------------------------------------------------------------------------------------------------------
 
@@ -219,7 +198,7 @@ class EffectsRunner:
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=())
         now = self._clock.now()
-        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or _moved_money(record)]
+        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
         seen = found.payment if about or lease else [record for record in found.payment if record.level in known]
         told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
@@ -234,9 +213,9 @@ class EffectsRunner:
         for id_, record in (*found.bound, *found.moved):
             effect = effects[id_]
             before = EffectState(effect.state)
-            after = _after_result(before, record.result)
+            after = after_result(before, record.result)
             told = None if after is before else messages.reply(effect, after, record, record.status, "", self._clock.now())
-            if before in (EffectState.REFUSED, EffectState.REVERSED) and _moved_money(record):
+            if before in (EffectState.REFUSED, EffectState.REVERSED) and moved_money(record):
                 told = messages.foreign(effect, record, self._clock.now())  # given back after all, when nobody expected it any more
             due = self._after(self._timing.pending_after_s, effect.queries)
             if after is EffectState.UNKNOWN:  # an uncertain record
@@ -311,20 +290,3 @@ def _order(effect: Effect) -> EffectOrder:
         currency=effect.currency,
         last=bool(effect.last),
     )
-
-
-def _moved_money(record: ProviderRecord) -> bool:
-    """Whether a refund's record stands: money went back, or may yet."""
-    return record.result not in (Result.REFUSED, Result.REVERSED)
-
-
-def _after_result(state: EffectState, result: Result) -> EffectState:
-    """Where a result leads: a no after a success is its reversal, the reversal of what nobody heard succeed is a no; what a final
-    state hears beside that changes nothing (the folio is told of money that moved all the same)."""
-    if state is EffectState.CONFIRMED:
-        return step(state, Result.REVERSED) if result in (Result.REFUSED, Result.REVERSED) else state
-    if state in FINAL:
-        return state
-    if result is Result.UNKNOWN and state is not EffectState.SENDING:
-        return state
-    return step(state, Result.REFUSED if result is Result.REVERSED else result)

@@ -14,7 +14,7 @@ from schemas.errors import Rejected
 from schemas.operations import MessageDeadLettered, MessageParked, PayoutAlarm, PayoutsSwitched, PersonForgotten
 
 if TYPE_CHECKING:
-    from engine.lane import Chunk
+    from engine.chunk import Chunk
 
 PARKED_ALARM = "parked_alarm"
 

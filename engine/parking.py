@@ -11,7 +11,7 @@ from engine.store.rows import Key, ParkedRow, TimerRow, Waiting, inline
 from schemas.folio import ReferenceState
 
 if TYPE_CHECKING:
-    from engine.lane import Chunk
+    from engine.chunk import Chunk
 
 _HOUR_US = 3_600_000_000
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from handlers.effect import FINAL, step
 from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, Result
 
 
@@ -99,3 +100,20 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     for record in fresh:
         (foreign if record.kind is RecordKind.REFUND else payment).append(record)
     return Findings(tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside))
+
+
+def moved_money(record: ProviderRecord) -> bool:
+    """Whether a refund's record stands: money went back, or may yet."""
+    return record.result not in (Result.REFUSED, Result.REVERSED)
+
+
+def after_result(state: EffectState, result: Result) -> EffectState:
+    """Where a result leads: a no after a success is its reversal, the reversal of what nobody heard succeed is a no; what a final
+    state hears beside that changes nothing (the folio is told of money that moved all the same)."""
+    if state is EffectState.CONFIRMED:
+        return step(state, Result.REVERSED) if result in (Result.REFUSED, Result.REVERSED) else state
+    if state in FINAL:
+        return state
+    if result is Result.UNKNOWN and state is not EffectState.SENDING:
+        return state
+    return step(state, Result.REFUSED if result is Result.REVERSED else result)

@@ -14,8 +14,9 @@ from uuid import UUID
 
 import msgspec
 
+from engine.chunk import Chunk, timer_message
 from engine.clock import ManualClock
-from engine.lane import Chunk, Lanes, timer_message
+from engine.lane import Lanes
 from engine.settled import FrozenPolicy, Settled, as_settled_before
 from engine.staging import SHAPES
 from engine.store.sqlite.database import Database
