@@ -18,7 +18,7 @@ from prometheus_client import Counter
 
 from engine.address import BY_SUBJECT, key_of, lane_of
 from engine.clock import Clock, instant, micros
-from engine.opening import MAX_BODY, open_envelope, without_cards
+from engine.opening import MAX_BODY, open_envelope, scrubbed, without_cards
 from engine.settled import Settled
 from engine.store.contract import LaneStore
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow, Key
@@ -153,20 +153,23 @@ class DurableIntake:
 
     def _open(self, arrival: Arrival, refused: tuple[str, HubError] | None = None) -> _Opened:
         tenant, id_ = arrival.attributes.get("tenant", "")[:64], arrival.attributes.get("id", "")[:64]
-        warnings: tuple[str, ...] = ()
+        paths: tuple[str, ...] = ()
         if refused is not None:
             tenant, problem = refused
             log.warning("dead_lettered", door=arrival.door, code=problem.code, field=problem.field, reason=problem.message)
-            return _Opened(tenant, id_, None, self._letter(arrival, tenant, problem), problem.message, warnings)
+            letter, found = self._letter(arrival, tenant, problem)
+            return _Opened(tenant, id_, None, letter, problem.message, _warned((), kept=found))
         try:
-            envelope, data = open_envelope(arrival)
+            envelope, data, paths = open_envelope(arrival)
             tenant, id_ = envelope.tenant, envelope.id
-            data, warnings = without_cards(data)
-            row = self._row(arrival, envelope, data, warnings)
+            data, inside = without_cards(data)
+            paths = (*paths, *inside)
+            row = self._row(arrival, envelope, data, paths)
         except Undecodable as wrong:
             log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
-            return _Opened(tenant, id_, None, self._letter(arrival, tenant, wrong), wrong.message, warnings)
-        return _Opened(tenant, id_, row, None, "", tuple(f"card data removed at {path}" for path in warnings))
+            letter, found = self._letter(arrival, tenant, wrong)
+            return _Opened(tenant, id_, None, letter, wrong.message, _warned(paths, kept=found))
+        return _Opened(tenant, id_, row, None, "", _warned(paths))
 
     def _row(self, arrival: Arrival, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> Arrived:
         settled = self._settled()
@@ -264,14 +267,15 @@ class DurableIntake:
             body=registry.encode(body),
         )
 
-    def _letter(self, arrival: Arrival, tenant: str, wrong: HubError) -> DeadLetterRow:
-        """Bytes that are no message, scrubbed of cards and sealed with a tenant key that expires with its month."""
+    def _letter(self, arrival: Arrival, tenant: str, wrong: HubError) -> tuple[DeadLetterRow, bool]:
+        """Bytes that are no message, scrubbed of cards and sealed with a tenant key that expires with its month; whether there was
+        card data."""
         now = self._clock.now()
-        body, _ = scrub_bytes(arrival.body[: 4 * MAX_BODY])
+        body, found = scrub_bytes(arrival.body[: 4 * MAX_BODY])
         attributes = {name: scrub(value[:500])[0] for name, value in list(arrival.attributes.items())[:50]}
         about = msgspec.json.encode({**attributes, "datacontenttype": arrival.content_type}).decode()
         owner = self._owner(arrival, tenant)
-        return DeadLetterRow(
+        row = DeadLetterRow(
             id=str(uuid5(_LETTERS, f"{arrival.door}\x1f{now}\x1f{about}\x1f{self._vault.fingerprint(arrival.body).hex()}")),
             at=now,
             tenant=owner,
@@ -289,6 +293,15 @@ class DurableIntake:
             name="",
             received_at=now,
         )
+        return row, found
+
+
+def _warned(paths: tuple[str, ...], *, kept: bool = False) -> tuple[str, ...]:
+    """What the sender is told of card data (X-10): where it stood, or only that it was in bytes that nobody could read."""
+    if kept and not paths:
+        scrubbed.inc()
+        return ("card data removed from what was kept",)
+    return tuple(f"card data removed at {path}" for path in paths)
 
 
 def _said(message: Any, content: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from prometheus_client import Counter
@@ -15,11 +16,21 @@ from schemas.errors import Undecodable
 
 MAX_BODY: Final = 2 * 1024 * 1024
 STRUCTURED: Final = "application/cloudevents+json"
+_REFERENCES: Final = frozenset({"id", "correlationid", "causationid", "traceparent"})
+_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[^\x00-\x20]{0,140})?")
 scrubbed = Counter("foliohub_cards_scrubbed_total", "Messages that held card data, removed at the edge")
 
 
-def open_envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
-    """Binary mode: attributes apart from the data; structured mode: one JSON object. Raises Undecodable."""
+class Opened(NamedTuple):
+    """An envelope, its data as they came, and the attributes (`ce-source`) that card data was taken out of."""
+
+    envelope: Envelope
+    data: bytes
+    scrubbed: tuple[str, ...]
+
+
+def open_envelope(arrival: Arrival) -> Opened:
+    """Binary mode: attributes apart from the data; structured mode: one JSON object. Raises Undecodable, without card data."""
     if len(arrival.body) > MAX_BODY:
         raise Undecodable(
             f"{len(arrival.body)} bytes are more than {MAX_BODY}", code="too_large", field="data", value=len(arrival.body)
@@ -38,6 +49,7 @@ def open_envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
             raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
     if not data:
         raise Undecodable("there is no data", field="data")
+    attributes, paths = _worn(attributes)
     try:
         envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)
     except msgspec.ValidationError as wrong:
@@ -52,16 +64,35 @@ def open_envelope(arrival: Arrival) -> tuple[Envelope, bytes]:
             field="specversion",
             value=envelope.specversion,
         )
-    return envelope, data
+    if paths:
+        scrubbed.inc()
+    return Opened(envelope, data, paths)
+
+
+def _worn(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Attributes without card data (X-10), ids and correlations apart, which are references; a `traceparent` that is none is ignored
+    (W3C Trace Context, 3.2.2.3)."""
+    worn, paths = dict(attributes), []
+    if not _TRACEPARENT.fullmatch(str(worn.get("traceparent", ""))):
+        worn.pop("traceparent", None)
+    for name in worn.keys() - _REFERENCES:
+        clean, found = scrub(worn[name])
+        if found:
+            worn[name] = clean
+            paths.append(f"ce-{name}")
+    return worn, tuple(sorted(paths))
 
 
 def without_cards(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The data without card numbers and security codes, and where they stood (X-10)."""
+    """The data without card numbers and security codes, and where they stood (X-10). Raises Undecodable for what is nested too deep to
+    be searched."""
     if not suspicious(data):
         return data, ()
     try:
         value, paths = scrub(msgspec.json.decode(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except RecursionError:
+        raise Undecodable("nested too deep", code="too_deep", field="data") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return data, ()  # no JSON: refused a moment later, and scrubbed as bytes then
     if not paths:
         return data, ()

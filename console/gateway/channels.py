@@ -32,7 +32,6 @@ from engine.opening import scrubbed
 from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival, Taken
 from schemas import registry
-from schemas.cards import scrub_bytes
 from schemas.envelope import type_of
 from schemas.errors import HubError, Rejected, Retryable, Undecodable
 from schemas.policy import ChannelProfile
@@ -68,10 +67,11 @@ async def post_ota(request: Request[Any, Any, Any], channel: FromPath[str]) -> R
     except TooLarge as large:
         told = refuse(None, bad("body_too_large", "body", "", large.message), now)
         return _response(dataclasses.replace(told, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE))
-    opened = await desk.run(_opened, desk, profile, body, now)
+    opened = await desk.run(_opened, profile, body)
     if not await desk.run(_may, desk, profile, key_text(request, basic=True), opened.head):
         refused.labels("channel").inc()
         return _response(unauthenticated(opened.head, now))
+    opened = await desk.run(_read, desk, profile, opened, now)
     try:
         return _response(await _answered(desk, profile, opened, body, until, now))
     except Retryable as away:
@@ -79,15 +79,22 @@ async def post_ota(request: Request[Any, Any, Any], channel: FromPath[str]) -> R
         return _response(refuse(opened.head, away, now))
 
 
-def _opened(desk: Desk, profile: ChannelProfile, body: bytes, now: datetime) -> _Opened:
-    head = None
+def _opened(profile: ChannelProfile, body: bytes) -> _Opened:
+    """Only as far as a key may stand in it: nothing more is done for who has none."""
     try:
-        head = open_message(body, profile)
-        return _Opened(
-            head, decode(head, profile, key=desk.hub.vault.fingerprint(f"ota\x1f{profile.tenant}".encode()), received_at=now)
-        )
+        return _Opened(open_message(body, profile))
     except (Undecodable, Rejected) as problem:
-        return _Opened(head, None, problem)
+        return _Opened(None, None, problem)
+
+
+def _read(desk: Desk, profile: ChannelProfile, opened: _Opened, now: datetime) -> _Opened:
+    if opened.head is None:
+        return opened
+    key = desk.hub.vault.fingerprint(f"ota\x1f{profile.tenant}".encode())
+    try:
+        return opened._replace(decoded=decode(opened.head, profile, key=key, received_at=now))
+    except (Undecodable, Rejected) as problem:
+        return opened._replace(problem=problem)
 
 
 def _may(desk: Desk, profile: ChannelProfile, text: str, head: Head | None) -> bool:
@@ -107,8 +114,6 @@ async def _answered(desk: Desk, profile: ChannelProfile, opened: _Opened, body: 
         letter = Arrival(door=door, body=body, content_type="text/xml", tenants=tenants)
         await desk.run(desk.hub.intake.keep, letter, profile.tenant, wrong)
     if decoded is None:
-        if scrub_bytes(body)[1]:
-            scrubbed.inc()
         return refuse(opened.head, opened.problem or Undecodable("not read"), now)
     arrivals = [_arrival(profile, door, tenants, item) for item in decoded.items]
     receipts = await desk.append(arrivals)

@@ -1,0 +1,68 @@
+"""Card data on the envelope and around it: removed before anybody stores or logs it (X-10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.opening import open_envelope, without_cards
+from engine.transport.contract import Arrival
+from schemas.errors import Undecodable
+
+PAN = "4111111111111111"
+WORN = {"specversion": "1.0", "id": "m-1", "source": "pms", "type": "foliohub.booking.confirmed.v1", "tenant": "azur"}
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def binary(**attributes: str) -> Arrival:
+    return Arrival(door="test", body=b"{}", attributes={**WORN, **attributes})
+
+
+def structured(**attributes: Any) -> Arrival:
+    body = msgspec.json.encode({**WORN, **attributes, "data": {}})
+    return Arrival(door="test", body=body, content_type="application/cloudevents+json")
+
+
+@pytest.mark.parametrize("made", [binary, structured])
+@pytest.mark.parametrize("name", ["source", "type", "tenant", "subject", "dataschema"])
+def test_an_attribute_holds_no_card(made: Any, name: str) -> None:
+    """In either mode; the sender hears which attribute it was."""
+    opened = open_envelope(made(**{name: f"of {PAN}"}))
+
+    assert PAN not in str(opened.envelope)
+    assert opened.scrubbed == (f"ce-{name}",)
+
+
+@pytest.mark.parametrize("name", ["specversion", "time"])
+def test_a_refusal_quotes_no_card(name: str) -> None:
+    with pytest.raises(Undecodable) as refused:
+        open_envelope(binary(**{name: "4111 1111 1111 1111"}))
+
+    assert "1111" not in f"{refused.value.message} {refused.value.value}"
+
+
+def test_ids_are_references_and_stay() -> None:
+    """A number that looks like a card identifies a message all the same."""
+    opened = open_envelope(binary(id=PAN, correlationid=PAN))
+
+    assert (opened.envelope.id, opened.envelope.correlationid, opened.scrubbed) == (PAN, PAN, ())
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(TRACE, TRACE), (f"t {PAN}", ""), (PAN, ""), (f"{TRACE}-later", f"{TRACE}-later"), ("", "")]
+)
+def test_a_trace_that_is_none_is_ignored(given: str, kept: str) -> None:
+    assert open_envelope(binary(traceparent=given)).envelope.traceparent == kept
+
+
+@pytest.mark.parametrize("depth", [600, 2_000, 200_000])
+def test_what_is_too_deep_to_be_searched_is_refused(depth: int) -> None:
+    """Depth somewhere hides no card elsewhere."""
+    data = b'{"proof":"%s","x":%s%s}' % (PAN.encode(), b"[" * depth, b"]" * depth)
+
+    with pytest.raises(Undecodable) as refused:
+        without_cards(data)
+
+    assert refused.value.code == "too_deep"
