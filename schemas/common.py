@@ -70,7 +70,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     actor: Actor
     requested_at: Instant | None = None
     folio: OptionalId = ""
-    references: tuple[Reference, ...] = ()
+    references: Annotated[tuple[Reference, ...], Meta(max_length=100)] = ()
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

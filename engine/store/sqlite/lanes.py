@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from engine.store.contract import Claim, Constraint, Fenced
 from engine.store.rows import (
@@ -24,6 +25,8 @@ from engine.store.sqlite.database import Database
 from schemas.effect import EffectState
 
 SLICE_US = 7 * 24 * 3600 * 1_000_000
+_NAMED = 5_000
+_T = TypeVar("_T")
 INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
 LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
@@ -32,6 +35,11 @@ LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attr
 def marks(count: int) -> str:
     """So many question marks."""
     return ",".join("?" * count)
+
+
+def _batches(values: list[_T]) -> Iterator[list[_T]]:
+    """As many at once as a statement may name: a message may know its folio by hundreds of names."""
+    return (values[first : first + _NAMED] for first in range(0, len(values), _NAMED))
 
 
 def insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]], columns: str = "") -> None:
@@ -172,24 +180,26 @@ class SqliteChunk:
         return found
 
     def states(self, keys: Collection[Key]) -> Mapping[Key, StateRow]:
-        if not keys:
-            return {}
         names = {key.digest(): key for key in keys}
-        rows = self._db.execute(
-            f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({marks(len(names))})",
-            tuple(names),
-        )
-        return {names[row[0]]: StateRow(*row[1:]) for row in rows}
+        found: dict[Key, StateRow] = {}
+        for some in _batches(list(names)):
+            rows = self._db.execute(
+                f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({marks(len(some))})", some
+            ).fetchall()
+            found.update((names[row[0]], StateRow(*row[1:])) for row in rows)
+        return found
 
     def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
-        if not keys:
-            return ()
-        rows = self._db.execute(
-            f"SELECT tenant, kind, key, waits_for, since, decision, seq, {_CARGO} FROM parked"
-            f" WHERE (tenant, kind, key) IN (VALUES {','.join(['(?,?,?)'] * len(keys))}) ORDER BY seq",
-            [part for key in keys for part in key],
-        )
-        return [ParkedRow(Key(*row[:3]), row[3], row[4], row[5], Cargo(*row[7:]), row[6]) for row in rows]
+        found = [
+            row
+            for some in _batches(list(keys))
+            for row in self._db.execute(
+                f"SELECT tenant, kind, key, waits_for, since, decision, seq, {_CARGO} FROM parked"
+                f" WHERE (tenant, kind, key) IN (VALUES {','.join(['(?,?,?)'] * len(some))}) ORDER BY seq",
+                [part for key in some for part in key],
+            )
+        ]
+        return [ParkedRow(Key(*row[:3]), row[3], row[4], row[5], Cargo(*row[7:]), row[6]) for row in found]
 
     def blocked(self, key: Key) -> Sequence[BlockedRow]:
         rows = self._db.execute(
