@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 CARD = "[card removed]"
@@ -47,7 +48,6 @@ _ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("2200", "2204", frozenset((16, 17, 18, 19))),  # Mir
     ("9792", "9792", frozenset((16,))),  # Troy
 )
-_PREFIXES = frozenset(low[:1] for low, _, _ in _ISSUERS) | {"5"}
 
 # Names are compared in lower case without anything but letters and digits.
 _CARD_FIELDS = frozenset((
@@ -86,6 +86,8 @@ _ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _BETWEEN = b" \t\r\n.-\xc2\xa0\xad\xe2\x80\x81\x9f\xa8\xa9\xaf\xe3" + bytes(range(0x82, 0x96))
 _UUID = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _OTHER_SCRIPTS = bytes(byte for byte in range(256) if byte not in b"\xd9\xdb\xdf\xe0\xe1\xea\xef\xf0")  # lead bytes of other digits
+_VALUES = bytes.maketrans(b"0123456789", bytes(range(10)))
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _CARD_GROUPS = frozenset(((4, 6, 5), (4, 6, 4), (4, 5, 6), (6, 13), (6, 10), (8, 8), (4, 12), (12, 4), (4, 4, 5), (6, 6, 4)))
 
 
@@ -151,10 +153,14 @@ def _run_of_digits(data: bytes) -> bool:
 
 def is_card(digits: str) -> bool:
     """Issuer range, length and Luhn digit together; `digits` has no separators."""
-    if not 12 <= len(digits) <= 19 or digits[0] not in _PREFIXES:
-        return False
-    issued = any(len(digits) in lengths and low <= digits[: len(low)] <= high for low, high, lengths in _ISSUERS)
-    return issued and _luhn(digits)
+    return len(digits) >= 12 and len(digits) in _lengths(digits[:4]) and _luhn(digits)
+
+
+@lru_cache(maxsize=10_000)
+def _lengths(head: str) -> frozenset[int]:
+    """The lengths of card numbers that start with these four digits; empty: no issuer has them."""
+    fitting = [lengths for low, high, lengths in _ISSUERS if low <= head[: len(low)] <= high]
+    return frozenset().union(*fitting)
 
 
 def _scrub(value: Any, path: str, found: list[str]) -> Any:
@@ -215,14 +221,25 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _window(text: str, groups: list[tuple[int, int]], first: int) -> int | None:
     """The last group of a card number that starts with group `first`, if one does."""
-    digits, sizes, found = "", [], None
-    for last in range(first, len(groups)):
+    digits, sizes, found, lengths = "", [], None, None
+    for last in range(first, min(len(groups), first + 19)):
         start, end = groups[last]
-        digits += "".join(str(int(c)) for c in text[start:end]) if not text[start:end].isascii() else text[start:end]
-        if len(digits) > 19:
+        if end - start > 19 - len(digits):
             break
+        part = text[start:end]
+        digits += part if part.isascii() else "".join(str(int(c)) for c in part)
         sizes.append(end - start)
-        if _grouped_as_card(sizes) and is_card(digits) and not _something_else(text, groups[first][0], digits, sizes):
+        if lengths is None and len(digits) >= 4:
+            lengths = _lengths(digits[:4])
+            if not lengths:
+                return None
+        if (
+            lengths is not None
+            and len(digits) in lengths
+            and _grouped_as_card(sizes)
+            and _luhn(digits)
+            and not _something_else(text, groups[first][0], digits, sizes)
+        ):
             found = last
     return found
 
@@ -248,8 +265,8 @@ def _exempt(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _luhn(digits: str) -> bool:
-    odd = sum(map(int, digits[-1::-2]))
-    return (odd + sum(sum(divmod(2 * int(c), 10)) for c in digits[-2::-2])) % 10 == 0
+    code = digits.encode()
+    return (sum(code[-1::-2].translate(_VALUES)) + sum(code[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def _ean13(digits: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -286,3 +287,13 @@ def test_luhn_sees_a_wrong_digit(number: str, place: int, step: int) -> None:
     wrong = f"{number[:place]}{(int(number[place]) + step) % 10}{number[place + 1 :]}"
     assert is_card(number)
     assert not is_card(wrong)
+
+
+@pytest.mark.parametrize("text", [pytest.param("1-" * 400_000, id="no issuer"), pytest.param("4 " * 200_000, id="an issuer")])
+def test_digits_without_end_are_searched_in_time(text: str) -> None:
+    """A body full of single digits holds nobody up; it took twenty seconds once."""
+    begun_s = time.perf_counter()
+
+    scrub_text(text)
+
+    assert time.perf_counter() - begun_s < 10
