@@ -14,6 +14,7 @@ import uvicorn
 
 from console.gateway.app import create_app
 from console.gateway.desk import Desk
+from console.gateway.patience import HEAD_S, patient
 from engine.hub import Hub
 from engine.serving import Serving
 from schemas.errors import HubError
@@ -28,7 +29,15 @@ log = structlog.get_logger(__name__)
 class Gateway:
     """Binds at once, so that a taken port is an error before anything else starts; `start`, then `stop` or `with`."""
 
-    def __init__(self, hub: Hub, serving: Serving | None = None, *, host: str | None = None, port: int | None = None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        serving: Serving | None = None,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        head_s: float = HEAD_S,
+    ) -> None:
         http = hub.configuration.http
         self._socket = _bind(host or http.host, http.port if port is None else port)
         self.host, self.port = self._socket.getsockname()[:2]
@@ -41,6 +50,7 @@ class Gateway:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=patient(head_s),
                 log_config=None,
                 access_log=False,
                 server_header=False,
