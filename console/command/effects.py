@@ -10,7 +10,7 @@ import typer
 from console.command.beside import opened
 from console.command.explaining import request_lines
 from console.command.options import By, Config, Json, Key, Reason, Store, Tenant, Url, Wait, existing_store
-from console.command.showing import money, print_json, print_lines, stamp, table, when
+from console.command.showing import money, print_json, print_lines, stamp, table
 from console.command.telling import tell
 from engine.explain import explain
 from engine.store.sqlite import listing
@@ -111,7 +111,7 @@ def _print(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
         return
     shown = (
         (row["id"], row["folio"], row["kind"], money(row["minor"], row["currency"]), f"{row['merchant']} {row['reference']}",
-         "approval" if row["needs_approval"] else row["state"], when(row["next_at"]), row["reason"])
+         "approval" if row["needs_approval"] else row["state"], row["reason"])
         for row in rows
     )  # fmt: skip
-    table(("id", "folio", "kind", ">amount", "at", "state", "next", "why"), shown, empty=empty)
+    table(("id", "folio", "kind", ">amount", "at", "state", "why"), shown, empty=empty)

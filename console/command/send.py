@@ -35,8 +35,9 @@ def send(
     Exit 0; 1 if anything was refused or could not be used; 2 for input that cannot be read; 3 if no gateway answers.
     """
     worst = Exit.DONE
+    events = list(_events(file))  # all of it can be read before any of it is sent
     with GatewayClient(url, key) as client:
-        for place, event in _events(file):
+        for place, event in events:
             try:
                 said = client.send(event, wait)
             except HubError as error:

@@ -16,13 +16,13 @@ from rich.table import Table
 from engine.clock import instant
 from schemas.money import Money
 
-_WHOLE: Final = frozenset({"id", "folio", "account", "at", "next", "topic", "why", "state", "status", "kind", "code", "tenant"})
+_WHOLE: Final = frozenset({"id", "account", "at", "topic", "state", "status", "kind", "tenant"})
 """Columns that are copied from: never broken."""
 
 
 def console() -> Console:
-    """Standard output; as wide as the terminal, 120 columns where there is none. `FOLIOHUB_COLUMNS` sets it."""
-    width = int(os.environ.get("FOLIOHUB_COLUMNS", "0")) or (None if sys.stdout.isatty() else 120)
+    """Standard output; as wide as the terminal, 160 columns where there is none. `FOLIOHUB_COLUMNS` sets it."""
+    width = int(os.environ.get("FOLIOHUB_COLUMNS", "0")) or (None if sys.stdout.isatty() else 160)
     return Console(width=width, highlight=False, soft_wrap=False)
 
 

@@ -1,0 +1,147 @@
+"""Exit statuses and what is said: one line on standard error with code, place and what to do; never a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from typer.testing import Result
+
+from config.loader import SHIPPED
+from console.command.failing import Exit, exit_of, line_of
+from engine.store.contract import Fenced, StoreAway, StoreTaken
+from schemas.errors import HubError, Rejected, Retryable
+from schemas.registry import IN, OUT
+from tests.console.command.conftest import foliohub
+
+
+def said(ran: Result) -> str:
+    assert "Traceback" not in ran.output
+    return ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (StoreTaken("x"), Exit.AWAY), (StoreAway("x"), Exit.AWAY), (Fenced("x"), Exit.AWAY), (Retryable("x"), Exit.AWAY),
+        (HubError("x", code="store_broken"), Exit.AWAY), (HubError("x", code="address_taken"), Exit.AWAY),
+        (HubError("x"), Exit.WRONG), (Rejected("x"), Exit.WRONG), (HubError("x", code="policy_changed"), Exit.WRONG),
+    ],
+)  # fmt: skip
+def test_each_failure_has_its_status(error: HubError, status: Exit) -> None:
+    assert exit_of(error) is status
+
+
+def test_a_failure_is_one_line() -> None:
+    """Code, text, and the place where the text does not say it."""
+    assert (
+        line_of(HubError("no such key", code="unknown_key", field="id", value="k7")) == "foliohub: unknown_key: no such key (id=k7)"
+    )
+    assert line_of(HubError("no key 'k7'", code="unknown_key", field="id", value="k7")) == "foliohub: unknown_key: no key 'k7'"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",), ("ledger", "check"), ("ledger", "balance"), ("effects", "list"), ("approvals", "list"), ("payouts", "status"),
+        ("payouts", "stop"), ("dead-letters", "list"), ("explain", "A"), ("keys", "list"), ("forget", "p"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_without_a_store_every_command_says_so(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """And makes none."""
+    ran = foliohub(*arguments, "--store", tmp_path / "none.sqlite")
+
+    assert ran.exit_code == Exit.AWAY
+    assert said(ran).startswith("foliohub: no_store: there is no store at")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_text("this is a letter to my aunt, and no database at all" * 100)
+    ran = foliohub("verify", "--store", tmp_path / "x.sqlite")
+
+    assert ran.exit_code == Exit.AWAY
+    assert said(ran).startswith("foliohub: store_broken:")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nonsense",), ("ledger",), ("explain",), ("effects", "settle", "x"), ("effects", "settle", "x", "maybe", "--reason", "r"),
+     ("send", "x", "--wait", "soon"), ("run", "--port", "70000")],
+    ids=" ".join,
+)  # fmt: skip
+def test_bad_usage(arguments: tuple[str, ...]) -> None:
+    assert foliohub(*arguments).exit_code == Exit.WRONG
+
+
+@pytest.mark.parametrize(
+    ("stdin", "reason"),
+    [('{"a":1}\nnonsense\n', "-:2: not a JSON object"), ("[1]", "-:1: not a JSON object"), ("\x00", "-:1: not a JSON object")],
+)
+def test_what_cannot_be_read_is_not_sent(stdin: str, reason: str) -> None:
+    """Named by file and line, before anything is sent: nobody listens there."""
+    ran = foliohub("send", "-", "--url", "http://127.0.0.1:9", stdin=stdin)
+
+    assert ran.exit_code == Exit.WRONG
+    assert reason in said(ran)
+
+
+def test_a_file_that_is_not_there() -> None:
+    ran = foliohub("send", "nowhere.json")
+
+    assert ran.exit_code == Exit.WRONG
+    assert said(ran) == "foliohub: unreadable: nowhere.json: No such file or directory\n"
+
+
+def test_nobody_listens() -> None:
+    ran = foliohub("send", "-", "--url", "http://127.0.0.1:9", stdin='{"id": "1"}')
+
+    assert ran.exit_code == Exit.AWAY
+    assert said(ran).startswith("foliohub: gateway_away: no gateway answers at http://127.0.0.1:9")
+
+
+def test_policies_check_names_every_mistake(tmp_path: Path) -> None:
+    """File and line; the shipped ones are right; a folder that is none is bad input."""
+    good = foliohub("policies", "check", "--json")
+    assert good.exit_code == 0
+    assert len(json.loads(good.stdout)["terms"]) == 15
+
+    text = (SHIPPED / "hub.toml").read_text()
+    (tmp_path / "hub.toml").write_text(text.replace('currency = "EUR"', 'currency = "EUR"\ncolour = "blue"'))
+    bad = foliohub("policies", "check", tmp_path)
+    assert bad.exit_code == Exit.FOUND
+    assert "hub.toml:8: " in bad.stdout
+    told = json.loads(foliohub("policies", "check", tmp_path, "--json").stdout)
+    assert told["valid"] is False
+    assert any(one["key"].endswith("colour") for one in told["problems"])
+    assert foliohub("policies", "check", tmp_path / "none").exit_code == Exit.WRONG
+
+
+def test_schemas_are_schemas() -> None:
+    """Each is one that a validator takes; the list has every message."""
+    every = json.loads(foliohub("schemas", "--json").stdout)
+    for schema in every.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+    assert len(every) == len(IN) + len(OUT) + 1
+    assert json.loads(foliohub("schemas", "refund.decided").stdout) == every["foliohub.refund.decided.v1"]
+    assert json.loads(foliohub("schemas", "foliohub.refund.decided.v1").stdout) == every["foliohub.refund.decided.v1"]
+    assert foliohub("schemas", "refund.maybe").exit_code == Exit.WRONG
+    assert "refund.decided" in foliohub("schemas").stdout
+
+
+def test_topics() -> None:
+    assert {one["name"] for one in json.loads(foliohub("topics", "list", "--json").stdout)} >= {"foliohub.intake.v1"}
+    assert "foliohub.refund.v1" in foliohub("topics", "list").stdout
+    assert json.loads(foliohub("topics", "asyncapi").stdout)["asyncapi"] == "3.0.0"
+
+
+def test_simulator_says_what_it_cannot_play(tmp_path: Path) -> None:
+    (tmp_path / "script.json").write_text('{"rules": [{"colour": "blue"}]}')
+    ran = foliohub("simulator", "ogone", "--port", "0", "--books", tmp_path / "books", "--script", tmp_path / "script.json")
+
+    assert ran.exit_code == Exit.WRONG
+    assert "colour" in said(ran)
