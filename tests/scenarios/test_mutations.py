@@ -175,9 +175,9 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("payments/x_17_authorised_only", (quote, "_taken", lambda *_: ())),
     ("payments/x_17_authorised_only", (capture, "take_or_release", same_state)),
     ("payments/x_17_pending_waits", (payment, "told", lambda _message, name: BY_NAME[name])),
-    ("brakes/x_27_day_sum", (effects.EffectsRunner, "_brake", lambda *_: None)),
-    ("brakes/x_27_property_day_sum", (effects.EffectsRunner, "_brake", lambda *_: None)),
-    ("brakes/x_27_velocity", (effects.EffectsRunner, "_brake", lambda *_: None)),
+    ("brakes/x_27_day_sum", (effects, "brake_on", lambda *_: None)),
+    ("brakes/x_27_property_day_sum", (effects, "brake_on", lambda *_: None)),
+    ("brakes/x_27_velocity", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_x_15_approval_above", knob("approval_above")),
     ("privacy/x_10_x_22_card_data_is_scrubbed", (cards, "scrub", lambda value: (value, ()))),
 ]
