@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pytest
 import structlog
@@ -29,7 +29,9 @@ def bare(folder: Path, **more: str) -> dict[str, str]:
 
 
 class Running:
-    """`foliohub run` in a folder of its own; what it printed so far is in `lines`."""
+    """`foliohub run` in a folder of its own; what it printed so far is in `lines`. Ends with its test at the latest."""
+
+    started: ClassVar[list[subprocess.Popen[str]]] = []
 
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder = folder
@@ -44,6 +46,7 @@ class Running:
             stderr=(folder / "run.log").open("ab"),
             text=True,
         )
+        self.started.append(self.process)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -110,6 +113,19 @@ def sample_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleHub]:
     finally:
         running.process.kill()
         running.process.wait()
+
+
+@pytest.fixture(autouse=True)
+def _no_hub_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed half-way leaves nothing running."""
+    if "sample_hub" in request.fixturenames:
+        request.getfixturevalue("sample_hub")
+    first = len(Running.started)
+    yield
+    for process in Running.started[first:]:
+        process.kill()
+        process.wait()
+    del Running.started[first:]
 
 
 @pytest.fixture(autouse=True)
