@@ -51,9 +51,11 @@ class EffectsRunner:
         tenants: Mapping[str, TenantPolicy],
         clock: Clock,
         timing: Timing | None = None,
+        owners: Mapping[str, str] | None = None,
     ) -> None:
+        """`owners`: whose account each merchant is; nobody else's money moves by it (X-12)."""
         self._store, self._connectors, self._tenants, self._clock = store, connectors, tenants, clock
-        self._timing = timing or Timing()
+        self._timing, self._owners = timing or Timing(), owners or {}
         self._gate = threading.Lock()
 
     def due(self, limit: int = 100, without: Collection[str] = ()) -> list[Effect | PaymentAsk]:
@@ -71,7 +73,7 @@ class EffectsRunner:
 
     def work(self, item: Effect | PaymentAsk) -> None:
         """Carry one item as far as it goes now. Raises StoreAway; what the provider does never raises."""
-        connector = self._connectors.get(item.merchant)
+        connector = self._connectors.get(item.merchant) if self._owners.get(item.merchant, item.tenant) == item.tenant else None
         if isinstance(item, PaymentAsk):
             lease = self._lease()
             if self._store.claim_payment(item.merchant, item.reference, self._clock.now(), lease):

@@ -59,8 +59,9 @@ class Hub:
                 self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration), horizon=self.intake.horizon
             )
             self.effects = EffectsRunner(
-                SqliteEffects(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration)
-            )
+                SqliteEffects(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
+                self.settled.merchants,
+            )  # fmt: skip
         except BaseException:
             self.database.close()
             raise

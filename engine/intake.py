@@ -185,6 +185,11 @@ class DurableIntake:
                 value=envelope.type,
             )
         message = registry.decode_data(name, data)
+        merchant = getattr(message, "merchant", "")
+        if settled.merchants.get(merchant, tenant) != tenant:  # money never leaves by another tenant's account
+            raise Undecodable(
+                f"merchant {merchant!r} is not known to {tenant!r}", code="unknown_merchant", field="merchant", value=merchant
+            )
         content = registry.encode(message)
         now = self._clock.now()
         key = self._key(tenant, name, message)

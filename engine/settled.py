@@ -35,12 +35,14 @@ class PolicyShelf(Protocol):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """`configuration` numbers the configuration in the store, so that each decision says under which it was taken."""
+    """`configuration` numbers the configuration in the store, so that each decision says under which it was taken. `merchants`: whose
+    account each is."""
 
     configuration: int
     policies: Policies
     tenants: Mapping[str, TenantPolicy]
     sources: Mapping[str, SourceProfile]
+    merchants: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,9 @@ def settle(configuration: Configuration, shelf: PolicyShelf, at: int) -> Settled
     shelf.keep_policies(fresh)
     kept = _Kept(tenants=configuration.tenants, properties=configuration.properties, terms=configuration.terms)
     number = shelf.keep_configuration(content_hash(kept), _encode(kept), at)
-    return _settled(number, kept, [*known.values(), *fresh], senders(configuration))
+    settled = _settled(number, kept, [*known.values(), *fresh], senders(configuration))
+    merchants = {name: merchant.tenant for name, merchant in configuration.merchants.items()}
+    return msgspec.structs.replace(settled, merchants=merchants)
 
 
 def as_settled_before(shelf: PolicyShelf, number: int) -> Settled:

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 _STATUS: Final = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "unknown_tenant": HTTPStatus.FORBIDDEN,
+    "unknown_merchant": HTTPStatus.FORBIDDEN,
     "duplicate_identity": HTTPStatus.CONFLICT,
 }
 _WORDS: Final = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

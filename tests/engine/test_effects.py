@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.settings import Configuration
 from connectors.psp.contract import Can, PaymentConnector
 from engine.store.sqlite.effects import SqliteEffects
+from engine.transport.contract import Taken
 from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
+from schemas.policy import TenantPolicy
 from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking, names
 
 MAINTENANCE = {"endpoint": "maintenance"}
@@ -480,3 +483,39 @@ def test_a_merchant_without_connector_is_tried_again_later() -> None:
     box.pass_time(HOUR)
 
     assert box.effect()["state"] == "confirmed"
+
+
+def handed_over() -> Configuration:
+    """The account of azur is another tenant's now."""
+    dunes = TenantPolicy(tenant="dunes", version="dunes/1")
+    return msgspec.structs.replace(
+        CONFIGURATION,
+        tenants={**CONFIGURATION.tenants, "dunes": dunes},
+        merchants={"azur": msgspec.structs.replace(CONFIGURATION.merchants["azur"], tenant="dunes")},
+    )
+
+
+def test_x_12_a_payment_by_the_account_of_another_tenant_is_not_taken() -> None:
+    """Else its refund would be paid with their money."""
+    box = Sandbox(configuration=handed_over())
+    box.say("booking.confirmed", booking("B-1"))
+    payment = {"folio": "B-1", "payment": "P-1", "amount": 20_000, "currency": "EUR", "provider": "ogone", "merchant": "azur"}
+
+    (receipt,) = box.append(arrival("p-1", "payment.received", payment))
+
+    assert (receipt.taken, receipt.code, receipt.field) == (Taken.DEAD, "unknown_merchant", "merchant")
+
+
+def test_x_12_no_request_goes_out_by_the_account_of_another_tenant() -> None:
+    """Whatever is in the store already."""
+    box = Sandbox()
+    box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    box.configuration = handed_over()
+    box.hub = box.open()
+
+    box.say("payouts.start", {"reason": "go on"}, actor="operator")
+    box.pass_time(HOUR)
+
+    assert (box.effect()["state"], box.sent()) == ("planned", 0)
