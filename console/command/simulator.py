@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -33,7 +34,10 @@ def ogone(
 ) -> None:
     """Serve until stopped; the address of the test pages is the first line printed. Exit 2 for a script that cannot be played, 3 for a
     port that is taken."""
-    books.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        books.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_books(books, error.strerror) from None
     if with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -45,9 +49,15 @@ def ogone(
             callback_url=callback_url,
             announce=lambda address: print(address, flush=True),
         )
+    except sqlite3.DatabaseError as error:
+        raise _no_books(books, error) from None
     except OSError as error:
         text = f"the simulator cannot listen at {host}:{port}: {error.strerror}: choose another --port"
         raise HubError(text, code="address_taken", field="port", value=port) from None
+
+
+def _no_books(books: Path, why: object) -> HubError:
+    return HubError(f"no books can be kept at {books}: {why}: choose another --books", code="bad_books", field="books", value=books)
 
 
 def _end_with_parent() -> None:

@@ -145,3 +145,12 @@ def test_simulator_says_what_it_cannot_play(tmp_path: Path) -> None:
 
     assert ran.exit_code == Exit.WRONG
     assert "colour" in said(ran)
+
+
+def test_simulator_says_that_its_books_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no books")
+    for books in (tmp_path / "file", tmp_path / "file" / "deeper" / "books"):
+        ran = foliohub("simulator", "ogone", "--port", "0", "--books", books)
+
+        assert ran.exit_code == Exit.WRONG
+        assert "bad_books" in said(ran)
