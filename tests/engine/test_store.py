@@ -152,15 +152,15 @@ def test_a_wrong_master_key_is_said(tmp_path: Path) -> None:
 
     (tmp_path / "hub.sqlite.key").write_text("not hex\n")
     with pytest.raises(HubError) as unreadable:
-        master_key(str(tmp_path / "hub.sqlite"))
+        master_key(str(tmp_path / "hub.sqlite"), SqliteShelf(Database(":memory:")))
     assert unreadable.value.code == "master_key_wrong"
 
 
 def test_the_master_key_is_its_owners_alone(tmp_path: Path) -> None:
     """Made once, mode 0600, the same ever after."""
-    store = str(tmp_path / "hub.sqlite")
+    store, shelf = str(tmp_path / "hub.sqlite"), SqliteShelf(Database(":memory:"))
 
-    first, second = master_key(store), master_key(store)
+    first, second = master_key(store, shelf), master_key(store, shelf)
 
     assert first == second
     assert (tmp_path / "hub.sqlite.key").stat().st_mode & 0o777 == 0o600
