@@ -44,10 +44,12 @@ class Http(Strict, frozen=True, kw_only=True):
 
 
 class AmqpIntake(Strict, frozen=True, kw_only=True):
-    """A queue that the hub reads. `tenants`: those it may speak for; empty means all."""
+    """A queue that the hub reads. `tenants`: those it may speak for; empty means all. `operators`: whether operators' words, which
+    release and stop payouts, may come this way."""
 
     queue: Annotated[str, Meta(min_length=1, max_length=255)]
     tenants: tuple[str, ...] = ()
+    operators: bool = False
 
 
 class Amqp(Strict, frozen=True, kw_only=True):

@@ -184,6 +184,10 @@ class DurableIntake:
                 field="type",
                 value=envelope.type,
             )
+        if name in registry.OPERATORS and not arrival.operator:
+            raise Undecodable(
+                f"{envelope.type} may not come by {arrival.door}", code="forbidden_type", field="type", value=envelope.type
+            )
         message = registry.decode_data(name, data)
         merchant = getattr(message, "merchant", "")
         if settled.merchants.get(merchant, tenant) != tenant:  # money never leaves by another tenant's account

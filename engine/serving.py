@@ -55,7 +55,7 @@ class Serving:
         amqp = self.hub.configuration.amqp
         self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
         self._relay = Relay(self.hub, self._publisher)
-        sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants)) for one in amqp.intake]
+        sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants), operators=one.operators) for one in amqp.intake]
         self._consumer = AmqpConsumer(self._url, sources, self.hub.intake, Tuning(prefetch=amqp.prefetch))
 
     # -- for who runs it -------------------------------------------------------------------------------------------------------

@@ -46,6 +46,12 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
 )
 """What may be sent to the hub."""
 
+OPERATORS = frozenset((
+    "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
+    "person.forget", "provider.notified",
+))  # fmt: skip
+"""Messages that want an operator's door; a provider's callbacks have a door of their own."""
+
 OUT: Mapping[str, type[Fact]] = MappingProxyType(
     {
         "booking.accepted": booking.BookingAccepted,

@@ -30,14 +30,10 @@ from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival, Receipt, Taken
 from schemas.envelope import message_id, name_of
 from schemas.errors import Undecodable
+from schemas.registry import OPERATORS
 
 BATCH: Final = "application/cloudevents-batch+json"
 MOST_EVENTS: Final = 1000
-OPERATORS: Final = frozenset({
-    "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop",
-    "payouts.start", "person.forget", "provider.notified",
-})  # fmt: skip
-"""Messages that only an operator's key may bring; a provider's callbacks have a door of their own."""
 _WAIT = re.compile(r"([0-9]{1,6})(ms|s)")
 
 

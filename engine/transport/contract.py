@@ -16,13 +16,15 @@ import msgspec
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes at a door. `door` names it for people (`amqp:pms.thais`), `attributes` are the CloudEvents attributes without prefix
     (`id`, `source`, `type`, `time`, `tenant`, ...), `body` the JSON message alone (binary mode) or the whole event when
-    `content_type` is `application/cloudevents+json`. `tenants`: those the door's key may speak for; empty means all."""
+    `content_type` is `application/cloudevents+json`. `tenants`: those the door's key may speak for; empty means all. `operator`:
+    whether operators' words may come this way."""
 
     door: str
     body: bytes
     attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
     content_type: str = "application/json"
     tenants: frozenset[str] = frozenset()
+    operator: bool = True
 
 
 class Taken(StrEnum):

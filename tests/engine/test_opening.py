@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from engine.opening import open_envelope, without_cards
-from engine.transport.contract import Arrival
+from engine.transport.contract import Arrival, Taken
 from schemas.errors import Undecodable
+from schemas.registry import OPERATORS
+from tests.engine.sandbox import Sandbox, arrival
 
 PAN = "4111111111111111"
 WORN = {"specversion": "1.0", "id": "m-1", "source": "pms", "type": "foliohub.booking.confirmed.v1", "tenant": "azur"}
@@ -66,3 +68,18 @@ def test_what_is_too_deep_to_be_searched_is_refused(depth: int) -> None:
         without_cards(data)
 
     assert refused.value.code == "too_deep"
+
+
+@pytest.mark.parametrize("name", sorted(OPERATORS))
+def test_an_operators_word_wants_an_operators_door(name: str) -> None:
+    """A queue is for booking systems unless the configuration says otherwise; what came all the same is kept."""
+    box = Sandbox()
+    word = arrival(
+        "w-1", name, {"subject": "x", "result": "refused", "reason": "r", "provider": "ogone", "merchant": "azur", "order": "O-1"}
+    )
+
+    (refused,) = box.append(msgspec.structs.replace(word, operator=False))
+    (taken,) = box.append(word)
+
+    assert (refused.taken, refused.code) == (Taken.DEAD, "forbidden_type")
+    assert taken.taken is Taken.ACCEPTED

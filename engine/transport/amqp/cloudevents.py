@@ -23,7 +23,9 @@ PERSISTENT: Final = 2
 SHORT: Final = 255  # bytes of an AMQP short string: routing keys, names of headers, properties
 
 
-def arrival(properties: Mapping[str, Any], body: bytes, *, door: str, tenants: frozenset[str] = frozenset()) -> tuple[Arrival, int]:
+def arrival(
+    properties: Mapping[str, Any], body: bytes, *, door: str, tenants: frozenset[str] = frozenset(), operator: bool = True
+) -> tuple[Arrival, int]:
     """A delivery as the intake takes it, and how often the broker had delivered it before (`x-delivery-count`)."""
     headers: Mapping[Any, Any] = properties.get("application_headers") or {}
     content_type = bare(str(properties.get("content_type") or ""))
@@ -34,6 +36,7 @@ def arrival(properties: Mapping[str, Any], body: bytes, *, door: str, tenants: f
         attributes=attributes(headers),
         content_type=content_type or "application/json",
         tenants=tenants,
+        operator=operator,
     )
     return taken, count if isinstance(count, int) else 0
 

@@ -32,11 +32,13 @@ LONGEST_BACKOFF_S: Final = 5.0
 
 
 class AmqpSource(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue to read, the door's name for people (default `amqp:<queue>`), and the tenants it may speak for (empty: all)."""
+    """A queue to read, the door's name for people (default `amqp:<queue>`), the tenants it may speak for (empty: all), and whether
+    operators' words may come this way."""
 
     queue: str
     door: str = ""
     tenants: frozenset[str] = frozenset()
+    operators: bool = False
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +109,7 @@ class AmqpConsumer:
 
         def take(message: Any) -> None:
             body = bytes(message.body or b"")  # py-amqp gives an empty body as text
-            taken, count = arrival(message.properties, body, door=door, tenants=source.tenants)
+            taken, count = arrival(message.properties, body, door=door, tenants=source.tenants, operator=source.operators)
             self._held.append((message.delivery_tag, taken))
             self._held_bytes += len(body)
             if count:
