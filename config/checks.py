@@ -15,7 +15,7 @@ import msgspec
 
 from config.problems import Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Merchant
+from config.settings import Amqp, Effects, Merchant
 from schemas.booking import CollectedBy, PaymentPlan
 from schemas.money import FULL_RATE, ZERO_RATE, exponent, parse_rate, rate_text
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms
@@ -42,6 +42,7 @@ class Found(msgspec.Struct, kw_only=True):
     channels: tuple[ChannelProfile, ...] = ()
     merchants: tuple[Merchant, ...] = ()
     amqp: Amqp = Amqp()
+    effects: Effects = Effects()
     property_files: list[tuple[TomlFile, Path]] = msgspec.field(default_factory=list)
     properties: list[tuple[TomlFile, PropertyPolicy]] = msgspec.field(default_factory=list)
     terms: list[tuple[TomlFile, Terms]] = msgspec.field(default_factory=list)
@@ -120,6 +121,14 @@ def _check_hub(found: Found) -> None:
         _check_tenant(file, ("merchants", n, "tenant"), merchant.tenant, found)
         for currency in merchant.wire_digits:
             _check_currency(file, ("merchants", n, "wire_digits", currency), currency)
+        accounts = [(one.provider, one.environment, one.pspid.lower()) for one in found.merchants]
+        if accounts[n] in accounts[:n]:  # its payments have one request under way at a time, and one tenant
+            other = found.merchants[accounts.index(accounts[n])].merchant
+            file.problem(("merchants", n, "pspid"), f"is the account of merchant {other!r} already", value=merchant.pspid)
+    if found.effects.lease_s <= found.effects.deadline_s:
+        file.problem(
+            ("effects", "lease_s"), f"must be more than deadline_s, {found.effects.deadline_s:g}", value=found.effects.lease_s
+        )
     for n, intake in enumerate(found.amqp.intake):
         for i, name in enumerate(intake.tenants):
             _check_tenant(file, ("amqp", "intake", n, "tenants", i), name, found)

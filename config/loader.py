@@ -102,7 +102,8 @@ def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, 
     _override(file, environ)
     hub = file.read(_HubFile, file.table, ())
     if hub is not None:
-        found.tenants, found.sources, found.merchants, found.amqp = hub.tenants, hub.sources, hub.merchants, hub.amqp
+        found.tenants, found.sources, found.merchants = hub.tenants, hub.sources, hub.merchants
+        found.amqp, found.effects = hub.amqp, hub.effects
         found.channels = tuple(msgspec.structs.replace(one, source=one.source or f"ota.{one.channel}") for one in hub.channels)
     return hub
 

@@ -40,6 +40,17 @@ MISTAKES = [
         "unknown key",
         id="in an inline table",
     ),
+    pytest.param(
+        "hub.toml",
+        HUB + HUB[HUB.index("[[merchants]]") :].replace('merchant = "azur"', 'merchant = "web"').replace('"p"', '"P"'),
+        31,
+        "merchants[1].pspid",
+        "the account of merchant 'azur'",
+        id="one account under two names",
+    ),
+    pytest.param(
+        "hub.toml", HUB + "[effects]\nlease_s = 30\n", 28, "effects.lease_s", "more than deadline_s, 30", id="a lease without time"
+    ),
     pytest.param("hub.toml", HUB + "[htpp]\n", 27, "htpp", "unknown key", id="an unknown table"),
     pytest.param(CAMP_FILE, CAMP + "split_cap = 1\n", 5, "split_cap", "expected `bool`, got `int`; it is 1", id="wrong type"),
     pytest.param(CAMP_FILE, CAMP + 'quote_minutes = "30"\n', 5, "quote_minutes", 'got `str`; it is "30"', id="a number as text"),
