@@ -9,21 +9,28 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
+import structlog
+
 from config.settings import Configuration
 from connectors.psp.contract import PaymentConnector
+from engine import effect_messages
 from engine.clock import Clock, SystemClock
 from engine.effects import EffectsRunner, Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.settled import Settled, settle
-from engine.store.rows import OutboxRow
+from engine.store.effects import Effect
+from engine.store.rows import InternalRow, OutboxRow
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.effects import SqliteEffects
 from engine.store.sqlite.lanes import SqliteLanes
 from engine.store.sqlite.reading import SqliteReading
 from engine.store.sqlite.shelf import SqliteShelf
 from engine.vault import Vault, master_key
+from schemas.effect import EffectState
 from schemas.registry import family
+
+log = structlog.get_logger(__name__)
 
 
 class Hub:
@@ -53,6 +60,7 @@ class Hub:
             self.vault = Vault(master or self._master(), self.shelf)
             self.reading = SqliteReading(self.database)
             self.store = SqliteLanes(self.database)
+            self._new_generation(*self.database.renewed())
             self.wake = threading.Event()
             self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
             self.lanes = Lanes(
@@ -71,6 +79,18 @@ class Hub:
 
     def _master(self) -> bytes:
         return os.urandom(32) if self.database.memory else master_key(self.database.path, self.shelf)
+
+    def _new_generation(self, reason: str, epoch: int) -> None:
+        """A restored backup or a moved store (design, effects): nothing leaves until a person has looked."""
+        if not reason:
+            return
+        now = self.clock.now()
+
+        def told(effect: Effect) -> InternalRow:
+            return effect_messages.reply(effect, EffectState.UNKNOWN, None, "restored", reason, now)
+
+        doubted = SqliteEffects(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
+        log.critical("new_generation", store=self.database.path, reason=reason, in_doubt=doubted, then="foliohub payouts start")
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 from engine.store.contract import Constraint, StoreAway, StoreTaken
+from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
 from schemas.errors import HubError
 
 SCHEMA_VERSION = 1
@@ -55,6 +56,8 @@ class Database:
         self._lock = threading.RLock()
         self._readers = threading.local()
         self._guard: int | None = None
+        self._noting = threading.Lock()
+        self._noted = Progress(0, 0)
         if not self.memory and writer:
             _prepare(self.path)
             self._guard = _guard(self.path)
@@ -99,7 +102,7 @@ class Database:
         schema = resources.files("engine.store.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
         rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
         self._writer.executescript(
-            f"BEGIN IMMEDIATE; {schema} INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'); {rows}"
+            f"BEGIN IMMEDIATE; {schema} INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'), ('sends', '0'); {rows}"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
 
@@ -145,6 +148,29 @@ class Database:
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise _translated(error, self.path) from error
+
+    def progress(self, connection: sqlite3.Connection) -> Progress:
+        """How far this store has come."""
+        row = connection.execute(
+            "SELECT (SELECT max(epoch) FROM lane), CAST(value AS INTEGER) FROM meta WHERE name = 'sends'"
+        ).fetchone()
+        return Progress(*row)
+
+    def renewed(self) -> tuple[str, int]:
+        """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; to be asked before the
+        lanes are claimed. Raises HubError."""
+        if self._guard is None:
+            return "", 0
+        said = beside(self._guard)
+        with self.read() as connection:
+            return is_new_generation(self.progress(connection), said, self.path), said.epoch if said else 0
+
+    def note(self, progress: Progress) -> None:
+        """Say beside the store how far it has come, durably."""
+        with self._noting:
+            self._noted = max(self._noted, progress)
+            if self._guard is not None:
+                put_beside(self._guard, self._noted)
 
     def probe(self) -> None:
         """One small durable write. Raises StoreAway when the file cannot be written."""
@@ -215,8 +241,7 @@ def _guard(path: str) -> int:
             field="store",
             value=path,
         ) from None
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    os.pwrite(descriptor, str(os.getpid()).encode().ljust(32), 0)
     return descriptor
 
 

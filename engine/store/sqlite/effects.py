@@ -6,7 +6,7 @@ Every change is one short transaction; the row is the truth, the thread that car
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from engine.reconcile import Known
 from engine.store.contract import Constraint
@@ -133,7 +133,35 @@ class SqliteEffects:
                 " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING id",
                 (id_, fence, now, lease_until),
             ).fetchone()
-            return row is not None
+            if row is None:
+                return False
+            connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'sends'")
+            progress = self._database.progress(connection)
+        self._database.note(progress)
+        return True
+
+    def new_generation(
+        self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]
+    ) -> int:
+        """A restored or moved store: payouts stand still, and every request that is not final is in doubt until it was asked about.
+
+        Its epochs go on from `epoch`, so that the store that it replaces is an older copy from now on. How many are in doubt.
+        """
+        with self._database.write() as connection:
+            connection.execute("UPDATE lane SET epoch = max(epoch, ?)", (epoch,))
+            connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'generation'")
+            connection.executemany(
+                "INSERT OR REPLACE INTO payout_switch VALUES (?, 1, 'system:foliohub', ?, ?)",
+                [(tenant, reason, now) for tenant in tenants],
+            )
+            rows = connection.execute(f"SELECT {_COLUMNS} FROM effect WHERE state IN ('planned', 'sending', 'accepted')").fetchall()
+            connection.execute(
+                "UPDATE effect SET state = 'unknown', fence = fence + 1, needs_approval = 0, queries = 0, lease_until = 0, next_at = ?1,"
+                " reason = ?2 WHERE state IN ('planned', 'sending', 'accepted', 'unknown')",
+                (now, reason),
+            )
+            insert(connection, "internal", [told(Effect(*row)) for row in rows], INTERNAL_COLUMNS)
+            return len(rows)
 
     def put_off(
         self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0

@@ -62,12 +62,14 @@ class SqliteLanes:
                 " AND intake.offset >= lane.next_offset) THEN deaths + 1 ELSE 0 END"
                 " RETURNING lane, epoch, next_offset, deaths, trying"
             ).fetchall()
-            return Claim(
-                epoch=max(row[1] for row in rows),
-                positions={row[0]: row[2] for row in rows},
-                deaths={row[0]: row[3] for row in rows},
-                suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
-            )
+            progress = self.database.progress(connection)
+        self.database.note(progress)
+        return Claim(
+            epoch=max(row[1] for row in rows),
+            positions={row[0]: row[2] for row in rows},
+            deaths={row[0]: row[3] for row in rows},
+            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
+        )
 
     def release(self) -> None:
         with self.database.write() as connection:

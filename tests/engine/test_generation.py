@@ -1,0 +1,122 @@
+"""A restored backup and a moved store are a new generation: payouts stand still, and nothing that may have gone out goes out again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.store.sqlite.database import Database
+from schemas.errors import HubError
+from tests.engine.sandbox import Sandbox
+
+
+def stopped(world: Sandbox) -> list[tuple[int, str]]:
+    return [(row["stopped"], row["by"]) for row in world.hub.reading.rows("SELECT stopped, by FROM payout_switch")]
+
+
+def states(world: Sandbox) -> list[str]:
+    return [row["state"] for row in world.hub.reading.rows("SELECT state FROM effect ORDER BY created_at, id")]
+
+
+def reopened(world: Sandbox, path: Path) -> None:
+    world.hub.close()
+    world.database = Database(str(path))
+    world.hub = world.open()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Sandbox:
+    """A refund is planned and waits, since payouts are stopped."""
+    made = Sandbox(store=str(tmp_path / "hub.sqlite"))
+    made.say("payouts.stop", {"reason": "counting"}, actor="operator")
+    made.paid()
+    made.say("cancellation.request", {"folio": "B-1", "request": "R-1", "confirm": True}, actor="guest")
+    assert states(made) == ["planned"]
+    return made
+
+
+def refunds(world: Sandbox) -> int:
+    return sum(
+        operation.operation in ("RFD", "RFS")
+        for p in world.provider.books.payments()
+        for operation in world.provider.books.operations(p.payid)
+    )
+
+
+def test_a_refund_after_the_backup_is_not_made_again(world: Sandbox, tmp_path: Path) -> None:
+    """Refund after the backup, restore, run: one refund, found by query."""
+    path = tmp_path / "hub.sqlite"
+    world.hub.close()
+    shutil.copy(path, tmp_path / "backup")
+    world.database = Database(str(path))
+    world.hub = world.open()
+    assert stopped(world) == [(1, "operator:operator-1")]
+    world.say("payouts.start", {"reason": "go"}, actor="operator")
+    assert (states(world), refunds(world)) == (["confirmed"], 1)
+    world.hub.close()
+    shutil.copy(tmp_path / "backup", path)
+
+    world.database = Database(str(path))
+    world.hub = world.open()
+    assert (states(world), stopped(world)) == (["unknown"], [(1, "system:foliohub")])
+    world.pass_time(60)
+
+    assert (states(world), refunds(world)) == (["confirmed"], 1)
+    world.say("payouts.start", {"reason": "looked"}, actor="operator")
+    world.pass_time(3600)
+    assert (states(world), refunds(world)) == (["confirmed"], 1)
+    assert world.hub.reading.unsettled() == {"dead_letters": 0, "blocked": 0, "parked": 0}
+
+
+def test_a_moved_store_asks_first(world: Sandbox, tmp_path: Path) -> None:
+    """Nothing beside it says how far it had come."""
+    world.hub.close()
+    shutil.copy(tmp_path / "hub.sqlite", tmp_path / "moved.sqlite")
+
+    reopened_at = Database(str(tmp_path / "moved.sqlite"))
+    world.database = reopened_at
+    world.hub = world.open()
+
+    assert (states(world), stopped(world)) == (["unknown"], [(1, "system:foliohub")])
+    assert [row["value"] for row in world.hub.reading.rows("SELECT value FROM meta WHERE name = 'generation'")] == ["2"]
+
+
+def test_the_store_that_was_replaced_is_an_older_copy(world: Sandbox, tmp_path: Path) -> None:
+    """Backup restored, then the store that it replaced is put back: a new generation again."""
+    path = tmp_path / "hub.sqlite"
+    world.hub.close()
+    shutil.copy(path, tmp_path / "backup")
+    world.database = Database(str(path))
+    world.hub = world.open()
+    world.hub.close()
+    shutil.copy(path, tmp_path / "replaced")
+    shutil.copy(tmp_path / "backup", path)
+    world.database = Database(str(path))
+    world.hub = world.open()
+    world.hub.close()
+
+    shutil.copy(tmp_path / "replaced", path)
+    world.database = Database(str(path))
+    assert world.database.renewed()[0].startswith("this store is an older copy")
+    world.hub = world.open()
+
+
+def test_a_restart_is_no_new_generation(world: Sandbox, tmp_path: Path) -> None:
+    """The same store, opened again."""
+    reopened(world, tmp_path / "hub.sqlite")
+
+    assert (states(world), stopped(world)) == (["planned"], [(1, "operator:operator-1")])
+
+
+def test_an_emptied_store_does_not_begin_anew(world: Sandbox, tmp_path: Path) -> None:
+    """The file is gone, what stands beside it is not."""
+    world.hub.close()
+    (tmp_path / "hub.sqlite").unlink()
+    world.database = Database(str(tmp_path / "hub.sqlite"))
+
+    with pytest.raises(HubError, match="put it back") as lost:
+        world.open()
+
+    assert lost.value.code == "store_lost"
