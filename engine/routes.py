@@ -1,4 +1,4 @@
-"""The map of the system: which decision each message meets, and which outcomes answer it for a caller that waits.
+"""The map of the system: which decision each message meets. A caller that waits is answered by every outcome that it led to.
 
 A message that knows its booking by another name meets the reference aggregate first (`engine.deciding`); what operators say of the
 engine's own affairs is carried out by `engine.operations`.
@@ -46,29 +46,6 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{booking.SECOND_PAYMENT}": booking.decide_second_payment_due,
     f"timer.fired/{cancellation.EXPIRY}": cancellation.decide_expired,
     f"timer.fired/{refund_reply.OVERDUE}": refund.decide_overdue,
-}
-
-ANSWERS: Final[Mapping[str, frozenset[str]]] = {
-    "booking.requested": frozenset({"booking.accepted", "booking.refused"}),
-    "booking.confirmed": frozenset({"booking.accepted", "booking.refused"}),
-    "booking.changed": frozenset({"booking.accepted", "booking.refused", "message.parked"}),
-    "booking.cancelled": frozenset({"cancellation.confirmed", "booking.refused", "message.parked"}),
-    "payment.authorised": frozenset({"folio.balance_changed", "payment.refused", "receipt.unapplied", "message.parked"}),
-    "payment.received": frozenset({"payment.captured", "payment.refused", "receipt.unapplied", "message.parked"}),
-    "payment.reversed": frozenset({"folio.balance_changed", "payment.refused", "message.parked"}),
-    "refund.executed_externally": frozenset({"refund.executed", "refund.refused", "message.parked"}),
-    "cancellation.request": frozenset({"cancellation.quoted", "cancellation.confirmed", "cancellation.refused"}),
-    "cancellation.confirm": frozenset({"cancellation.confirmed", "cancellation.refused"}),
-    "cancellation.withdraw": frozenset({"cancellation.withdrawn", "cancellation.refused"}),
-    "force_majeure.declare": frozenset({"force_majeure.declared", "force_majeure.refused"}),
-    "approval.grant": frozenset({"approval.granted", "approval.refused"}),
-    "approval.deny": frozenset({"approval.denied", "approval.refused"}),
-    "effect.settle": frozenset({"refund.executed", "refund.refused_by_provider", "effect.refused"}),
-    "dead_letter.replay": frozenset({"folio.unblocked", "dead_letter.refused"}),
-    "dead_letter.discard": frozenset({"folio.unblocked", "dead_letter.refused"}),
-    "payouts.stop": frozenset({"payouts.stopped"}),
-    "payouts.start": frozenset({"payouts.started"}),
-    "person.forget": frozenset({"person.forgotten", "person.refused"}),
 }
 
 READS_AREAS: Final = frozenset({"cancellation.request", "cancellation.confirm"})

@@ -238,7 +238,6 @@ class Folio(State, frozen=True, kw_only=True):
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()
     effects: tuple[PendingEffect, ...] = ()
-    dropped_references: tuple[str, ...] = ()
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -129,7 +129,6 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # a refund of more waits for a second person
     override_above: int | None = None  # S4-46: goodwill of more waits for a second person
-    void_within_hours: int = 24  # a captured payment younger than this is still refunded; authorisations are voided
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
-from uuid import UUID
 
 import msgspec
 from rich.console import Console
@@ -67,8 +66,3 @@ def stamp(micros: int) -> str:
 def money(minor: int, currency: str) -> str:
     """`60.00 EUR`."""
     return str(Money(minor, currency))
-
-
-def uuid_of(message: bytes) -> str:
-    """A message's id as people write it."""
-    return str(UUID(bytes=message))

@@ -15,7 +15,6 @@ import requests
 
 from schemas.errors import HubError
 
-START_S: Final = 20.0
 STOP_S: Final = 3.0
 
 

@@ -104,12 +104,6 @@ class SqliteReading:
             )
             return [OutboxRow(*row) for row in rows]
 
-    def outbox_from(self, seq: int, limit: int) -> list[tuple[int, OutboxRow]]:
-        """The outgoing topics as one stream, from a row on."""
-        with self._database.read() as connection:
-            rows = connection.execute(f"SELECT seq, {_OUTBOX} FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
-            return [(row[0], OutboxRow(*row[1:])) for row in rows]
-
     def outbox_of(self, tenant: str, seq: int, limit: int) -> list[tuple[int, OutboxRow]]:
         """One tenant's outcomes as a stream, from a row on."""
         with self._database.read() as connection:
