@@ -136,6 +136,20 @@ def test_s4_46_not_by_the_same_person(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["approval.grant", "approval.deny"])
+@pytest.mark.parametrize(("kind", "id_"), [("operator", "BOB"), ("platform", " bob "), ("merchant", "Bob"), ("operator", "bob")])
+def test_x_27_not_by_the_same_person_under_another_hat(name: str, kind: str, id_: str) -> None:
+    """A second person differs by id: not by kind, letters' case or blanks. The id is all that follows the first colon."""
+    stay = leaving(camp=replace(CAMP, override_above=0))
+    stay.ask(at=before(0))
+    stay.confirm(actor={"kind": "merchant", "id": "bob"}, override={"amount": 5_000, "reason": "r"})
+    subject = stay.requests[0].effect
+    with pytest.raises(Rejected) as why:
+        stay.operate(name, subject, actor={"kind": kind, "id": id_})
+    assert (why.value.code, why.value.rule, why.value.field) == ("approval_required", "X-27", "actor")
+    assert "ApprovalDecided" in kinds(stay.operate(name, subject, actor={"kind": kind, "id": "x:bob"}))
+
+
+@pytest.mark.parametrize("name", ["approval.grant", "approval.deny"])
 def test_unknown_effect(name: str) -> None:
     """Named wrongly."""
     with pytest.raises(Rejected) as why:
