@@ -47,6 +47,7 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command()
-def asyncapi() -> None:
-    """The AsyncAPI 3.0 document of the topics, as JSON."""
+def asyncapi(as_json: Json = False) -> None:
+    """The AsyncAPI 3.0 document of the topics, as JSON, with --json or without."""
+    del as_json  # it is nothing else
     print_json(document())
