@@ -75,6 +75,7 @@ def test_a_killed_hub_frees_the_file_and_leaves_nothing_half_done(tmp_path: Path
         ("INSERT INTO transfer VALUES (NULL, 1, 'azur', 'B-1', 'ordered', '', 'a', 'a', 1, 'EUR')", "CHECK"),
         ("UPDATE payment_total SET given_back = captured + 1", "CHECK"),
         ("INSERT INTO refund_part SELECT tenant, folio, payment, number, 'another', minor FROM refund_part", "UNIQUE"),
+        ("INSERT INTO refund_part SELECT tenant, folio, payment, number + 1, refund, minor FROM refund_part", "UNIQUE"),
         (
             "INSERT INTO provider_record SELECT merchant, reference, '9', provider, kind, result, status, minor, currency, owner, seen_at"
             " FROM provider_record WHERE owner LIKE 'effect:%'",

@@ -112,6 +112,7 @@ CREATE TABLE refund_part (
     minor INTEGER NOT NULL CHECK (minor > 0),
     PRIMARY KEY (tenant, folio, payment, number)
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX refund_part_once ON refund_part (tenant, folio, refund, payment);
 
 CREATE TABLE timer (
     tenant TEXT NOT NULL,
