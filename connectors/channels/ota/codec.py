@@ -183,7 +183,7 @@ class _Reader:
             property=content.property,
             currency=content.currency,
             lines=content.lines,
-            revision=_revision(changed or created),
+            revision=_revision(changed),
             channel=SaleChannel.XML,
             booked_at=created,
             language=language or self._head.root.get("PrimaryLangID", "")[:2].lower(),
@@ -248,7 +248,9 @@ def _segments(root: etree._Element) -> tuple[str, ...]:
 
 
 def _revision(moment: datetime | None) -> int | None:
-    """Microseconds since 1970 of the channel's own last change: rises with each version it sends, whatever order they come in."""
+    """Microseconds since 1970 of the channel's own last change: rises with each version it sends, whatever order they come in.
+
+    Never of CreateDateTime, which is the same in every version and would make each but the first stale (X-2)."""
     if moment is None:
         return None
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)

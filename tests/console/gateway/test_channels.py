@@ -100,6 +100,17 @@ def test_new_changed_quoted_and_cancelled(hub: World) -> None:
     assert (standing["status"], standing["sums"]["collected"]) == ("cancelled", 0)
 
 
+def test_a_change_without_its_own_time_is_taken(hub: World) -> None:
+    """X-2: the same CreateDateTime in each version orders nothing; then a version that has LastModifyDateTime counts too."""
+    folio = folio_of(post(hub, notif("X-70")))
+    ordered = []
+    for echo, price, changed in (("m-1", "150.00", ""), ("m-2", "140.00", "2026-05-01T07:58:00Z"), ("m-3", "130.00", "")):
+        got = post(hub, notif("X-70", "Modify", price, echo=echo, changed=changed))
+        ordered.append((root(got).get("ResResponseType"), hub.get(f"/folios/{folio}").json()["sums"]["ordered"]))
+
+    assert ordered == [("Modified", 15_000), ("Modified", 14_000), ("Modified", 13_000)]
+
+
 def test_a_repeat_gets_the_stored_first_answer(hub: World) -> None:
     """A retransmission has a new TimeStamp and EchoToken: the same answer to the byte, but for the token it sent."""
     first = post(hub, notif("X-3", echo="e-1"))

@@ -438,6 +438,17 @@ def test_revision_rises_with_the_channels_own_last_change() -> None:
     assert revisions == [1_777_629_600_000_000, 1_777_629_601_000_000, None]
 
 
+@pytest.mark.parametrize("status", ["Commit", "Requested", "Modify"])
+def test_when_it_was_made_is_no_revision(status: str) -> None:
+    """X-2: CreateDateTime is the same in every version; as a revision it would make each change stale."""
+    made = 'CreateDateTime="2026-05-01T10:00:00Z"'
+    without = booking(notif(status=f'ResStatus="{status}" {made}'))
+    beside = booking(notif(status=f'ResStatus="{status}" {made} LastModifyDateTime="2026-05-01T10:00:01Z"'))
+
+    assert without.booked_at is not None
+    assert (without.revision, beside.revision) == (None, 1_777_629_601_000_000)
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
