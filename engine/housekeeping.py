@@ -9,7 +9,7 @@ import structlog
 
 from engine.clock import instant
 from engine.hub import Hub
-from engine.intake import DEAD_LETTERS
+from engine.letters import DEAD_LETTERS
 from engine.store.contract import StoreAway
 
 EVERY_S: Final = 3600.0

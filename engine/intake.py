@@ -10,29 +10,26 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
-from uuid import UUID, uuid5
 
 import msgspec
 import structlog
 from prometheus_client import Counter
 
 from engine.address import BY_SUBJECT, key_of, lane_of
-from engine.clock import Clock, instant, micros
-from engine.opening import MAX_BODY, open_envelope, scrubbed, without_cards
+from engine.clock import Clock, micros
+from engine.letters import kept_letter, told
+from engine.opening import open_envelope, scrubbed, without_cards
 from engine.settled import Settled
 from engine.store.contract import LaneStore
-from engine.store.rows import Arrived, DeadLetterRow, InternalRow, Key
+from engine.store.rows import Arrived, DeadLetterRow, Key
 from engine.transport.contract import Arrival, Receipt, Taken
 from engine.vault import Vault
 from schemas import registry
-from schemas.cards import scrub, scrub_bytes
 from schemas.envelope import Envelope, message_id, name_of, uuid_bytes, uuid_text
 from schemas.errors import HubError, Undecodable
-from schemas.operations import DeadLetterKept
 from schemas.personal import personal_fields, replace_personal
 
 _HOUR_US = 3_600_000_000
-DEAD_LETTERS = "dead-letters/"  # subjects of the keys that seal kept bytes, followed by a month
 _RECENT = 50_000  # identities kept in memory until the store is sure to know them
 
 log = structlog.get_logger(__name__)
@@ -116,9 +113,8 @@ class DurableIntake:
             rows = [one.row for one in flat if one.row is not None]
             known = self._known(rows)
             letters = [one.letter for one in flat if one.letter is not None]
-            self._store.append(
-                rows, letters, self._vault.fresh, [self._told(one) for one in flat if one.letter and one.letter.tenant]
-            )
+            news = [told(one.letter, one.id, self._store.lanes) for one in flat if one.letter and one.letter.tenant]
+            self._store.append(rows, letters, self._vault.fresh, news)
             self._vault.fresh.clear()
             for ticket, group in zip(tickets, opened, strict=True):
                 ticket.receipts = [_receipt(one, known) for one in group]
@@ -157,7 +153,7 @@ class DurableIntake:
         if refused is not None:
             tenant, problem = refused
             log.warning("dead_lettered", door=arrival.door, code=problem.code, field=problem.field, reason=problem.message)
-            letter, found = self._letter(arrival, tenant, problem)
+            letter, found = kept_letter(arrival, self._owner(arrival, tenant), problem, self._clock.now(), self._vault)
             return _Opened(tenant, id_, None, letter, problem.message, _warned((), kept=found))
         try:
             envelope, data, paths = open_envelope(arrival)
@@ -167,7 +163,7 @@ class DurableIntake:
             row = self._row(arrival, envelope, data, paths)
         except Undecodable as wrong:
             log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
-            letter, found = self._letter(arrival, tenant, wrong)
+            letter, found = kept_letter(arrival, self._owner(arrival, tenant), wrong, self._clock.now(), self._vault)
             return _Opened(tenant, id_, None, letter, wrong.message, _warned(paths, kept=found))
         return _Opened(tenant, id_, row, None, "", _warned(paths))
 
@@ -251,59 +247,6 @@ class DurableIntake:
             return tenant
         return next(iter(arrival.tenants)) if len(arrival.tenants) == 1 else ""
 
-    def _told(self, one: _Opened) -> InternalRow:
-        """The tenant is told of what a door could not use."""
-        letter = one.letter
-        assert letter is not None
-        body = DeadLetterKept(
-            dead_letter=letter.id, reason=letter.reason, code=letter.code, field=letter.field, value=letter.value, input=one.id
-        )
-        key = Key(letter.tenant, "tenant", letter.tenant)
-        return InternalRow(
-            lane=lane_of(key, self._store.lanes),
-            message=UUID(letter.id).bytes,
-            tenant=letter.tenant,
-            source="foliohub",
-            id=letter.id,
-            name="dead_letter.kept",
-            kind=key.kind,
-            key=key.key,
-            act=letter.at,
-            received_at=letter.at,
-            correlation="",
-            traceparent="",
-            cause=0,
-            body=registry.encode(body),
-        )
-
-    def _letter(self, arrival: Arrival, tenant: str, wrong: HubError) -> tuple[DeadLetterRow, bool]:
-        """Bytes that are no message, scrubbed of cards and sealed with a tenant key that expires with its month; whether there was
-        card data."""
-        now = self._clock.now()
-        body, found = scrub_bytes(arrival.body[: 4 * MAX_BODY])
-        attributes = {name: scrub(value[:500])[0] for name, value in list(arrival.attributes.items())[:50]}
-        about = msgspec.json.encode({**attributes, "datacontenttype": arrival.content_type}).decode()
-        owner = self._owner(arrival, tenant)
-        row = DeadLetterRow(
-            id=str(uuid5(_LETTERS, f"{arrival.door}\x1f{now}\x1f{about}\x1f{self._vault.fingerprint(arrival.body).hex()}")),
-            at=now,
-            tenant=owner,
-            kind="",
-            key="",
-            why="undecodable",
-            code=wrong.code,
-            field=wrong.field,
-            value=wrong.value,
-            reason=wrong.message[:2000],
-            door=arrival.door,
-            attributes=about,
-            bytes_=self._vault.seal_bytes(owner, dead_letter_subject(now), body),
-            message=None,
-            name="",
-            received_at=now,
-        )
-        return row, found
-
 
 def _warned(paths: tuple[str, ...], *, kept: bool = False) -> tuple[str, ...]:
     """What the sender is told of card data (X-10): where it stood, or only that it was in bytes that nobody could read."""
@@ -316,11 +259,6 @@ def _warned(paths: tuple[str, ...], *, kept: bool = False) -> tuple[str, ...]:
 def _said(message: Any, content: bytes) -> bytes:
     """A message without the time of its sending, which a retransmission renews."""
     return content if message.requested_at is None else registry.encode(msgspec.structs.replace(message, requested_at=None))
-
-
-def dead_letter_subject(at: int) -> str:
-    """The key under which dead letters of this month are sealed."""
-    return f"{DEAD_LETTERS}{instant(at):%Y-%m}"
 
 
 def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
@@ -344,6 +282,3 @@ def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
         taken=taken, id=one.id, reason=reason, warnings=one.warnings,
         code=letter.code, field=letter.field, value=letter.value, dead_letter=letter.id,
     )  # fmt: skip
-
-
-_LETTERS = UUID("6f0c1d3e-0b5e-5c35-9d5e-dead1e77e125")

@@ -12,7 +12,7 @@ from console.command.options import By, Config, Json, Key, Reason, Store, Tenant
 from console.command.showing import print_json, print_lines, stamp, table, when
 from console.command.telling import tell
 from engine.explain import FORGOTTEN
-from engine.intake import dead_letter_subject
+from engine.letters import dead_letter_subject
 from engine.store.sqlite import listing
 from schemas.errors import HubError
 
