@@ -11,7 +11,7 @@ from console.command.beside import Beside, opened, word
 from console.command.options import By, Config, Json, Key, Reason, Store, Tenant, Url, Wait, existing_store, login
 from console.command.showing import print_json, stamp, table
 from console.command.telling import finish, tell
-from engine.store.contract import StoreAway
+from engine.store.contract import StoreAway, StoreBusy
 from engine.store.rows import SwitchRow
 from engine.store.sqlite.listing import payouts_waiting
 from engine.store.sqlite.switches import SqliteSwitches
@@ -72,24 +72,30 @@ def _switch(
         tell(name, store=store, config=config, url=url, key=key, tenant=tenant, by=by, wait=wait, as_json=as_json, reason=reason)
         return
     who = by or login()
+    stopped = name == "payouts.stop"
     with opened(existing_store(store, config)) as beside:
         owner = beside.tenant(tenant)
         message = word(name, owner, who, reason=reason)
         try:
-            SqliteSwitches(beside.database).set(
-                SwitchRow(owner, int(name == "payouts.stop"), f"operator:{who}", reason, beside.now())
-            )
+            SqliteSwitches(beside.database).set(SwitchRow(owner, int(stopped), f"operator:{who}", reason, beside.now()))
+        except StoreBusy as away:
+            raise StoreBusy(_held(away, beside), field="store", value=beside.path) from None
         except StoreAway as away:
-            raise StoreAway(_held(away, beside), field="store", value=beside.path) from None
-        said = beside.say(message, wait)
-    finish(said, as_json)
+            raise StoreAway(f"the switch is not set, say this again: {away.message}", field="store", value=beside.path) from None
+        is_set = "payouts are stopped from now on" if stopped else "payouts go out again"
+        try:
+            said = beside.say(message, wait)
+        except StoreAway as away:
+            text = f"{is_set}, but who said so and why is not on record, say this again: {away.message}"
+            raise StoreAway(text, field="store", value=beside.path) from None
+    finish(said, as_json, later=f"no hub runs on this store: {is_set}, the record of it is made at the next start")
 
 
-def _held(away: StoreAway, beside: Beside) -> str:
+def _held(away: StoreBusy, beside: Beside) -> str:
     """Nothing can be marked for sending while somebody holds the file; ending that process loses nothing."""
     process = beside.hub
     if process is None:
-        return away.message
+        return f"the switch is not set, say this again: {away.message}"
     return (
         f"process {process} holds {beside.path} and lets nobody write; while it does, no payout is sent either. End it (nothing that"
         " was acknowledged is lost) and say this again before the hub is started"

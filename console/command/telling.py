@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -57,25 +57,24 @@ def owner(beside: Beside, tenant: str, subject: str, name: str) -> str:
     return beside.tenant(tenant)
 
 
-def finish(said: Said, as_json: bool) -> None:
-    """Print what came of it, and end with its status."""
+LATER: Final = "no hub runs on this store: it is carried out at the next start"
+
+
+def finish(said: Said, as_json: bool, later: str = LATER) -> None:
+    """Print what came of it, and end with its status. `later`: what is true while no hub runs."""
     if as_json:
         print_json(said)
     else:
-        print_lines(_lines(said))
+        print_lines(_lines(said, later))
     if said.status:
         raise typer.Exit(said.status)
 
 
-def _lines(said: Said) -> list[str]:
+def _lines(said: Said, later: str) -> list[str]:
     if said.reason:
         return [f"{said.taken}: {said.reason}"]
     if said.outcomes is None:
-        when = (
-            "the running hub has not decided it yet"
-            if said.hub
-            else "no hub runs on this store: it is carried out at the next start"
-        )
+        when = "the running hub has not decided it yet" if said.hub else later
         return [f"{said.taken} as {said.message}; {when}"]
     if not said.outcomes:
         return [f"{said.taken} as {said.message}: done"]

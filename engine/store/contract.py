@@ -42,6 +42,10 @@ class StoreAway(Retryable):
     code = "store_away"
 
 
+class StoreBusy(StoreAway):
+    """Somebody else holds the file's write lock for longer than the store's patience."""
+
+
 class StoreTaken(HubError):
     """Another hub has this store open."""
 

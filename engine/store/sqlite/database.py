@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
-from engine.store.contract import Constraint, StoreAway, StoreTaken
+from engine.store.contract import Constraint, StoreAway, StoreBusy, StoreTaken
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
 from schemas.errors import HubError
 
@@ -33,10 +33,10 @@ _PRAGMAS = (
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=4000",
 )
+_BUSY = "database is locked"
 _AWAY = (
     "disk is full",
     "disk I/O error",
-    "database is locked",
     "unable to open",
     "readonly",
     "disk image is malformed",
@@ -110,7 +110,7 @@ class Database:
     def write(self) -> Iterator[sqlite3.Connection]:
         """One write transaction: committed when the block ends, rolled back when it raises.
 
-        Raises StoreAway (disk full, locked) or Constraint, in place of SQLite's own errors.
+        Raises StoreAway (disk full; StoreBusy: locked) or Constraint, in place of SQLite's own errors.
         """
         with self._lock:
             try:
@@ -264,6 +264,8 @@ def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:
     if isinstance(error, sqlite3.IntegrityError):
         return Constraint(f"the store refused a row: {error}", value=error)
     text = str(error)
+    if isinstance(error, sqlite3.OperationalError) and _BUSY in text:
+        return StoreBusy(f"{path}: {text}: another process holds it, wait for that or end it", field="store", value=path)
     if isinstance(error, sqlite3.OperationalError) and any(word in text for word in _AWAY):
         return StoreAway(f"{path}: {text}: free or mend the disk, the hub goes on by itself", field="store", value=path)
     return HubError(f"{path}: {text}", code="store_broken", field="store", value=path)

@@ -21,6 +21,7 @@ class SqliteSwitches:
             return {row[0]: SwitchRow(*row) for row in rows}
 
     def set(self, row: SwitchRow) -> None:
-        """Durable when it returns. Raises StoreAway when the file cannot be written within its patience."""
+        """Durable when it returns. Raises StoreBusy when somebody else holds the file for longer than its patience, StoreAway when it
+        cannot be written."""
         with self._database.write() as connection:
             connection.execute("INSERT OR REPLACE INTO payout_switch VALUES (?,?,?,?,?)", row)

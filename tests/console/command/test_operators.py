@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from console.gateway.server import Gateway
 from engine.keys import DoorKeys
+from engine.store.sqlite import database
 from engine.store.sqlite.reading import SqliteReading
 from tests.console.command.conftest import foliohub
 from tests.engine.campsite import HOUSE, Campsite, asked, booking, configuration, payment
@@ -148,6 +150,59 @@ def test_x_27_payouts_stopped_and_started(camp: Campsite) -> None:
     assert parsed(camp, "payouts", "status")[0]["stopped"] is False
     names = [row["name"] for row in camp.hub.reading.rows("SELECT name FROM outbox WHERE name LIKE 'payouts.%' ORDER BY seq")]
     assert names == ["payouts.stopped", "payouts.started"]
+
+
+def stopped_at(path: Path) -> list[bool]:
+    return [one["stopped"] for one in json.loads(foliohub("payouts", "status", "--store", path, "--json").stdout)]
+
+
+def test_x_27_without_a_hub_the_switch_is_set_all_the_same(tmp_path: Path) -> None:
+    """Only its record waits for the next start."""
+    path = tmp_path / "camp.sqlite"
+    Campsite(path, NAMED).close()
+    stop = foliohub("payouts", "stop", "--by", "olga", "--reason", "odd", "--store", path)
+    assert "payouts are stopped from now on, the record of it is made at the next start" in stop.output
+    assert stopped_at(path) == [True]
+
+    start = foliohub("payouts", "start", "--by", "olga", "--store", path)
+    assert "payouts go out again, the record of it is made at the next start" in start.output
+    assert stopped_at(path) == [False]
+
+
+def test_x_27_a_store_that_somebody_holds(camp: Campsite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process to end is named: while it holds the file, no payout is sent either."""
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, "PRAGMA busy_timeout=10"))
+    with camp.hub.database.write():
+        status, output = on(camp, "payouts", "stop", "--by", "olga")
+
+    assert (status, f"process {os.getpid()} holds " in output, "End it" in output) == (3, True, True), output
+    assert stopped_at(Path(camp.hub.database.path)) == [False]
+
+
+def test_x_27_a_full_disk_is_nobodys_fault(camp: Campsite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process is to be ended for it; it is said whether the switch is set."""
+    path = Path(camp.hub.database.path)
+    reason = "odd " * 5_000  # more than one page
+    pages = int(camp.one("PRAGMA page_count"))
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, f"PRAGMA max_page_count={pages}"))
+    status, output = on(camp, "payouts", "stop", "--by", "olga", "--reason", reason)
+
+    assert status == 3, output
+    assert output.startswith("foliohub: store_away: the switch is not set, say this again: ")
+    assert ("disk is full" in output, "End it" in output, "holds" in output) == (True, False, False)
+    assert stopped_at(path) == [False]
+
+
+def test_x_27_a_disk_that_is_full_between_the_switch_and_its_record(camp: Campsite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The switch holds; what is missing is said. The switch has its page already, the intake soon wants a new one."""
+    said = ("payouts", "stop", "--by", "olga", "--reason", "odd " * 100, "--wait", "0")
+    assert on(camp, *said)[0] == 0
+    pages = int(camp.one("PRAGMA page_count"))
+    monkeypatch.setattr(database, "_PRAGMAS", (*database._PRAGMAS, f"PRAGMA max_page_count={pages}"))
+    status, output = next(ran for ran in (on(camp, *said) for _ in range(100)) if ran[0])
+
+    assert (status, "payouts are stopped from now on, but who said so and why is not on record" in output) == (3, True), output
+    assert stopped_at(Path(camp.hub.database.path)) == [True]
 
 
 def test_x_11_a_person_is_forgotten(camp: Campsite) -> None:
