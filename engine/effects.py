@@ -195,7 +195,10 @@ class EffectsRunner:
         """Store what a history showed and tell the folios. `about`: the effect that was asked about; `lease`: of a payment's ask."""
         known = self._store.known_records(asker.merchant, reference)
         effects = {row.id: row for row in self._store.effects_on(asker.merchant, reference)}
-        opened = [Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record) for row in effects.values()]
+        opened = [
+            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at)
+            for row in effects.values()
+        ]
         found = compare(shown.records, known, opened)
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=())

@@ -6,7 +6,7 @@ our operation and our amount is ours; anything else is for a person (design, eff
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from handlers.effect import FINAL, step
@@ -17,23 +17,29 @@ class Known(NamedTuple):
     """A record as the store has it."""
 
     owner: str  # effect:<id> | payment | foreign
+    kind: RecordKind
     result: Result
+    seen_at: int  # when it was first seen, microseconds
 
 
 class Open(NamedTuple):
-    """An effect on the payment, as far as matching needs it; `record` is the level it is bound to, empty: none yet."""
+    """An effect on the payment, as far as matching needs it; `record` is the level it is bound to, empty: none yet; `sent_at` in
+    microseconds."""
 
     id: str
     kind: EffectKind
     state: EffectState
     minor: int
     record: str
+    sent_at: int
 
 
 class Findings(NamedTuple):
     """`bound`: (effect, record) newly matched. `moved`: (effect, record) whose record says something new. `foreign` and `payment`:
     records that are new or changed. `absent`: effects in doubt of which nothing is to be seen. `unclear`: (effect, why).
-    `aside`: new records that nobody can place while a request of their kind is on its way: its answer will tell."""
+    `aside`: new records that nobody can place while a request of their kind is on its way: its answer will tell.
+    `hazy`: new records whose status says neither what they are nor how they end, while a request that they could be is in doubt:
+    nobody's until they say more."""
 
     bound: tuple[tuple[str, ProviderRecord], ...]
     moved: tuple[tuple[str, ProviderRecord], ...]
@@ -42,6 +48,7 @@ class Findings(NamedTuple):
     absent: tuple[str, ...]
     unclear: tuple[tuple[str, str], ...]
     aside: tuple[ProviderRecord, ...] = ()
+    hazy: tuple[ProviderRecord, ...] = ()
 
 
 _RECORD_OF = {EffectKind.REFUND: RecordKind.REFUND, EffectKind.CAPTURE: RecordKind.CAPTURE, EffectKind.VOID: RecordKind.VOID}
@@ -58,6 +65,8 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     payment: list[ProviderRecord] = []
     fresh: list[ProviderRecord] = []
     by_level = {effect.record: effect.id for effect in effects if effect.record}
+    seeking = [effect for effect in effects if not effect.record and effect.state in _SEEKS]
+    sought = {_RECORD_OF[effect.kind] for effect in seeking}
     for record in records:
         before = known.get(record.level)
         if before is None:
@@ -68,38 +77,71 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
         elif before.owner.startswith("effect:"):
             if before.result is not record.result:
                 moved.append((before.owner.removeprefix("effect:"), record))
+        elif _turned(before, record, sought):
+            fresh.append(record)
         elif before.result is not record.result:
             (foreign if before.owner == "foreign" else payment).append(record)
-    seeking = [effect for effect in effects if not effect.record and effect.state in _SEEKS]
+    hazy = [record for record in fresh if _hazy(record, sought) and any(_fits(record, effect) for effect in seeking)]
+    fresh = [record for record in fresh if record not in hazy]
     absent: list[str] = []
     unclear: list[tuple[str, str]] = []
     aside: list[ProviderRecord] = []
     for kind, shown in _RECORD_OF.items():
         rivals = [effect for effect in seeking if effect.kind is kind]
-        mine = [record for record in fresh if record.kind is shown]
+        mine = [record for record in fresh if record.kind is shown and any(_later(record, rival, known) for rival in rivals)]
         if any(effect.state is EffectState.SENDING for effect in rivals):
             aside += mine
-            fresh = [record for record in fresh if record.kind is not shown]
+            aside += [record for record in hazy if record not in aside]
+            fresh = [record for record in fresh if record not in mine]
             continue
         for effect in [rival for rival in rivals if rival.state is EffectState.CONFIRMED]:  # by a person, who named no record
             rivals.remove(effect)
-            done = next((record for record in mine if record.minor in (None, effect.minor)), None)
+            done = next((record for record in mine if _fits(record, effect)), None)
             if done is not None:
                 bound.append((effect.id, done))
                 mine.remove(done)
                 fresh.remove(done)
-        if len(rivals) == 1 and len(mine) == 1 and mine[0].minor in (None, rivals[0].minor):
+        doubtful = [record for record in hazy if any(_fits(record, rival) for rival in rivals)]
+        if len(rivals) == 1 and len(mine) == 1 and not doubtful and _fits(mine[0], rivals[0]):
             bound.append((rivals[0].id, mine[0]))
             fresh.remove(mine[0])
         elif rivals and mine:
-            text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in mine)
+            text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in [*mine, *doubtful])
             unclear += [(one.id, f"asked for {one.minor}, the provider shows new {kind.value}s {text}") for one in rivals]
-            fresh = [record for record in fresh if record.kind is not shown]
-        else:
+            fresh = [record for record in fresh if record not in mine]
+        elif not doubtful:
             absent += [effect.id for effect in rivals]
     for record in fresh:
         (foreign if record.kind is RecordKind.REFUND else payment).append(record)
-    return Findings(tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside))
+    return Findings(
+        tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside), tuple(hazy)
+    )
+
+
+def _turned(before: Known, record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
+    """Whether what was the payment's for want of a better word shows itself as a refund, or as what a request seeks: it is matched
+    as if it were new. What stood as a success of the payment stays the payment's; what was told as foreign stays foreign."""
+    return (
+        before.owner == "payment"
+        and before.result is not Result.CONFIRMED
+        and record.kind is not before.kind
+        and (record.kind is RecordKind.REFUND or record.kind in sought)
+    )
+
+
+def _hazy(record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
+    """Whether a status may be that of any operation: uncertain ones are shown by whatever word, 92 for a refund too."""
+    return record.result is Result.UNKNOWN and record.kind is not RecordKind.REFUND and record.kind not in sought
+
+
+def _fits(record: ProviderRecord, effect: Open) -> bool:
+    return record.minor in (None, effect.minor)
+
+
+def _later(record: ProviderRecord, effect: Open, known: Mapping[str, Known]) -> bool:
+    """Whether a record was not there yet when a request went out."""
+    before = known.get(record.level)
+    return before is None or before.seen_at >= effect.sent_at
 
 
 def moved_money(record: ProviderRecord) -> bool:

@@ -265,6 +265,74 @@ def test_pending_or_uncertain_for_ever_ends_with_a_person(status: str) -> None:
     assert None is box.hub.effects.next_due()
 
 
+@pytest.mark.parametrize(
+    ("status", "ends", "told"), [("8", "confirmed", "refund.executed"), ("83", "refused", "refund.refused_by_provider")]
+)
+@pytest.mark.parametrize("uncertain", ["52", "62", "72", "82", "92"])
+def test_a_refund_shown_by_a_payments_uncertain_status_is_ours_when_it_settles(
+    uncertain: str, status: str, ends: str, told: str
+) -> None:
+    """92 for a refund, then 8 or 83: the level is nobody's until it says what it is, and the payment hears nothing of it."""
+    box = Sandbox({"when": MAINTENANCE, "status": uncertain, "then": [{"after_s": 30, "status": status}]})
+    payid = box.paid()
+    first = box.cancel()
+    assert box.effect()["state"] == "unknown"
+
+    seen = box.notified(payid, uncertain)
+    later = box.pass_time(HOUR)
+
+    assert [name for name in names(first + seen + later) if name.startswith(("payment.", "effect."))] == []
+    assert told in names(later)
+    assert (box.effect()["state"], box.effect()["record"]) == (ends, "1")
+    assert box.one("SELECT owner FROM provider_record WHERE level = '1'")["owner"] == f"effect:{box.effect()['id']}"
+    assert box.sent() == 1
+
+
+def test_an_uncertain_status_for_ever_ends_with_a_person_and_a_callback_ends_that() -> None:
+    """92 for days: a person; then 8 and a callback: bound, without a word of the person."""
+    box = Sandbox({"when": MAINTENANCE, "status": "92"})
+    payid = box.paid()
+    box.cancel()
+    box.pass_time(60 * 24 * HOUR)
+    assert (box.effect()["state"], box.hub.effects.next_due()) == ("needs_person", None)
+
+    box.provider.settle(payid, 1, "8", box.now())
+    outcomes = box.notified(payid)
+
+    assert "refund.executed" in names(outcomes)
+    assert (box.effect()["state"], box.folio().payments[0].foreign) == ("confirmed", 0)
+
+
+def test_an_uncertain_level_of_the_payment_that_turns_into_a_refund() -> None:
+    """Stored as the payment's when nobody asked for anything: its owner changes, and the folio hears of somebody else's refund."""
+    box = Sandbox()
+    payid = box.paid()
+    level = box.provider.back_office(payid, "RFD", 5_000, box.now(), status="92")
+    box.notified(payid, "92")
+    owner = "SELECT owner FROM provider_record WHERE level = '1'"
+    assert box.one(owner)["owner"] == "payment"
+
+    box.provider.settle(payid, level, "8", box.now())
+    box.notified(payid)
+
+    assert (box.one(owner)["owner"], box.folio().payments[0].foreign) == ("foreign", 5_000)
+
+
+@pytest.mark.parametrize("pending", ["51", "91"])
+def test_a_refund_shown_by_a_payments_pending_status_is_ours_when_it_settles(pending: str) -> None:
+    """91 for a refund, then 8: stored as the payment's meanwhile, and given to the effect when it shows itself."""
+    box = Sandbox({"when": MAINTENANCE, "status": pending, "then": [{"after_s": 30, "status": "8"}]})
+    box.paid()
+    box.cancel()
+    box.pass_time(20)
+    assert box.one("SELECT owner FROM provider_record WHERE level = '1'")["owner"] == "payment"
+
+    box.pass_time(HOUR)
+
+    assert (box.effect()["state"], box.effect()["record"]) == ("confirmed", "1")
+    assert box.one("SELECT owner FROM provider_record WHERE level = '1'")["owner"] == f"effect:{box.effect()['id']}"
+
+
 def test_a_yes_without_its_number_is_told_by_the_history() -> None:
     """An answer without PAYIDSUB is no binding: unknown, queried, bound."""
     box = Sandbox(shows_level=False)

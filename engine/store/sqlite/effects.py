@@ -14,7 +14,7 @@ from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.lanes import INTERNAL_COLUMNS, insert, marks
-from schemas.effect import EffectState, ProviderRecord, Result
+from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
 
 _COLUMNS = ", ".join(Effect._fields)
 _HOUR_US = 3_600_000_000
@@ -202,9 +202,10 @@ class SqliteEffects:
     def known_records(self, merchant: str, reference: str) -> Mapping[str, Known]:
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT level, owner, result FROM provider_record WHERE merchant = ? AND reference = ?", (merchant, reference)
+                "SELECT level, owner, kind, result, seen_at FROM provider_record WHERE merchant = ? AND reference = ?",
+                (merchant, reference),
             )
-            return {row[0]: Known(row[1], Result(row[2])) for row in rows}
+            return {row[0]: Known(row[1], RecordKind(row[2]), Result(row[3]), row[4]) for row in rows}
 
     def effects_on(self, merchant: str, reference: str) -> Sequence[Effect]:
         with self._database.read() as connection:
@@ -225,7 +226,7 @@ class SqliteEffects:
         with self._database.write() as connection:
             self._keep_evidence(connection, evidence)
             for record, owner in owners:
-                self._keep_record(connection, merchant, provider, record, owner, now)
+                self._keep_record(connection, merchant, provider, record, owner, now, turned=True)
             for move in moves:
                 self._move(connection, merchant, provider, move, now)
             insert(connection, "internal", told, INTERNAL_COLUMNS)
@@ -246,7 +247,7 @@ class SqliteEffects:
         if moved is None:
             return
         if move.record is not None:
-            self._keep_record(connection, merchant, provider, move.record, f"effect:{move.id}", now)
+            self._keep_record(connection, merchant, provider, move.record, f"effect:{move.id}", now, turned=True)
         if move.told is not None:
             insert(connection, "internal", [move.told], INTERNAL_COLUMNS)
 
@@ -280,16 +281,18 @@ class SqliteEffects:
 
     @staticmethod
     def _keep_record(
-        connection: sqlite3.Connection, merchant: str, provider: str, record: ProviderRecord, owner: str, now: int
-    ) -> str:
-        """Store a record; whose it is: the first owner stays."""
+        connection: sqlite3.Connection, merchant: str, provider: str, record: ProviderRecord, owner: str, now: int, *,
+        turned: bool = False,
+    ) -> str:  # fmt: skip
+        """Store a record; whose it is: the first owner stays, but for the payment's that a history showed to be something else
+        (`turned`)."""
         row = connection.execute(
             "INSERT INTO provider_record VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (merchant, reference, level) DO UPDATE SET"
-            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor)"
-            " RETURNING owner",
+            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor),"
+            " owner = CASE WHEN ? AND owner = 'payment' THEN excluded.owner ELSE owner END RETURNING owner",
             (
                 merchant, record.reference, record.level, provider, record.kind, record.result, record.status, record.minor,
-                record.currency, owner, now,
+                record.currency, owner, now, turned,
             ),
         ).fetchone()  # fmt: skip
         return str(row[0])
