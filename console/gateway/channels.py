@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -37,6 +38,8 @@ from schemas.errors import HubError, Rejected, Retryable, Undecodable
 from schemas.policy import ChannelProfile
 
 log = structlog.get_logger(__name__)
+_BESIDE: Final = frozenset({"guarantee.scrubbed"})
+"""Told beside a decision, whatever it was."""
 _CARDS: Final = frozenset({"guarantee_scrubbed", "card_removed"})
 
 
@@ -131,8 +134,19 @@ async def _answered(desk: Desk, profile: ChannelProfile, opened: _Opened, body: 
     if any(rows is None for rows in answers):
         raise Retryable("not decided in time: send it again and get its answer", code="retryable")
     known = [rows or () for rows in answers]
+    silent = {n: receipt.message for n, (_, receipt) in enumerate(taken) if all(row.name in _BESIDE for row in known[n])}
+    stale = await desk.run(_stale, desk, silent) if silent else {}
     told = dataclasses.replace(decoded, items=tuple(item for item, _ in taken), declined=tuple(declined))
-    return answer(told, [_facts(rows) for rows in known], _at(known, now))
+    said = {n: msgspec.json.decode(fate["record"])["reason"] for n, fate in stale.items()}
+    return answer(
+        told, [_facts(rows) for rows in known], _at(known, [fate["decided_at"] for fate in stale.values()], now), stale=said
+    )
+
+
+def _stale(desk: Desk, messages: Mapping[int, str]) -> dict[int, dict[str, Any]]:
+    """By place, the decision about each message that was judged to be older than what is known (X-2): it has no outcome."""
+    fates = ((n, desk.hub.reading.fates(UUID(message).bytes)) for n, message in messages.items())
+    return {n: found[-1] for n, found in fates if found and found[-1]["result"] == "stale"}
 
 
 def _arrival(profile: ChannelProfile, door: str, tenants: frozenset[str], item: Any) -> Arrival:
@@ -150,9 +164,10 @@ def _facts(rows: Sequence[OutboxRow]) -> list[tuple[str, dict[str, Any]]]:
     return [(row.name, msgspec.json.decode(row.body)) for row in rows]
 
 
-def _at(answers: Sequence[Sequence[OutboxRow]], now: datetime) -> datetime:
-    """The instant of the first answer, so that a repeated one is the same to the byte."""
-    return instant(max((row.at for rows in answers for row in rows), default=0)) if any(answers) else now
+def _at(answers: Sequence[Sequence[OutboxRow]], stale: Sequence[int], now: datetime) -> datetime:
+    """The instant of the first answer, so that a repeated one is the same to the byte. `stale`: when such were decided."""
+    decided = [*(row.at for rows in answers for row in rows), *stale]
+    return instant(max(decided)) if decided else now
 
 
 def _response(told: Answer) -> Response[bytes]:

@@ -6,9 +6,10 @@ A business refusal is an OTA Error in a good HTTP answer, since a sender must no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -44,13 +45,15 @@ class Answer:
     body: bytes
 
 
-def answer(decoded: Decoded, outcomes: Sequence[Facts], at: datetime) -> Answer:
+def answer(decoded: Decoded, outcomes: Sequence[Facts], at: datetime, *, stale: Mapping[int, str] = MappingProxyType({})) -> Answer:
     """The answer to a decoded document: `outcomes[i]` are the facts of `decoded.items[i]`, named, as structs or as JSON objects.
 
-    An item without a deciding fact is said to be pending. One item that was refused is an Errors answer; of several documents'
-    items a refused one is a Warning with its RecordID. `at` is TimeStamp. Raises ValueError if the lengths differ.
+    `stale[i]` is why item i was decided to change nothing: it is older than what is known (X-2). Any other item without a deciding
+    fact is said to be pending. One item that was refused is an Errors answer; of several documents' items a refused one is a
+    Warning with its RecordID. `at` is TimeStamp. Raises ValueError if the lengths differ.
     """
-    results = [_Result(item, _facts(facts)) for item, facts in zip(decoded.items, outcomes, strict=True)]
+    pairs = enumerate(zip(decoded.items, outcomes, strict=True))
+    results = [_Result(item, _facts(facts), stale.get(n, "")) for n, (item, facts) in pairs]
     if len(results) == 1 and not decoded.declined and (refused := results[0].refused):
         return _errors(
             decoded.head, code_of(refused.code), refused.message, refused.field, refused.value, results[0].item.reference, at
@@ -100,6 +103,7 @@ class _Result:
 
     item: Item
     facts: tuple[Fact, ...]
+    stale: str = ""
 
     @property
     def refused(self) -> Refused | None:
@@ -125,7 +129,7 @@ class _Result:
             case BookingAccepted():
                 return _RESPONSE.get(self.item.name, "Committed")
             case _:
-                return "Pending"
+                return "Unchanged" if self.stale else "Pending"
 
     def warnings(self) -> list[tuple[Code, str, str, str]]:
         reference = self.item.reference
@@ -135,6 +139,10 @@ class _Result:
         elif isinstance(fact := self.decided, CancellationQuoted | CancellationConfirmed):
             if fact.kept or fact.claim:
                 told.append((WARNINGS["penalties_apply"], _summary(fact), "", reference))
+        elif fact is None and self.stale:
+            told.append(
+                (WARNINGS["stale"], f"this version is older than what is known: nothing changes ({self.stale})", "", reference)
+            )
         elif fact is None:
             told.append((WARNINGS["pending"], "the message is stored and will be decided", "", reference))
         return told

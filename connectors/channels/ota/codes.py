@@ -72,7 +72,7 @@ TABLE: Final[Mapping[str, Code]] = MappingProxyType(
         "payout_stopped": Code(PROCESSING, "187", "Payouts are stopped"),
         "approval_required": Code(BUSINESS_RULE, "258", "A person has to approve this"),
         "reference_bound": Code(BUSINESS_RULE, "127", "Identifier belongs to another booking"),
-        "duplicate_identity": Code(PROCESSING, "94", "Same identifier, different message"),
+        "duplicate_identity": Code(BUSINESS_RULE, "450", "Same identifier, different message"),  # 127 would read as: you have it
         "rejected": Code(BUSINESS_RULE, "450", "Unable to process"),
         # the sender and the hub
         "authentication_failed": Code(AUTHENTICATION, "497", "Authorization error"),
@@ -92,6 +92,7 @@ WARNINGS: Final[Mapping[str, Code]] = MappingProxyType(
         "total_adjusted": Code(ADVISORY, "143", "Rounding difference to the total"),
         "penalties_apply": Code(ADVISORY, "568", "Cancellation penalties apply"),
         "pending": Code(ADVISORY, "450", "Received, not decided yet"),
+        "stale": Code(ADVISORY, "450", "Older than what is known"),
     }
 )
 

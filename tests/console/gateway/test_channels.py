@@ -11,6 +11,7 @@ import pytest
 import requests
 from lxml import etree
 
+from engine.clock import ManualClock
 from tests.console.gateway.world import World, configuration, payment, world
 
 OTA = "{http://www.opentravel.org/OTA/2003/05}"
@@ -109,6 +110,38 @@ def test_a_change_without_its_own_time_is_taken(hub: World) -> None:
         ordered.append((root(got).get("ResResponseType"), hub.get(f"/folios/{folio}").json()["sums"]["ordered"]))
 
     assert ordered == [("Modified", 15_000), ("Modified", 14_000), ("Modified", 13_000)]
+
+
+def test_an_older_version_is_said_to_change_nothing(hub: World) -> None:
+    """X-2: decided and without outcome: Success, unchanged, a warning that says why; the same to the byte when it comes again."""
+    folio = folio_of(post(hub, notif("X-71")))
+    post(hub, notif("X-71", "Modify", "150.00", changed="2026-05-01T08:30:00Z"))
+    late = notif("X-71", "Modify", "140.00", changed="2026-05-01T08:20:00Z")
+    got = post(hub, late)
+
+    answer = root(got)
+    (warning,) = answer.iter(f"{OTA}Warning")
+    assert (got.status_code, answer.find(f"{OTA}Success") is not None, answer.get("ResResponseType")) == (200, True, "Unchanged")
+    assert (warning.get("Type"), warning.get("ShortText")) == ("11", "Older than what is known")
+    assert "known is" in (warning.text or "")
+    assert hub.get(f"/folios/{folio}").json()["sums"]["ordered"] == 15_000
+    clock = hub.hub.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(clock.now() + 3_000_000)
+    assert post(hub, late).content == got.content
+
+
+def test_one_identity_with_two_contents_is_an_error(tmp_path: Path) -> None:
+    """X-1: of a channel recognised by its EchoToken: an error of type 3, never success, and the first content stands."""
+    base = configuration()
+    by_token = {"demo": msgspec.structs.replace(base.channels["demo"], identity="echo_token")}
+    with world(tmp_path, settled=msgspec.structs.replace(base, channels=by_token)) as by_echo:
+        folio = folio_of(post(by_echo, notif("X-80", echo="t-1")))
+        got = post(by_echo, notif("X-80", echo="t-1", price="150.00"))
+
+        assert (got.status_code, error(got)) == (200, ("3", "450"))
+        assert (root(got).find(f"{OTA}Success"), b"Pending" in got.content) == (None, False)
+        assert by_echo.get(f"/folios/{folio}").json()["sums"]["ordered"] == 12_000
 
 
 def test_a_repeat_gets_the_stored_first_answer(hub: World) -> None:

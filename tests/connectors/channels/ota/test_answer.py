@@ -64,7 +64,7 @@ def attributes(said: Answer, path: str) -> list[dict[str, str]]:
 
 
 ALREADY = CancellationRefused(code="already_cancelled", message="it is cancelled")
-GOLDEN_ANSWERS = {
+GOLDEN_ANSWERS: dict[str, tuple[Any, ...]] = {
     "booking-soap-1.2": ("own/two-rooms-htng", [("booking.accepted", ACCEPTED)]),
     "modified-soap-1.1": ("own/modify-expedia", [("booking.accepted", ACCEPTED)]),
     "cancelled-in-notification": ("own/cancel-in-notification", [("cancellation.confirmed", confirmed())]),
@@ -232,6 +232,41 @@ def test_not_decided_yet() -> None:
     assert tree(said).get("Status") == "Pending"
     assert tree(said).find(f"{O}Success") is not None
     assert [warning["Type"] for warning in attributes(said, "./Warnings/Warning")] == ["11"]
+
+
+@pytest.mark.parametrize(
+    ("case", "status", "element"),
+    [
+        ("own/modify-expedia", "Unchanged", "ResResponseType"), ("own/two-rooms-htng", "Unchanged", "ResResponseType"),
+        ("own/cancel-commit", "Unchanged", "Status"),
+    ],
+)  # fmt: skip
+def test_an_older_version_changes_nothing_and_is_told_so(case: str, status: str, element: str) -> None:
+    """X-2: it was decided; it is not pending, and the sender need not send it again."""
+    decoded = decode(body(case), profile(**expected(case).get("profile", {})))
+    said = answer(decoded, [[]], AT, stale={0: "revision 4 of ota.demo, known is 5"})
+    (warning,) = attributes(said, "./Warnings/Warning")
+
+    assert tree(said).find(f"{O}Success") is not None
+    assert tree(said).get(element) == status
+    assert (warning["Type"], warning["ShortText"], warning["RecordID"]) == (
+        "11",
+        "Older than what is known",
+        decoded.items[0].reference,
+    )
+    text = tree(said).findtext(f"{O}Warnings/{O}Warning") or ""
+    assert text == "this version is older than what is known: nothing changes (revision 4 of ota.demo, known is 5)"
+    assert b"ending" not in said.body
+
+
+def test_of_several_only_the_older_one_is_told_so() -> None:
+    """Places are those of the items that were taken."""
+    decoded = decode(body("own/several-one-wrong"), PROFILE)
+    said = answer(decoded, [[("booking.accepted", ACCEPTED)], []], AT, stale={1: "known"})
+
+    told_of = {one["RecordID"]: one["ShortText"] for one in attributes(said, "./Warnings/Warning")}
+    assert told_of.get(decoded.items[1].reference) == "Older than what is known"
+    assert decoded.items[0].reference not in told_of
 
 
 def test_every_item_has_its_outcome() -> None:
