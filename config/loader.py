@@ -108,6 +108,11 @@ def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, 
     return hub
 
 
+def address_variable(merchant: str) -> str:
+    """The environment variable with a merchant's address."""
+    return f"FOLIOHUB_MERCHANT_{merchant.upper().replace('-', '_')}_BASE_URL"
+
+
 def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
     """Values of the environment in place of those of the file."""
     for variable, table, key in (
@@ -129,10 +134,8 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
             section[key] = value
     merchants = file.table.get("merchants")
     for merchant in merchants if isinstance(merchants, list) else []:
-        if isinstance(merchant, dict):
-            name = str(merchant.get("merchant", "")).upper().replace("-", "_")
-            if address := environ.get(f"FOLIOHUB_MERCHANT_{name}_BASE_URL"):
-                merchant["base_url"] = address
+        if isinstance(merchant, dict) and (address := environ.get(address_variable(str(merchant.get("merchant", ""))))):
+            merchant["base_url"] = address
 
 
 def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Found) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from config.settings import Configuration, Merchant
 from connectors.psp.ogone import parameters
-from connectors.psp.ogone.account import Environment, LevelAmounts, OgoneAccount
+from connectors.psp.ogone.account import Environment, LevelAmounts, OgoneAccount, guard_endpoint
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.signature import Algorithm, Charset, Scheme
 from engine.pacing import Pace, Paced
+from schemas.errors import Rejected
 
 
 def ogone_account(configuration: Configuration, merchant: Merchant, environ: Mapping[str, str] = os.environ) -> OgoneAccount:
@@ -47,6 +48,17 @@ def ogone_accounts(configuration: Configuration, environ: Mapping[str, str] = os
         for name, merchant in configuration.merchants.items()
         if merchant.provider == "ogone"
     }
+
+
+def wrong_endpoints(configuration: Configuration) -> dict[str, Rejected]:
+    """Why a merchant's keys and address do not meet, by merchant (X-27); secrets are not read."""
+    found = {}
+    for name, merchant in configuration.merchants.items():
+        try:
+            guard_endpoint(Environment(merchant.environment), merchant.base_url)
+        except Rejected as refused:
+            found[name] = refused
+    return found
 
 
 def connectors_of(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> dict[str, Paced]:

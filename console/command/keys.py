@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from config.settings import Configuration
 from console.command.beside import opened
-from console.command.options import Config, Json, Store, Tenant, existing_store
+from console.command.options import Config, Json, Store, Tenant, configured, existing_store
 from console.command.showing import print_json, table
 from engine.keys import CHANNEL, SCOPES
+from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Keys of the gateway's doors.")
 _SCOPES = ", ".join((*SCOPES, f"{CHANNEL}<name>"))
@@ -24,13 +26,26 @@ def add(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and print it, this once. Exit 2 for a scope or tenant that does not exist."""
+    """Make a key and print it, this once. Exit 2 for a scope, tenant or channel that does not exist."""
     with opened(existing_store(store, config)) as beside:
-        added, text = beside.keys.add(beside.tenant(tenant), scope, label)
+        owner = beside.tenant(tenant)
+        if scope.startswith(CHANNEL):
+            _check_channel(scope.removeprefix(CHANNEL), owner, configured(config))
+        added, text = beside.keys.add(owner, scope, label)
     if as_json:
         print_json({"id": added.id, "key": text, "tenant": added.tenant, "scope": added.scope, "label": added.label})
     else:
         print(text)
+
+
+def _check_channel(channel: str, tenant: str, configuration: Configuration) -> None:
+    known = sorted(name for name, one in configuration.channels.items() if one.tenant == tenant)
+    if channel not in known:
+        text = (
+            f"tenant {tenant!r} has no channel {channel!r} in {configuration.folder}; it has {', '.join(known) or 'none'}: name one of"
+            " these, or another folder with --config"
+        )
+        raise HubError(text, code="unknown_channel", field="scope", value=f"{CHANNEL}{channel}")
 
 
 @app.command()

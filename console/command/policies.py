@@ -1,4 +1,7 @@
-"""`foliohub policies check`: is a configuration folder one that the hub would take?"""
+"""`foliohub policies check`: is a configuration folder one that the hub would take?
+
+Once the folder reads well, merchants' addresses are held against their keys' environment, as `run` does before it serves (X-27).
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ from typing import Annotated
 
 import typer
 
-from config.loader import load
-from config.problems import ConfigError
+from config.loader import address_variable, load
+from config.problems import ConfigError, Problem
+from config.reading import TomlFile
+from config.settings import Configuration
 from console.command.failing import Exit
 from console.command.options import Config, Json
 from console.command.showing import print_json, table
+from engine.connectors import wrong_endpoints
 
 app = typer.Typer(no_args_is_help=True, help="Tenants, properties and terms as they are configured.")
 
@@ -25,6 +31,8 @@ def check(
     """Every mistake in a configuration folder, with file and line. Exit 0 when there is none, 1 otherwise, 2 for no such folder."""
     try:
         found = load(folder or config)
+        if problems := _wrong_endpoints(found):
+            raise ConfigError(problems)
     except ConfigError as wrong:
         if any(problem.code == "missing_file" for problem in wrong.problems):
             raise
@@ -44,3 +52,17 @@ def check(
     table(("terms", "version", "offered from", "to"), [tuple(one.values()) for one in terms])
     counts = f"{len(found.tenants)} tenants, {len(found.properties)} properties, {len(terms)} versions of terms"
     print(f"valid: {counts}; configuration {found.version}")
+
+
+def _wrong_endpoints(found: Configuration) -> list[Problem]:
+    """At the merchant's base_url, or at the environment variable that stands in for it."""
+    file = TomlFile("hub.toml", [])
+    file.parse(found.folder / file.name)
+    places = {one["merchant"]: (n, one.get("base_url")) for n, one in enumerate(file.table.get("merchants", ()))}
+    for name, refused in wrong_endpoints(found).items():
+        n, written = places[name]
+        if written == found.merchants[name].base_url:
+            file.problem(("merchants", n, "base_url"), refused.message, value=refused.value or "", code=refused.code)
+        else:
+            file.problems.append(Problem(file=address_variable(name), line=0, message=refused.message, code=refused.code))
+    return file.problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -118,6 +119,25 @@ def test_policies_check_names_every_mistake(tmp_path: Path) -> None:
     assert told["valid"] is False
     assert any(one["key"].endswith("colour") for one in told["problems"])
     assert foliohub("policies", "check", tmp_path / "none").exit_code == Exit.WRONG
+
+
+def test_x_27_policies_check_holds_addresses_against_keys(tmp_path: Path) -> None:
+    """What `run` refuses: live keys at a test endpoint, by line, or by the variable that brought the address."""
+    shutil.copytree(SHIPPED, tmp_path / "live")
+    text = (SHIPPED / "hub.toml").read_text().replace('environment = "test"', 'environment = "live"')
+    (tmp_path / "live" / "hub.toml").write_text(text)
+    line = text.splitlines().index('base_url = "http://127.0.0.1:8481/ncol/test/"') + 1
+    bad = foliohub("policies", "check", tmp_path / "live")
+    assert bad.exit_code == Exit.FOUND
+    assert bad.stdout == f"hub.toml:{line}: merchants[0].base_url: live keys do not meet a loopback address\n"
+    (told,) = json.loads(foliohub("policies", "check", tmp_path / "live", "--json").stdout)["problems"]
+    assert (told["code"], told["line"]) == ("wrong_endpoint", line)
+
+    elsewhere = {"FOLIOHUB_MERCHANT_AZUR_BASE_URL": "https://pay.example/ncol/prod/"}
+    bad = foliohub("policies", "check", SHIPPED, env=elsewhere)
+    assert bad.exit_code == Exit.FOUND
+    assert bad.stdout == "FOLIOHUB_MERCHANT_AZUR_BASE_URL: test keys do not meet pay.example/ncol/prod/\n"
+    assert foliohub("policies", "check", tmp_path / "live", env=elsewhere).exit_code == Exit.DONE
 
 
 def test_schemas_are_schemas() -> None:

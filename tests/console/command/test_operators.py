@@ -271,6 +271,16 @@ def test_keys(camp: Campsite) -> None:
     assert on(camp, "keys", "revoke", made["id"])[0] == 2
 
 
+def test_a_channels_key_is_for_a_channel_that_is_there(camp: Campsite) -> None:
+    """A misspelt one would open nothing, and nobody would know why."""
+    status, output = on(camp, "keys", "add", "--scope", "channel:dmeo")
+    assert (status, "unknown_channel: tenant 'azur' has no channel 'dmeo'" in output, "it has demo" in output) == (2, True, True), (
+        output
+    )
+    assert parsed(camp, "keys", "list") == []
+    assert parsed(camp, "keys", "add", "--scope", "channel:demo")["scope"] == "channel:demo"
+
+
 def test_a_planted_falsehood_ends_with_1(camp: Campsite) -> None:
     """`verify` and `ledger check` print where, as a table and as JSON."""
     camp.send(booking("A"))
