@@ -23,7 +23,6 @@ from engine.store.sqlite.history import SqliteHistory
 
 WAIT_S: Final = 10.0
 SETTLE_S: Final = 40.0
-CALLBACKS: Final = 2  # of the first payment: that it was made, that it was given back (which comes twice)
 
 
 def played(hub: Hub) -> bool:
@@ -84,16 +83,22 @@ def play(
         send(the.no_show(the.NO_SHOW))
         send(the.stranger_cancels())
     said("waiting for the provider")
-    _settled(hub, stop)
+    _settled(hub, provider, stop)
 
 
-def _settled(hub: Hub, stop: threading.Event) -> None:
-    """Until no request is open and the late callbacks came, at most SETTLE_S."""
+def _settled(hub: Hub, provider: SimulatorProcess, stop: threading.Event) -> None:
+    """Until no request is open, every callback was delivered, and what they led to is decided; at most SETTLE_S.
+
+    The hub is asked before and after the provider: what is sent in between would bring callbacks of its own.
+    """
     until = time.monotonic() + SETTLE_S
     while time.monotonic() < until:
-        history = SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.SILENT))
-        told = sum(row["name"] == "provider.notified" for row in history) >= CALLBACKS
-        if told and not listing.effects(hub.reading) and not hub.store.waiting_count():
+        if _quiet(hub) and not provider.tells_more() and _quiet(hub):
             return
         if stop.wait(0.1):
             raise Interrupted
+
+
+def _quiet(hub: Hub) -> bool:
+    """Nothing waits to be decided, sent or asked."""
+    return not hub.store.waiting_count() and not listing.effects(hub.reading) and not listing.histories_waiting(hub.reading)

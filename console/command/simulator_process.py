@@ -52,6 +52,10 @@ class SimulatorProcess:
             return str(known[order])
         return str(self._asked("POST", "/admin/payments", {"order": order, "minor": minor, "currency": "EUR"})["payid"])
 
+    def tells_more(self) -> bool:
+        """Whether a callback is still to be delivered."""
+        return any(one["state"] == "waiting" for one in self._asked("GET", "/admin/books")["callbacks"])
+
     def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._session.request(method, self.url + path, json=body, timeout=10)
         answer.raise_for_status()

@@ -37,6 +37,11 @@ def payouts_waiting(reading: SqliteReading, tenant: str) -> int:
     return int(found[0]["n"])
 
 
+def histories_waiting(reading: SqliteReading) -> int:
+    """How many payments are to be asked for their history, since a callback named them."""
+    return int(reading.rows("SELECT count(*) AS n FROM payment_query")[0]["n"])
+
+
 def dead_letters(reading: SqliteReading, *, tenant: str = "", every: bool = False, limit: int = 200) -> Rows:
     """Dead letters, oldest first; those that were replayed or discarded only with `every`."""
     return reading.rows(
