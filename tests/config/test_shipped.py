@@ -20,6 +20,7 @@ def test_who_is_in_it() -> None:
     assert set(SETTLED.sources) == {"pms.thais"}
     assert set(SETTLED.channels) == {"demo"}
     assert SETTLED.channels["demo"].source == "ota.demo"
+    assert SETTLED.channels["demo"].identity == "echo_token"  # a change back and forth is no repeat
     camp = SETTLED.properties["camp-azur"]
     assert (camp.zone, camp.languages, camp.currencies) == ("Europe/Paris", ("fr", "en"), ("EUR",))
 

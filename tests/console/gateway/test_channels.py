@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ import pytest
 import requests
 from lxml import etree
 
+from config.loader import load
 from engine.clock import ManualClock
 from tests.console.gateway.world import World, configuration, payment, world
 
@@ -131,11 +134,30 @@ def test_an_older_version_is_said_to_change_nothing(hub: World) -> None:
     assert post(hub, late).content == got.content
 
 
+@contextmanager
+def shipped(folder: Path) -> Iterator[World]:
+    """A hub whose channel is the shipped one, recognised by EchoToken."""
+    with world(folder, settled=msgspec.structs.replace(configuration(), channels=load(None, {}).channels)) as made:
+        yield made
+
+
+def test_the_shipped_channel_loses_no_change_back_and_forth(tmp_path: Path) -> None:
+    """X-1: A, B, A, B without LastModifyDateTime: four changes; the last one sent again is one, with the stored first answer."""
+    with shipped(tmp_path) as hub:
+        folio = folio_of(post(hub, notif("X-90", echo="t-0")))
+        ordered = []
+        for token, price in enumerate(("130.00", "150.00", "130.00", "150.00"), 1):
+            got = post(hub, notif("X-90", "Modify", price, echo=f"t-{token}"))
+            ordered.append(hub.get(f"/folios/{folio}").json()["sums"]["ordered"])
+        again = post(hub, notif("X-90", "Modify", "150.00", echo="t-4", stamp="2026-05-01T08:09:00Z"))
+
+    assert ordered == [13_000, 15_000, 13_000, 15_000]
+    assert again.content == got.content
+
+
 def test_one_identity_with_two_contents_is_an_error(tmp_path: Path) -> None:
     """X-1: of a channel recognised by its EchoToken: an error of type 3, never success, and the first content stands."""
-    base = configuration()
-    by_token = {"demo": msgspec.structs.replace(base.channels["demo"], identity="echo_token")}
-    with world(tmp_path, settled=msgspec.structs.replace(base, channels=by_token)) as by_echo:
+    with shipped(tmp_path) as by_echo:
         folio = folio_of(post(by_echo, notif("X-80", echo="t-1")))
         got = post(by_echo, notif("X-80", echo="t-1", price="150.00"))
 

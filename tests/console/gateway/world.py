@@ -63,10 +63,11 @@ def payment(id_: str, folio: str, amount: int = 12_500, **data: Any) -> dict[str
 
 
 def configuration() -> Configuration:
-    """The shipped one, with a second tenant beside."""
+    """The shipped one, with a second tenant beside; its channel is one whose repeats have new tokens."""
     shipped = load(None, {})
     tenants = {**shipped.tenants, "dunes": TenantPolicy(tenant="dunes", version="dunes/1")}
-    return msgspec.structs.replace(shipped, tenants=tenants)
+    demo = msgspec.structs.replace(shipped.channels["demo"], identity="unique_id")
+    return msgspec.structs.replace(shipped, tenants=tenants, channels={**shipped.channels, "demo": demo})
 
 
 class World:
