@@ -41,7 +41,12 @@ def matches(when: When, asked: _Asked) -> bool:
 
 
 def _sum(history: Sequence[Operation], kind: RecordKind) -> int:
-    return sum(o.minor for o in history if kind_of(o) is kind and stands(o))
+    return sum(o.minor for o in history if _was(o) is kind and stands(o))
+
+
+def _was(operation: Operation) -> RecordKind:
+    """What was asked for: a refund whose status is a payment's (91, 92) takes of what was captured all the same."""
+    return RecordKind.REFUND if operation.operation in ("RFD", "RFS") else kind_of(operation)
 
 
 def _closed(history: Sequence[Operation], operation: str) -> bool:
@@ -73,7 +78,7 @@ def refusal(history: Sequence[Operation], operation: str, minor: int, now_ms: in
                 return "50001127"
             return "50001126" if captured + minor > authorised or minor <= 0 else ""
         case "DEL" | "DES":
-            fresh = all(now_ms - o.at_ms < DAY_MS for o in history if kind_of(o) is RecordKind.CAPTURE)
+            fresh = all(now_ms - o.at_ms < DAY_MS for o in history if _was(o) is RecordKind.CAPTURE)
             if voided or refunded or not (authorised or captured) or (captured and not fresh):
                 return "50001127"
             return ""
