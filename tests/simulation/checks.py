@@ -112,6 +112,8 @@ def _effects(world: World) -> list[str]:
             )
             if [one["owner"] for one in owner] != [f"effect:{row['id']}"]:
                 wrong.append(f"effect {row['id']} has record {row['record']}, which is {owner}")
+    turned = world.rows("SELECT reference, level FROM provider_record WHERE kind = 'refund' AND owner = 'payment'")
+    wrong += [f"refund {row['reference']}/{row['level']} is taken for the payment's own" for row in turned]
     wrong += [f"{row['reference']} is still to be asked for" for row in world.rows("SELECT reference FROM payment_query")]
     return wrong
 
@@ -206,11 +208,21 @@ def _by_hand(folios: list[Folio], payid: str, confirmed: set[str]) -> int:
 
 
 def _unseen(world: World, payid: str) -> bool:
-    """Whether somebody's refund at the provider was never shown to the hub: no callback came, and nothing was asked since."""
-    shown = {
-        row["level"]: row["status"] for row in world.rows("SELECT level, status FROM provider_record WHERE reference = ?", (payid,))
+    """Whether something at the provider was never shown to the hub: no callback of it came, and nothing was asked since. What became
+    of a request of ours and was told by a callback is no excuse: the hub has asked then."""
+    shown = {row["level"]: row for row in world.rows("SELECT * FROM provider_record WHERE reference = ?", (payid,))}
+    told = {
+        (str(one["level"]), one["status"])
+        for one in world.provider.provider.books.callbacks()
+        if one["payid"] == payid and one["state"] == "delivered"
     }
-    return any(shown.get(str(one.level)) != one.status for one in world.provider.provider.books.operations(payid))
+    for one in world.provider.provider.books.operations(payid):
+        record = shown.get(str(one.level))
+        if record is None:
+            return True
+        if record["status"] != one.status:
+            return not (record["owner"].startswith("effect:") and (str(one.level), one.status) in told)
+    return False
 
 
 def _once(world: World) -> list[str]:

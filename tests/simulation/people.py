@@ -59,7 +59,7 @@ class People:
             if one.operation in ("RFD", "RFS") and one.source == "merchant" and one.minor == row["minor"]
             and str(one.level) not in owned
         ]  # fmt: skip
-        standing = [one for one in shown if one.status in ("8", "81", "82")]
+        standing = [one for one in shown if one.status in ("8", "81", "82", "91", "92")]
         data: dict[str, Any] = {
             "subject": effect,
             "reason": "the provider's page",
