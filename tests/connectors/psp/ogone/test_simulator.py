@@ -252,6 +252,14 @@ def test_refuses_by_itself(steps: list[tuple[str, int]], code: str) -> None:
     assert replies[-1].result is not Result.CONFIRMED
 
 
+def test_a_refund_shown_by_a_payments_status_takes_of_what_was_captured() -> None:
+    """92 on a refund: no second one of more than what is left."""
+    world = World({"when": {"endpoint": "maintenance", "call": 1}, "status": "92"})
+    world.send(15_000)
+
+    assert world.send(5_001).code == "50001129"
+
+
 def test_authorise_capture_and_void() -> None:
     """RES, then SAL and SAS up to the authorised amount; another authorisation deleted; a same-day sale deleted."""
     world = World()
