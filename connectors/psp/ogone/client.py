@@ -16,7 +16,7 @@ from connectors.psp.ogone import codec, codes, evidence
 from connectors.psp.ogone.account import OgoneAccount, guard_endpoint
 from connectors.psp.ogone.codec import NcResponse
 from connectors.psp.ogone.wire import NotConnected, RequestsWire, Silent, Wire
-from schemas.effect import EffectOrder, ProviderRecord, Reply, Result
+from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
 from schemas.errors import Undecodable
 
 MAX_LEVELS = 200
@@ -114,7 +114,7 @@ class OgoneConnector:
         else:
             return "too_many_levels", ()
         newest = codec.record_of(latest, level="0")
-        if not records and newest.level == "0":
+        if not records and newest.level == "0" and (codec.record_of(latest, level="").level or _is_the_order(newest)):
             records = [newest]
         if not _whole(records, newest, latest):
             return "history_incomplete", ()
@@ -140,6 +140,11 @@ class OgoneConnector:
         except Undecodable as error:
             return _Exchange(request=request, code="unreadable", text=f"[{error.message}]\n{text}")
         return _Exchange(request=request, answer=answer, text=text)
+
+
+def _is_the_order(record: ProviderRecord) -> bool:
+    """Whether an answer without a level can only be of the order itself: what was done to it later has a level that must be seen."""
+    return record.kind in (RecordKind.AUTHORISATION, RecordKind.CAPTURE) and record.result is Result.CONFIRMED
 
 
 def _failed(answer: NcResponse) -> bool:
