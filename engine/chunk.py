@@ -19,9 +19,8 @@ from engine import applying, deciding
 from engine.address import lane_of, reference_key, references_of
 from engine.clock import instant
 from engine.staging import Staging
-from engine.store.contract import ChunkTransaction, Constraint
+from engine.store.contract import SLICE_US, ChunkTransaction, Constraint
 from engine.store.rows import BlockedRow, DecisionRow, Key, OutboxRow, TimerRow, Waiting
-from engine.store.sqlite.lanes import SLICE_US
 from schemas import registry
 from schemas.envelope import derived, uuid_bytes
 from schemas.errors import HubError

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Facts, Outcome, Step
-from handlers.refund_parts import without_effect
+from handlers.refund_parts import noted
 from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
@@ -20,9 +20,6 @@ from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus, PendingEffect
 from schemas.operations import EffectNeedsPerson, ReplyArrived
 from schemas.payment import PaymentCaptured, PaymentVoided
-
-FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
-
 
 OPEN = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 """Payments that nobody else has captured or released meanwhile."""
@@ -71,7 +68,7 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
     captured_before = state is EffectState.REVERSED and payment is not None and payment.status is PaymentStatus.CAPTURED
     if payment is None or (pending is None and not captured_before):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
-    after = without_effect(folio, message.effect) if state in FINAL else _noted(folio, message.effect, state)
+    after = noted(folio, message.effect, state)
     step = Step("X-17", f"{message.kind} of payment {payment.payment}: {state.value} {message.code}".rstrip())
     out = Outcome(state=after, trace=(step,), policy_version=folio.policy)
     match state, message.kind:
@@ -84,12 +81,6 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
         case EffectState.REFUSED | EffectState.NEEDS_PERSON, _:
             return _failed(folio, after, message, state, out)
     return out
-
-
-def _noted(folio: Folio, effect: str, state: EffectState) -> Folio:
-    return replace(
-        folio, effects=tuple(replace(known, state=state) if known.effect == effect else known for known in folio.effects)
-    )
 
 
 def _captured(before: Folio, after: Folio, payment: FolioPayment, minor: int, out: Outcome) -> Outcome:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from schemas.booking import CollectedBy
+from schemas.effect import EffectState
 from schemas.folio import CancelRequest, Folio, FolioPayment, FolioRefund, PartStatus, RefundPart, RequestStatus
 from schemas.money import allocate
 from schemas.payment import Tender
@@ -141,3 +142,11 @@ def with_request_state(folio: Folio, request: str) -> Folio:
 def without_effect(folio: Folio, effect: str) -> Folio:
     """The folio once an effect is final."""
     return replace(folio, effects=tuple(known for known in folio.effects if known.effect != effect))
+
+
+def noted(folio: Folio, effect: str, state: EffectState) -> Folio:
+    """The folio once an effect has come to this state; a final one is waited for no longer."""
+    if state in (EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED):
+        return without_effect(folio, effect)
+    effects = tuple(replace(known, state=state) if known.effect == effect else known for known in folio.effects)
+    return replace(folio, effects=effects)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Outcome, Step, Timer
-from handlers.refund_parts import CLOSED, refund_of, replace_part, without_effect
+from handlers.refund_parts import CLOSED, noted, refund_of, replace_part
 from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectState
@@ -69,7 +69,7 @@ def manual_required(folio: Folio, refund: str, part: RefundPart, reason: str) ->
 
 def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: EffectState, message: ReplyArrived) -> Outcome:
     """NEXT_PART applied, with what each move books and tells (S4-30)."""
-    folio = _noted(folio, part.effect, state)
+    folio = noted(folio, part.effect, state)
     told: tuple[Fact, ...]
     then = NEXT_PART.get((part.status, state))
     if part.status is PartStatus.DROPPED and state in (EffectState.CONFIRMED, EffectState.NEEDS_PERSON):
@@ -105,13 +105,6 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
         trace=(Step(rule, f"refund {refund.refund}, payment {part.payment}: {then.value} {reason}".rstrip()),),
         policy_version=folio.policy,
     )
-
-
-def _noted(folio: Folio, effect: str, state: EffectState) -> Folio:
-    if state in (EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED):
-        return without_effect(folio, effect)
-    effects = tuple(replace(known, state=state) if known.effect == effect else known for known in folio.effects)
-    return replace(folio, effects=effects)
 
 
 def payment_of(folio: Folio, part: RefundPart) -> FolioPayment:

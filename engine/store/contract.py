@@ -23,6 +23,9 @@ from engine.store.rows import (
 from schemas.effect import EffectState
 from schemas.errors import HubError, Retryable
 
+SLICE_US = 7 * 24 * 3600 * 1_000_000
+"""Length of a time slice of the inbox, which is dropped whole."""
+
 
 class Fenced(HubError):
     """Somebody else owns the lane now: its position or epoch is not ours. Nothing was written."""

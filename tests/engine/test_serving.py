@@ -25,8 +25,7 @@ from engine.hub import Hub
 from engine.pacing import Pace, Paced
 from engine.relay import Relay, broker_url, topology
 from engine.serving import Serving
-from engine.store.contract import Fenced
-from engine.store.sqlite.lanes import SLICE_US
+from engine.store.contract import SLICE_US, Fenced
 from engine.transport.contract import Arrival, Outgoing
 from schemas.effect import EffectOrder, Reply
 from schemas.errors import Retryable

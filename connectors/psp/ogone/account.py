@@ -32,7 +32,41 @@ class LevelAmounts(StrEnum):
     CUMULATED = "cumulated"
 
 
-class OgoneAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Signing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What both sides of an account have agreed on for signatures, without the passphrases."""
+
+    algorithm: Algorithm = Algorithm.SHA512
+    charset: Charset = Charset.LATIN1
+    scheme: Scheme = Scheme.ALL
+    in_parameters: tuple[str, ...] = parameters.SHA_IN
+    out_parameters: tuple[str, ...] = parameters.SHA_OUT
+    in_order: tuple[str, ...] = parameters.MAIN_IN
+    out_order: tuple[str, ...] = parameters.MAIN_OUT
+
+    @property
+    def signs_in(self) -> Rule:
+        """How what the merchant sends is signed."""
+        return Rule(
+            algorithm=self.algorithm,
+            charset=self.charset,
+            scheme=self.scheme,
+            names=self.in_parameters,
+            order=self.in_order,
+        )
+
+    @property
+    def signs_out(self) -> Rule:
+        """How what the provider sends is signed."""
+        return Rule(
+            algorithm=self.algorithm,
+            charset=self.charset,
+            scheme=self.scheme,
+            names=self.out_parameters,
+            order=self.out_order,
+        )
+
+
+class OgoneAccount(Signing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys and habits of one account. Secrets are `pswd`, `sha_in` and `sha_out`; they never appear in `repr`.
 
     `merchant` is our name for it. `sha_in` signs what we send; each of `sha_out` is accepted on what comes back, so that a
@@ -50,14 +84,7 @@ class OgoneAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sha_out: tuple[str, ...]
     base_url: str = TEST_BASE_URL
     environment: Environment = Environment.TEST
-    algorithm: Algorithm = Algorithm.SHA512
-    charset: Charset = Charset.LATIN1
-    scheme: Scheme = Scheme.ALL
     level_amounts: LevelAmounts = LevelAmounts.OPERATION
-    in_parameters: tuple[str, ...] = parameters.SHA_IN
-    out_parameters: tuple[str, ...] = parameters.SHA_OUT
-    in_order: tuple[str, ...] = parameters.MAIN_IN
-    out_order: tuple[str, ...] = parameters.MAIN_OUT
     wire_digits: Mapping[str, int] = msgspec.field(default_factory=dict)
     page_suffix: str = ""
 
@@ -85,28 +112,6 @@ class OgoneAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
         return [("merchant", self.merchant), ("pspid", self.pspid), ("environment", self.environment.value)]
-
-    @property
-    def signs_in(self) -> Rule:
-        """How we sign what we send."""
-        return Rule(
-            algorithm=self.algorithm,
-            charset=self.charset,
-            scheme=self.scheme,
-            names=self.in_parameters,
-            order=self.in_order,
-        )
-
-    @property
-    def signs_out(self) -> Rule:
-        """How the provider signs what it sends."""
-        return Rule(
-            algorithm=self.algorithm,
-            charset=self.charset,
-            scheme=self.scheme,
-            names=self.out_parameters,
-            order=self.out_order,
-        )
 
     def page(self, stem: str) -> str:
         """Address of one of the provider's pages: `maintenancedirect`, `querydirect`, `orderdirect`."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from engine.store.contract import Claim, Constraint, Fenced
+from engine.store.contract import SLICE_US, Claim, Constraint, Fenced
 from engine.store.rows import (
     Arrived,
     BlockedRow,
@@ -24,7 +24,6 @@ from engine.store.rows import (
 from engine.store.sqlite.database import Database
 from schemas.effect import EffectState
 
-SLICE_US = 7 * 24 * 3600 * 1_000_000
 _NAMED = 5_000
 _T = TypeVar("_T")
 INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"

@@ -6,12 +6,11 @@ from typing import Literal
 
 import msgspec
 
-from connectors.psp.ogone import parameters
-from connectors.psp.ogone.account import OgoneAccount
-from connectors.psp.ogone.signature import Algorithm, Charset, Rule, Scheme
+from connectors.psp.ogone.account import OgoneAccount, Signing
+from connectors.psp.ogone.signature import Charset
 
 
-class SimulatorAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SimulatorAccount(Signing, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One merchant's account at the simulated provider. `sha_in`: each is accepted (rotation); `sha_out` signs callbacks.
     `feedback_charset` None: as `charset`; else callbacks are sent in it although signed in `charset`."""
 
@@ -20,14 +19,7 @@ class SimulatorAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     pswd: str
     sha_in: tuple[str, ...]
     sha_out: str
-    algorithm: Algorithm = Algorithm.SHA512
-    charset: Charset = Charset.LATIN1
     feedback_charset: Charset | None = None
-    scheme: Scheme = Scheme.ALL
-    in_parameters: tuple[str, ...] = parameters.SHA_IN
-    out_parameters: tuple[str, ...] = parameters.SHA_OUT
-    in_order: tuple[str, ...] = parameters.MAIN_IN
-    out_order: tuple[str, ...] = parameters.MAIN_OUT
     wire_digits: dict[str, int] = msgspec.field(default_factory=dict)
     callback_url: str = ""
     callback_method: Literal["GET", "POST"] = "POST"
@@ -35,28 +27,6 @@ class SimulatorAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     def __repr__(self) -> str:
         return f"SimulatorAccount(pspid={self.pspid!r})"
-
-    @property
-    def signs_in(self) -> Rule:
-        """How the merchant signs."""
-        return Rule(
-            algorithm=self.algorithm,
-            charset=self.charset,
-            scheme=self.scheme,
-            names=self.in_parameters,
-            order=self.in_order,
-        )
-
-    @property
-    def signs_out(self) -> Rule:
-        """How the provider signs."""
-        return Rule(
-            algorithm=self.algorithm,
-            charset=self.charset,
-            scheme=self.scheme,
-            names=self.out_parameters,
-            order=self.out_order,
-        )
 
 
 SANDBOX = SimulatorAccount(
