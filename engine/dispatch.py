@@ -1,7 +1,8 @@
-"""Hands due requests to threads: one bounded pool a merchant, at the merchant's own pace; what cannot go on now is left alone.
+"""The effects of a live hub: one thread does all of the store's part, in batches, and bounded pools of threads make the calls, one
+pool a merchant, at the merchant's own pace.
 
-The store's leases and marks decide what may be sent; nothing here can make a request go out twice. Its threads end with the
-process: a call that is under way when it stops is in doubt, and is asked about after the next start.
+The store's leases and marks decide what may be sent; nothing here can make a request go out twice. The pools end with the process:
+a call that is under way when it stops is in doubt, and is asked about after the next start.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 from typing import Final
 
 import structlog
 from prometheus_client import Gauge
 
+from engine.effects import Answer, Call
 from engine.hub import Hub
 from engine.pacing import Paced
 from engine.store.contract import StoreAway
@@ -23,169 +26,174 @@ TICK_S: Final = 1.0
 HOLD_S: Final = 15.0  # what could not go on is tried again after this, or when its payment has moved
 _BATCH: Final = 100
 _OTHERS: Final = 2  # threads for merchants that are not configured
+_AHEAD: Final = 2  # so many items a thread may be under way, so that none waits for the store
 
 log = structlog.get_logger(__name__)
 busy = Gauge("foliohub_provider_calls_running", "Requests that threads carry at this moment", ("merchant",))
 
 Item = Effect | PaymentAsk
+Done = tuple[Call, Answer | None] | None  # None: something else to look at
 
 
 class Pool:
     """So many threads for one merchant; they are started when they are needed and never outlive the process."""
 
-    def __init__(self, merchant: str, size: int, work: Work) -> None:
+    def __init__(self, merchant: str, size: int, hub: Hub, done: queue.SimpleQueue[Done]) -> None:
         self.merchant, self.size = merchant, size
-        self._work = work
-        self._jobs: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
-        self._threads: list[threading.Thread] = []
+        self._hub, self._done = hub, done
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._threads = 0
 
-    def give(self, item: Item, running: int) -> None:
-        """Carry this one next; `running` others are under way."""
-        if running >= len(self._threads) and len(self._threads) < self.size:
-            name = f"provider-{self.merchant}-{len(self._threads)}"
-            thread = threading.Thread(target=self._carry, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._jobs.put(item)
+    def give(self, call: Call) -> None:
+        """Make this call next."""
+        if self._threads < self.size:
+            threading.Thread(target=self._make, name=f"provider-{self.merchant}-{self._threads}", daemon=True).start()
+            self._threads += 1
+        self._calls.put(call)
 
-    def stop(self) -> None:
-        """Let every thread end after what it carries."""
-        for _ in self._threads:
-            self._jobs.put(None)
-
-    def _carry(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            self._work.carry(item)
-
-
-class Work:
-    """What is under way and what is held back, for the dispatcher and its threads. Thread-safe."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._lock = threading.Lock()
-        self._running: dict[tuple[str, ...], str] = {}  # item: merchant
-        self._held: dict[tuple[str, ...], tuple[float, Item]] = {}
-        self.wake = threading.Event()
-        self.idle = threading.Event()
-        self.idle.set()
-
-    def running(self, merchant: str) -> int:
-        """Items of a merchant that are under way."""
-        with self._lock:
-            return sum(one == merchant for one in self._running.values())
-
-    def held(self) -> int:
-        with self._lock:
-            return len(self._held) + len(self._running)
-
-    def take(self, item: Item) -> bool:
-        """Whether it may be carried now: it is not under way, and has moved since it was last tried, or waited long enough."""
-        name = _name(item)
-        with self._lock:
-            until, last = self._held.get(name, (0.0, None))
-            if name in self._running or (last == item and time.monotonic() < until):
-                return False
-            self._running[name] = item.merchant
-            self.idle.clear()
-        busy.labels(item.merchant).inc()
-        return True
-
-    def carry(self, item: Item) -> None:
-        """One step of one item, in a merchant's thread. Whatever happens to it, the thread goes on."""
-        try:
-            self._hub.effects.work(item)
-        except StoreAway as away:
-            log.warning("store_away", during="effects", reason=away.message)
-        except Exception:
-            log.exception("effect_failed", merchant=item.merchant, reference=item.reference, effect=getattr(item, "id", ""))
-        finally:
-            self._done(item)
-            self._hub.wake.set()
-
-    def _done(self, item: Item) -> None:
-        name = _name(item)
-        busy.labels(item.merchant).dec()
-        with self._lock:
-            now = time.monotonic()
-            self._running.pop(name, None)
-            for other, (until, held) in list(self._held.items()):  # its payment has moved, or their time is over
-                if until <= now or (held.merchant, held.reference) == (item.merchant, item.reference):
-                    del self._held[other]
-            self._held[name] = (now + HOLD_S, item)
-            if not self._running:
-                self.idle.set()
-        self.wake.set()
+    def _make(self) -> None:
+        """Calls, one after the other. Whatever happens to one, the thread goes on: its lease will be over."""
+        while True:
+            call = self._calls.get()
+            answer = None
+            try:
+                answer = self._hub.effects.make(call)
+            except Exception:
+                log.exception("call_failed", merchant=self.merchant, act=call.act, reference=call.item.reference)
+            self._done.put((call, answer))
 
 
 class Dispatcher:
-    """Runs in one thread until `stop`; `run` never raises for what a provider or an item does."""
+    """Runs in one thread until `stop` and until what was under way has ended; `run` never raises for what a provider or an item
+    does."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self.work = Work(hub)
         self._pools: dict[str, Pool] = {}
-        self._stopping = threading.Event()
+        self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._answers: list[Answer] = []  # heard and not yet stored
+        self._under_way: dict[tuple[str, ...], Item] = {}
+        self._held: dict[tuple[str, ...], tuple[float, Item]] = {}
+        self._stopping = False
+        self._idle = threading.Event()
 
     def run(self) -> None:
+        """Store what was heard, hand out what may go, wait for calls to end."""
         away = False
-        while not self._stopping.is_set():
-            self.work.wake.clear()
+        while not (self._stopping and not self._under_way):
             try:
-                given, wait_s = self._round()
+                self._store_answers()
+                wait_s = TICK_S if self._stopping else self._hand_out()
                 away = False
             except StoreAway as error:
                 if not away:
                     log.warning("store_away", during="effects", reason=error.message)
-                away, given, wait_s = True, 0, TICK_S
-            if not given:
-                self.work.wake.wait(wait_s)
+                away, wait_s = True, TICK_S
+            self._hear(wait_s)
+        self._idle.set()
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._done.put(None)
 
     def stop(self) -> None:
         """Hand out nothing more."""
-        self._stopping.set()
-        self.work.wake.set()
-        for pool in list(self._pools.values()):
-            pool.stop()
+        self._stopping = True
+        self.wake()
 
     def finished(self, timeout_s: float) -> bool:
         """Whether everything that was under way has ended in time."""
-        return self.work.idle.wait(max(0.0, timeout_s))
+        return self._idle.wait(max(0.0, timeout_s))
 
-    def _round(self) -> tuple[int, float]:
-        """Hand out what may go; how many, and after how many seconds to look again."""
-        wait_s, closed = TICK_S, []
-        for merchant, pool in self._pools.items():
-            pause_s = _pause(self._hub, merchant)
-            if pause_s > 0 or self.work.running(merchant) >= pool.size:
-                closed.append(merchant)
-                wait_s = min(wait_s, pause_s or wait_s)
-        given = 0
-        for item in self._hub.effects.due(_BATCH + self.work.held(), closed):
-            if self._stopping.is_set():
-                break
-            pool = self._pool(item.merchant)
-            running = self.work.running(item.merchant)
-            if running >= pool.size or _pause(self._hub, item.merchant) > 0 or not self.work.take(item):
-                continue
-            pool.give(item, running)
-            given += 1
+    # -- one round -------------------------------------------------------------------------------------------------------------
+
+    def _store_answers(self) -> None:
+        if not self._answers:
+            return
+        calls = self._hub.effects.absorb(self._answers, sending=not self._stopping)
+        heard, self._answers = self._answers, []
+        self._give(calls, [answer.call.item for answer in heard])
+
+    def _hand_out(self) -> float:
+        """Begin what may go now; after how many seconds to look again."""
+        running = Counter(item.merchant for item in self._under_way.values())
+        room = {merchant: self._room(merchant, running[merchant]) for merchant in self._pools}
+        closed = [merchant for merchant, free in room.items() if free <= 0]
+        items = []
+        for item in self._hub.effects.due(_BATCH + len(self._under_way) + len(self._held), closed):
+            if item.merchant not in room:
+                room[item.merchant] = self._room(item.merchant, 0)
+            if room[item.merchant] > 0 and self._may(item):
+                room[item.merchant] -= 1
+                items.append(item)
+        calls = self._hub.effects.begin(items)
+        for item in items:
+            self._under_way[_name(item)] = item
+            busy.labels(item.merchant).inc()
+        self._give(calls, items)
+        if items:
+            return 0.0
+        wait_s = min([TICK_S, *(pause_s for merchant in room if (pause_s := self._pause(merchant)) > 0)])
         due = self._hub.effects.next_due()
         if due is not None and due > (now := self._hub.clock.now()):
             wait_s = min(wait_s, (due - now) / 1_000_000)
-        return given, max(wait_s, 0.005)
+        return max(wait_s, 0.005)
+
+    def _room(self, merchant: str, running: int) -> int:
+        """How many items of a merchant may begin, while so many are under way."""
+        return 0 if self._pause(merchant) > 0 else self._pool(merchant).size * _AHEAD - running
+
+    def _pause(self, merchant: str) -> float:
+        connector = self._hub.effects.connector(merchant)
+        return connector.pace.ready_in() if isinstance(connector, Paced) else 0.0
+
+    def _may(self, item: Item) -> bool:
+        """Whether it may begin: it is not under way, and has moved since it was last tried, or waited long enough."""
+        name = _name(item)
+        until, last = self._held.get(name, (0.0, None))
+        return name not in self._under_way and (last != item or time.monotonic() >= until)
+
+    def _give(self, calls: list[Call], items: list[Item]) -> None:
+        """Hand these calls to their pools; of `items`, those without a call have gone as far as they go now."""
+        going = {_name(call.item) for call in calls}
+        for item in items:
+            if _name(item) not in going:
+                self._ended(item)
+        for call in calls:
+            self._pool(call.item.merchant).give(call)
+        if len(going) < len(items):
+            self._hub.wake.set()
+
+    def _ended(self, item: Item) -> None:
+        name, now = _name(item), time.monotonic()
+        begun = self._under_way.pop(name)
+        busy.labels(item.merchant).dec()
+        for other, (until, held) in list(self._held.items()):  # its payment has moved, or their time is over
+            if until <= now or (held.merchant, held.reference) == (item.merchant, item.reference):
+                del self._held[other]
+        self._held[name] = (now + HOLD_S, begun)
+
+    def _hear(self, wait_s: float) -> None:
+        """Wait for a call to end, and take all that have."""
+        try:
+            done = self._done.get(timeout=wait_s) if wait_s else self._done.get_nowait()
+            while True:
+                if done is not None:
+                    call, answer = done
+                    if answer is None:
+                        self._ended(call.item)
+                    else:
+                        self._answers.append(answer)
+                done = self._done.get_nowait()
+        except queue.Empty:
+            return
 
     def _pool(self, merchant: str) -> Pool:
         if merchant not in self._pools:
             connector = self._hub.effects.connector(merchant)
             size = connector.concurrency if isinstance(connector, Paced) else _OTHERS
-            self._pools[merchant] = Pool(merchant, size, self.work)
+            self._pools[merchant] = Pool(merchant, size, self._hub, self._done)
         return self._pools[merchant]
-
-
-def _pause(hub: Hub, merchant: str) -> float:
-    connector = hub.effects.connector(merchant)
-    return connector.pace.ready_in() if isinstance(connector, Paced) else 0.0
 
 
 def _name(item: Item) -> tuple[str, ...]:

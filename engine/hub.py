@@ -15,7 +15,8 @@ from config.settings import Configuration
 from connectors.psp.contract import PaymentConnector
 from engine import effect_messages
 from engine.clock import Clock, SystemClock
-from engine.effects import EffectsRunner, Timing
+from engine.effects import EffectsRunner
+from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.settled import Settled, settle
@@ -118,8 +119,7 @@ class Hub:
             due = self.effects.due()
             if not due:
                 return outbox
-            for item in due:
-                self.effects.work(item)
+            self.effects.work(due)
 
     def shred(self) -> None:
         """Leave no copy of destroyed keys beside the store; while a reader is in the way, `unshredded` says to call again."""

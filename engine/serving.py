@@ -143,7 +143,7 @@ class Serving:
                 log.info("store_back")
                 self.store_away = False
             if ran.decided:
-                self._dispatcher.work.wake.set()
+                self._dispatcher.wake()
                 if self._relay is not None:
                     self._relay.wake.set()
             else:

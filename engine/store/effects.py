@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from engine.reconcile import Known
@@ -91,7 +92,10 @@ class Learned(NamedTuple):
 
 
 class EffectStore(Protocol):
-    """The part of a store that the effects runner uses. Each call is one short transaction."""
+    """The part of a store that the effects runner uses. Each call is one short transaction, or a part of the one around it."""
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """All calls inside are one commit; what a call that raises has done is undone alone."""
 
     def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
         """Effects to send or to ask about, by (next_at, id), but for merchants `without`."""
@@ -105,11 +109,12 @@ class EffectStore(Protocol):
     def claim_send(self, id_: str, now: int, lease_until: int) -> int | None:
         """A fence if this planned effect may be sent by us: one request in flight per provider payment."""
 
-    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None: ...
+    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
+        """A fence if this effect may be asked about by us."""
 
     def claim_payment(self, merchant: str, reference: str, now: int, lease_until: int) -> bool: ...
 
-    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> bool: ...
+    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> None: ...
 
     def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool: ...
 

@@ -56,6 +56,8 @@ class Database:
         self._lock = threading.RLock()
         self._readers = threading.local()
         self._guard: int | None = None
+        self._writing = 0  # the thread inside `write`
+        self._advanced = False
         self._noting = threading.Lock()
         self._noted = Progress(0, 0)
         if not self.memory and writer:
@@ -108,27 +110,51 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction: committed when the block ends, rolled back when it raises.
+        """One write transaction: committed when the block ends, rolled back when it raises. Inside another `write` of the same thread
+        it is a part of that one, which is undone alone when it raises.
 
         Raises StoreAway (disk full; StoreBusy: locked) or Constraint, in place of SQLite's own errors.
         """
         with self._lock:
             try:
+                if self._writing:
+                    with self._part():
+                        yield self._writer
+                    return
                 self._writer.execute("BEGIN IMMEDIATE")
+                self._writing, self._advanced = threading.get_ident(), False
                 try:
                     yield self._writer
+                    progress = self.progress(self._writer) if self._advanced else None
                     self._writer.execute("COMMIT")
                 except BaseException:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
                     raise
+                finally:
+                    self._writing = 0
+                if progress is not None:
+                    self.note(progress)
             except sqlite3.DatabaseError as error:
                 raise _translated(error, self.path) from error
 
     @contextmanager
+    def _part(self) -> Iterator[None]:
+        self._writer.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK TO part")
+                self._writer.execute("RELEASE part")
+            raise
+        self._writer.execute("RELEASE part")
+
+    @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A consistent view, beside the writer. Inside another `read` of the same thread it is the same view."""
-        if self.memory:
+        """A consistent view, beside the writer. Inside another `read` of the same thread it is the same view, inside its `write`
+        what that has written so far."""
+        if self.memory or self._writing == threading.get_ident():
             with self._lock:
                 yield self._writer
             return
@@ -148,6 +174,10 @@ class Database:
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise _translated(error, self.path) from error
+
+    def advanced(self) -> None:
+        """Said inside a `write`: it takes the store further than what is noted beside it, which is put right after the commit."""
+        self._advanced = True
 
     def progress(self, connection: sqlite3.Connection) -> Progress:
         """How far this store has come."""

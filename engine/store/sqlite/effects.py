@@ -1,12 +1,13 @@
 """Effects on SQLite: claimed under a lease with a fence, marked before they are sent, settled with the message that tells the folio.
 
-Every change is one short transaction; the row is the truth, the thread that carries it is not.
+Every change is one short transaction, or a part of a batch's; the row is the truth, the thread that carries it is not.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from engine.reconcile import Known
 from engine.store.contract import Constraint
@@ -47,6 +48,9 @@ class SqliteEffects:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def transaction(self) -> AbstractContextManager[object]:
+        return self._database.write()
 
     # -- what is to be done ----------------------------------------------------------------------------------------------------
 
@@ -112,7 +116,7 @@ class SqliteEffects:
             ).fetchone()
             return row is not None
 
-    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> bool:
+    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> None:
         """A request whose sender died or fell silent after its mark: in doubt from now on, and never sent again by itself."""
         with self._database.write() as connection:
             row = connection.execute(
@@ -122,7 +126,6 @@ class SqliteEffects:
             ).fetchone()
             if row is not None:
                 insert(connection, "internal", [told], INTERNAL_COLUMNS)
-            return row is not None
 
     def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool:
         """Durable before anything is written to the wire; False when the claim is not ours any more, or payouts are stopped."""
@@ -136,9 +139,8 @@ class SqliteEffects:
             if row is None:
                 return False
             connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'sends'")
-            progress = self._database.progress(connection)
-        self._database.note(progress)
-        return True
+            self._database.advanced()
+            return True
 
     def new_generation(
         self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]

@@ -61,8 +61,7 @@ class SqliteLanes:
                 " AND intake.offset >= lane.next_offset) THEN deaths + 1 ELSE 0 END"
                 " RETURNING lane, epoch, next_offset, deaths, trying"
             ).fetchall()
-            progress = self.database.progress(connection)
-        self.database.note(progress)
+            self.database.advanced()
         return Claim(
             epoch=max(row[1] for row in rows),
             positions={row[0]: row[2] for row in rows},

@@ -1,0 +1,137 @@
+"""What a provider's history of a payment means for the store: records find their owners, requests move, folios are told.
+
+[engine.reconcile] sorts a history, this room turns its findings into rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from engine import effect_messages as messages
+from engine.clock import Clock
+from engine.reconcile import Findings, Open, after_result, compare, moved_money
+from engine.store.effects import Effect, EffectStore, Evidence, Learned, PaymentAsk
+from handlers.effect import GIVE_UP
+from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
+
+SECOND_US: Final = 1_000_000
+_PENDING_QUERIES = 30  # so often a request that the provider has accepted is asked after: weeks, by the shipped intervals
+
+
+class Timing(NamedTuple):
+    """Seconds: one call's deadline, a claim's lease, and when to ask again after a silence and about what is pending."""
+
+    deadline_s: float = 30.0
+    lease_s: float = 90.0
+    query_after_s: Sequence[float] = (5, 30, 120, 600, 1800, 3600, 10800, 21600)
+    pending_after_s: Sequence[float] = (60, 600, 3600, 14400, 43200, 86400)
+
+    def query_after(self, now: int, number: int) -> int:
+        """When what is in doubt is asked about next, after `number` queries; microseconds."""
+        return _later(now, self.query_after_s, number)
+
+    def pending_after(self, now: int, number: int) -> int:
+        """The same for what the provider has accepted."""
+        return _later(now, self.pending_after_s, number)
+
+
+class Histories:
+    """Learns from queries. Each call writes within the transaction of whoever calls."""
+
+    def __init__(self, store: EffectStore, clock: Clock, timing: Timing) -> None:
+        self._store, self._clock, self._timing = store, clock, timing
+
+    def of_effect(self, effect: Effect, shown: Reply) -> None:
+        """What came of asking about a request in doubt, or about one that the provider has accepted."""
+        if shown.result is not Result.UNKNOWN:
+            self.learn(effect, shown, about=effect)
+            return
+        now = self._clock.now()
+        self._store.learn(
+            effect.merchant, effect.provider, effect.reference, owners=(), moves=[self._in_vain(effect, "cannot be asked", now)],
+            now=now, told=(), asked=None, evidence=evidence_of(effect, "query", shown, now),
+        )  # fmt: skip
+
+    def of_payment(self, ask: PaymentAsk, shown: Reply, lease: int) -> None:
+        """What came of asking about a payment under `lease`, after a callback."""
+        if shown.result is Result.UNKNOWN or self.learn(ask, shown, lease=lease).aside:
+            now = self._clock.now()
+            due = self._timing.query_after(now, ask.attempts)
+            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, now))
+
+    def learn(self, asker: Effect | PaymentAsk, shown: Reply, *, about: Effect | None = None, lease: int | None = None) -> Findings:
+        """Store what a history showed and tell the folios. `about`: the effect that was asked about; `lease`: of a payment's ask."""
+        now, reference = self._clock.now(), asker.reference
+        known = self._store.known_records(asker.merchant, reference)
+        effects = {row.id: row for row in self._store.effects_on(asker.merchant, reference)}
+        opened = [
+            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at)
+            for row in effects.values()
+        ]
+        found = compare(shown.records, known, opened)
+        if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
+            found = found._replace(foreign=())
+        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
+        seen = found.payment if about or lease else [record for record in found.payment if record.level in known]
+        told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
+        owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
+        self._store.learn(
+            asker.merchant, asker.provider, reference, owners=owners, moves=self._moves(found, effects, about, now), now=now,
+            told=told, asked=None if found.aside else lease, evidence=evidence_of(asker, "query", shown, now),
+        )  # fmt: skip
+        return found
+
+    def _moves(self, found: Findings, effects: Mapping[str, Effect], about: Effect | None, now: int) -> list[Learned]:
+        moves = [self._shown(effects[id_], record, now) for id_, record in (*found.bound, *found.moved)]
+        moved = {move.id for move in moves}
+        if about is not None and about.id in found.absent:
+            effect = effects[about.id]
+            if EffectState(effect.state) in (EffectState.UNKNOWN, EffectState.ACCEPTED):
+                moves.append(self._in_vain(effect, "shows nothing of it", now))
+        moves += [
+            _to_person(effects[id_], why, now)
+            for id_, why in found.unclear
+            if EffectState(effects[id_].state) is EffectState.UNKNOWN
+        ]
+        if about is not None and about.id not in moved | {move.id for move in moves}:  # pending still
+            moves.append(self._in_vain(about, "says neither yes nor no", now))
+        return moves
+
+    def _shown(self, effect: Effect, record: ProviderRecord, now: int) -> Learned:
+        """What a record of its own means for a request."""
+        before = EffectState(effect.state)
+        after = after_result(before, record.result)
+        if after is EffectState.UNKNOWN:  # an uncertain record
+            move = self._in_vain(effect, f"shows a record of it that says nothing (status {record.status})", now)
+            return move._replace(record=record)
+        told = None if after is before else messages.reply(effect, after, record, record.status, "", now)
+        if before in (EffectState.REFUSED, EffectState.REVERSED) and moved_money(record):
+            told = messages.foreign(effect, record, now)  # given back after all, when nobody expected it any more
+        return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
+
+    def _in_vain(self, effect: Effect, why: str, now: int) -> Learned:
+        """A query brought nothing: the next one comes later than this one did, and after the last a person decides."""
+        state = EffectState(effect.state)
+        if state is EffectState.UNKNOWN:
+            again, last = self._timing.query_after, len(self._timing.query_after_s)
+        else:
+            again, last = self._timing.pending_after, _PENDING_QUERIES
+        if effect.queries + 1 >= last and state in GIVE_UP:
+            return _to_person(effect, f"asked {effect.queries + 1} times, the provider {why}", now)
+        return Learned(effect.id, state, state, effect.reason, None, again(now, effect.queries + 1), None)
+
+
+def evidence_of(item: Effect | PaymentAsk, act: str, reply: Reply, now: int) -> Evidence:
+    """What was asked and answered, as it is kept."""
+    effect = item.id if isinstance(item, Effect) else ""
+    return Evidence(now, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
+
+
+def _to_person(effect: Effect, why: str, now: int) -> Learned:
+    told = messages.reply(effect, EffectState.NEEDS_PERSON, None, "needs_person", why, now)
+    return Learned(effect.id, EffectState(effect.state), EffectState.NEEDS_PERSON, why, None, 0, told)
+
+
+def _later(now: int, intervals_s: Sequence[float], number: int) -> int:
+    return now + int(intervals_s[min(number, len(intervals_s) - 1)] * SECOND_US)
