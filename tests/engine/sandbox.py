@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -24,7 +24,6 @@ from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Receipt
 from schemas.folio import Folio
 
-START = datetime(2026, 5, 1, 8, tzinfo=UTC)
 MASTER = b"a master key of 32 bytes, public"
 URL = "http://127.0.0.1/ncol/test/"
 CONFIGURATION: Configuration = load(None)
@@ -58,10 +57,12 @@ class Sandbox:
         chunk: int = 500,
         lanes: int = 1,
         configuration: Configuration = CONFIGURATION,
+        books: Books | None = None,
+        begins: str = "2026-05-01T08:00:00+00:00",
         **script: Any,
     ) -> None:
-        self.clock = ManualClock(micros(START))
-        self.provider = Provider(Books(":memory:"), self._script(rules, script), (SANDBOX,))
+        self.clock = ManualClock(micros(datetime.fromisoformat(begins)))
+        self.provider = Provider(books or Books(":memory:"), self._script(rules, script), (SANDBOX,))
         wire = InProcessWire(self.provider, self.now)
         self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire, lambda: self.clock.now() / 1_000_000)
         self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
