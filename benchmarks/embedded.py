@@ -2,72 +2,154 @@
 
 from __future__ import annotations
 
+import gc
+import statistics
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.measured import Measured, pragmas, size_of
+from benchmarks import bare_loop
+from benchmarks.measured import Measured, pragmas, rows_in, size_of, written
+from benchmarks.messages import PAID, REFUND, ids, order, payid, stream
+from benchmarks.setting import Figures, Setting
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
 from engine import ledger_check
 from engine.clock import ManualClock, micros
 from engine.hub import Hub
+from engine.lane import Ran
 from engine.transport.contract import Arrival, Taken
+from schemas.effect import RecordKind
 
 APPEND = 500  # arrivals of one durable append, as a batch over HTTP or a broker's prefetch brings them
-NOW = "2026-07-21T08:00:00+00:00"  # three days before arrival: half of line 1 goes back
+MERCHANT = "azur"
+_NOW = micros(datetime.fromisoformat("2026-07-21T08:00:00+00:00"))  # three days before arrival: half of line 1 goes back
+_PAUSE = 10_000  # microseconds of the hub's own clock between two appends
 
 
-def run(path: Path, events: Sequence[bytes]) -> Measured:
+class Timed(Hub):
+    """A hub whose seconds are told apart. `drain` is its own; what it does not spend in the lanes it spends on requests."""
+
+    parts: dict[str, float]
+
+    @contextmanager
+    def timing(self, part: str) -> Iterator[None]:
+        """Seconds of the block go to this part."""
+        begun = time.perf_counter()
+        yield
+        self.parts[part] += time.perf_counter() - begun
+
+    def run_lanes(self) -> Ran:
+        with self.timing("decide"):
+            return super().run_lanes()
+
+
+def run(path: Path, stays: int, seed: int, events: Sequence[bytes]) -> Measured:
     """All events once, timed from the first durable append to the last outcome stored; then counted and checked to the cent."""
-    hub = Hub(load(None, {}), str(path), AcceptingProviders(), clock=ManualClock(micros(datetime.fromisoformat(NOW))))
-    parts = {"append": 0.0, "decide": 0.0, "effects": 0.0}
-    begun = last = time.perf_counter()
+    providers, clock = AcceptingProviders(), ManualClock(_NOW)
+    hub = Timed(load(None, {}), str(path), providers, clock=clock)
+    hub.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
+    with hub.database.write() as connection:
+        changed, written_before = connection.total_changes, written()
+    gc.collect()
+    begun = time.perf_counter()
+    feed(hub, events, clock)
+    seconds = time.perf_counter() - begun
+    wrote = written() - written_before
+    with hub.database.write() as connection:
+        changed = connection.total_changes - changed
+        told, rows = pragmas(connection), rows_in(connection)
+    check(hub, providers, ids(stays, seed))
+    parts = {name: hub.parts[name] for name in ("append", "decide")} | {"effects": hub.parts["drain"] - hub.parts["decide"]}
+    hub.close()
+    return Measured(
+        inputs=len(events),
+        seconds=seconds,
+        rows=rows,
+        bytes_=size_of(path),
+        changed=changed,
+        written=wrote,
+        pragmas=told,
+        parts=parts,
+    )
 
-    def lap(part: str) -> None:
-        nonlocal last
-        now = time.perf_counter()
-        parts[part] += now - last
-        last = now
 
+def feed(hub: Timed, events: Sequence[bytes], clock: ManualClock) -> None:
+    """Append by append; after each, everything that can be done is done, requests that came due included, as a live hub does beside
+    its doors."""
     for first in range(0, len(events), APPEND):
+        clock.advance(clock.now() + _PAUSE)
         arrivals = [
             Arrival(door="bench", body=body, content_type="application/cloudevents+json") for body in events[first : first + APPEND]
         ]
-        receipts = hub.intake.append(arrivals)
+        with hub.timing("append"):
+            receipts = hub.intake.append(arrivals)
         assert all(receipt.taken is Taken.ACCEPTED for receipt in receipts)
-        lap("append")
-        hub.run_lanes()
-        lap("decide")
-    while True:
-        while hub.run_lanes().decided:
-            pass
-        lap("decide")
-        due = hub.effects.due()
-        if not due:
-            break
-        hub.effects.work(due)
-        lap("effects")
-    seconds = time.perf_counter() - begun
-    told, rows = _checked(hub, len(events) // 4)
-    hub.close()
-    return Measured(inputs=len(events), seconds=seconds, rows=rows, bytes_=size_of(path), pragmas=told, parts=parts)
+        with hub.timing("drain"):
+            hub.drain()
+    with hub.timing("drain"):
+        hub.drain()
 
 
-def _checked(hub: Hub, stays: int) -> tuple[dict[str, str], int]:
+def check(hub: Hub, providers: AcceptingProviders, names: Sequence[str]) -> None:
     """Everything was decided, every refund went out once, and the book is true; else there is no figure."""
-    results = {row["result"]: row["n"] for row in hub.reading.rows("SELECT result, count(*) AS n FROM decision GROUP BY 1")}
+    stays = len(names)
+    results = {row["result"] for row in hub.reading.rows("SELECT DISTINCT result FROM decision")}
+    assert results <= {"decided", "forwarded"}, results
     outcomes = {row["name"]: row["n"] for row in hub.reading.rows("SELECT name, count(*) AS n FROM outbox GROUP BY 1")}
-    effects = hub.reading.rows("SELECT state, count(*) AS n, sum(minor) AS minor FROM effect GROUP BY 1")
-    assert set(results) == {"decided", "forwarded"}, results
     for name in ("booking.accepted", "payment.captured", "cancellation.quoted", "cancellation.confirmed", "refund.executed"):
         assert outcomes.get(name) == stays, (name, outcomes)
-    assert [(row["state"], row["n"], row["minor"]) for row in effects] == [("confirmed", stays, stays * 6000)], effects
+    effects = hub.reading.rows("SELECT state, count(*) AS n, sum(minor) AS minor FROM effect GROUP BY 1")
+    assert [(row["state"], row["n"], row["minor"]) for row in effects] == [("confirmed", stays, stays * REFUND)], effects
+    for name in names:
+        shown = providers[MERCHANT].query(payid(name), order(name), 1.0).records
+        assert [(record.kind, record.minor) for record in shown] == [(RecordKind.REFUND, REFUND)], (name, shown)
     book = ledger_check.check(hub.database)
     assert book.true, book.findings
-    with hub.database.write() as connection:
-        told = pragmas(connection)
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
-    return told, rows
+    money = [(row.debit, row.credit) for row in ledger_check.balances(hub.reading, name=f"money:ogone/{MERCHANT}")]
+    assert money == [(stays * PAID, stays * REFUND)], money
+    assert not any(hub.reading.unsettled().values()), hub.reading.unsettled()
+
+
+def measure(setting: Setting) -> Figures:
+    """`embedded_ratio` and what belongs to it: in every round the loop in both forms, the hub, the loop again."""
+    ratios, hubs, loops = [], list[Measured](), list[Measured]()
+    for number in range(setting.runs):
+        seed = setting.seed + number
+        events = list(stream(setting.stays, seed, setting.lag))
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
+            tried: dict[str, list[Measured]] = {name: [] for name in bare_loop.FORMS}
+            for turn in range(2):
+                for name, form in bare_loop.FORMS.items():
+                    tried[name].append(bare_loop.run(Path(folder) / f"{name}-{turn}.sqlite", events, form))
+                if not turn:
+                    hubs.append(run(Path(folder) / "hub.sqlite", setting.stays, seed, events))
+        rates = {name: statistics.mean(one.rate for one in both) for name, both in tried.items()}
+        best = max(rates, key=lambda name: rates[name])
+        loops.append(tried[best][0])
+        ratios.append(hubs[-1].rate / rates[best])
+        told = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in hubs[-1].parts.items())
+        both = ", ".join(f"{name} {rate:,.0f}/s" for name, rate in rates.items())
+        setting.say(f"round {number + 1}: loop {both}; hub {hubs[-1].rate:,.0f}/s ({told}); {ratios[-1]:.3f}")
+    hub, loop = hubs[-1], loops[-1]
+    setting.say(
+        f"both under journal_mode={hub.pragmas['journal_mode']}, synchronous={hub.pragmas['synchronous']} (FULL), read back"
+    )
+    return {
+        "embedded_ratio": round(statistics.median(ratios), 4),
+        "hub_per_s": round(statistics.median(one.rate for one in hubs)),
+        "loop_per_s": round(statistics.median(one.rate / ratio for one, ratio in zip(hubs, ratios, strict=True))),
+        "embedded_inputs": hub.inputs,
+        "embedded_rounds": len(hubs),
+        "rows_per_input": round(hub.rows / hub.inputs, 2),
+        "bytes_per_input": round(hub.bytes_ / hub.inputs),
+        "loop_rows_per_input": round(loop.rows / loop.inputs, 2),
+        "loop_bytes_per_input": round(loop.bytes_ / loop.inputs),
+        "rows_changed_per_input": round(hub.changed / hub.inputs, 2),
+        "bytes_written_per_input": round(hub.written / hub.inputs),
+        "loop_rows_changed_per_input": round(loop.changed / loop.inputs, 2),
+        "loop_bytes_written_per_input": round(loop.written / loop.inputs),
+    }

@@ -9,12 +9,15 @@ import msgspec
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """`rows` and `bytes_` in the store afterwards; `parts`: seconds of each part where they are told apart."""
+    """One verified run. `rows` and `bytes_` stand in the store afterwards; `changed` rows and `written` bytes are what the run wrote to
+    get there, log and rewriting included; `parts`: seconds of each part where they are told apart."""
 
     inputs: int
     seconds: float
     rows: int
     bytes_: int
+    changed: int
+    written: int
     pragmas: dict[str, str]
     parts: dict[str, float] = {}
 
@@ -31,8 +34,22 @@ def pragmas(db: sqlite3.Connection) -> dict[str, str]:
     return found
 
 
+def rows_in(db: sqlite3.Connection) -> int:
+    """Rows of every table."""
+    tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return sum(int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in tables)
+
+
 def size_of(path: Path) -> int:
     """Bytes of a closed store, nothing left in its log."""
     log = Path(f"{path}-wal")
     assert not log.exists() or not log.stat().st_size, "the write-ahead log was not folded in"
     return path.stat().st_size
+
+
+def written() -> int:
+    """Bytes that this process has written so far, as the kernel counts them; 0 where it does not."""
+    counts = Path("/proc/self/io")
+    if not counts.exists():
+        return 0
+    return int(dict(line.split(": ") for line in counts.read_text(encoding="ascii").splitlines())["wchar"])

@@ -1,4 +1,4 @@
-"""What both sides are fed: bookings, payments, cancellation requests and confirmations, 1:1:1:1, random ids, interleaved."""
+"""What is measured with: stays as CloudEvents, a booking, a payment, a cancellation request and its confirmation each, random ids."""
 
 from __future__ import annotations
 
@@ -9,30 +9,53 @@ from typing import Any
 import msgspec
 
 LAG = 40  # stays between a booking and its payment, and so on
+PAID = 20500  # minor units of every stay, all by card
+REFUND = 6000  # of it, three days before arrival: half of line 1
+FEE = 500
 _TYPES = ("booking.confirmed", "payment.received", "cancellation.request", "cancellation.confirm")
+_encode = msgspec.json.Encoder().encode
 
 
-def stream(stays: int, seed: int) -> Iterator[bytes]:
-    """4 × `stays` CloudEvents JSON objects; each stay's four in their order."""
+def ids(stays: int, seed: int) -> list[str]:
+    """Names of stays, the same for the same seed."""
     luck = random.Random(seed)
-    ids = [f"{luck.getrandbits(64):016x}" for _ in range(stays)]
-    for place in range(stays + 3 * LAG):
-        for step, type_ in enumerate(_TYPES):
-            stay = place - step * LAG
+    return [f"{luck.getrandbits(64):016x}" for _ in range(stays)]
+
+
+def stream(stays: int, seed: int, lag: int = LAG) -> Iterator[bytes]:
+    """4 × `stays` CloudEvents JSON objects, 1:1:1:1 but at the ends; each stay's four in their order, `lag` stays apart."""
+    names = ids(stays, seed)
+    for place in range(stays + 3 * lag):
+        for step in range(len(_TYPES)):
+            stay = place - step * lag
             if 0 <= stay < stays:
-                id_ = ids[stay]
-                yield msgspec.json.encode(
-                    {
-                        "specversion": "1.0",
-                        "id": f"{step}-{id_}",
-                        "source": "pms.thais",
-                        "type": f"foliohub.{type_}.v1",
-                        "time": "2026-05-01T08:00:00Z",
-                        "tenant": "azur",
-                        "datacontenttype": "application/json",
-                        "data": _data(step, id_),
-                    }
-                )
+                yield message(step, names[stay])
+
+
+def message(step: int, id_: str) -> bytes:
+    """One of a stay's four messages."""
+    return _encode(
+        {
+            "specversion": "1.0",
+            "id": f"{step}-{id_}",
+            "source": "pms.thais",
+            "type": f"foliohub.{_TYPES[step]}.v1",
+            "time": "2026-05-01T08:00:00Z",
+            "tenant": "azur",
+            "datacontenttype": "application/json",
+            "data": _data(step, id_),
+        }
+    )
+
+
+def payid(id_: str) -> str:
+    """What the provider calls the stay's payment."""
+    return f"30{id_}"
+
+
+def order(id_: str) -> str:
+    """Under which order the stay was paid."""
+    return f"{id_}-1"
 
 
 def _data(step: int, id_: str) -> dict[str, Any]:
@@ -42,7 +65,7 @@ def _data(step: int, id_: str) -> dict[str, Any]:
         return {
             "actor": {"kind": "system", "id": "thais"},
             "folio": folio,
-            "references": [{"namespace": "pms:thais", "value": id_}, {"namespace": "ogone:azur:order", "value": f"{id_}-1"}],
+            "references": [{"namespace": "pms:thais", "value": id_}, {"namespace": "ogone:azur:order", "value": order(id_)}],
             "revision": 1,
             "property": "camp-azur",
             "channel": "web",
@@ -51,24 +74,24 @@ def _data(step: int, id_: str) -> dict[str, Any]:
             "language": "fr",
             "guest": {"person": f"p-{id_}", "name": "Camille Exemple", "email": "camille@example.org"},
             "payment_plan": "full",
-            "service_fee": 500,
+            "service_fee": FEE,
             "lines": [
-                {"line": "1", "price": 12000, "terms": "outdoor/flexible", "accommodation": "pitch-12", **line},
-                {"line": "2", "kind": "service", "price": 8000, "terms": "outdoor/nanr", **line},
+                {"line": "1", "price": 2 * REFUND, "terms": "outdoor/flexible", "accommodation": "pitch-12", **line},
+                {"line": "2", "kind": "service", "price": PAID - FEE - 2 * REFUND, "terms": "outdoor/nanr", **line},
             ],
         }
     if step == 1:
         return {
             "actor": {"kind": "system", "id": "thais"},
-            "references": [{"namespace": "ogone:azur:order", "value": f"{id_}-1"}],
+            "references": [{"namespace": "ogone:azur:order", "value": order(id_)}],
             "payment": f"P-{id_}",
             "tender": "card",
-            "amount": 20500,
+            "amount": PAID,
             "currency": "EUR",
             "provider": "ogone",
             "merchant": "azur",
-            "provider_reference": f"30{id_}",
-            "order": f"{id_}-1",
+            "provider_reference": payid(id_),
+            "order": order(id_),
             "occurred_at": "2026-05-01T10:05:00+02:00",
         }
     return {"actor": {"kind": "guest", "id": "camille"}, "folio": folio, "request": f"R-{id_}"}
