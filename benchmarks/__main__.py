@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import embedded
+from benchmarks import embedded, profiling
 from benchmarks.messages import LAG
 from benchmarks.setting import Figures, Setting
 
@@ -29,12 +29,16 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="rounds of each measurement; medians are taken")
     parser.add_argument("--stays", type=int, default=10_000, help="embedded: stays of one round, four messages each")
     parser.add_argument("--lag", type=int, default=LAG, help="embedded: stays between a stay's first message and its next")
+    parser.add_argument("--profile", action="store_true", help="no figures: tables of where the time of the embedded way goes")
     parser.add_argument("--folder", type=Path, default=Path("var"), help="where the stores lie: a real disk")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))  # errors only
     options.folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(folder=options.folder, runs=options.runs, stays=options.stays, lag=options.lag)
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}, stores in {options.folder}/")
+    if options.profile:
+        print(profiling.profile(setting))
+        return 0
     figures: Figures = {}
     for name in options.only:
         print(name, flush=True)

@@ -6,8 +6,8 @@ import gc
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -47,8 +47,17 @@ class Timed(Hub):
             return super().run_lanes()
 
 
-def run(path: Path, stays: int, seed: int, events: Sequence[bytes]) -> Measured:
-    """All events once, timed from the first durable append to the last outcome stored; then counted and checked to the cent."""
+def run(
+    path: Path,
+    stays: int,
+    seed: int,
+    events: Sequence[bytes],
+    watched: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Measured:
+    """All events once, timed from the first durable append to the last outcome stored; then counted and checked to the cent.
+
+    `watched`: around what is timed, for a profiler.
+    """
     providers, clock = AcceptingProviders(), ManualClock(_NOW)
     hub = Timed(load(None, {}), str(path), providers, clock=clock)
     hub.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
@@ -56,7 +65,8 @@ def run(path: Path, stays: int, seed: int, events: Sequence[bytes]) -> Measured:
         changed, written_before = connection.total_changes, written()
     gc.collect()
     begun = time.perf_counter()
-    feed(hub, events, clock)
+    with watched():
+        feed(hub, events, clock)
     seconds = time.perf_counter() - begun
     wrote = written() - written_before
     with hub.database.write() as connection:
