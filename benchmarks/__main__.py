@@ -15,11 +15,11 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import embedded, profiling
+from benchmarks import embedded, ota, profiling
 from benchmarks.messages import LAG
 from benchmarks.setting import Figures, Setting
 
-MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {"embedded": embedded.measure}
+MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {"embedded": embedded.measure, "ota": ota.measure}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 3
     stays: int = 10_000
     lag: int = LAG
+    documents: int = 500
     seed: int = 0
 
     def say(self, text: str) -> None:
