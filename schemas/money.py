@@ -22,7 +22,8 @@ _ISO_DIGITS = {
 }  # fmt: skip
 _KNOWN = frozenset(list_currencies()) | frozenset(get_global("all_currencies"))
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,8}))?", re.ASCII)
-_RATE = re.compile(r"(?:(\d{1,6})(?:[.](\d{1,9}))?|(?:(\d{1,6})\s+)?(\d{1,6})/(\d{1,6}))\s*%", re.ASCII)
+# As many digits as a part of any price may need: 1/2^49 of one has 47 decimals.
+_RATE = re.compile(r"(?:(\d{1,6})(?:[.](\d{1,64}))?|(?:(\d{1,6})\s+)?(\d{1,18})/(\d{1,18}))\s*%", re.ASCII)
 
 
 class Rounding(StrEnum):

@@ -16,7 +16,7 @@ from schemas.folio import PaymentStatus
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
-from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds
+from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line
 from tests.handlers.cancelling import before, leaving
 
 
@@ -40,6 +40,16 @@ def test_x_16_before_the_cancellation_is_recomputed_as_collected(days: int, paid
     assert more == sum(f.amount for f in out.facts if isinstance(f, RefundDecided))
     assert (kept, 0) == (account.collected(stay.folio), stay.owes())
     assert "UnappliedReceipt" not in kinds(out)
+
+
+@pytest.mark.parametrize("price", [4096, 1_000_003])
+def test_x_16_after_a_cancellation_whose_rate_is_no_round_one(price: int) -> None:
+    """The system of record said how much goes back: what that is of the price has many digits, and is read again all the same."""
+    stay = leaving(price, line(price=price), service_fee=0)
+    stay.told_cancelled(at=before(3), refund=price - 1)
+    out = stay.card(100, "P2", occurred_at=before(4))
+
+    assert (fact(out, RefundDecided).amount, account.collected(stay.folio)) == (100, 1)
 
 
 def test_x_16_acompte_lowers_its_claim() -> None:

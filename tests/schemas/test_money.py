@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.money import HALF_UP, Money, Rounding, allocate, exponent, parse_rate, rate_text, rounded, total
@@ -173,6 +173,16 @@ def test_rates(text: str, rate: Fraction, again: str) -> None:
 @given(st.fractions(min_value=0, max_value=2, max_denominator=9999))
 def test_rates_round_trip(rate: Fraction) -> None:
     """Any rate that can be written is read again as itself."""
+    assert rate == parse_rate(rate_text(rate))
+
+
+@given(st.integers(1, 10**15), st.integers(0, 10**15))
+@example(4096, 1)
+@example(1_000_003, 1)
+@example(2**49, 1)
+def test_rates_of_amounts_round_trip(price: int, kept: int) -> None:
+    """What part of a price is kept is written, and read again, whatever the two are."""
+    rate = Fraction(min(kept, price), price)
     assert rate == parse_rate(rate_text(rate))
 
 
