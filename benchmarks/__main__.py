@@ -15,11 +15,15 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import embedded, ota, profiling
+from benchmarks import effects, embedded, ota, profiling
 from benchmarks.messages import LAG
 from benchmarks.setting import Figures, Setting
 
-MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {"embedded": embedded.measure, "ota": ota.measure}
+MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
+    "embedded": embedded.measure,
+    "effects": effects.measure,
+    "ota": ota.measure,
+}
 
 
 def main() -> int:

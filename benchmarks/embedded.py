@@ -12,20 +12,19 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmarks import bare_loop
+from benchmarks.checks import Expected, whole
+from benchmarks.live import arrivals, batches
 from benchmarks.measured import Measured, pragmas, rows_in, size_of, written
-from benchmarks.messages import PAID, REFUND, ids, order, payid, stream
+from benchmarks.messages import MERCHANT, REFUND, ids, order, payid, stream
 from benchmarks.setting import Figures, Setting
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
-from engine import ledger_check
 from engine.clock import ManualClock, micros
 from engine.hub import Hub
 from engine.lane import Ran
-from engine.transport.contract import Arrival, Taken
+from engine.transport.contract import Taken
 from schemas.effect import RecordKind
 
-APPEND = 500  # arrivals of one durable append, as a batch over HTTP or a broker's prefetch brings them
-MERCHANT = "azur"
 _NOW = micros(datetime.fromisoformat("2026-07-21T08:00:00+00:00"))  # three days before arrival: half of line 1 goes back
 _PAUSE = 10_000  # microseconds of the hub's own clock between two appends
 
@@ -90,13 +89,11 @@ def run(
 def feed(hub: Timed, events: Sequence[bytes], clock: ManualClock) -> None:
     """Append by append; after each, everything that can be done is done, requests that came due included, as a live hub does beside
     its doors."""
-    for first in range(0, len(events), APPEND):
+    for batch in batches(events):
         clock.advance(clock.now() + _PAUSE)
-        arrivals = [
-            Arrival(door="bench", body=body, content_type="application/cloudevents+json") for body in events[first : first + APPEND]
-        ]
+        made = arrivals(batch)
         with hub.timing("append"):
-            receipts = hub.intake.append(arrivals)
+            receipts = hub.intake.append(made)
         assert all(receipt.taken is Taken.ACCEPTED for receipt in receipts)
         with hub.timing("drain"):
             hub.drain()
@@ -106,22 +103,10 @@ def feed(hub: Timed, events: Sequence[bytes], clock: ManualClock) -> None:
 
 def check(hub: Hub, providers: AcceptingProviders, names: Sequence[str]) -> None:
     """Everything was decided, every refund went out once, and the book is true; else there is no figure."""
-    stays = len(names)
-    results = {row["result"] for row in hub.reading.rows("SELECT DISTINCT result FROM decision")}
-    assert results <= {"decided", "forwarded"}, results
-    outcomes = {row["name"]: row["n"] for row in hub.reading.rows("SELECT name, count(*) AS n FROM outbox GROUP BY 1")}
-    for name in ("booking.accepted", "payment.captured", "cancellation.quoted", "cancellation.confirmed", "refund.executed"):
-        assert outcomes.get(name) == stays, (name, outcomes)
-    effects = hub.reading.rows("SELECT state, count(*) AS n, sum(minor) AS minor FROM effect GROUP BY 1")
-    assert [(row["state"], row["n"], row["minor"]) for row in effects] == [("confirmed", stays, stays * REFUND)], effects
+    whole(hub.database, Expected.all(len(names)))
     for name in names:
         shown = providers[MERCHANT].query(payid(name), order(name), 1.0).records
         assert [(record.kind, record.minor) for record in shown] == [(RecordKind.REFUND, REFUND)], (name, shown)
-    book = ledger_check.check(hub.database)
-    assert book.true, book.findings
-    money = [(row.debit, row.credit) for row in ledger_check.balances(hub.reading, name=f"money:ogone/{MERCHANT}")]
-    assert money == [(stays * PAID, stays * REFUND)], money
-    assert not any(hub.reading.unsettled().values()), hub.reading.unsettled()
 
 
 def measure(setting: Setting) -> Figures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ LAG = 40  # stays between a booking and its payment, and so on
 PAID = 20500  # minor units of every stay, all by card
 REFUND = 6000  # of it, three days before arrival: half of line 1
 FEE = 500
+TODAY = date(2026, 7, 21)  # where a measurement has a clock of its own
+MERCHANT, TENANT = "azur", "azur"
 _TYPES = ("booking.confirmed", "payment.received", "cancellation.request", "cancellation.confirm")
 _encode = msgspec.json.Encoder().encode
 
@@ -22,28 +25,28 @@ def ids(stays: int, seed: int) -> list[str]:
     return [f"{luck.getrandbits(64):016x}" for _ in range(stays)]
 
 
-def stream(stays: int, seed: int, lag: int = LAG) -> Iterator[bytes]:
+def stream(stays: int, seed: int, lag: int = LAG, today: date = TODAY) -> Iterator[bytes]:
     """4 × `stays` CloudEvents JSON objects, 1:1:1:1 but at the ends; each stay's four in their order, `lag` stays apart."""
     names = ids(stays, seed)
     for place in range(stays + 3 * lag):
         for step in range(len(_TYPES)):
             stay = place - step * lag
             if 0 <= stay < stays:
-                yield message(step, names[stay])
+                yield message(step, names[stay], today)
 
 
-def message(step: int, id_: str) -> bytes:
-    """One of a stay's four messages."""
+def message(step: int, id_: str, today: date = TODAY) -> bytes:
+    """One of a stay's four messages; `today` is three days before its arrival, when half of line 1 goes back."""
     return _encode(
         {
             "specversion": "1.0",
             "id": f"{step}-{id_}",
             "source": "pms.thais",
             "type": f"foliohub.{_TYPES[step]}.v1",
-            "time": "2026-05-01T08:00:00Z",
-            "tenant": "azur",
+            "time": f"{_booked(today)}T08:00:00Z",
+            "tenant": TENANT,
             "datacontenttype": "application/json",
-            "data": _data(step, id_),
+            "data": _data(step, id_, today),
         }
     )
 
@@ -58,10 +61,15 @@ def order(id_: str) -> str:
     return f"{id_}-1"
 
 
-def _data(step: int, id_: str) -> dict[str, Any]:
+def _booked(today: date) -> date:
+    return today - timedelta(days=81)
+
+
+def _data(step: int, id_: str, today: date) -> dict[str, Any]:
     folio = f"B-{id_}"
     if step == 0:
-        line = {"trade": "outdoor", "arrival": "2026-07-24", "departure": "2026-07-31", "accommodation_type": "pitch"}
+        dates = {"arrival": today + timedelta(days=3), "departure": today + timedelta(days=10)}
+        line = {"trade": "outdoor", "accommodation_type": "pitch", **dates}
         return {
             "actor": {"kind": "system", "id": "thais"},
             "folio": folio,
@@ -70,7 +78,7 @@ def _data(step: int, id_: str) -> dict[str, Any]:
             "property": "camp-azur",
             "channel": "web",
             "currency": "EUR",
-            "booked_at": "2026-05-01T10:00:00+02:00",
+            "booked_at": f"{_booked(today)}T10:00:00+02:00",
             "language": "fr",
             "guest": {"person": f"p-{id_}", "name": "Camille Exemple", "email": "camille@example.org"},
             "payment_plan": "full",
@@ -89,9 +97,9 @@ def _data(step: int, id_: str) -> dict[str, Any]:
             "amount": PAID,
             "currency": "EUR",
             "provider": "ogone",
-            "merchant": "azur",
+            "merchant": MERCHANT,
             "provider_reference": payid(id_),
             "order": order(id_),
-            "occurred_at": "2026-05-01T10:05:00+02:00",
+            "occurred_at": f"{_booked(today)}T10:05:00+02:00",
         }
     return {"actor": {"kind": "guest", "id": "camille"}, "folio": folio, "request": f"R-{id_}"}

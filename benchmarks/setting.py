@@ -18,6 +18,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 3
     stays: int = 10_000
     lag: int = LAG
+    refunds: int = 400
+    threads: int = 8
     documents: int = 500
     seed: int = 0
 

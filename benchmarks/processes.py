@@ -1,0 +1,151 @@
+"""The hub and the provider's simulator as processes of their own, how busy and how large they are, and a provider's books."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from benchmarks.messages import PAID, order, payid
+from config.loader import SHIPPED, address_variable, load
+from config.settings import Configuration
+from connectors.psp.ogone.simulator.accounts import SANDBOX
+from connectors.psp.ogone.simulator.books import Books
+
+START_S: Final = 30.0
+STOP_S: Final = 10.0
+_MEMORY: Final = Path("/dev/shm")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+
+
+class Process:
+    """One command of ours, running; `said` is the first line that it printed. Its errors go to a log in `folder`."""
+
+    def __init__(self, name: str, folder: Path, *words: str, environ: Mapping[str, str] | None = None) -> None:
+        self.log = folder / f"{name}.log"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "console.command", *words],
+                env={**os.environ, **(environ or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        try:
+            self.said = self._first_line()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _first_line(self) -> str:
+        assert self._process.stdout is not None
+        ready, _, _ = select.select([self._process.stdout], [], [], START_S)
+        line = self._process.stdout.readline().decode() if ready else ""
+        assert line, f"{self._process.args!r} said nothing:\n{self.log.read_text(encoding='utf-8')[-3000:]}"
+        return line.strip()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def resident_mb(self) -> float:
+        """Resident memory now."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE / 1e6
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, then insist. Raises AssertionError if it did not end well."""
+        self._process.terminate()
+        try:
+            code = self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        assert code == 0, f"{self._process.args!r} ended with {code}:\n{self.log.read_text(encoding='utf-8')[-3000:]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.stop()
+            return
+        with contextlib.suppress(AssertionError):
+            self.stop()
+
+
+class Provider:
+    """The Ogone simulator on books in which every one of these stays is paid; it accepts everything and calls nobody back.
+
+    A provider's disk is not ours: its books lie in memory where the system has a file system for that, unless they may grow large."""
+
+    def __init__(self, folder: Path, stays: Sequence[str], *, large: bool = False) -> None:
+        elsewhere = _MEMORY if _MEMORY.is_dir() and not large else folder
+        self._folder = Path(tempfile.mkdtemp(prefix="bench-ogone-", dir=elsewhere))
+        self._path = self._folder / "books.sqlite"
+        books = Books(self._path)
+        with books.transaction():
+            for stay in stays:
+                paid = books.add_payment(SANDBOX.pspid, order(stay), "EUR", _now_ms(), payid(stay))
+                books.add_operation(paid.payid, "SAL", PAID, "9", "merchant", _now_ms())
+        books.close()
+        self.process = Process("ogone", folder, "simulator", "ogone", "--with-parent", "--port", "0", "--books", str(self._path))
+        self.base_url = self.process.said
+
+    def refunds(self) -> dict[str, list[int]]:
+        """What was refunded of each payment, by PAYID: minor units of every refund that stands, in order."""
+        found: dict[str, list[int]] = {}
+        with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as books:
+            rows = books.execute(
+                "SELECT payid, minor, status FROM operations WHERE operation IN ('RFD', 'RFS') ORDER BY payid, level"
+            )
+            for reference, minor, status in rows:
+                assert status == "8", (reference, minor, status)
+                found.setdefault(reference, []).append(minor)
+        return found
+
+    def calls(self) -> int:
+        """Requests that came so far."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as books:
+            return int(books.execute("SELECT count(*) FROM requests").fetchone()[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.__exit__(kind, error, trace)
+        shutil.rmtree(self._folder)
+
+
+def configuration(folder: Path, provider: str, threads: int) -> tuple[Path, Configuration]:
+    """The shipped configuration with its merchant at this provider, at a pace that is no limit: as a folder, and loaded."""
+    made = folder / "config"
+    if not made.exists():
+        shutil.copytree(str(resources.files("config") / SHIPPED.name), made)
+        with (made / "hub.toml").open("a", encoding="utf-8") as hub:
+            hub.write(f"\n[effects]\nconcurrency = {threads}\nper_second = 1000\n")
+    return made, load(made, {address_variable("azur"): provider})
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
