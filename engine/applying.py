@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from engine import effect_rows, parking
 from engine.address import references_of
 from engine.clock import micros
 from engine.staging import Staged
-from engine.store.rows import Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
+from engine.store.rows import NUMBERED, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
 from engine.verdict import Decided, Defective, Forwarded, Operated, Outdated, Parked, Refused, Verdict
 from handlers.outcome import Outcome
 from schemas import registry
@@ -18,7 +19,6 @@ from schemas.common import Fact
 from schemas.envelope import derived, uuid_text
 from schemas.folio import Folio
 from schemas.operations import FolioBlocked, FolioUnblocked, GuaranteeScrubbed, MessageDeadLettered, MessageParked
-from topics.catalogue import topic_of
 
 if TYPE_CHECKING:
     from engine.chunk import Chunk
@@ -42,7 +42,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             name, kind = registry.refusal_of(row.name)
             fact = kind(code=error.code, field=error.field, value=error.value, message=error.message, input=row.id)
             if hasattr(fact, "request"):
-                fact = msgspec.structs.replace(fact, request=getattr(message, "request", ""))
+                fact = replace(fact, request=getattr(message, "request", ""))
             policy = _version(chunk, row, staged, message)
             publisher.publish((fact,), rules=(error.rule,) if error.rule else (), policy=policy, name=name)
             record = {"code": error.code, "field": error.field, "value": error.value, "message": error.message}
@@ -79,40 +79,42 @@ def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
 
 
 class Publisher:
-    """Turns the facts of one decision into outcomes of its key, gapless in sequence, with ids that derive from their cause and that
-    sequence: one message may have several fates (parked twice, a defect and then decided), a timer may come due twice."""
+    """Turns the facts of one decision into outcomes of its key, gapless in sequence."""
 
     def __init__(self, chunk: Chunk, row: Waiting, staged: Staged, seq: int) -> None:
         self._chunk, self._row, self._staged, self._seq = chunk, row, staged, seq
+        self._next = seq << NUMBERED
 
     def publish(self, facts: tuple[Fact, ...], *, rules: tuple[str, ...] = (), policy: str = "", name: str = "") -> None:
         """Stage these facts, in order; `policy` "": the folio's, or the tenant's (X-8)."""
-        row, staged = self._row, self._staged
-        policy = policy or _version(self._chunk, row, staged)
+        if not facts:
+            return
+        row, staged, chunk = self._row, self._staged, self._chunk
+        policy = policy or _version(chunk, row, staged)
+        own = row.key if row.kind == "folio" else ""
+        staged.changed = True
         for fact in facts:
             staged.sequence += 1
-            staged.changed = True
-            folio = fact.folio or (row.key if row.kind == "folio" else "")
-            full = msgspec.structs.replace(fact, folio=folio, sequence=staged.sequence, rules=rules, policy_version=policy)
+            full = replace(fact, folio=fact.folio or own, sequence=staged.sequence, rules=rules, policy_version=policy)
             name_ = name or registry.fact_name(type(fact), row.name)
-            self._chunk.staging.write.outbox.append(
+            chunk.staging.write.outbox.append(
                 OutboxRow(
+                    self._next,
                     self._seq,
-                    self._chunk.lane_of(row.owner),
-                    topic_of(name_),
                     row.tenant,
                     row.kind,
                     row.key,
                     name_,
-                    derived(row.message, f"{row.kind}:{row.key}:{staged.sequence}"),
+                    staged.sequence,
                     row.message,
                     row.correlation or row.id,
                     row.traceparent,
-                    self._chunk.now,
+                    chunk.now,
                     registry.encode(full),
-                    0 if self._chunk.lanes.to_broker(name_) else 1,
+                    0 if chunk.lanes.to_broker(name_) else 1,
                 )
             )
+            self._next += 1
 
 
 def _version(chunk: Chunk, row: Waiting, staged: Staged, message: Any = None) -> str:
@@ -135,18 +137,8 @@ def _decided(
     publisher.publish(outcome.facts, rules=rules, policy=outcome.policy_version)
     write = chunk.staging.write
     write.transfers.extend(
-        TransferRow(
-            seq,
-            row.tenant,
-            row.key if row.kind == "folio" else "",
-            entry.entry,
-            entry.subject,
-            entry.debit,
-            entry.credit,
-            entry.minor,
-            entry.currency,
-        )
-        for entry in outcome.entries
+        TransferRow(number, entry.entry, entry.subject, entry.debit, entry.credit, entry.minor, entry.currency)
+        for number, entry in enumerate(outcome.entries, seq << NUMBERED)
     )
     key = row.owner
     for timer in outcome.timers:

@@ -200,6 +200,8 @@ class Chunk:
                 row.received_at,
                 self.now,
                 self.settled.configuration,
+                row.correlation or row.id,
+                row.traceparent,
                 msgspec.json.encode(record),
             )
         )

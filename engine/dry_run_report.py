@@ -10,8 +10,9 @@ import msgspec
 
 from engine import cloudevents
 from engine.store.rows import OutboxRow
-from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.reading import SqliteReading, numbers_of
 from ledger.chart import entry_of
+from topics.catalogue import topic_of
 
 _SHOWN: Final = 20
 _DECISIONS = """
@@ -20,7 +21,7 @@ _DECISIONS = """
     FROM decision LEFT JOIN intake ON decision.origin = 'intake' AND intake.lane = decision.lane AND intake.offset = decision.place
     WHERE decision.seq > ? ORDER BY decision.seq
 """
-_TRANSFERS = "SELECT decision, entry, subject, debit, credit, minor, currency FROM transfer WHERE decision > ? ORDER BY seq"
+_TRANSFERS = "SELECT decision, entry, subject, debit, credit, minor, currency FROM transfer WHERE seq >= ? ORDER BY seq"
 _REQUESTS = """
     SELECT id AS effect, business_key, kind, provider, merchant, payment, reference, minor, currency, needs_approval FROM effect
     WHERE tenant = ? AND folio = ? AND decision = ? ORDER BY business_key
@@ -34,7 +35,7 @@ _BALANCES = """
 
 def published(row: OutboxRow) -> bytes:
     """An outcome with its topic and key."""
-    return msgspec.json.encode({"topic": row.topic, "key": cloudevents.key_of(row), **cloudevents.event(row)})
+    return msgspec.json.encode({"topic": topic_of(row.name), "key": cloudevents.key_of(row), **cloudevents.event(row)})
 
 
 class Explaining:
@@ -50,7 +51,7 @@ class Explaining:
         for row in outbox:
             told.setdefault(row.decision, []).append(row)
         entries: dict[int, list[dict[str, Any]]] = {}
-        for entry in self._reading.rows(_TRANSFERS, (self._last,)):
+        for entry in self._reading.rows(_TRANSFERS, numbers_of(self._last + 1)[:1]):
             entries.setdefault(entry.pop("decision"), []).append(entry)
         for made in self._reading.rows(_DECISIONS, (self._last,)):
             self._last = seq = made["seq"]

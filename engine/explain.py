@@ -24,6 +24,7 @@ from schemas.envelope import type_of
 from schemas.errors import HubError
 from schemas.folio import Folio, ReferenceState
 from schemas.personal import replace_personal
+from topics.catalogue import topic_of
 
 SEALED = "(sealed)"
 FORGOTTEN = "(forgotten)"
@@ -183,13 +184,13 @@ class _Explaining:
             entries=tuple(msgspec.convert(one, Booked) for one in self._history.transfers_of(row["seq"])),
             outcomes=tuple(
                 Published(
-                    type=type_of(one["name"]),
-                    topic=one["topic"],
-                    id=str(UUID(bytes=one["id"])),
-                    at=_at(one["at"]),
-                    data=msgspec.json.decode(one["body"]),
+                    type=type_of(one.name),
+                    topic=topic_of(one.name),
+                    id=str(UUID(bytes=one.id)),
+                    at=_at(one.at),
+                    data=msgspec.json.decode(one.body),
                 )
-                for one in self._history.outcomes_of(row["seq"])
+                for one in self._history.reading.outcomes_of((row["seq"],))
             ),
             effects=tuple(self._history.requested_by(row["tenant"], row["key"], row["seq"])),
         )

@@ -65,9 +65,9 @@ class Relay:
     def once(self) -> tuple[int, int]:
         """One batch: how many waited, and how many of them are done with. Raises Retryable."""
         rows = self._hub.reading.unpublished(BATCH)
-        nobody = [seq for seq, row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
+        nobody = [row.seq for row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
         skipped = frozenset(nobody)
-        messages = [outgoing(seq, row) for seq, row in rows if seq not in skipped]
+        messages = [outgoing(row) for row in rows if row.seq not in skipped]
         confirmed = list(self._publisher.publish(messages)) if messages else []
         if nobody or confirmed:
             self._hub.reading.published([*nobody, *confirmed])
@@ -75,9 +75,11 @@ class Relay:
         return len(rows), len(nobody) + len(confirmed)
 
 
-def outgoing(seq: int, row: OutboxRow) -> Outgoing:
+def outgoing(row: OutboxRow) -> Outgoing:
     """An outbox row as a transport takes it."""
-    return Outgoing(row=seq, topic=row.topic, key=cloudevents.key_of(row), attributes=cloudevents.attributes(row), body=row.body)
+    return Outgoing(
+        row=row.seq, topic=topic_of(row.name), key=cloudevents.key_of(row), attributes=cloudevents.attributes(row), body=row.body
+    )
 
 
 def wanted(configuration: Configuration) -> Mapping[str, frozenset[str]]:

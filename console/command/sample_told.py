@@ -10,7 +10,7 @@ import msgspec
 from console.command import sample_day as the
 from console.command.showing import money
 from engine.hub import Hub
-from engine.store.rows import Key
+from engine.store.rows import Key, OutboxRow
 from engine.store.sqlite.history import SqliteHistory
 from schemas.folio import Folio, ReferenceState
 
@@ -59,7 +59,7 @@ def told(hub: Hub) -> list[Told]:
     rows += [row for row in history.decisions_of(_payment_key(hub)) if row["result"] == "duplicate"]
     found = []
     for row in sorted(rows, key=lambda row: int(row["seq"])):
-        found += _rows(row, history.outcomes_of(row["seq"]))
+        found += _rows(row, history.reading.outcomes_of((row["seq"],)))
     return found
 
 
@@ -76,7 +76,7 @@ def _payment_key(hub: Hub) -> Key:
     return Key(the.TENANT, "reference", f"ogone:{the.MERCHANT}:pay\x1f{reference}")
 
 
-def _rows(decision: Data, outcomes: Iterable[Data]) -> list[Told]:
+def _rows(decision: Data, outcomes: Iterable[OutboxRow]) -> list[Told]:
     folio = str(decision["key"]) if decision["kind"] == "folio" else the.SILENT
     folio = folio if len(folio) < 12 else the.RESERVATION
     came = str(_CAME.get(decision["name"], decision["name"]))
@@ -85,11 +85,11 @@ def _rows(decision: Data, outcomes: Iterable[Data]) -> list[Told]:
     rules = " ".join(dict.fromkeys(rule for rule, _ in msgspec.json.decode(decision["record"]).get("trace", ())))
     told_ = []
     for outcome in outcomes:
-        data = msgspec.json.decode(outcome["body"])
-        if outcome["name"].endswith(".refused"):
+        data = msgspec.json.decode(outcome.body)
+        if outcome.name.endswith(".refused"):
             told_.append((f"refused: {data['code']}", ""))
-        elif outcome["name"] in _SAYS:
-            words, amount = _SAYS[outcome["name"]]
+        elif outcome.name in _SAYS:
+            words, amount = _SAYS[outcome.name]
             currency, minor = amount(data) if amount else ("", 0)
             told_.append((words, money(minor, currency) if currency else ""))
     if not told_:

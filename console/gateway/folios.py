@@ -42,5 +42,5 @@ async def get_outcomes(
 
 def _outcomes(desk: Desk, tenant: str, after: int, limit: int) -> dict[str, Any]:
     rows = desk.hub.reading.outbox_of(tenant, after, limit)
-    events = [{**cloudevents.event(row), "position": seq} for seq, row in rows]
-    return {"outcomes": events, "next": rows[-1][0] if rows else after}
+    events = [{**cloudevents.event(row), "position": row.seq} for row in rows]
+    return {"outcomes": events, "next": rows[-1].seq if rows else after}

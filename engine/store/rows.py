@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
+from schemas.envelope import derived
+
 
 class Key(NamedTuple):
     """An aggregate: `kind` is folio, reference, area or tenant."""
@@ -142,15 +144,19 @@ class DecisionRow(NamedTuple):
     received_at: int
     decided_at: int
     configuration: int
+    correlation: str
+    traceparent: str
     record: bytes
 
 
-class TransferRow(NamedTuple):
-    """One ledger row."""
+NUMBERED = 20
+"""Rows of a decision (transfers, outcomes) are numbered `decision << NUMBERED | number`."""
 
-    decision: int
-    tenant: str
-    folio: str
+
+class TransferRow(NamedTuple):
+    """One ledger row; tenant and folio are its decision's."""
+
+    seq: int
     entry: str
     subject: str
     debit: str
@@ -160,22 +166,28 @@ class TransferRow(NamedTuple):
 
 
 class OutboxRow(NamedTuple):
-    """One outcome to publish; `published` 1 when no broker is to get it."""
+    """One outcome to publish; `published` 1 when no broker is to get it. `cause` is the message that was decided, `sequence` counts
+    the outcomes of the key."""
 
+    seq: int
     decision: int
-    lane: int
-    topic: str
     tenant: str
     kind: str
     key: str
     name: str
-    id: bytes
+    sequence: int
     cause: bytes
     correlation: str
     traceparent: str
     at: int
     body: bytes
     published: int
+
+    @property
+    def id(self) -> bytes:
+        """Its own, which derives from its cause and its sequence: one message may have several fates (parked twice, a defect and then
+        decided), a timer may come due twice."""
+        return derived(self.cause, f"{self.kind}:{self.key}:{self.sequence}")
 
 
 class TimerRow(NamedTuple):

@@ -1,6 +1,6 @@
 """What an outcome wears on its way out."""
 
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -8,8 +8,8 @@ from engine.cloudevents import attributes, event, time_of
 from engine.store.rows import OutboxRow
 
 ROW = OutboxRow(
-    decision=7, lane=0, topic="foliohub.booking.v1", tenant="azur", kind="folio", key="B-1001", name="booking.accepted",
-    id=UUID(int=1).bytes, cause=UUID(int=2).bytes, correlation="m-1", traceparent="", at=1_777_622_400_000_000,
+    seq=7 << 20, decision=7, tenant="azur", kind="folio", key="B-1001", name="booking.accepted", sequence=1,
+    cause=UUID(int=2).bytes, correlation="m-1", traceparent="", at=1_777_622_400_000_000,
     body=b'{"folio":"B-1001","sequence":1}', published=1,
 )  # fmt: skip
 
@@ -18,7 +18,7 @@ def test_attributes_are_cloudevents_and_ours() -> None:
     """Every attribute is text, in RFC 3339 and UUID form; what is empty is left out."""
     assert attributes(ROW) == {
         "specversion": "1.0",
-        "id": "00000000-0000-0000-0000-000000000001",
+        "id": str(uuid5(UUID(int=2), "folio:B-1001:1")),
         "source": "foliohub",
         "type": "foliohub.booking.accepted.v1",
         "time": "2026-05-01T08:00:00Z",

@@ -106,7 +106,7 @@ def test_unparks_releases_only_what_waited_for_it() -> None:
 
     assert parked(box) == 0
     assert next(payment for payment in box.folio().payments if payment.payment == "P").reversed == 1_000
-    ids = [row["id"] for row in box.rows("SELECT id FROM outbox")]
+    ids = [row.id for row in box.hub.reading.outbox_of("azur", 0, 1000)]
     assert len(ids) == len(set(ids))
 
 

@@ -69,10 +69,10 @@ def test_a_killed_hub_frees_the_file_and_leaves_nothing_half_done(tmp_path: Path
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
-        ("UPDATE transfer SET minor = 1", "never changed"),
-        ("DELETE FROM transfer", "never deleted"),
-        ("INSERT INTO transfer VALUES (NULL, 1, 'azur', 'B-1', 'ordered', '', 'a', 'b', 0, 'EUR')", "CHECK"),
-        ("INSERT INTO transfer VALUES (NULL, 1, 'azur', 'B-1', 'ordered', '', 'a', 'a', 1, 'EUR')", "CHECK"),
+        ("UPDATE transfer_row SET minor = 1", "never changed"),
+        ("DELETE FROM transfer_row", "never deleted"),
+        ("INSERT INTO transfer_row VALUES (NULL, 'ordered', '', 'a', 'b', 0, 'EUR')", "CHECK"),
+        ("INSERT INTO transfer_row VALUES (NULL, 'ordered', '', 'a', 'a', 1, 'EUR')", "CHECK"),
         ("UPDATE payment_total SET given_back = captured + 1", "CHECK"),
         ("INSERT INTO refund_part SELECT tenant, folio, payment, number, 'another', minor FROM refund_part", "UNIQUE"),
         ("INSERT INTO refund_part SELECT tenant, folio, payment, number + 1, refund, minor FROM refund_part", "UNIQUE"),

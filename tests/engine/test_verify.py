@@ -138,17 +138,23 @@ PLANTED = {
     ),
     "a sequence": ("UPDATE state SET sequence = sequence + 1 WHERE key = 'B'", ("state", "sequence")),
     "a lost state": ("DELETE FROM state WHERE kind = 'folio' AND key = 'C'", ("state", "row")),
-    "a cent in a transfer": ("UPDATE transfer SET minor = minor + 1 WHERE seq = 5", ("transfer", "minor")),
+    "a cent in a transfer": (
+        "UPDATE transfer_row SET minor = minor + 1 WHERE seq = (SELECT seq FROM transfer LIMIT 1 OFFSET 4)",
+        ("transfer", "minor"),
+    ),
     "a lost transfer": (
-        "DELETE FROM transfer WHERE seq = (SELECT max(seq) FROM transfer WHERE entry = 'refund_executed')",
+        "DELETE FROM transfer_row WHERE seq = (SELECT max(seq) FROM transfer WHERE entry = 'refund_executed')",
         ("transfer", "row"),
     ),
-    "another account": ("UPDATE transfer SET credit = 'guest:B' WHERE seq = 3", ("transfer", "credit")),
+    "another account": (
+        "UPDATE transfer_row SET credit = 'guest:B' WHERE seq = (SELECT seq FROM transfer LIMIT 1 OFFSET 2)",
+        ("transfer", "credit"),
+    ),
     "a word in an outcome": (
-        "UPDATE outbox SET body = swap(body, '10000', '10001') WHERE name = 'refund.decided'",
+        "UPDATE outbox_row SET body = swap(body, '10000', '10001') WHERE name = 'refund.decided'",
         ("outbox", "body"),
     ),
-    "a lost outcome": ("DELETE FROM outbox WHERE seq = 9", ("outbox", "row")),
+    "a lost outcome": ("DELETE FROM outbox_row WHERE seq = (SELECT seq FROM outbox LIMIT 1 OFFSET 8)", ("outbox", "row")),
     "a record": ("UPDATE decision SET record = swap(record, 'EUR', 'USD') WHERE seq = 2", ("decision", "record")),
     "a result": ("UPDATE decision SET result = 'stale' WHERE seq = 2", ("decision", "result")),
     "a lost decision": ("DELETE FROM decision WHERE name = 'booking.confirmed' AND key = 'C'", ("intake", "decision")),
@@ -195,7 +201,7 @@ def test_a_message_that_was_passed_over(copy: Path) -> None:
 
 def test_differences_are_bounded(copy: Path) -> None:
     """The first twenty are told, not all of them."""
-    plant(copy, "UPDATE outbox SET topic = 'x'")
+    plant(copy, "UPDATE outbox_row SET sequence = 0")
 
     assert len(rebuilt(copy).differences) == 20
 
@@ -210,3 +216,19 @@ def test_forgotten_inbox_slices_are_no_difference(copy: Path) -> None:
     connection.close()
 
     assert rebuilt(copy).agrees
+
+
+def test_what_comes_again_after_its_identity_was_dropped_was_decided_again() -> None:
+    """Its business keys protected it; the replay sees the second decision as the store did, not a repeat (X-1)."""
+    camp = Campsite(":memory:")
+    camp.send(booking("A"))
+    camp.until("2026-07-01T08:00:00+00:00")
+    camp.hub.store.drop_slices(camp.clock.now() - 35 * 86_400 * 1_000_000)
+    for _ in range(2):
+        camp.send(booking("A"))
+
+    results = camp.hub.reading.rows("SELECT result FROM decision WHERE origin = 'intake' AND parent = 0 ORDER BY seq")
+    assert [row["result"] for row in results][0::2] == ["forwarded", "duplicate"]
+    assert results[1]["result"] == "forwarded"
+    assert verify(camp.hub.database).agrees
+    camp.hub.database.close()

@@ -96,4 +96,4 @@ def refunds_shown(reading: SqliteReading) -> Iterator[Shown]:
 
 def totals(reading: SqliteReading) -> dict[str, Any]:
     """How much there is to check."""
-    return reading.rows("SELECT (SELECT count(*) FROM transfer) AS transfers, (SELECT count(*) FROM effect) AS effects")[0]
+    return reading.rows("SELECT (SELECT count(*) FROM transfer_row) AS transfers, (SELECT count(*) FROM effect) AS effects")[0]

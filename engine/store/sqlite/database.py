@@ -21,7 +21,7 @@ from engine.store.contract import Constraint, StoreAway, StoreBusy, StoreTaken
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
 from schemas.errors import HubError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _BUSY_MS = 5000
 _SHRED_MS = 100
 _PRAGMAS = (
@@ -91,6 +91,15 @@ class Database:
             )
         if found == SCHEMA_VERSION:
             return
+        if found:
+            if not make:
+                raise HubError(
+                    f"{self.path}: schema version {found} is older than this foliohub's ({SCHEMA_VERSION}): `foliohub run` upgrades it",
+                    code="schema_older", field="store", value=self.path,
+                )  # fmt: skip
+            for version in range(found + 1, SCHEMA_VERSION + 1):
+                self._make(f"upgrades/{version}.sql", "", version)
+            return
         if self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
             raise HubError(
                 f"{self.path}: this database is not a foliohub store: name another file", code="not_a_store", field="store",
@@ -101,12 +110,14 @@ class Database:
                 f"{self.path} is empty: start `foliohub run` first, or name the store with --store", code="no_store", field="store",
                 value=self.path,
             )  # fmt: skip
-        schema = resources.files("engine.store.sqlite").joinpath("schema.sql").read_text(encoding="utf-8")
         rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
-        self._writer.executescript(
-            f"BEGIN IMMEDIATE; {schema} INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'), ('sends', '0'); {rows}"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+        rows += f"INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'), ('sends', '0');"
+        self._make("schema.sql", rows, SCHEMA_VERSION)
+
+    def _make(self, script: str, rows: str, version: int) -> None:
+        """Run one of the scripts beside this module, and then `rows`, whole or not at all."""
+        statements = resources.files("engine.store.sqlite").joinpath(script).read_text(encoding="utf-8")
+        self._writer.executescript(f"BEGIN IMMEDIATE; {statements} {rows} PRAGMA user_version = {int(version)}; COMMIT;")
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.store.rows import Key
 from engine.store.sqlite.lanes import marks
-from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.reading import SqliteReading, numbers_of
 
 Rows = list[dict[str, Any]]
 
@@ -89,11 +89,7 @@ class SqliteHistory:
 
     def transfers_of(self, decision: int) -> Rows:
         """What a decision booked."""
-        return self.reading.rows("SELECT * FROM transfer WHERE decision = ? ORDER BY seq", (decision,))
-
-    def outcomes_of(self, decision: int) -> Rows:
-        """What a decision published."""
-        return self.reading.rows("SELECT * FROM outbox WHERE decision = ? ORDER BY seq", (decision,))
+        return self.reading.rows("SELECT * FROM transfer WHERE seq BETWEEN ? AND ? ORDER BY seq", numbers_of(decision))
 
     def effects_of(self, key: Key) -> Rows:
         """The requests of a folio, in the order in which they were decided."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import TypeVar
 
 from engine.store.contract import SLICE_US, Claim, Constraint, Fenced
@@ -85,18 +86,17 @@ class SqliteLanes:
         internals: Sequence[InternalRow],
     ) -> None:
         with self.database.write() as connection:
-            ends: dict[int, int] = {}
-            full = []
-            for row in rows:
-                if row.lane not in ends:
-                    ends[row.lane] = connection.execute(
-                        "SELECT max(coalesce((SELECT max(offset) + 1 FROM intake WHERE lane = ?), 0),"
-                        " (SELECT next_offset FROM lane WHERE lane = ?))",
-                        (row.lane, row.lane),
+            ends = {
+                lane: count(
+                    connection.execute(
+                        "SELECT max(coalesce((SELECT max(offset) + 1 FROM intake WHERE lane = ?1), 0),"
+                        " (SELECT next_offset FROM lane WHERE lane = ?1))",
+                        (lane,),
                     ).fetchone()[0]
-                full.append((None, row.lane, ends[row.lane], *row[1:]))
-                ends[row.lane] += 1
-            insert(connection, "intake", full)
+                )
+                for lane in {row.lane for row in rows}
+            }
+            insert(connection, "intake", [(None, row.lane, next(ends[row.lane]), *row[1:]) for row in rows])
             if letters:
                 connection.executemany(f"INSERT OR IGNORE INTO dead_letter VALUES ({marks(len(letters[0]))})", letters)
             insert(connection, "subject_key", keys)
@@ -128,8 +128,7 @@ class SqliteChunk:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'decision'").fetchone()
-        self.next_decision = (row[0] if row else 0) + 1
+        self.next_decision = (connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0) + 1
 
     def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
         found = [
@@ -240,7 +239,7 @@ class SqliteChunk:
                 chunk.states,
             )
         insert(db, "decision", chunk.decisions)
-        insert(db, "transfer", [(None, *row) for row in chunk.transfers])
+        insert(db, "transfer_row", chunk.transfers)
         if chunk.totals:
             db.executemany(
                 "INSERT INTO payment_total VALUES (?,?,?,?,?,?) ON CONFLICT DO UPDATE SET captured = excluded.captured,"
@@ -267,7 +266,7 @@ class SqliteChunk:
                 " reason = excluded.reason, status = excluded.status",
                 chunk.dead_letters,
             )
-        insert(db, "outbox", [(None, *row) for row in chunk.outbox])
+        insert(db, "outbox_row", [(row.seq, row.name, row.sequence, row.body, row.published) for row in chunk.outbox])
         self._write_effects(chunk)
 
     def _write_inbox(self, chunk: ChunkWrite) -> None:

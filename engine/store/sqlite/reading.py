@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
-from engine.store.rows import Key, OutboxRow
+from engine.store.rows import NUMBERED, Key, OutboxRow
 from engine.store.sqlite.database import Database
 
-_OUTBOX = (
-    "outbox.decision, outbox.lane, outbox.topic, outbox.tenant, outbox.kind, outbox.key, outbox.name, outbox.id, outbox.cause,"
-    " outbox.correlation, outbox.traceparent, outbox.at, outbox.body, outbox.published"
-)
+_OUTBOX = ", ".join(f"outbox.{name}" for name in OutboxRow._fields)
+
+
+def numbers_of(decision: int) -> tuple[int, int]:
+    """The first and the last number that a row of this decision may have."""
+    return decision << NUMBERED, ((decision + 1) << NUMBERED) - 1
 
 
 def rows_as_dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
@@ -63,11 +65,9 @@ class SqliteReading:
             ).fetchone()
             if root is None:
                 return None
-            rows = connection.execute(
-                f"SELECT {_OUTBOX} FROM outbox WHERE decision = ?1"
-                " UNION ALL "
-                f"SELECT {_OUTBOX} FROM decision JOIN outbox ON outbox.decision = decision.seq"
-                " WHERE decision.parent > 0 AND decision.parent = ?1 ORDER BY 1",  # > 0: the index is on these
+            rows = connection.execute(  # what it led to follows it directly
+                f"SELECT {_OUTBOX} FROM outbox WHERE seq >= ?1 << {NUMBERED} AND seq < (SELECT max(seq) + 1 FROM (SELECT ?1 AS seq"
+                f" UNION ALL SELECT seq FROM decision WHERE parent > 0 AND parent = ?1)) << {NUMBERED} ORDER BY seq",
                 (root[0],),
             ).fetchall()
             return [OutboxRow(*row) for row in rows]
@@ -99,29 +99,30 @@ class SqliteReading:
     def outcomes_of(self, decisions: Sequence[int]) -> list[OutboxRow]:
         """Outcomes of these decisions, in order."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT {_OUTBOX} FROM outbox WHERE decision IN ({','.join('?' * len(decisions))}) ORDER BY seq", tuple(decisions)
+            found = (
+                connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq", numbers_of(decision))
+                for decision in sorted(decisions)
             )
-            return [OutboxRow(*row) for row in rows]
+            return [OutboxRow(*row) for rows in found for row in rows]
 
-    def outbox_of(self, tenant: str, seq: int, limit: int) -> list[tuple[int, OutboxRow]]:
+    def outbox_of(self, tenant: str, seq: int, limit: int) -> list[OutboxRow]:
         """One tenant's outcomes as a stream, from a row on."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT seq, {_OUTBOX} FROM outbox WHERE seq > ? AND tenant = ? ORDER BY seq LIMIT ?", (seq, tenant, limit)
+                f"SELECT {_OUTBOX} FROM outbox WHERE seq > ? AND tenant = ? ORDER BY seq LIMIT ?", (seq, tenant, limit)
             )
-            return [(row[0], OutboxRow(*row[1:])) for row in rows]
+            return [OutboxRow(*row) for row in rows]
 
-    def unpublished(self, limit: int) -> list[tuple[int, OutboxRow]]:
+    def unpublished(self, limit: int) -> list[OutboxRow]:
         """Outcomes that a broker has yet to confirm, oldest first."""
         with self._database.read() as connection:
-            rows = connection.execute(f"SELECT seq, {_OUTBOX} FROM outbox WHERE published = 0 ORDER BY seq LIMIT ?", (limit,))
-            return [(row[0], OutboxRow(*row[1:])) for row in rows]
+            rows = connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE published = 0 ORDER BY seq LIMIT ?", (limit,))
+            return [OutboxRow(*row) for row in rows]
 
     def published(self, rows: Sequence[int]) -> None:
         """Mark what the broker confirmed."""
         with self._database.write() as connection:
-            connection.executemany("UPDATE outbox SET published = 1 WHERE seq = ?", [(row,) for row in rows])
+            connection.executemany("UPDATE outbox_row SET published = 1 WHERE seq = ?", [(row,) for row in rows])
 
     def next_timer(self) -> int | None:
         """When the next timer is due."""

@@ -1,5 +1,5 @@
 -- The store on one machine. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 1. A later version is a numbered file beside this one; a released one is never changed.
+-- Version 2: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -14,7 +14,7 @@ CREATE TABLE lane (
 
 -- The intake topic: every message that was acknowledged, in the order of its arrival. Personal fields are sealed.
 CREATE TABLE intake (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     lane INTEGER NOT NULL,
     offset INTEGER NOT NULL,
     message BLOB NOT NULL,
@@ -38,8 +38,9 @@ CREATE TABLE intake (
 -- Identities that were decided, in slices of time that are dropped whole: inbox_<slice> has this shape.
 CREATE TABLE inbox_slice (slice INTEGER PRIMARY KEY) STRICT;
 
+-- Aggregates. `id` is the hash of (tenant, kind, key); `body` empty: it has only published so far. Bodies are large: the index is apart.
 CREATE TABLE state (
-    id BLOB PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
     lane INTEGER NOT NULL,
     tenant TEXT NOT NULL,
     kind TEXT NOT NULL,
@@ -49,11 +50,11 @@ CREATE TABLE state (
     shape INTEGER NOT NULL,
     blocked TEXT NOT NULL,
     body BLOB
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- One row for everything that was decided, in the order in which it was; `verify` replays the roots (parent 0) in this order.
 CREATE TABLE decision (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     parent INTEGER NOT NULL,
     origin TEXT NOT NULL,          -- intake | internal | timer | inline
     lane INTEGER NOT NULL,
@@ -68,17 +69,17 @@ CREATE TABLE decision (
     received_at INTEGER NOT NULL,
     decided_at INTEGER NOT NULL,
     configuration INTEGER NOT NULL,
+    correlation TEXT NOT NULL,
+    traceparent TEXT NOT NULL,
     record BLOB NOT NULL
 ) STRICT;
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_key ON decision (tenant, kind, key);
 
-CREATE TABLE transfer (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    decision INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    folio TEXT NOT NULL,
+-- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
+CREATE TABLE transfer_row (
+    seq INTEGER PRIMARY KEY,
     entry TEXT NOT NULL,
     subject TEXT NOT NULL,
     debit TEXT NOT NULL,
@@ -87,9 +88,14 @@ CREATE TABLE transfer (
     currency TEXT NOT NULL,
     CHECK (debit <> credit)
 ) STRICT;
-CREATE INDEX transfer_decision ON transfer (decision);
-CREATE TRIGGER transfer_is_immutable BEFORE UPDATE ON transfer BEGIN SELECT raise(ABORT, 'transfers are never changed, only reversed'); END;
-CREATE TRIGGER transfer_stays BEFORE DELETE ON transfer BEGIN SELECT raise(ABORT, 'transfers are never deleted, only reversed'); END;
+CREATE TRIGGER transfer_is_immutable BEFORE UPDATE ON transfer_row
+BEGIN SELECT raise(ABORT, 'transfers are never changed, only reversed'); END;
+CREATE TRIGGER transfer_stays BEFORE DELETE ON transfer_row
+BEGIN SELECT raise(ABORT, 'transfers are never deleted, only reversed'); END;
+CREATE VIEW transfer AS
+SELECT transfer_row.seq, decision.seq AS decision, tenant, CASE kind WHEN 'folio' THEN key ELSE '' END AS folio, entry, subject,
+    debit, credit, minor, currency
+FROM transfer_row JOIN decision ON decision.seq = transfer_row.seq >> 20;
 
 -- Refunded never above captured, held by the database itself.
 CREATE TABLE payment_total (
@@ -129,7 +135,7 @@ CREATE INDEX timer_due ON timer (due, tenant, kind, key, name);
 
 -- Messages from inside for a lane: replies of effects, released parked messages, conversations. Done when `decision` is set.
 CREATE TABLE internal (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     lane INTEGER NOT NULL,
     message BLOB NOT NULL,
     tenant TEXT NOT NULL,
@@ -209,26 +215,21 @@ CREATE TABLE dead_letter (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX dead_letter_open ON dead_letter (at) WHERE status = 'open';
 
--- Outgoing messages, in order: the topics themselves when embedded. `published` 0: a broker has yet to confirm it.
-CREATE TABLE outbox (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    decision INTEGER NOT NULL,
-    lane INTEGER NOT NULL,
-    topic TEXT NOT NULL,
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    key TEXT NOT NULL,
+-- Outgoing messages, in order: the topics themselves when embedded. `seq` is numbered as in the ledger, `sequence` is the key's own,
+-- `published` 0: a broker has yet to confirm it. What a message wears beside its body is its decision's: `outbox` shows it whole.
+CREATE TABLE outbox_row (
+    seq INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
-    id BLOB NOT NULL,
-    cause BLOB NOT NULL,
-    correlation TEXT NOT NULL,
-    traceparent TEXT NOT NULL,
-    at INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
     body BLOB NOT NULL,
     published INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX outbox_decision ON outbox (decision);
-CREATE INDEX outbox_waiting ON outbox (seq) WHERE published = 0;
+CREATE INDEX outbox_waiting ON outbox_row (seq) WHERE published = 0;
+CREATE VIEW outbox AS
+SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind, decision.key, outbox_row.name, outbox_row.sequence,
+    decision.message AS cause, decision.correlation, decision.traceparent, decision.decided_at AS at, outbox_row.body,
+    outbox_row.published
+FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
 
 CREATE TABLE effect (
     id TEXT PRIMARY KEY,
@@ -272,7 +273,7 @@ CREATE INDEX effect_folio ON effect (tenant, folio);
 
 -- Everything that was asked and answered, in order, scrubbed.
 CREATE TABLE evidence (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     at INTEGER NOT NULL,
     effect TEXT NOT NULL,
     merchant TEXT NOT NULL,

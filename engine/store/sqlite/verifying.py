@@ -48,14 +48,13 @@ SIDES: Final[tuple[Side, ...]] = (
     Side(
         "decision",
         ("seq",),
-        ("parent", "origin", "lane", "place", "message", "tenant", "kind", "key", "name", "result", "act", "received_at", "record"),
+        (
+            "parent", "origin", "lane", "place", "message", "tenant", "kind", "key", "name", "result", "act", "received_at",
+            "correlation", "traceparent", "record",
+        ),
     ),
     Side("transfer", ("decision", "seq"), ("tenant", "folio", "entry", "subject", "debit", "credit", "minor", "currency")),
-    Side(
-        "outbox",
-        ("decision", "seq"),
-        ("lane", "topic", "tenant", "kind", "key", "name", "id", "cause", "correlation", "traceparent", "at", "body"),
-    ),
+    Side("outbox", ("decision", "seq"), ("tenant", "kind", "key", "name", "sequence", "body")),
     Side("state", ("tenant", "kind", "key"), ("lane", "sequence", "shape", "blocked", "body")),
     Side("timer", ("tenant", "kind", "key", "name"), ("lane", "due", "what", "subject")),
     Side("parked", ("tenant", "kind", "key", "decision"), ("waits_for", "since", "message", "id", "name", "act", "body")),

@@ -286,7 +286,7 @@ def test_a_planted_falsehood_ends_with_1(camp: Campsite) -> None:
     camp.send(booking("A"))
     with camp.hub.database.write() as connection:
         connection.execute("DROP TRIGGER transfer_is_immutable")
-        connection.execute("UPDATE transfer SET minor = minor + 1 WHERE seq = 1")
+        connection.execute("UPDATE transfer_row SET minor = minor + 1 WHERE seq = (SELECT min(seq) FROM transfer_row)")
 
     status, output = on(camp, "verify")
     assert (status, "DOES NOT AGREE" in output, "decision=1 seq=1" in output) == (1, True, True), output

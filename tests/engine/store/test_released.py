@@ -81,3 +81,13 @@ def test_what_comes_again_is_known(box: Sandbox) -> None:
     """A repeated message of that time is a duplicate, not a conflict: its fingerprint is made as it was."""
     assert box.say("booking.confirmed", booking("B-1"), id_="m-1") == []
     assert box.results("booking.confirmed")[-1] == "duplicate"
+
+
+def test_an_upgraded_store_is_like_a_new_one(box: Sandbox) -> None:
+    """The same tables, indexes, views and triggers, word by word."""
+
+    def schema(one: Sandbox) -> dict[str, str]:
+        found = one.rows("SELECT name, sql FROM sqlite_master WHERE sql <> '' AND name NOT LIKE 'inbox%'")
+        return {row["name"]: " ".join(row["sql"].replace('"', "").split()) for row in found}
+
+    assert schema(box) == schema(Sandbox())
