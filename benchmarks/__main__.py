@@ -15,13 +15,14 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import effects, embedded, ota, profiling
+from benchmarks import effects, embedded, latency, ota, profiling
 from benchmarks.messages import LAG
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "embedded": embedded.measure,
     "effects": effects.measure,
+    "latency": latency.measure,
     "ota": ota.measure,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import select
 import shutil
 import sqlite3
@@ -12,16 +13,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.messages import PAID, order, payid
+from benchmarks.messages import MERCHANT, PAID, TENANT, order, payid
 from config.loader import SHIPPED, address_variable, load
 from config.settings import Configuration
 from connectors.psp.ogone.simulator.accounts import SANDBOX
 from connectors.psp.ogone.simulator.books import Books
+from engine.hub import Hub
+from engine.keys import DoorKeys
 
 START_S: Final = 30.0
 STOP_S: Final = 10.0
@@ -137,14 +139,42 @@ class Provider:
         shutil.rmtree(self._folder)
 
 
+class HubProcess:
+    """`foliohub run` on a store of its own, its merchant at this provider; `key` may say everything to it."""
+
+    def __init__(self, folder: Path, provider: Provider, threads: int) -> None:
+        config, settings = configuration(folder, provider.base_url, threads)
+        self.store = folder / "hub.sqlite"
+        hub = Hub(settings, str(self.store), {})
+        _, self.key = DoorKeys(hub.database).add(TENANT, "operator", "bench")
+        hub.close()
+        environ = {address_variable(MERCHANT): provider.base_url}
+        words = ("run", "--port", "0", "--store", str(self.store), "--config", str(config), "--log", "error")
+        self.process = Process("hub", folder, *words, environ=environ)
+        found = re.search(r"http://([0-9.]+):([0-9]+)", self.process.said)
+        assert found is not None, self.process.said
+        self.host, self.port = found[1], int(found[2])
+
+    def counted(self, statement: str) -> int:
+        """One number out of its store, beside it."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True, timeout=5)) as store:
+            return int(store.execute(statement).fetchone()[0])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.__exit__(kind, error, trace)
+
+
 def configuration(folder: Path, provider: str, threads: int) -> tuple[Path, Configuration]:
     """The shipped configuration with its merchant at this provider, at a pace that is no limit: as a folder, and loaded."""
     made = folder / "config"
     if not made.exists():
-        shutil.copytree(str(resources.files("config") / SHIPPED.name), made)
+        shutil.copytree(SHIPPED, made)
         with (made / "hub.toml").open("a", encoding="utf-8") as hub:
             hub.write(f"\n[effects]\nconcurrency = {threads}\nper_second = 1000\n")
-    return made, load(made, {address_variable("azur"): provider})
+    return made, load(made, {address_variable(MERCHANT): provider})
 
 
 def _now_ms() -> int:

@@ -20,6 +20,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     lag: int = LAG
     refunds: int = 400
     threads: int = 8
+    per_second: int = 50
+    latency_s: int = 20
     documents: int = 500
     seed: int = 0
 
