@@ -4,6 +4,7 @@
 #   make test [ARGS=...]   check, then every test; ARGS go to pytest
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
+#   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
 #   make bench [ARGS=...]  measurements
 #   make lock              the two lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
 #   make clean             the environment and caches away; var/ (the hub's own data) stays
@@ -11,7 +12,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check simulate bench lock clean services
+.PHONY: run test check simulate mutants bench lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,6 +36,9 @@ check: $(VENV)/.dev
 
 simulate: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) --from $(or $(FROM),0)
+
+mutants: $(VENV)/.dev services
+	@$(BIN)/python -m tests.mutants --mutants $(or $(MUTANTS),300) --seed $(or $(SEED),1) $(ARGS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
