@@ -73,6 +73,7 @@ class Dispatcher:
         self._done: queue.SimpleQueue[Done] = queue.SimpleQueue()
         self._answers: list[Answer] = []  # heard and not yet stored
         self._under_way: dict[tuple[str, ...], Item] = {}
+        self._calls: dict[tuple[str, ...], Call] = {}  # the call that each of them waits for
         self._held: dict[tuple[str, ...], tuple[float, Item]] = {}
         self._stopping = False
         self._idle = threading.Event()
@@ -112,7 +113,7 @@ class Dispatcher:
             return
         calls = self._hub.effects.absorb(self._answers, sending=not self._stopping)
         heard, self._answers = self._answers, []
-        self._give(calls, [answer.call.item for answer in heard])
+        self._give(calls, [answer.call.item for answer in heard if self._waits_for(answer.call)], moved=True)
 
     def _hand_out(self) -> float:
         """Begin what may go now; after how many seconds to look again."""
@@ -126,11 +127,12 @@ class Dispatcher:
             if room[item.merchant] > 0 and self._may(item):
                 room[item.merchant] -= 1
                 items.append(item)
+        for item in items:
+            self._let_go(item)
         calls = self._hub.effects.begin(items)
         for item in items:
-            self._under_way[_name(item)] = item
-            busy.labels(item.merchant).inc()
-        self._give(calls, items)
+            self._begun(item)
+        self._give(calls, items, moved=False)
         if items:
             return 0.0
         wait_s = min([TICK_S, *(pause_s for merchant in room if (pause_s := self._pause(merchant)) > 0)])
@@ -148,30 +150,52 @@ class Dispatcher:
         return connector.pace.ready_in() if isinstance(connector, Paced) else 0.0
 
     def _may(self, item: Item) -> bool:
-        """Whether it may begin: it is not under way, and has moved since it was last tried, or waited long enough."""
-        name = _name(item)
-        until, last = self._held.get(name, (0.0, None))
-        return name not in self._under_way and (last != item or time.monotonic() >= until)
+        """Whether it may begin: no call is made for it now but one whose lease is over, and it has moved since it was last tried, or
+        waited long enough."""
+        call = self._calls.get(_name(item))
+        until, last = self._held.get(_name(item), (0.0, None))
+        return (call is None or call.until <= self._hub.clock.now()) and (last != item or time.monotonic() >= until)
 
-    def _give(self, calls: list[Call], items: list[Item]) -> None:
-        """Hand these calls to their pools; of `items`, those without a call have gone as far as they go now."""
-        going = {_name(call.item) for call in calls}
+    def _let_go(self, item: Item) -> None:
+        """If a thread still has it, its lease is over: what it brings is stored for what it is, and nobody waits for it."""
+        call = self._calls.pop(_name(item), None)
+        if call is not None:
+            log.warning("call_late", merchant=item.merchant, act=call.act, reference=item.reference)
+            del self._under_way[_name(item)]
+            busy.labels(item.merchant).dec()
+
+    def _waits_for(self, call: Call) -> bool:
+        return self._calls.get(_name(call.item)) is call
+
+    def _give(self, calls: list[Call], items: list[Item], *, moved: bool) -> None:
+        """Hand these calls to their pools; of `items`, those without a call have gone as far as they go now: unless they have
+        `moved`, they are left alone for a while."""
+        going = {_name(call.item): call for call in calls}
         for item in items:
             if _name(item) not in going:
-                self._ended(item)
+                self._ended(item, moved=moved)
+        self._calls.update(going)
         for call in calls:
+            self._begun(call.item)
             self._pool(call.item.merchant).give(call)
         if len(going) < len(items):
             self._hub.wake.set()
 
-    def _ended(self, item: Item) -> None:
+    def _begun(self, item: Item) -> None:
+        if _name(item) not in self._under_way:
+            self._under_way[_name(item)] = item
+            busy.labels(item.merchant).inc()
+
+    def _ended(self, item: Item, *, moved: bool) -> None:
         name, now = _name(item), time.monotonic()
         begun = self._under_way.pop(name)
+        self._calls.pop(name, None)
         busy.labels(item.merchant).dec()
         for other, (until, held) in list(self._held.items()):  # its payment has moved, or their time is over
             if until <= now or (held.merchant, held.reference) == (item.merchant, item.reference):
                 del self._held[other]
-        self._held[name] = (now + HOLD_S, begun)
+        if not moved:
+            self._held[name] = (now + HOLD_S, begun)
 
     def _hear(self, wait_s: float) -> None:
         """Wait for a call to end, and take all that have."""
@@ -180,10 +204,10 @@ class Dispatcher:
             while True:
                 if done is not None:
                     call, answer = done
-                    if answer is None:
-                        self._ended(call.item)
-                    else:
+                    if answer is not None:
                         self._answers.append(answer)
+                    elif self._waits_for(call):
+                        self._ended(call.item, moved=False)
                 done = self._done.get_nowait()
         except queue.Empty:
             return

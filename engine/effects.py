@@ -203,7 +203,7 @@ class EffectsRunner:
         lease = self._lease()
         if not self._store.mark_sending(effect.id, effect.fence, now, lease):
             reason = "payouts are stopped, or news of this payment is decided first"
-            self._store.put_off(effect.id, effect.fence, now + 30 * SECOND_US, reason)
+            self._store.put_off(effect.id, effect.fence, now, reason)  # not due before it may go
             return None
         return Call(Act.SEND, effect._replace(attempts=effect.attempts + 1), connector, lease)
 

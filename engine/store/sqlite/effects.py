@@ -35,7 +35,12 @@ _STOPPED = (
     " AND EXISTS (SELECT 1 FROM payout_switch WHERE payout_switch.tenant = effect.tenant AND stopped = 1)"
 )
 """Payouts are stopped: nobody is asked about it again and again meanwhile, and it goes as soon as they are started."""
-_HELD = f"(({_BEHIND}) OR ({_STOPPED}))"
+_UNHEARD = (
+    "state = 'planned' AND (effect.tenant, effect.folio) IN"
+    " (SELECT tenant, key FROM internal WHERE decision = 0 AND kind = 'folio')"
+)
+"""Planned, and its folio has yet to hear something (`_NEWS`, of all at once): it goes as soon as that was decided."""
+_HELD = f"(({_BEHIND}) OR ({_STOPPED}) OR ({_UNHEARD}))"
 _NEWS = (
     "EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
     " AND internal.key = effect.folio)"

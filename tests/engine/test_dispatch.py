@@ -1,0 +1,85 @@
+"""Who waits for whom among the requests of a live hub: no longer than there is a reason, and never for a thread that is too slow."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from connectors.psp.accepting import AcceptingConnector
+from engine.hub import Hub
+from schemas.effect import EffectOrder, Reply
+from tests.engine.test_serving import START, STAY, Slow, at, paid_and_cancelled, say, served, soon, states
+
+LEASE_US = 90 * 1_000_000
+
+
+class Stopped(AcceptingConnector):
+    """Its first send stands before the wire until it is let go; whether it is written then is for the test to say."""
+
+    def __init__(self, merchant: str) -> None:
+        super().__init__(merchant)
+        self.stands, self.go = threading.Event(), threading.Event()
+        self.sent = 0
+
+    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+        self.sent += 1
+        if self.sent == 1:
+            self.stands.set()
+            assert self.go.wait(20)
+        return super().send(order, deadline_s)
+
+
+def evidence(hub: Hub) -> list[tuple[str, str]]:
+    return [(row["act"], row["result"]) for row in hub.reading.rows("SELECT act, result FROM evidence ORDER BY seq")]
+
+
+def booked(hub: Hub, *prices: int) -> None:
+    """A stay in so many lines, paid by one card payment."""
+    lines = [{**STAY, "line": str(place), "price": price} for place, price in enumerate(prices, 1)]
+    say(hub, "b", "booking.confirmed", folio="B-1", property="camp-azur", currency="EUR", booked_at=START, lines=lines)
+    say(hub, "p", "payment.received", folio="B-1", payment="P", amount=sum(prices), currency="EUR", provider="ogone",
+        merchant="azur", provider_reference="9001")  # fmt: skip
+
+
+def test_two_refunds_of_one_payment_follow_each_other(tmp_path: Path) -> None:
+    """The second waits until the folio has heard of the first, and no longer."""
+    with served(tmp_path, {"azur": Slow("azur", 0.05)}) as (hub, _):
+        booked(hub, 10_000, 20_000)
+        for line in ("1", "2"):
+            say(hub, f"c-{line}", "cancellation.request", folio="B-1", request=f"R-{line}", lines=[{"line": line}], confirm=True)
+
+        assert soon(lambda: states(hub) == ["confirmed", "confirmed"], 5)
+
+
+def test_a_payment_is_asked_for_again_at_the_next_callback(tmp_path: Path) -> None:
+    """However soon it comes after the first one."""
+    with served(tmp_path, {"azur": AcceptingConnector("azur")}) as (hub, _):
+        booked(hub, 10_000)
+        for number, status in enumerate(("9", "8"), 1):
+            say(
+                hub, f"n-{number}", "provider.notified", provider="ogone", merchant="azur", provider_reference="9001", status=status
+            )
+
+            assert soon(lambda: len(evidence(hub)) == number, 5), (number, evidence(hub))  # noqa: B023 - called in this turn
+
+
+def test_a_thread_that_is_too_slow_is_waited_for_by_nobody(tmp_path: Path) -> None:
+    """Its lease is over: the request is in doubt and is asked about, nothing is sent again, and what it brings late is kept."""
+    connector, clock = Stopped("azur"), at()
+    with served(tmp_path, {"azur": connector}, clock=clock) as (hub, _):
+        paid_and_cancelled(hub, "B-1", "9001")
+        assert connector.stands.wait(8)
+        assert states(hub) == ["sending"]
+        clock.advance(clock.now() + LEASE_US)
+        assert soon(lambda: states(hub) == ["unknown"])
+        clock.advance(clock.now() + LEASE_US)
+        assert soon(lambda: evidence(hub) == [("query", "confirmed")] * 2)
+
+        connector.go.set()
+
+        assert soon(lambda: evidence(hub)[2:] == [("late", "confirmed")]), evidence(hub)
+        assert states(hub) == ["unknown"]
+        clock.advance(clock.now() + 10 * LEASE_US)
+        assert soon(lambda: states(hub) == ["confirmed"])
+        assert connector.sent == 1
+        assert soon(lambda: hub.reading.rows("SELECT 1 FROM outbox WHERE name = 'refund.executed'"))
