@@ -27,6 +27,7 @@ from schemas.errors import HubError
 
 BATCH = 500
 SHOWN = 20  # differences that are told
+_REPEATED = frozenset({"duplicate", "conflict"})
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,15 +103,16 @@ class _Replay:
         roots = self._log.roots()
         taken = 0
         while batch := list(islice(roots, self._size)):
-            try:
-                taken += self._batch(batch)
-            except _Parted as parted:
-                found.append(parted.difference)
-                return taken
-            except HubError as error:
-                place = f"seq {batch[0].seq} to {batch[-1].seq}"
-                found.append(_difference("decision", place, "replay", "decided", f"{error.code}: {error.message}"))
-                return taken
+            for part in _parts(batch):
+                try:
+                    taken += self._batch(part)
+                except _Parted as parted:
+                    found.append(parted.difference)
+                    return taken
+                except HubError as error:
+                    place = f"seq {part[0].seq} to {part[-1].seq}"
+                    found.append(_difference("decision", place, "replay", "decided", f"{error.code}: {error.message}"))
+                    return taken
         return taken
 
     def _batch(self, batch: Sequence[Root]) -> int:
@@ -147,8 +149,7 @@ class _Replay:
         if row is None or row.message != root.message:
             raise _Parted(_difference("decision", f"seq {root.seq}", "message", UUID(bytes=root.message), "not in the log"))
         if root.origin == "intake":
-            repeated = root.result in ("duplicate", "conflict")
-            known = transaction.seen((row.message,)) if repeated else transaction.still_known(row.message)
+            known = transaction.seen((row.message,)) if root.result in _REPEATED else transaction.still_known(row.message)
             for message, fingerprint in known.items():
                 chunk.knows(message, fingerprint)
         chunk.root(row, chunk.decoded(row))
@@ -163,6 +164,22 @@ class _Replay:
             if timer_message(timer) == root.message:
                 return timer
         raise _Parted(_difference("timer", f"{root.kind} {root.key}", "due", f"fired as seq {root.seq}", "never set"))
+
+
+def _parts(batch: Sequence[Root]) -> Iterator[Sequence[Root]]:
+    """A batch, cut before each message that it decides a second time: whether its identity was still known is asked of the store,
+    where the first one must stand for that."""
+    first = 0
+    decided: set[bytes] = set()
+    for place, root in enumerate(batch):
+        if root.origin != "intake" or root.result in _REPEATED:
+            continue
+        if root.message in decided:
+            yield batch[first:place]
+            first = place
+            decided.clear()
+        decided.add(root.message)
+    yield batch[first:]
 
 
 class _Shelf:
