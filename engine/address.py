@@ -45,7 +45,7 @@ def key_of(tenant: str, name: str, message: Any) -> Key:
         return Key(tenant, "area", message.area)
     if message.folio:
         return Key(tenant, "folio", message.folio)
-    references = references_of(name, message)
+    references = message.references or references_of(name, message)
     if references:
         return reference_key(tenant, references[0])
     raise Undecodable(f"{name}: names neither a folio nor a reference: set `folio`, or `references`", field="folio")

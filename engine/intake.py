@@ -6,10 +6,12 @@ What cannot be used is kept with the reason. Callers at the same time share one 
 from __future__ import annotations
 
 import threading
+from collections import Counter as Tally
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -23,11 +25,11 @@ from engine.settled import Settled
 from engine.store.contract import LaneStore
 from engine.store.rows import Arrived, DeadLetterRow, Key
 from engine.transport.contract import Arrival, Receipt, Taken
-from engine.vault import Vault
+from engine.vault import Plain, Vault
 from schemas import registry
-from schemas.envelope import Envelope, message_id, name_of, uuid_bytes, uuid_text
+from schemas.envelope import Envelope, message_bytes, name_of, uuid_text
 from schemas.errors import HubError, Undecodable
-from schemas.personal import personal_fields, replace_personal
+from schemas.personal import personal_fields, personal_texts, with_texts
 
 _HOUR_US = 3_600_000_000
 _RECENT = 50_000  # identities kept in memory until the store is sure to know them
@@ -56,15 +58,16 @@ class _Ticket:
         self.failure: BaseException | None = None
 
 
-class _Opened(NamedTuple):
-    """An arrival as far as it could be read."""
+@dataclass(slots=True)
+class _Opened:
+    """An arrival as far as it could be read: a row or a letter. `private`: a message whose body is still to be sealed into the row."""
 
-    tenant: str
     id: str
-    row: Arrived | None
-    letter: DeadLetterRow | None
-    reason: str
-    warnings: tuple[str, ...]
+    row: Arrived | None = None
+    letter: DeadLetterRow | None = None
+    private: Any = None
+    reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class DurableIntake:
@@ -106,18 +109,21 @@ class DurableIntake:
 
     def _commit(self) -> None:
         tickets = [self._queue.popleft() for _ in range(len(self._queue))]
-        self._stamping = self._clock.now()
+        self._stamping = now = self._clock.now()
         try:
-            opened = [[self._open(arrival, ticket.wrong) for arrival in ticket.arrivals] for ticket in tickets]
-            flat = [one for group in opened for one in group]
-            rows = [one.row for one in flat if one.row is not None]
+            opened = [self._open(arrival, now, ticket.wrong) for ticket in tickets for arrival in ticket.arrivals]
+            self._seal(opened)
+            rows = [one.row for one in opened if one.row is not None]
             known = self._known(rows)
-            letters = [one.letter for one in flat if one.letter is not None]
-            news = [told(one.letter, one.id, self._store.lanes) for one in flat if one.letter and one.letter.tenant]
+            letters = [one.letter for one in opened if one.letter is not None]
+            news = [told(one.letter, one.id, self._store.lanes) for one in opened if one.letter and one.letter.tenant]
             self._store.append(rows, letters, self._vault.fresh, news)
             self._vault.fresh.clear()
-            for ticket, group in zip(tickets, opened, strict=True):
-                ticket.receipts = [_receipt(one, known) for one in group]
+            receipts = deque(_receipt(one, known) for one in opened)
+            for taken, number in Tally(receipt.taken for receipt in receipts).items():
+                arrived.labels(taken.value).inc(number)
+            for ticket in tickets:
+                ticket.receipts = [receipts.popleft() for _ in ticket.arrivals]
             self._remember(rows)
         except BaseException as failure:
             for ticket in tickets:
@@ -147,29 +153,28 @@ class DurableIntake:
 
     # -- one arrival -----------------------------------------------------------------------------------------------------------
 
-    def _open(self, arrival: Arrival, refused: tuple[str, HubError] | None = None) -> _Opened:
+    def _open(self, arrival: Arrival, now: int, refused: tuple[str, HubError] | None) -> _Opened:
         tenant, id_ = arrival.attributes.get("tenant", "")[:64], arrival.attributes.get("id", "")[:64]
         paths: tuple[str, ...] = ()
         if refused is not None:
-            tenant, problem = refused
-            log.warning("dead_lettered", door=arrival.door, code=problem.code, field=problem.field, reason=problem.message)
-            letter, found = kept_letter(arrival, self._owner(arrival, tenant), problem, self._clock.now(), self._vault)
-            return _Opened(tenant, id_, None, letter, problem.message, _warned((), kept=found))
+            return self._dead(arrival, now, refused[0], id_, refused[1], paths)
         try:
-            envelope, data, paths = open_envelope(arrival)
+            envelope, data, paths, clean = open_envelope(arrival)
             tenant, id_ = envelope.tenant, envelope.id
-            data, inside = without_cards(data)
-            paths = (*paths, *inside)
-            row = self._row(arrival, envelope, data, paths)
+            if not clean:
+                data, inside = without_cards(data)
+                paths += inside
+            return self._read(arrival, now, envelope, data, paths)
         except Undecodable as wrong:
-            log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
-            letter, found = kept_letter(arrival, self._owner(arrival, tenant), wrong, self._clock.now(), self._vault)
-            return _Opened(tenant, id_, None, letter, wrong.message, _warned(paths, kept=found))
-        return _Opened(tenant, id_, row, None, "", _warned(paths))
+            return self._dead(arrival, now, tenant, id_, wrong, paths)
 
-    def _row(self, arrival: Arrival, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> Arrived:
-        settled = self._settled()
-        tenant = envelope.tenant
+    def _dead(self, arrival: Arrival, now: int, tenant: str, id_: str, wrong: HubError, paths: tuple[str, ...]) -> _Opened:
+        log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
+        letter, found = kept_letter(arrival, self._owner(arrival, tenant), wrong, now, self._vault)
+        return _Opened(id_, letter=letter, reason=wrong.message, warnings=_warned(paths, kept=found))
+
+    def _read(self, arrival: Arrival, now: int, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> _Opened:
+        settled, tenant = self._settled(), envelope.tenant
         if tenant not in settled.tenants or (arrival.tenants and tenant not in arrival.tenants):
             raise Undecodable(f"tenant {tenant!r} is not known here", code="unknown_tenant", field="tenant", value=tenant)
         name = name_of(envelope.type)
@@ -191,26 +196,28 @@ class DurableIntake:
                 f"merchant {merchant!r} is not known to {tenant!r}", code="unknown_merchant", field="merchant", value=merchant
             )
         content = registry.encode(message)
-        now = self._clock.now()
         key = self._key(tenant, name, message)
-        return Arrived(
-            lane=lane_of(key, self._store.lanes),
-            message=uuid_bytes(message_id(tenant, envelope.source, envelope.id)),
-            fingerprint=self._vault.fingerprint(name.encode() + b"\x1f" + _said(message, content)),
-            tenant=tenant,
-            source=envelope.source,
-            id=envelope.id,
-            name=name,
-            kind=key.kind,
-            key=key.key,
-            act=self._act(tenant, envelope.source, message.requested_at, now),
-            received_at=now,
-            correlation=envelope.correlationid,
-            traceparent=envelope.traceparent,
-            door=arrival.door,
-            scrubbed=msgspec.json.encode(paths).decode() if paths else "",
-            body=self._sealed(tenant, message, content, key),
+        kind: type[msgspec.Struct] = type(message)
+        private = bool(personal_fields(kind))
+        row = Arrived(
+            lane_of(key, self._store.lanes),
+            message_bytes(tenant, envelope.source, envelope.id),
+            self._vault.fingerprint(name.encode() + b"\x1f" + _said(message, content)),
+            tenant,
+            envelope.source,
+            envelope.id,
+            name,
+            key.kind,
+            key.key,
+            now if message.requested_at is None else self._act(tenant, envelope.source, message.requested_at, now),
+            now,
+            envelope.correlationid,
+            envelope.traceparent,
+            arrival.door,
+            msgspec.json.encode(paths).decode() if paths else "",
+            b"" if private else content,
         )
+        return _Opened(envelope.id, row, private=message if private else None, warnings=_warned(paths))
 
     def _key(self, tenant: str, name: str, message: Any) -> Key:
         if name in BY_SUBJECT and not message.folio:
@@ -218,34 +225,33 @@ class DurableIntake:
             return owner if owner is not None and owner.tenant == tenant and owner.key else Key(tenant, "tenant", tenant)
         return key_of(tenant, name, message)
 
-    def _act(self, tenant: str, source: str, requested_at: datetime | None, now: int) -> int:
+    def _act(self, tenant: str, source: str, requested_at: datetime, now: int) -> int:
         """X-16: the sender's instant if its clock is trusted, not older than the tolerance and not in the future; else now."""
         settled = self._settled()
         profile = settled.sources.get(source)
-        if requested_at is None or profile is None or not profile.trust_time or profile.tenant != tenant:
+        if profile is None or not profile.trust_time or profile.tenant != tenant:
             return now
         asked = micros(requested_at)
         return asked if now - settled.tenants[tenant].late_tolerance_hours * _HOUR_US <= asked <= now else now
 
-    def _sealed(self, tenant: str, message: Any, content: bytes, key: Key) -> bytes:
-        """The canonical body with every personal field under its subject's key (X-11)."""
-        kind: type[msgspec.Struct] = type(message)
-        if not personal_fields(kind):
-            return content
-        subject = key.key if key.kind == "folio" else key.key.replace("\x1f", "=")
-        return msgspec.json.encode(
-            replace_personal(
-                kind,
-                msgspec.json.decode(content),
-                lambda person, text: self._vault.seal(tenant, person or f"folio:{subject}", text),
-            )
-        )
+    def _seal(self, opened: Sequence[_Opened]) -> None:
+        """The canonical bodies, with every personal field under its subject's key (X-11)."""
+        private = [(one, one.row, personal_texts(one.private)) for one in opened if one.row is not None and one.private is not None]
+        texts = [Plain(row.tenant, person or _folio(row), text) for _, row, found in private for person, text in found]
+        sealed = iter(self._vault.seal_all(texts))
+        for one, row, _ in private:
+            one.row = row._replace(body=registry.encode(with_texts(one.private, sealed)))
 
     def _owner(self, arrival: Arrival, tenant: str) -> str:
         """Whose dead letter it is: the tenant named, if the door may speak for it; else the door's only tenant; else nobody's."""
         if tenant in self._settled().tenants and (not arrival.tenants or tenant in arrival.tenants):
             return tenant
         return next(iter(arrival.tenants)) if len(arrival.tenants) == 1 else ""
+
+
+def _folio(row: Arrived) -> str:
+    """The subject of what names no person."""
+    return f"folio:{row.key}" if row.kind == "folio" else "folio:" + row.key.replace("\x1f", "=")
 
 
 def _warned(paths: tuple[str, ...], *, kept: bool = False) -> tuple[str, ...]:
@@ -269,7 +275,6 @@ def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
         known[one.row.message] = one.row.fingerprint
     else:
         taken = Taken.DUPLICATE if known[one.row.message] == one.row.fingerprint else Taken.CONFLICT
-    arrived.labels(taken.value).inc()
     message = uuid_text(one.row.message) if one.row else ""
     reason = one.reason or (f"message {one.id!r} came before with another body" if taken is Taken.CONFLICT else "")
     letter = one.letter

@@ -22,11 +22,23 @@ scrubbed = Counter("foliohub_cards_scrubbed_total", "Messages that held card dat
 
 
 class Opened(NamedTuple):
-    """An envelope, its data as they came, and the attributes (`ce-source`) that card data was taken out of."""
+    """An envelope, its data as they came, the attributes (`ce-source`) that card data was taken out of, and whether the data are known
+    to hold none."""
 
     envelope: Envelope
     data: bytes
     scrubbed: tuple[str, ...]
+    clean: bool
+
+
+class _Event(Envelope, frozen=True, kw_only=True):
+    """Structured mode."""
+
+    data: msgspec.Raw = msgspec.Raw()
+
+
+_event = msgspec.json.Decoder(_Event).decode
+_json = msgspec.json.Encoder().encode
 
 
 def open_envelope(arrival: Arrival) -> Opened:
@@ -35,9 +47,35 @@ def open_envelope(arrival: Arrival) -> Opened:
         raise Undecodable(
             f"{len(arrival.body)} bytes are more than {MAX_BODY}", code="too_large", field="data", value=len(arrival.body)
         )
+    structured = arrival.content_type.partition(";")[0].strip().lower() == STRUCTURED
+    return _at_once(arrival, structured) or _by_attribute(arrival, structured)
+
+
+def _at_once(arrival: Arrival, structured: bool) -> Opened | None:
+    """An envelope with nothing odd about it; None for any other, which is looked at attribute by attribute."""
+    envelope: Envelope
+    try:
+        if structured:
+            if not arrival.body.isascii():
+                arrival.body.decode()  # a decoder does not look at what it skips
+            envelope = event = _event(arrival.body)
+            data, clean = bytes(event.data), not suspicious(arrival.body)
+            odd = not clean
+        else:
+            envelope, data, clean = msgspec.convert(arrival.attributes, Envelope), arrival.body, False
+            odd = suspicious(_json({k: v for k, v in arrival.attributes.items() if k not in _REFERENCES}))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    trace = envelope.traceparent
+    if odd or not data or envelope.specversion != "1.0" or (trace and not _TRACEPARENT.fullmatch(trace)):
+        return None
+    return Opened(envelope, data, (), clean)
+
+
+def _by_attribute(arrival: Arrival, structured: bool) -> Opened:
     attributes: Mapping[str, Any] = arrival.attributes
     data = arrival.body
-    if arrival.content_type.partition(";")[0].strip().lower() == STRUCTURED:
+    if structured:
         try:
             event = msgspec.json.decode(arrival.body, type=dict[str, msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
@@ -66,7 +104,7 @@ def open_envelope(arrival: Arrival) -> Opened:
         )
     if paths:
         scrubbed.inc()
-    return Opened(envelope, data, paths)
+    return Opened(envelope, data, paths, clean=False)
 
 
 def _worn(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -75,7 +113,8 @@ def _worn(attributes: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...
     worn, paths = dict(attributes), []
     if not _TRACEPARENT.fullmatch(str(worn.get("traceparent", ""))):
         worn.pop("traceparent", None)
-    for name in worn.keys() - _REFERENCES:
+    shown = {name: value for name, value in worn.items() if name not in _REFERENCES}
+    for name in shown if suspicious(_json(shown)) else ():
         clean, found = scrub(worn[name])
         if found:
             worn[name] = clean

@@ -10,7 +10,9 @@ import base64
 import hmac
 import os
 import threading
+from binascii import b2a_base64
 from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,6 +24,7 @@ from schemas.errors import HubError
 
 MARK = "sealed:1:"
 _CACHED = 4096
+_NONCE, _KEY = 12, 32  # bytes of AES-256 in Galois/Counter mode
 
 
 class SubjectKey(NamedTuple):
@@ -35,7 +38,16 @@ class SubjectKey(NamedTuple):
 class KeyShelf(Protocol):
     """Where wrapped keys are kept."""
 
-    def wrapped_key(self, tenant: str, subject: str) -> bytes | None: ...
+    def wrapped_keys(self, tenant: str, subjects: Sequence[str]) -> Mapping[str, bytes]:
+        """The keys of these subjects, without those that have none."""
+
+
+class Plain(NamedTuple):
+    """A text to seal."""
+
+    tenant: str
+    subject: str
+    text: str
 
 
 class MarkShelf(Protocol):
@@ -53,7 +65,7 @@ class Vault:
 
     def __init__(self, master: bytes, shelf: KeyShelf) -> None:
         self._wrap = AESGCM(_derived(master, b"wrap"))
-        self._print = _derived(master, b"fingerprint")
+        self._print = blake2b(key=_derived(master, b"fingerprint"), digest_size=16)
         self._shelf = shelf
         self._open: OrderedDict[tuple[str, str], AESGCM] = OrderedDict()
         self._lock = threading.Lock()
@@ -61,20 +73,35 @@ class Vault:
 
     def fingerprint(self, content: bytes) -> bytes:
         """A keyed hash, 16 bytes: equal contents are recognised, and nothing can be guessed from it without the master key."""
-        return blake2b(content, key=self._print, digest_size=16).digest()
+        printed = self._print.copy()
+        printed.update(content)
+        return printed.digest()
 
     def seal(self, tenant: str, subject: str, text: str) -> str:
         """`text` under the subject's key; what is sealed already stays."""
-        if text.startswith(MARK):
-            return text
-        return MARK + base64.b64encode(self.seal_bytes(tenant, subject, text.encode())).decode()
+        return self.seal_all((Plain(tenant, subject, text),))[0]
+
+    def seal_all(self, texts: Sequence[Plain]) -> list[str]:
+        """The same for many at once."""
+        subjects: dict[str, set[str]] = {}
+        for tenant, subject, text in texts:
+            if not text.startswith(MARK):
+                subjects.setdefault(tenant, set()).add(subject)
+        keys = {tenant: self._keys(tenant, named, create=True) for tenant, named in subjects.items()}
+        noise = os.urandom(_NONCE * len(texts))
+        sealed = []
+        for place, (tenant, subject, text) in enumerate(texts):
+            if not text.startswith(MARK):
+                nonce = noise[place * _NONCE : (place + 1) * _NONCE]
+                hidden = nonce + keys[tenant][subject].encrypt(nonce, text.encode(), _about(tenant, subject))
+                text = MARK + b2a_base64(hidden, newline=False).decode()
+            sealed.append(text)
+        return sealed
 
     def seal_bytes(self, tenant: str, subject: str, content: bytes) -> bytes:
         """The same for bytes."""
-        key = self._key(tenant, subject, create=True)
-        assert key is not None
-        nonce = os.urandom(12)
-        return nonce + key.encrypt(nonce, content, f"{tenant}\x1f{subject}".encode())
+        nonce = os.urandom(_NONCE)
+        return nonce + self._keys(tenant, (subject,), create=True)[subject].encrypt(nonce, content, _about(tenant, subject))
 
     def open(self, tenant: str, subject: str, text: str) -> str | None:
         """What was sealed; None when the key was destroyed. What is not sealed comes back as it is."""
@@ -85,11 +112,11 @@ class Vault:
 
     def open_bytes(self, tenant: str, subject: str, sealed: bytes) -> bytes | None:
         """The same for bytes."""
-        key = self._key(tenant, subject, create=False)
+        key = self._keys(tenant, (subject,), create=False).get(subject)
         if key is None:
             return None
         try:
-            return key.decrypt(sealed[:12], sealed[12:], f"{tenant}\x1f{subject}".encode())
+            return key.decrypt(sealed[:_NONCE], sealed[_NONCE:], _about(tenant, subject))
         except InvalidTag:
             return None
 
@@ -98,31 +125,42 @@ class Vault:
         with self._lock:
             self._open.pop((tenant, subject), None)
 
-    def _key(self, tenant: str, subject: str, *, create: bool) -> AESGCM | None:
-        name = (tenant, subject)
+    def _keys(self, tenant: str, subjects: Collection[str], *, create: bool) -> dict[str, AESGCM]:
+        """The keys of these subjects, one look at the shelf for all that are not in memory; those that have none get one, or are left
+        out."""
+        found: dict[str, AESGCM] = {}
         with self._lock:
-            if name in self._open:
-                self._open.move_to_end(name)
-                return self._open[name]
-        about = f"{tenant}\x1f{subject}".encode()
-        wrapped = self._shelf.wrapped_key(tenant, subject)
-        if wrapped is not None:
-            try:
-                raw = self._wrap.decrypt(wrapped[:12], wrapped[12:], about)
-            except InvalidTag:
-                raise HubError("the master key does not fit this store", code="master_key_wrong", field="master_key") from None
-        elif create:
-            raw = AESGCM.generate_key(256)
-            nonce = os.urandom(12)
-            self.fresh.append(SubjectKey(tenant, subject, nonce + self._wrap.encrypt(nonce, raw, about)))
-        else:
-            return None
-        key = AESGCM(raw)
+            for subject in subjects:
+                key = self._open.get((tenant, subject))
+                if key is not None:
+                    self._open.move_to_end((tenant, subject))
+                    found[subject] = key
+        if len(found) == len(subjects):
+            return found
+        strange = [subject for subject in subjects if subject not in found]
+        wrapped = self._shelf.wrapped_keys(tenant, strange)
+        opened = {subject: AESGCM(self._unwrapped(tenant, subject, key)) for subject, key in wrapped.items()}
+        if create:
+            opened.update(self._made(tenant, [subject for subject in strange if subject not in opened]))
         with self._lock:
-            self._open[name] = key
-            if len(self._open) > _CACHED:
+            self._open.update(((tenant, subject), key) for subject, key in opened.items())
+            while len(self._open) > _CACHED:
                 self._open.popitem(last=False)
-        return key
+        return found | opened
+
+    def _unwrapped(self, tenant: str, subject: str, wrapped: bytes) -> bytes:
+        try:
+            return self._wrap.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _about(tenant, subject))
+        except InvalidTag:
+            raise HubError("the master key does not fit this store", code="master_key_wrong", field="master_key") from None
+
+    def _made(self, tenant: str, subjects: Sequence[str]) -> Iterator[tuple[str, AESGCM]]:
+        noise = os.urandom((_NONCE + _KEY) * len(subjects))
+        for place, subject in enumerate(subjects):
+            middle = place * (_NONCE + _KEY) + _NONCE
+            nonce, raw = noise[middle - _NONCE : middle], noise[middle : middle + _KEY]
+            self.fresh.append(SubjectKey(tenant, subject, nonce + self._wrap.encrypt(nonce, raw, _about(tenant, subject))))
+            yield subject, AESGCM(raw)
 
 
 def master_key(store: str, shelf: MarkShelf) -> bytes:
@@ -183,3 +221,8 @@ def _kept(path: Path, *, make: bool) -> str:
 
 def _derived(master: bytes, purpose: bytes) -> bytes:
     return blake2b(purpose, key=master, digest_size=32, person=b"foliohub").digest()
+
+
+def _about(tenant: str, subject: str) -> bytes:
+    """What a sealed text and a wrapped key are bound to."""
+    return f"{tenant}\x1f{subject}".encode()

@@ -14,6 +14,7 @@ from schemas.common import Id, Instant, Text
 PREFIX = "foliohub."
 SUFFIX = ".v1"
 _NAMESPACE = UUID("6f0c1d3e-0b5e-5c35-9d5e-f011083b0000").bytes
+_NAMED = sha1(_NAMESPACE, usedforsecurity=False)
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,10 +48,14 @@ def name_of(type_: str) -> str | None:
 
 def derived(cause: bytes, what: str) -> bytes:
     """UUID version 5 of a name under a cause, 16 bytes: the same name under the same cause is always the same id."""
-    digest = bytearray(sha1(cause + what.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return bytes(digest)
+    return _version_5(sha1(cause + what.encode(), usedforsecurity=False).digest())
+
+
+def _version_5(digest: bytes) -> bytes:
+    id_ = bytearray(digest[:16])
+    id_[6] = id_[6] & 0x0F | 0x50
+    id_[8] = id_[8] & 0x3F | 0x80
+    return bytes(id_)
 
 
 def uuid_text(id_: bytes) -> str:
@@ -67,9 +72,16 @@ def uuid_bytes(text: str) -> bytes:
     return id_
 
 
-def message_id(tenant: str, source: str, id_: str) -> str:
+def message_bytes(tenant: str, source: str, id_: str) -> bytes:
     """The hub's own id of a message: derived from its identity, so the same message always has the same one."""
-    return uuid_text(derived(_NAMESPACE, f"{tenant}\x1f{source}\x1f{id_}"))
+    hashed = _NAMED.copy()
+    hashed.update(f"{tenant}\x1f{source}\x1f{id_}".encode())
+    return _version_5(hashed.digest())
+
+
+def message_id(tenant: str, source: str, id_: str) -> str:
+    """The same as text."""
+    return uuid_text(message_bytes(tenant, source, id_))
 
 
 def derived_id(cause: str, n: int | str) -> str:

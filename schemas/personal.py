@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import inspect
@@ -71,6 +71,59 @@ def replace_personal(kind: type[msgspec.Struct], data: Any, change: Callable[[st
     for field in personal_fields(kind):
         data = _replaced(data, field.path, "", change)
     return data
+
+
+class _Held(NamedTuple):
+    """A field of a struct that is personal, or holds something that is; `text`: by itself or as a plain array or map of texts."""
+
+    attribute: str
+    text: bool
+
+
+@lru_cache(maxsize=256)
+def _held(kind: type[msgspec.Struct]) -> tuple[_Held, ...]:
+    attributes = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
+    paths = [field.path for field in personal_fields(kind)]
+    return tuple(
+        _Held(attributes[name], any(path[0] == name and set(path[1:]) <= {"[]"} for path in paths))
+        for name in dict.fromkeys(path[0] for path in paths)
+    )
+
+
+def personal_texts(message: msgspec.Struct) -> list[tuple[str, str]]:
+    """Subject and text of everything in a message that is about a person, as `replace_personal` meets them."""
+    found: list[tuple[str, str]] = []
+    _find(message, "", False, found)
+    return found
+
+
+def _find(value: Any, subject: str, text: bool, found: list[tuple[str, str]]) -> None:
+    if isinstance(value, str):
+        if text and value:
+            found.append((subject, value))
+    elif isinstance(value, msgspec.Struct):
+        named = getattr(value, SUBJECT, "")
+        for attribute, is_text in _held(type(value)):
+            _find(getattr(value, attribute), named if isinstance(named, str) else "", is_text, found)
+    elif isinstance(value, list | tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            _find(item, subject, text, found)
+
+
+def with_texts(message: Any, texts: Iterator[str]) -> Any:
+    """A copy of a message with what `personal_texts` found replaced, one after the other, by `texts`."""
+    return _filled(message, False, texts)
+
+
+def _filled(value: Any, text: bool, texts: Iterator[str]) -> Any:
+    if isinstance(value, str):
+        return next(texts) if text and value else value
+    if isinstance(value, msgspec.Struct):
+        changed = {name: _filled(getattr(value, name), is_text, texts) for name, is_text in _held(type(value))}
+        return msgspec.structs.replace(value, **changed) if changed else value
+    if isinstance(value, dict):
+        return {key: _filled(item, text, texts) for key, item in value.items()}
+    return type(value)(_filled(item, text, texts) for item in value) if isinstance(value, list | tuple) else value
 
 
 def _replaced(data: Any, path: tuple[str, ...], subject: str, change: Callable[[str, str], str]) -> Any:

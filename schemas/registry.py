@@ -6,7 +6,7 @@ Nothing is decided here. What is not in the tables, or does not fit its struct, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -169,8 +169,9 @@ def struct_of(name: str) -> type[msgspec.Struct]:
 
 
 @lru_cache(maxsize=256)
-def _decoder(kind: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _decode(name: str) -> Callable[[bytes], Any]:
+    decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct_of(name)).decode
+    return decode
 
 
 def decode_data(name: str, data: bytes) -> Any:
@@ -179,12 +180,12 @@ def decode_data(name: str, data: bytes) -> Any:
     Raises Undecodable with the path of the field (`lines[0].price`) and the offending value; values of personal fields and
     card numbers are not shown (X-10, X-11).
     """
-    kind = struct_of(name)
+    decode = _decode(name)
     try:
-        return _decoder(kind).decode(data)
+        return decode(data)
     except msgspec.ValidationError as wrong:
         text, _, path = str(wrong).partition(" - at `")
-        raise _wrong(name, kind, data, text, path.removesuffix("`").removeprefix("$").removeprefix(".")) from None
+        raise _wrong(name, struct_of(name), data, text, path.removesuffix("`").removeprefix("$").removeprefix(".")) from None
     except msgspec.DecodeError as wrong:
         raise Undecodable(f"{name}: not JSON: {wrong}", field="data") from None
     except UnicodeDecodeError as wrong:

@@ -9,6 +9,7 @@ import pytest
 
 from engine.opening import open_envelope, without_cards
 from engine.transport.contract import Arrival, Taken
+from schemas.envelope import Envelope
 from schemas.errors import Undecodable
 from schemas.registry import OPERATORS
 from tests.engine.sandbox import Sandbox, arrival
@@ -57,6 +58,38 @@ def test_ids_are_references_and_stay() -> None:
 )
 def test_a_trace_that_is_none_is_ignored(given: str, kept: str) -> None:
     assert open_envelope(binary(traceparent=given)).envelope.traceparent == kept
+
+
+ODD: list[dict[str, Any]] = [
+    {}, {"time": "2026-05-01T08:00:00.5+02:00"}, {"time": ""}, {"subject": ""}, {"tenant": ""}, {"specversion": ""},
+    {"specversion": "0.3"}, {"traceparent": TRACE}, {"traceparent": "none"}, {"traceparent": "x" * 300}, {"source": f"of {PAN}"},
+    {"source": "é" * 200}, {"correlationid": PAN}, {"dataschema": "cvc 123"}, {"type": "x" * 121},
+]  # fmt: skip
+ODDER: list[dict[str, Any]] = [{"time": None}, {"subject": None}, {"id": 7}]
+
+
+@pytest.mark.parametrize(
+    ("made", "odd"), [(made, odd) for made in (binary, structured) for odd in ODD] + [(structured, odd) for odd in ODDER]
+)
+def test_one_that_looks_odd_is_read_as_any_other(made: Any, odd: dict[str, Any]) -> None:
+    """What is beside the attributes that count, and looks like a code, makes the hub look closer: with the same result."""
+
+    def read(**beside: str) -> object:
+        try:
+            envelope, data, scrubbed, _ = open_envelope(made(**odd, **beside))
+        except Undecodable as refused:
+            return (refused.message, refused.code, refused.field, refused.value)
+        return ({name: getattr(envelope, name) for name in Envelope.__struct_fields__}, data, set(scrubbed) - {"ce-beside"})
+
+    assert read() == read(beside="cvc 123")
+
+
+def test_no_name_of_an_attribute_is_passed_over_unread() -> None:
+    """Not even of one that does not count."""
+    event = msgspec.json.encode({**WORN, "beside": "x", "data": {}}).replace(b"beside", b"b\x9aside")
+
+    with pytest.raises(Undecodable, match="not a CloudEvents JSON object"):
+        open_envelope(Arrival(door="test", body=event, content_type="application/cloudevents+json"))
 
 
 @pytest.mark.parametrize("depth", [600, 2_000, 200_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from config.loader import load
 from engine.hub import Hub
-from engine.vault import Vault
+from engine.vault import MARK, Plain, Vault
 from schemas.errors import HubError
 
 
@@ -82,3 +83,25 @@ def test_the_environment_may_carry_the_key_but_not_another(store: Path, monkeypa
 
     assert reads(hub.vault, store)
     assert failure.value.code == "master_key_wrong"
+
+
+def test_many_are_sealed_at_once(store: Path) -> None:
+    """Each under its own key, the one that is stored where there is one; what is sealed already stays, and no nonce comes twice."""
+    hub = opened(store)
+    known = (store.parent / "sealed").read_text()
+    texts = [Plain("azur", "p-1", "Ada"), Plain("azur", "p-2", "Ben"), Plain("azur", "p-2", "Ben"), Plain("b", "p-2", "Cy")]
+    sealed = hub.vault.seal_all([*texts, Plain("azur", "p-9", known)])
+    fresh = [(key.tenant, key.subject) for key in hub.vault.fresh]
+    with hub.database.write() as connection:
+        connection.executemany("INSERT INTO subject_key VALUES (?,?,?)", hub.vault.fresh)
+    hub.close()
+    again = opened(store)
+    read = [again.vault.open(tenant, subject, text) for (tenant, subject, _), text in zip(texts, sealed, strict=False)]
+    crossed = again.vault.open("azur", "p-1", sealed[1])
+    again.close()
+
+    assert sorted(fresh) == [("azur", "p-2"), ("b", "p-2")]
+    assert read == ["Ada", "Ben", "Ben", "Cy"]
+    assert crossed is None
+    assert sealed[4] == known
+    assert len({base64.b64decode(text[len(MARK) :])[:12] for text in sealed}) == len(sealed)

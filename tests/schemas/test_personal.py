@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from schemas.booking import Booking
+from schemas.booking import Booking, Guest
 from schemas.common import Personal
 from schemas.payment import Payment
-from schemas.personal import PersonalField, is_personal, personal_fields, replace_personal
+from schemas.personal import PersonalField, is_personal, personal_fields, personal_texts, replace_personal, with_texts
 from schemas.registry import IN, INTERNAL, OUT
 
 
@@ -103,3 +103,36 @@ def test_replace() -> None:
 def test_replace_leaves_what_does_not_fit(data: object) -> None:
     """Undecodable data is not made worse."""
     assert data == replace_personal(Booking, data, lambda subject, text: "sealed")
+
+
+NESTED = Household(
+    person="p1", note="quiet", pets=[Pet(name="Rex", tag="t"), Pet(name="")], by_room={"1": Pet(name="Tom")}, aliases=("A", ""),
+    parent=Household(person="p2", note="not looked at", pets=[], by_room={}),
+)  # fmt: skip
+GUESTS = msgspec.convert(
+    {
+        "actor": {"kind": "system"}, "property": "p", "currency": "EUR", "lines": [{"line": "1", "price": 1}],
+        "guest": {"person": "p1", "name": "Ada", "phone": "1"}, "payer": {"email": "b@example.org"},
+    },
+    Booking,
+)  # fmt: skip
+NOBODY = msgspec.structs.replace(GUESTS, guest=Guest(), payer=None)
+
+
+@pytest.mark.parametrize("message", [NESTED, GUESTS, NOBODY], ids=["nested", "guests", "nobody"])
+def test_a_message_and_its_json_say_the_same(message: msgspec.Struct) -> None:
+    """Texts of a struct are found, and replaced one after the other, as in its JSON; the original stays."""
+    before = msgspec.json.encode(message)
+    met: list[tuple[str, str]] = []
+
+    def change(subject: str, text: str) -> str:
+        met.append((subject, text))
+        return f"<{subject}:{text}>"
+
+    replaced = replace_personal(type(message), msgspec.json.decode(before), change)
+    found = personal_texts(message)
+    filled = with_texts(message, (f"<{subject}:{text}>" for subject, text in found))
+
+    assert sorted(found) == sorted(met)
+    assert msgspec.json.decode(msgspec.json.encode(filled)) == replaced
+    assert before == msgspec.json.encode(message)

@@ -9,6 +9,8 @@ from engine.store.rows import Key
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.lanes import marks
 
+_NAMED = 5_000  # at most so many values in one statement
+
 
 class SqliteShelf:
     """Policies, people's keys and directory of one store."""
@@ -52,12 +54,18 @@ class SqliteShelf:
             connection.execute("INSERT INTO meta VALUES ('master', ?) ON CONFLICT (name) DO NOTHING", (mark.hex(),))
             return bytes.fromhex(connection.execute("SELECT value FROM meta WHERE name = 'master'").fetchone()[0])
 
-    def wrapped_key(self, tenant: str, subject: str) -> bytes | None:
+    def wrapped_keys(self, tenant: str, subjects: Sequence[str]) -> Mapping[str, bytes]:
+        found: dict[str, bytes] = {}
         with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT wrapped FROM subject_key WHERE tenant = ? AND subject = ?", (tenant, subject)
-            ).fetchone()
-            return row[0] if row else None
+            for first in range(0, len(subjects), _NAMED):
+                some = subjects[first : first + _NAMED]
+                found.update(
+                    connection.execute(
+                        f"SELECT subject, wrapped FROM subject_key WHERE tenant = ? AND subject IN ({marks(len(some))})",
+                        (tenant, *some),
+                    ).fetchall()
+                )
+        return found
 
     def destroy_keys(self, prefix: str, before: str) -> Sequence[tuple[str, str]]:
         """Destroy keys of subjects that start with `prefix` and sort before `before`; (tenant, subject) of each."""
