@@ -90,7 +90,7 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
     who does not act for the house.
     """
     folio, effect = _pending(message, facts)
-    if not effect.needs_approval:
+    if not effect.needs_approval or effect.state is not EffectState.PLANNED:  # in doubt since a restored store: nobody sends it
         text = f"effect {effect.effect} waits for nobody's approval"
         raise Rejected(text, code="approval_not_needed", rule="X-27", field="subject", value=effect.effect)
     by = who(message.actor)

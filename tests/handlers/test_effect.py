@@ -99,6 +99,20 @@ def test_x_27_granted() -> None:
     assert why.value.code == "approval_not_needed"
 
 
+@pytest.mark.parametrize("name", ["approval.grant", "approval.deny"])
+def test_x_27_not_what_a_restored_store_has_put_in_doubt(name: str) -> None:
+    """Whether it was sent after the backup is asked of the provider first, and then a person settles it."""
+    stay = waiting()
+    subject = stay.requests[0].effect
+    stay.reply("unknown", message="this store was moved here")
+
+    with pytest.raises(Rejected) as why:
+        stay.operate(name, subject)
+
+    assert why.value.code == "approval_not_needed"
+    assert [move.move for move in stay.settle(subject, "refused").moves] == [Move.REFUSE]
+
+
 def test_x_27_denied_stays_owed_by_hand() -> None:
     """Withdrawn: never sent; the money is not forgotten."""
     stay = waiting()
