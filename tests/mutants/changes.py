@@ -129,7 +129,7 @@ def _statement(node: ast.stmt, place: Place) -> _Found:
             yield from _statements(node.body, inner)
     else:
         if not place.owner:
-            place = place._replace(names=(*place.names, *_bound(node)))
+            place = place._replace(names=(*place.names, *bound(node)))
         for replacement, operator in statements.variants(node, place.owner):
             yield place, node, replacement, operator
         for expression, parent in statements.expressions_of(node):

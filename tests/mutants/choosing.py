@@ -1,14 +1,14 @@
 """Which tests are asked about a change: those that run its line, fastest first. A change at the top of a module is seen by those that
-run a line in which a name stands that the statement binds."""
+run a line in which a name stands that the statement binds, or that name it themselves."""
 
 from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.mutants.changes import Change
+from tests.mutants.changes import Change, bound
 from tests.mutants.reach import Reach
 
 
@@ -18,7 +18,10 @@ class Chooser:
     def __init__(self, root: Path, reach: Reach, budget_s: float) -> None:
         """`budget_s`: as much testing as one change is worth; a change that lives so long has survived."""
         self._reach, self._budget_s = reach, budget_s
-        self._uses = _uses(root, reach.lines)
+        self._by_file: dict[str, list[int]] = defaultdict(list)
+        for number, (name, _) in enumerate(reach.tests):
+            self._by_file[name.partition("::")[0]].append(number)
+        self._uses = _Uses(root, reach.lines, self._by_file)
         self._imported = {path: frozenset(lines) for path, lines in reach.imported.items()}
 
     def tests(self, change: Change) -> list[tuple[str, float]]:
@@ -50,21 +53,50 @@ class Chooser:
 
     def _of_names(self, change: Change) -> set[int]:
         found: set[int] = set()
-        for name in change.names:
-            for path, line in self._uses.get(name, ()):
+        for name in self._uses.meaning(change.names):
+            for path, line in self._uses.inside.get(name, ()):
                 found.update(self._reach.lines.get(path, {}).get(line, ()))
+            for path in self._uses.in_tests.get(name, ()):
+                found.update(self._by_file.get(path, ()))
         if not found:
             found.update(*self._reach.lines.get(change.path, {}).values())
         return found
 
 
-def _uses(root: Path, paths: Iterable[str]) -> dict[str, list[tuple[str, int]]]:
-    """Where each name is read, in any of these files."""
-    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for path in paths:
-        for node in ast.walk(ast.parse((root / path).read_text())):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                found[node.id].append((path, node.lineno))
-            elif isinstance(node, ast.Attribute):
-                found[node.attr].append((path, node.lineno))
-    return found
+class _Uses:
+    """Where names are read: `inside` functions of the rooms, by file and line; `on_top` of their modules, by the names that the
+    statement binds in turn; `in_tests`, by file."""
+
+    def __init__(self, root: Path, paths: Iterable[str], tests: Iterable[str]) -> None:
+        self.inside: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        self.on_top: dict[str, set[str]] = defaultdict(set)
+        self.in_tests: dict[str, set[str]] = defaultdict(set)
+        for path in paths:
+            for statement in ast.parse((root / path).read_text()).body:
+                self._statement(path, statement)
+        for path in tests:
+            for name, _ in _names(ast.parse((root / path).read_text())):
+                self.in_tests[name].add(path)
+
+    def _statement(self, path: str, statement: ast.stmt) -> None:
+        for name, line in _names(statement):
+            self.inside[name].add((path, line))
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                self.on_top[name].update(bound(statement))
+
+    def meaning(self, names: Iterable[str]) -> set[str]:
+        """These names and all that are made of them on the top of a module."""
+        found, waiting = set(names), list(names)
+        while waiting:
+            new = self.on_top.get(waiting.pop(), set()) - found
+            found |= new
+            waiting += new
+        return found
+
+
+def _names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.Attribute):
+            yield node.attr, node.lineno
