@@ -164,7 +164,8 @@ def _function(node: Function, place: Place) -> _Found:
     )
 
 
-def _bound(node: ast.stmt) -> tuple[str, ...]:
+def bound(node: ast.stmt) -> tuple[str, ...]:
+    """The names that an assignment binds."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return tuple(name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
 
