@@ -20,6 +20,7 @@ from engine.store.sqlite.history import SqliteHistory
 from engine.vault import Vault
 from handlers import account
 from schemas import registry
+from schemas.effect import EffectState
 from schemas.envelope import type_of
 from schemas.errors import HubError
 from schemas.folio import Folio, ReferenceState
@@ -232,7 +233,7 @@ class _Explaining:
             currency=row["currency"],
             state=row["state"],
             reason=row["reason"],
-            needs_approval=bool(row["needs_approval"]),
+            needs_approval=bool(row["needs_approval"]) and row["state"] == EffectState.PLANNED,
             decision=row["decision"],
             created_at=_at(row["created_at"]),
             sent_at=_at(row["sent_at"]),

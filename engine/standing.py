@@ -34,8 +34,8 @@ def standing(hub: Hub, tenant: str, folio: str) -> dict[str, Any] | None:
         for one in hub.reading.rows("SELECT seq FROM decision WHERE tenant = ? AND kind = 'folio' AND key = ?", (tenant, folio))
     ][-MOST_OUTCOMES:]
     effects = hub.reading.rows(
-        "SELECT id, kind, provider, merchant, payment, minor, currency, refund, state, reason, record, needs_approval FROM effect"
-        " WHERE tenant = ? AND folio = ? ORDER BY created_at, id",
+        "SELECT id, kind, provider, merchant, payment, minor, currency, refund, state, reason, record,"
+        " needs_approval AND state = 'planned' AS needs_approval FROM effect WHERE tenant = ? AND folio = ? ORDER BY created_at, id",
         (tenant, folio),
     )
     return {

@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from config.loader import load
 from engine.store.sqlite.database import Database
+from engine.store.sqlite.listing import approvals
+from engine.verify import verify
 from schemas.errors import HubError
 from tests.engine.sandbox import Sandbox
 
@@ -81,6 +85,30 @@ def test_a_moved_store_asks_first(world: Sandbox, tmp_path: Path) -> None:
 
     assert (states(world), stopped(world)) == (["unknown"], [(1, "system:foliohub")])
     assert [row["value"] for row in world.hub.reading.rows("SELECT value FROM meta WHERE name = 'generation'")] == ["2"]
+
+
+def test_what_waited_for_approval_is_asked_about_and_the_log_still_makes_the_store(tmp_path: Path) -> None:
+    """Somebody may have approved it after the backup: nobody can approve it now, and what the log decided stays as it was."""
+    shipped = load(None, {})
+    camp = msgspec.structs.replace(shipped.properties["camp-azur"], version="camp-azur/2", approval_above=1)
+    settings = msgspec.structs.replace(shipped, properties={"camp-azur": camp})
+    world = Sandbox(configuration=settings, store=str(tmp_path / "hub.sqlite"))
+    world.paid()
+    world.say("cancellation.request", {"folio": "B-1", "request": "R-1", "confirm": True}, actor="guest")
+    effect = world.hub.reading.rows("SELECT id, needs_approval FROM effect")[0]
+    assert (states(world), effect["needs_approval"]) == (["planned"], 1)
+    world.hub.close()
+    shutil.copy(tmp_path / "hub.sqlite", tmp_path / "moved.sqlite")
+    world.database = Database(str(tmp_path / "moved.sqlite"))
+    world.hub = world.open()
+
+    world.say("approval.grant", {"subject": effect["id"], "reason": "why not"}, actor="operator")
+    assert world.hub.reading.unsettled() == {"dead_letters": 0, "blocked": 0, "parked": 0}
+    world.pass_time(86_400)
+
+    assert (states(world), refunds(world)) == (["needs_person"], 0)
+    assert approvals(world.hub.reading) == []
+    assert verify(world.hub.database).differences == ()
 
 
 def test_the_store_that_was_replaced_is_an_older_copy(world: Sandbox, tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ _UNHEARD = (
     " (SELECT tenant, key FROM internal WHERE decision = 0 AND kind = 'folio')"
 )
 """Planned, and its folio has yet to hear something (`_NEWS`, of all at once): it goes as soon as that was decided."""
-_HELD = f"(({_BEHIND}) OR ({_STOPPED}) OR ({_UNHEARD}))"
+_UNAPPROVED = "state = 'planned' AND needs_approval = 1"
+"""Planned, and waits for a second person; what a new generation has put in doubt is asked about all the same."""
+_HELD = f"(({_UNAPPROVED}) OR ({_BEHIND}) OR ({_STOPPED}) OR ({_UNHEARD}))"
 _NEWS = (
     "EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
     " AND internal.key = effect.folio)"
@@ -63,7 +65,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ?1 AND state IN ('planned', 'sending', 'accepted', 'unknown')"
-                f" AND needs_approval = 0 AND lease_until <= ?1 AND NOT {_HELD} AND merchant NOT IN ({marks(len(without))})"
+                f" AND lease_until <= ?1 AND NOT {_HELD} AND merchant NOT IN ({marks(len(without))})"
                 " ORDER BY next_at, id LIMIT ?",
                 (now, *without, limit),
             )
@@ -83,7 +85,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT min(at) FROM (SELECT min(max(next_at, lease_until)) AS at FROM effect"
-                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND needs_approval = 0 AND NOT {_HELD}"
+                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND NOT {_HELD}"
                 " UNION ALL SELECT min(max(due, lease_until)) FROM payment_query)"
             ).fetchone()
             return row[0] if row and row[0] is not None else None
@@ -163,7 +165,7 @@ class SqliteEffects:
             )
             rows = connection.execute(f"SELECT {_COLUMNS} FROM effect WHERE state IN ('planned', 'sending', 'accepted')").fetchall()
             connection.execute(
-                "UPDATE effect SET state = 'unknown', fence = fence + 1, needs_approval = 0, queries = 0, lease_until = 0, next_at = ?1,"
+                "UPDATE effect SET state = 'unknown', fence = fence + 1, queries = 0, lease_until = 0, next_at = ?1,"
                 " reason = ?2 WHERE state IN ('planned', 'sending', 'accepted', 'unknown')",
                 (now, reason),
             )

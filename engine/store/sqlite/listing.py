@@ -8,8 +8,8 @@ from engine.store.sqlite.reading import SqliteReading
 
 Rows = list[dict[str, Any]]
 _EFFECT: Final = (
-    "id, tenant, folio, kind, provider, merchant, payment, reference, minor, currency, refund, state, reason, needs_approval,"
-    " created_at, sent_at, next_at, attempts, queries, record"
+    "id, tenant, folio, kind, provider, merchant, payment, reference, minor, currency, refund, state, reason,"
+    " needs_approval AND state = 'planned' AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
 _LETTER: Final = "id, at, tenant, why, code, field, value, reason, door, name, kind, key, status"
 _OPEN: Final = "state IN ('planned', 'sending', 'accepted', 'unknown', 'needs_person')"
@@ -27,7 +27,8 @@ def effects(reading: SqliteReading, *, state: str = "", folio: str = "", every: 
 def approvals(reading: SqliteReading, limit: int = 10_000) -> Rows:
     """Payouts that wait for a second person (X-27)."""
     return reading.rows(
-        f"SELECT {_EFFECT} FROM effect WHERE needs_approval = 1 AND state = 'planned' ORDER BY created_at, id LIMIT ?", (limit,)
+        f"SELECT {_EFFECT} FROM effect WHERE effect.needs_approval = 1 AND state = 'planned' ORDER BY created_at, id LIMIT ?",
+        (limit,),
     )
 
 
