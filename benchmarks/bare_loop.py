@@ -62,7 +62,8 @@ def one_by_one(db: sqlite3.Connection, events: Sequence[bytes]) -> None:
 
 def at_the_end(db: sqlite3.Connection, events: Sequence[bytes]) -> None:
     """What is written waits for the end of the batch, one statement a table; a stay is read once a batch."""
-    execute, states, postings, outcomes = db.execute, {}, [], []
+    execute, postings, outcomes = db.execute, [], []
+    states: dict[str, tuple[int, bytes]] = {}
     for event in map(_decode, events):
         identity = _identity(event)
         if not execute(_SEEN, (identity,)).rowcount:

@@ -6,8 +6,9 @@ import gc
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -48,62 +49,61 @@ class Timed(Hub):
 
 def run(
     path: Path,
-    stays: int,
-    seed: int,
+    names: Sequence[str],
     events: Sequence[bytes],
+    *,
+    bad: tuple[int, int] = (0, 0),
     watched: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Measured:
-    """All events once, timed from the first durable append to the last outcome stored; then counted and checked to the cent.
+    """All events of these stays once, timed from the first durable append to the last outcome stored; then counted and checked to the
+    cent.
 
-    `watched`: around what is timed, for a profiler.
+    `bad`: how many of them are undecodable, and how many a rule refuses. `watched`: around what is timed, for a profiler.
     """
     providers, clock = AcceptingProviders(), ManualClock(_NOW)
     hub = Timed(load(None, {}), str(path), providers, clock=clock)
-    hub.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
-    with hub.database.write() as connection:
-        changed, written_before = connection.total_changes, written()
-    gc.collect()
-    begun = time.perf_counter()
-    with watched():
-        feed(hub, events, clock)
-    seconds = time.perf_counter() - begun
-    wrote = written() - written_before
-    with hub.database.write() as connection:
-        changed = connection.total_changes - changed
-        told, rows = pragmas(connection), rows_in(connection)
-    check(hub, providers, ids(stays, seed))
-    parts = {name: hub.parts[name] for name in ("append", "decide")} | {"effects": hub.parts["drain"] - hub.parts["decide"]}
-    hub.close()
+    with closing(hub):
+        hub.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
+        with hub.database.write() as connection:
+            changed, written_before = connection.total_changes, written()
+        gc.collect()
+        begun = time.perf_counter()
+        with watched():
+            taken = feed(hub, events, clock)
+        seconds = time.perf_counter() - begun
+        wrote = written() - written_before
+        with hub.database.write() as connection:
+            changed = connection.total_changes - changed
+            told, rows = pragmas(connection), rows_in(connection)
+        assert taken == Counter({Taken.ACCEPTED: len(events) - bad[0], Taken.DEAD: bad[0]}), taken
+        check(hub, providers, names, bad)
     return Measured(
-        inputs=len(events),
-        seconds=seconds,
-        rows=rows,
-        bytes_=size_of(path),
-        changed=changed,
-        written=wrote,
-        pragmas=told,
-        parts=parts,
-    )
+        inputs=len(events), seconds=seconds, rows=rows, bytes_=size_of(path), changed=changed, written=wrote, pragmas=told,
+        parts={name: hub.parts[name] for name in ("append", "decide")} | {"effects": hub.parts["drain"] - hub.parts["decide"]},
+    )  # fmt: skip
 
 
-def feed(hub: Timed, events: Sequence[bytes], clock: ManualClock) -> None:
+def feed(hub: Timed, events: Sequence[bytes], clock: ManualClock) -> Counter[Taken]:
     """Append by append; after each, everything that can be done is done, requests that came due included, as a live hub does beside
-    its doors."""
+    its doors. How the events were taken."""
+    taken = Counter[Taken]()
     for batch in batches(events):
         clock.advance(clock.now() + _PAUSE)
         made = arrivals(batch)
         with hub.timing("append"):
             receipts = hub.intake.append(made)
-        assert all(receipt.taken is Taken.ACCEPTED for receipt in receipts)
+        taken.update(receipt.taken for receipt in receipts)
         with hub.timing("drain"):
             hub.drain()
     with hub.timing("drain"):
         hub.drain()
+    return taken
 
 
-def check(hub: Hub, providers: AcceptingProviders, names: Sequence[str]) -> None:
+def check(hub: Hub, providers: AcceptingProviders, names: Sequence[str], bad: tuple[int, int] = (0, 0)) -> None:
     """Everything was decided, every refund went out once, and the book is true; else there is no figure."""
-    whole(hub.database, Expected.all(len(names)))
+    dead, refused = bad
+    whole(hub.database, Expected.all(len(names))._replace(dead=dead, refused=refused))
     for name in names:
         shown = providers[MERCHANT].query(payid(name), order(name), 1.0).records
         assert [(record.kind, record.minor) for record in shown] == [(RecordKind.REFUND, REFUND)], (name, shown)
@@ -121,7 +121,7 @@ def measure(setting: Setting) -> Figures:
                 for name, form in bare_loop.FORMS.items():
                     tried[name].append(bare_loop.run(Path(folder) / f"{name}-{turn}.sqlite", events, form))
                 if not turn:
-                    hubs.append(run(Path(folder) / "hub.sqlite", setting.stays, seed, events))
+                    hubs.append(run(Path(folder) / "hub.sqlite", ids(setting.stays, seed), events))
         rates = {name: statistics.mean(one.rate for one in both) for name, both in tried.items()}
         best = max(rates, key=lambda name: rates[name])
         loops.append(tried[best][0])

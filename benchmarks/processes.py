@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from benchmarks.messages import MERCHANT, PAID, TENANT, order, payid
+from benchmarks.messages import MERCHANT, PAID, REFUND, TENANT, order, payid
 from config.loader import SHIPPED, address_variable, load
 from config.settings import Configuration
 from connectors.psp.ogone.simulator.accounts import SANDBOX
@@ -114,6 +114,12 @@ class Provider:
         self.process = Process("ogone", folder, "simulator", "ogone", "--with-parent", "--port", "0", "--books", str(self._path))
         self.base_url = self.process.said
 
+    def agrees(self, stays: Sequence[str]) -> None:
+        """Each of these stays was given back its refund once, and no other anything. Raises AssertionError."""
+        found, wanted = self.refunds(), {payid(stay): [REFUND] for stay in stays}
+        wrong = {name: found.get(name, []) for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name)}
+        assert not wrong, f"the provider's books differ for {len(wrong)} payments, by PAYID: {dict(list(wrong.items())[:5])}"
+
     def refunds(self) -> dict[str, list[int]]:
         """What was refunded of each payment, by PAYID: minor units of every refund that stands, in order."""
         found: dict[str, list[int]] = {}
@@ -135,8 +141,10 @@ class Provider:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.process.__exit__(kind, error, trace)
-        shutil.rmtree(self._folder)
+        try:
+            self.process.__exit__(kind, error, trace)
+        finally:
+            shutil.rmtree(self._folder)
 
 
 class HubProcess:

@@ -9,29 +9,33 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from benchmarks import embedded
-from benchmarks.messages import stream
+from benchmarks.messages import ids, stream
 from benchmarks.setting import Setting
 
 EVERY_S = 0.001
 _ROOT = Path(__file__).parents[1]
 _HERE = str(Path(__file__))
 _ROOMS = frozenset({"schemas", "topics", "ledger", "handlers", "connectors", "config", "engine", "console", "benchmarks"})
+Function = tuple[str, str]  # file, name
 Line = tuple[str, str, int]  # file, function, line
+T = TypeVar("T")
+Seconds = defaultdict[T, float]
 
 
 class Samples:
     """Seconds by the innermost line of ours (`own`), and by every function that was under way (`within`)."""
 
     def __init__(self) -> None:
-        self.own = Counter[Line]()
-        self.within = Counter[tuple[str, str]]()
+        self.own: Seconds[Line] = defaultdict(float)
+        self.within: Seconds[Function] = defaultdict(float)
         self._names: dict[str, str] = {}
         self._last = 0.0
 
@@ -75,10 +79,10 @@ def profile(setting: Setting) -> str:
     """One verified run of the embedded way under the sampler, as tables in Markdown."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
         warm = list(stream(200, setting.seed + 1, setting.lag))
-        embedded.run(Path(folder) / "warm.sqlite", 200, setting.seed + 1, warm)
+        embedded.run(Path(folder) / "warm.sqlite", ids(200, setting.seed + 1), warm)
         events = list(stream(setting.stays, setting.seed, setting.lag))
         samples = Samples()
-        measured = embedded.run(Path(folder) / "hub.sqlite", setting.stays, setting.seed, events, samples.taken)
+        measured = embedded.run(Path(folder) / "hub.sqlite", ids(setting.stays, setting.seed), events, watched=samples.taken)
     return "\n".join(tables(samples, measured.seconds, measured.inputs))
 
 
@@ -90,16 +94,17 @@ def tables(samples: Samples, seconds: float, inputs: int) -> Iterator[str]:
         return f"| {spent * micros:7.1f} | {100 * spent / seconds:5.1f} | {' | '.join(cells)} |"
 
     yield f"{inputs:,} inputs in {seconds:.2f} s under the sampler: {inputs / seconds:,.0f}/s, {seconds * micros:.0f} µs each.\n"
-    rooms, functions = Counter[str](), Counter[tuple[str, str]]()
+    rooms: Seconds[str] = defaultdict(float)
+    functions: Seconds[Function] = defaultdict(float)
     for (file, function, _), spent in samples.own.items():
         rooms[_room(file)] += spent
         functions[file, function] += spent
-    yield from ("| µs an input | % | room |", "|---:|---:|---|", *(row(spent, room) for room, spent in rooms.most_common()), "")
+    yield from ("| µs an input | % | room |", "|---:|---:|---|", *(row(spent, room) for room, spent in _most(rooms)), "")
     yield from ("| own µs | % | function | costliest lines |", "|---:|---:|---|---|")
-    for (file, function), spent in functions.most_common(40):
+    for (file, function), spent in _most(functions, 40):
         yield row(spent, f"{file} {function}", _lines(samples, file, function, seconds))
     yield from ("", "| with all it calls, µs | % | function |", "|---:|---:|---|")
-    for (file, function), spent in samples.within.most_common(60):
+    for (file, function), spent in _most(samples.within, 60):
         if not file.startswith("benchmarks"):
             yield row(spent, f"{file} {function}")
 
@@ -110,5 +115,9 @@ def _room(file: str) -> str:
 
 
 def _lines(samples: Samples, file: str, function: str, seconds: float) -> str:
-    lines = Counter({at: spent for (where, what, at), spent in samples.own.items() if (where, what) == (file, function)})
-    return ", ".join(f"{at}: {100 * spent / seconds:.1f} %" for at, spent in lines.most_common(3))
+    lines = {at: spent for (where, what, at), spent in samples.own.items() if (where, what) == (file, function)}
+    return ", ".join(f"{at}: {100 * spent / seconds:.1f} %" for at, spent in _most(lines, 3))
+
+
+def _most(spent: Mapping[T, float], count: int | None = None) -> list[tuple[T, float]]:
+    return sorted(spent.items(), key=lambda one: -one[1])[:count]

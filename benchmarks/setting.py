@@ -12,18 +12,37 @@ Figures = dict[str, float | int]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """Arguments of every measurement. `runs`: rounds of which the median is taken."""
+    """Arguments of every measurement; what each is for, and of which one, stands beside it."""
 
-    folder: Path
-    runs: int = 3
-    stays: int = 10_000
-    lag: int = LAG
-    refunds: int = 400
-    threads: int = 8
-    per_second: int = 50
-    latency_s: int = 20
-    documents: int = 500
+    folder: Path = Path("var")
+    runs: int = 3  # rounds of which the median is taken
     seed: int = 0
+    stays: int = 10_000  # embedded: of one round, four messages each
+    lag: int = LAG  # embedded, poison: stays between a stay's first message and its next
+    poison_stays: int = 3_000
+    refunds: int = 400  # effects: of one side of one round
+    threads: int = 8  # effects, latency, soak: calls to the provider at once
+    per_second: int = 50  # latency: messages
+    warm_s: int = 3  # latency: seconds of messages before the first that counts
+    latency_s: int = 20
+    documents: int = 500  # ota: of one turn
+    soak: int = 100_000  # messages
+
+    def small(self) -> Setting:
+        """Everything in seconds: whether it runs and verifies, not how fast."""
+        return msgspec.structs.replace(
+            self,
+            runs=1,
+            stays=100,
+            lag=10,
+            poison_stays=100,
+            refunds=20,
+            threads=4,
+            warm_s=1,
+            latency_s=2,
+            documents=20,
+            soak=4_000,
+        )
 
     def say(self, text: str) -> None:
         """Progress, for whoever watches."""
