@@ -6,28 +6,25 @@ Every decision reads these here, so that the guest account of the ledger and the
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 
 import msgspec
 
 from schemas.booking import BalanceChanged, Overpaid
 from schemas.common import Fact
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
-from schemas.money import Money
+from schemas.money import major
 
 
+@lru_cache(maxsize=4096)  # one decision writes the same few amounts again and again
 def text(minor: int, currency: str) -> str:
     """An amount as a trace writes it: `120.00 EUR`."""
-    return str(Money(minor, currency))
+    return f"{major(minor, currency)} {currency}"
 
 
 def live_lines(folio: Folio) -> tuple[FolioLine, ...]:
     """Lines that are not cancelled."""
-    return tuple(line for line in folio.lines if not line.cancelled)
-
-
-def line_owed(line: FolioLine) -> int:
-    """What a line makes the guest owe, minor units: its price while it lives, and what it keeps of what was cancelled (S4-37)."""
-    return line.kept + (0 if line.cancelled else line.price)
+    return tuple([line for line in folio.lines if not line.cancelled])
 
 
 def fee_charged(folio: Folio) -> int:
@@ -36,13 +33,19 @@ def fee_charged(folio: Folio) -> int:
 
 
 def ordered(folio: Folio) -> int:
-    """S4-22, S4-37: lines, penalties and fee, less what is waived or given as goodwill, minor units."""
-    return sum(map(line_owed, folio.lines)) + fee_charged(folio) - folio.waived - folio.goodwill
+    """S4-22, S4-37: live lines, what lines keep of what was cancelled, and the fee, less what is waived or given as goodwill, minor
+    units."""
+    return (
+        sum([line.kept if line.cancelled else line.kept + line.price for line in folio.lines])
+        + fee_charged(folio)
+        - folio.waived
+        - folio.goodwill
+    )
 
 
 def collected(folio: Folio) -> int:
     """S4-22, X-17: captured less given back or promised back, of payments that have a home, minor units."""
-    return sum(payment.collected() for payment in folio.payments if not payment.unapplied)
+    return sum([payment.collected() for payment in folio.payments if not payment.unapplied])
 
 
 def balance(folio: Folio) -> int:
@@ -50,37 +53,41 @@ def balance(folio: Folio) -> int:
     return ordered(folio) - collected(folio)
 
 
-def balance_changed(folio: Folio) -> BalanceChanged:
-    """The fact `folio.balance_changed`."""
-    return BalanceChanged(ordered=ordered(folio), collected=collected(folio), balance=balance(folio), currency=folio.currency)
-
-
 def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
     """`folio.balance_changed` if any of the three sums moved, then `folio.overpaid` (S1-33) if the balance moved below zero."""
-    if before is not None and (ordered(before), collected(before)) == (ordered(after), collected(after)):
+    was = (ordered(before), collected(before)) if before is not None else None
+    now = ordered(after), collected(after)
+    if was == now:
         return ()
-    owed = balance(after)
-    over = owed < 0 and (before is None or balance(before) != owed)
-    changed = balance_changed(after)
-    return (changed, Overpaid(amount=-owed, currency=after.currency)) if over else (changed,)
+    owed = now[0] - now[1]
+    changed = BalanceChanged(ordered=now[0], collected=now[1], balance=owed, currency=after.currency)
+    if owed >= 0 or (was is not None and was[0] - was[1] == owed):
+        return (changed,)
+    return changed, Overpaid(amount=-owed, currency=after.currency)
 
 
 def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
     """The payment of that id, or None."""
-    return next((known for known in folio.payments if known.payment == payment), None)
+    for known in folio.payments:
+        if known.payment == payment:
+            return known
+    return None
 
 
 def replace_payment(folio: Folio, payment: FolioPayment) -> Folio:
     """The folio with this payment in place of the one of its id, or added last."""
-    if payment_of(folio, payment.payment) is None:
-        return msgspec.structs.replace(folio, payments=(*folio.payments, payment))
-    payments = tuple(payment if known.payment == payment.payment else known for known in folio.payments)
-    return msgspec.structs.replace(folio, payments=payments)
+    payments = [payment if known.payment == payment.payment else known for known in folio.payments]
+    if payment not in payments:
+        payments.append(payment)
+    return msgspec.structs.replace(folio, payments=tuple(payments))
 
 
 def line_of(folio: Folio, line: str) -> FolioLine | None:
     """The line of that id, or None."""
-    return next((known for known in folio.lines if known.line == line), None)
+    for known in folio.lines:
+        if known.line == line:
+            return known
+    return None
 
 
 def arrival_of(folio: Folio, line: FolioLine) -> date | None:
@@ -90,10 +97,10 @@ def arrival_of(folio: Folio, line: FolioLine) -> date | None:
 
 def replace_line(folio: Folio, line: FolioLine) -> Folio:
     """The folio with this line in place of the one of its id, or added last."""
-    if line_of(folio, line.line) is None:
-        return msgspec.structs.replace(folio, lines=(*folio.lines, line))
-    lines = tuple(line if known.line == line.line else known for known in folio.lines)
-    return msgspec.structs.replace(folio, lines=lines)
+    lines = [line if known.line == line.line else known for known in folio.lines]
+    if line not in lines:
+        lines.append(line)
+    return msgspec.structs.replace(folio, lines=tuple(lines))
 
 
 def changed(folio: Folio) -> Folio:
@@ -103,7 +110,7 @@ def changed(folio: Folio) -> Folio:
 
 def pending(folio: Folio) -> tuple[FolioPayment, ...]:
     """Payments that are not final at their provider (X-17)."""
-    return tuple(payment for payment in folio.payments if payment.status is PaymentStatus.PENDING)
+    return tuple([payment for payment in folio.payments if payment.status is PaymentStatus.PENDING])
 
 
 def before_reduction(folio: Folio, payment: FolioPayment) -> bool:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import HOUSE, check_cause, check_requester, may_cancel, refused_to, who
 from handlers.confirmation import confirm, versions
-from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.frozen import property_policy
 from handlers.goodwill import overridden
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import next_limit
@@ -48,12 +48,12 @@ def decide_request(message: CancellationRequest, facts: Facts) -> Outcome:
     `already_cancelled`, `not_cancellable_by_requester`, and what `check_cause` and `compute` refuse.
     """
     folio = _known(facts)
-    _check_live(folio, message.request)
+    before = request_of(folio, message.request)
+    _check_live(folio, message.request, before)
     check_requester(folio, message.actor, message.cause, facts)
-    choices = tuple(LineChoice(line=choice) if isinstance(choice, str) else choice for choice in message.lines)
+    choices = tuple([LineChoice(line=choice) if isinstance(choice, str) else choice for choice in message.lines])
     check_cause(folio, choices, message.cause, message.proof, facts)
     computation = compute(folio, choices, message.cause, facts)
-    before = request_of(folio, message.request)
     request = CancelRequest(
         request=message.request,
         status=RequestStatus.QUOTED,
@@ -83,7 +83,7 @@ def decide_confirm(message: CancellationConfirm, facts: Facts) -> Outcome:
     """
     folio = _known(facts)
     request = _request(folio, message.request)
-    _check_live(folio, message.request)
+    _check_live(folio, message.request, request)
     if request.status not in OPEN or request.quote is None:
         text = f"request {message.request} is {request.status.value}: ask again"
         raise Rejected(text, code="request_withdrawn", rule="S4-30", field="request", value=message.request)
@@ -140,13 +140,13 @@ def timer(request: str) -> str:
 
 def valid_until(folio: Folio, computation: Computation, cause: Cause, facts: Facts) -> datetime:
     """S4-31: `quote_minutes` after the act, never past the next instant at which a line's rate changes."""
-    policy = property_policy(facts, folio)
-    ends = [facts.act + timedelta(minutes=policy.quote_minutes)]
+    ends = [facts.act + timedelta(minutes=property_policy(facts, folio).quote_minutes)]
     if cause is Cause.GUEST:
-        zone = zone_of(policy, facts.tenant)
         for one in computation.ended:
-            terms, arrival = terms_of(facts, one.line), account.arrival_of(folio, one.line)
-            limit = next_limit(terms, arrival, facts.act, zone) if terms is not None and arrival is not None else None
+            terms, arrival = one.terms, account.arrival_of(folio, one.line)
+            limit = (
+                next_limit(terms, arrival, facts.act, computation.here.zone) if terms is not None and arrival is not None else None
+            )
             if limit is not None:
                 ends.append(limit)
     return min(ends)
@@ -170,9 +170,8 @@ def _already(text: str, request: str) -> Rejected:
     return Rejected(text, code="already_cancelled", rule="S4-41", field="request", value=request)
 
 
-def _check_live(folio: Folio, request: str) -> None:
+def _check_live(folio: Folio, request: str, known: CancelRequest | None) -> None:
     """S4-41: confirmed once; a second click or message finds it done."""
-    known = request_of(folio, request)
     if known is not None and known.status in DONE:
         raise _already(f"request {request} is confirmed already", request)
     if folio.status is FolioStatus.CANCELLED:
@@ -180,7 +179,7 @@ def _check_live(folio: Folio, request: str) -> None:
 
 
 def _same_side(folio: Folio, request: CancelRequest, actor: Actor, facts: Facts) -> bool:
-    return request.asked_by.partition(":")[0] == actor.kind.value or may_cancel(folio, actor.kind, request.cause, facts)
+    return request.asked_by.partition(":")[0] == actor.kind or may_cancel(folio, actor.kind, request.cause, facts)
 
 
 def _check_confirmer(folio: Folio, request: CancelRequest, message: CancellationConfirm, facts: Facts) -> None:

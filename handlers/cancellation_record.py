@@ -12,13 +12,14 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import who
 from handlers.confirmation import confirm
+from handlers.frozen import local, terms_of
 from handlers.outcome import Facts, Outcome, Step
 from handlers.quote import Computation, compute, settle
 from handlers.quote_lines import ASIDE, Ended
 from schemas.booking import BookingCancelled
 from schemas.cancellation import Cause
 from schemas.errors import Early, Stale
-from schemas.folio import CancelRequest, Folio, FolioQuote, FolioStatus, RequestStatus
+from schemas.folio import CancelRequest, Folio, FolioLine, FolioQuote, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate
 
 RECORD = "record"
@@ -78,8 +79,8 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
             computed = _with_refund(folio, max(0, collected), cause, facts)
         case "none":
             said = Step("S4-25", "cancelled by the system of record, no refund")
-            ended = tuple(_end(folio, line.line, line.price) for line in account.live_lines(folio))
-            computed = _refunding(settle(folio, ended, cause, facts, fee_back=0), 0, collected)
+            ended = tuple(_end(line, line.price, facts) for line in account.live_lines(folio))
+            computed = _refunding(settle(folio, ended, cause, facts, local(facts, folio), fee_back=0), 0, collected)
         case amount:
             given = max(0, min(int(amount), collected))
             beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
@@ -102,16 +103,15 @@ def _with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Compu
     prices = [line.price for line in live]
     pool = min(keep - fee_kept, sum(prices))
     parts = allocate(pool, prices) if pool else (0,) * len(live)
-    ended = tuple(_end(folio, line.line, part) for line, part in zip(live, parts, strict=True))
-    computed = settle(folio, ended, cause, facts, fee_back=fee - fee_kept)
+    ended = tuple(_end(line, part, facts) for line, part in zip(live, parts, strict=True))
+    computed = settle(folio, ended, cause, facts, local(facts, folio), fee_back=fee - fee_kept)
     return _refunding(computed, refund, account.collected(folio))
 
 
-def _end(folio: Folio, name: str, kept: int) -> Ended:
-    line = account.line_of(folio, name)
-    assert line is not None, f"{folio.folio} has no line {name}"
+def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:
     rate = FULL_RATE - Fraction(kept, line.price) if line.price else FULL_RATE if not kept else ZERO_RATE
-    return Ended(line=line, price=line.price, rate=rate, kept=kept, penalty=0 if line.kind in ASIDE else kept)
+    penalty = 0 if line.kind in ASIDE else kept
+    return Ended(line=line, terms=terms_of(facts, line), price=line.price, rate=rate, kept=kept, penalty=penalty)
 
 
 def _refunding(computed: Computation, refund: int, collected: int) -> Computation:

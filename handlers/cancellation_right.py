@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from handlers import account
-from handlers.frozen import property_policy, zone_of
+from handlers.frozen import local, property_policy
 from handlers.outcome import Facts
 from handlers.quote_lines import ASIDE
 from schemas.cancellation import Cause, LineChoice
@@ -16,10 +16,13 @@ from schemas.folio import AreaEvent, Folio, FolioLine
 HOUSE = frozenset({ActorKind.MERCHANT, ActorKind.PLATFORM, ActorKind.OPERATOR})
 """Who acts for the property."""
 
+NEEDS_A_REASON = frozenset({Cause.NO_SHOW, Cause.FORCE_MAJEURE})
+"""S4-36: causes that must be true on the day."""
+
 
 def who(actor: Actor) -> str:
     """An actor as states and records name it: `guest:p-77`."""
-    return f"{actor.kind.value}:{actor.id}"
+    return f"{actor.kind}:{actor.id}"
 
 
 def may_cancel(folio: Folio, kind: ActorKind, cause: Cause, facts: Facts) -> bool:
@@ -42,17 +45,19 @@ def check_requester(folio: Folio, actor: Actor, cause: Cause, facts: Facts) -> N
 def check_cause(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, proof: str, facts: Facts) -> None:
     """S4-36: a no-show only once the arrival day is over at the property, force majeure only with an open event declared for one of
     its areas on a day of the stay, or by proof. Raises Rejected `no_show_too_early`, `no_force_majeure`."""
+    if cause not in NEEDS_A_REASON:
+        return
     named = {choice.line for choice in choices}
     lines = [line for line in account.live_lines(folio) if line.kind not in ASIDE and (not named or line.line in named)]
     if cause is Cause.NO_SHOW:
         _check_no_show(folio, lines, facts)
-    if cause is Cause.FORCE_MAJEURE and not proof and not all(_hit(folio, line, facts) for line in lines):
+    elif not proof and not all(_hit(folio, line, facts) for line in lines):
         text = f"no open event is declared for the areas of {folio.property} during the stay, and no proof is given"
         raise Rejected(text, code="no_force_majeure", rule="S4-36", field="cause", value=cause.value)
 
 
 def _check_no_show(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> None:
-    today = facts.act.astimezone(zone_of(property_policy(facts, folio), facts.tenant)).date()
+    today = local(facts, folio).today
     for line in lines:
         arrival = account.arrival_of(folio, line)
         if arrival is not None and today <= arrival:

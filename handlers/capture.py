@@ -5,7 +5,7 @@ Refunds are `handlers.refund`. Amounts are minor units of the folio's currency.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -25,9 +25,11 @@ OPEN = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 """Payments that nobody else has captured or released meanwhile."""
 
 
-def take_or_release(folio: Folio, taken: Iterable[tuple[FolioPayment, int]], facts: Facts, asked_by: str = "") -> Outcome:
+def take_or_release(folio: Folio, taken: Sequence[tuple[FolioPayment, int]], facts: Facts, asked_by: str = "") -> Outcome:
     """X-17: one request per authorised payment: the last capture of what is needed (SAS), which releases the rest; or, if nothing
     is needed, a void."""
+    if not taken:
+        return Outcome(state=folio)
     requests, effects = [], []
     for payment, capture in taken:
         kind = EffectKind.CAPTURE if capture else EffectKind.VOID

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from handlers import account
-from handlers.frozen import terms_of
-from handlers.outcome import Facts, Step
+from handlers.outcome import Step
 from handlers.quote import Computation
 from schemas.commission import CommissionCreditNoteRequested, CommissionLine
 from schemas.folio import Folio
-from schemas.money import Money, allocate, parse_rate, rate_text
+from schemas.money import allocate, parse_rate, rate_text, times
 from schemas.policy import CommissionOnPenalty
 
 
-def credit_note(
-    folio: Folio, computation: Computation, facts: Facts
-) -> tuple[CommissionCreditNoteRequested | None, tuple[Step, ...]]:
+def credit_note(folio: Folio, computation: Computation) -> tuple[CommissionCreditNoteRequested | None, tuple[Step, ...]]:
     """S4-38, A-30: the booking's commission rate × the part of each service's price that is not kept, half-up per line.
 
     What is kept bears commission, unless `commission_on_penalty = waived`: then all that was cancelled is given back. A penalty that
@@ -23,7 +20,7 @@ def credit_note(
     if not folio.commission_rate:
         return None, ()
     rate = parse_rate(folio.commission_rate)
-    services = [(one, terms) for one in computation.ended if (terms := terms_of(facts, one.line)) is not None]
+    services = [(one, one.terms) for one in computation.ended if one.terms is not None]
     kept = [one.kept for one, _ in services]
     let_go = min(sum(kept), computation.waived + computation.goodwill)
     off = allocate(let_go, kept) if let_go else (0,) * len(kept)
@@ -31,7 +28,7 @@ def credit_note(
     for (one, terms), less in zip(services, off, strict=True):
         waived = terms.commission_on_penalty is CommissionOnPenalty.WAIVED
         base = one.price if waived else one.price - one.kept + less
-        amount = Money(base, folio.currency).times(rate).minor
+        amount = times(base, rate)
         if not amount:
             continue
         lines.append(CommissionLine(line=one.line.line, base=base, rate=rate_text(rate), amount=amount))

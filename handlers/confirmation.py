@@ -13,7 +13,7 @@ from handlers import account, commission, stock
 from handlers.booking import SECOND_PAYMENT
 from handlers.capture import take_or_release
 from handlers.deposit import line_deposit
-from handlers.frozen import property_policy, terms_of, zone_of
+from handlers.frozen import property_policy
 from handlers.late_payment import waiting_refund
 from handlers.outcome import Facts, Outcome, Step, Timer, merge
 from handlers.quote import Computation
@@ -53,18 +53,17 @@ def confirm(
     else:
         after = replace(after, reduced_at=facts.act)
     after = replace_request(after, replace(request, status=RequestStatus.CONFIRMED))
-    taken = take_or_release(after, ((one.payment, one.capture) for one in computation.taken), facts, asked_by)
+    taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
     refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
     doubled = _arrhes_double(_state(refunded), folio, computation, request, facts)
     final = waiting_refund(_state(doubled), computation.waiting, request.request, facts)
     final = with_request_state(final, request.request)
-    note, commission_steps = commission.credit_note(folio, computation, facts)
-    zone = zone_of(property_policy(facts, folio), facts.tenant)
-    free = stock.released(folio, computation.ended, facts.act.astimezone(zone).date())
+    note, commission_steps = commission.credit_note(folio, computation)
+    free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
         request=request.request,
         quote=quote.quote,
-        lines=computation.lines(),
+        lines=quote.lines,
         penalty=computation.penalty,
         refund=computation.refund,
         claim=computation.claim,
@@ -75,7 +74,7 @@ def confirm(
     cancel = (f"quote:{request.request}", *((SECOND_PAYMENT,) if computation.whole else ()))
     first = Outcome(
         state=after,
-        facts=tuple(fact for fact in told if fact is not None),
+        facts=tuple([fact for fact in told if fact is not None]),
         entries=entries(folio, computation, request.request),
         cancel=cancel,
         trace=(*computation.trace, *commission_steps),
@@ -105,12 +104,11 @@ def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
 def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request: CancelRequest, facts: Facts) -> Outcome:
     """S4-44: the owner withdraws from a contract with arrhes, and `arrhes_double` is on: as much again as the arrhes that were
     collected, by hand, since no payment may give more than it brought (X-3)."""
-    policy = property_policy(facts, folio)
     owner = request.cause is Cause.OWNER and computation.whole and folio.deposit_nature is DepositNature.ARRHES
+    policy = property_policy(facts, folio)
     if not owner or not policy.arrhes_double:
         return Outcome(state=after)
-    priced = ((one.line, terms_of(facts, one.line)) for one in computation.ended)
-    deposit = sum(line_deposit(line.price, terms, folio.currency) for line, terms in priced if terms is not None)
+    deposit = sum(line_deposit(one.line.price, one.terms) for one in computation.ended if one.terms is not None)
     minor = min(deposit, max(0, account.collected(folio) - account.fee_charged(folio)))
     if not minor:
         return Outcome(state=after)

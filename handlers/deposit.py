@@ -41,9 +41,9 @@ def deposit_rate(terms: Terms) -> Fraction:
     return refund if terms.deposit_basis is DepositBasis.REFUND_RATE else FULL_RATE - refund
 
 
-def line_deposit(price: int, terms: Terms, currency: str) -> int:
+def line_deposit(price: int, terms: Terms) -> int:
     """S4-20: the deposit of one line, half-up, by the function that rounds the penalty; minor units."""
-    return penalty(price, FULL_RATE - deposit_rate(terms), currency)
+    return penalty(price, FULL_RATE - deposit_rate(terms))
 
 
 def second_payment_days(terms: Terms) -> int:
@@ -99,18 +99,13 @@ def schedule(folio: Folio, facts: Facts, purchase: date) -> Schedule:
         return at_once(folio, Step("S4-15", f"{policy.version}: split_cap is on, whatever the plan"))
     lines = account.live_lines(folio)
     whole = whole_trades(lines, policy)
-    trace = [
-        Step(
-            "S4-16", f"trade {trade}: below its threshold of {account.text(policy.split_thresholds[trade], folio.currency)}, 100 %"
-        )
-        for trade in sorted(whole)
-    ]
+    trace = [_threshold_step(trade, policy, folio.currency) for trade in sorted(whole)]
     advance, split = 0, []
     for line in lines:
         terms = terms_of(facts, line)
         if terms is None:
             continue
-        first = line.price if line.trade in whole else line_deposit(line.price, terms, folio.currency)
+        first = line.price if line.trade in whole else line_deposit(line.price, terms)
         advance += first
         if first < line.price:
             split.append(line)
@@ -162,7 +157,7 @@ def rescheduled(folio: Folio, before: Folio, facts: Facts, today: date) -> Sched
     ordered = account.ordered(folio)
     first = min(before.due_now, ordered)
     lines = account.live_lines(folio)
-    due_on = due_date(folio, facts, _in_parts(lines, facts, folio.currency) or lines)
+    due_on = due_date(folio, facts, _in_parts(lines, facts) or lines)
     if first == ordered or due_on is None:
         return at_once(folio)
     if today >= due_on:
@@ -172,9 +167,9 @@ def rescheduled(folio: Folio, before: Folio, facts: Facts, today: date) -> Sched
     return Schedule(due_now=first, second_payment=ordered - first, due_on=due_on, advance=first, trace=(step,))
 
 
-def _in_parts(lines: Iterable[FolioLine], facts: Facts, currency: str) -> tuple[FolioLine, ...]:
+def _in_parts(lines: Iterable[FolioLine], facts: Facts) -> tuple[FolioLine, ...]:
     priced = ((line, terms_of(facts, line)) for line in lines)
-    return tuple(line for line, terms in priced if terms is not None and line_deposit(line.price, terms, currency) < line.price)
+    return tuple(line for line, terms in priced if terms is not None and line_deposit(line.price, terms) < line.price)
 
 
 def months_after(day: date, months: int) -> date:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from handlers.outcome import Facts
@@ -14,12 +16,26 @@ WITH_TERMS = frozenset({LineKind.STAY, LineKind.SERVICE})
 """Lines that penalty and deposit count; tourist tax and insurance stand outside (X-23)."""
 
 
+class Local(NamedTuple):
+    """X-9: an act as a property dates it: its zone, and the day there."""
+
+    act: datetime
+    zone: ZoneInfo
+    today: date
+
+
 def property_policy(facts: Facts, folio: Folio) -> PropertyPolicy:
     """The property's policy as frozen with this folio. Raises KeyError if that version was lost: a defect."""
     current = facts.policies.properties.get(folio.property)
     if current is not None and current.version == folio.policy:
         return current
     return facts.policies.frozen_properties[folio.policy]
+
+
+def local(facts: Facts, folio: Folio) -> Local:
+    """The act at the folio's property."""
+    zone = zone_of(property_policy(facts, folio), facts.tenant)
+    return Local(facts.act, zone, facts.act.astimezone(zone).date())
 
 
 def terms_of(facts: Facts, line: FolioLine) -> Terms | None:

@@ -16,7 +16,7 @@ from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
-from schemas.money import Money, allocate, parse_rate
+from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
 from schemas.refund import Destination
 
@@ -139,7 +139,7 @@ def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:
         terms = terms_of(facts, line)
         if terms is None or terms.refund_base is not RefundBase.COLLECTED:
             continue
-        more = min(part - Money(part, folio.currency).times(rates[line.line]).minor, line.price - line.kept)
+        more = min(part - times(part, rates[line.line]), line.price - line.kept)
         folio = account.replace_line(folio, replace(line, kept=line.kept + more))
         text = f"line {line.line}: {account.text(part, folio.currency)} more collected, {account.text(more, folio.currency)} of it kept"
         entries = recipes.line_taken_again(folio, line, more) + recipes.penalty_kept(folio, line, more)

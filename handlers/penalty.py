@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from schemas.money import FULL_RATE, Money
+from schemas.money import rounded
 from schemas.policy import Boundary, Terms, Unit
 
 _INSTANT = timedelta(microseconds=1)
@@ -20,9 +21,11 @@ def notice_days(arrival: date, act: datetime, zone: ZoneInfo) -> int:
     return (arrival - act.astimezone(zone).date()).days
 
 
-def start_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """X-9: the instant (UTC) at which a local day begins; where midnight is skipped, the instant of the change itself."""
-    return datetime.combine(day, time(0), zone).astimezone(UTC)
+@lru_cache(maxsize=4096)
+def start_of_day(day: date, zone: ZoneInfo, before: int = 0) -> datetime:
+    """X-9: the instant (UTC) at which the local day so many days `before` this one begins; where midnight is skipped, the instant of
+    the change itself."""
+    return datetime.combine(day - timedelta(days=before), time(0), zone).astimezone(UTC)
 
 
 def end_of_notice(terms: Terms, tranche: int, arrival: date, zone: ZoneInfo) -> datetime:
@@ -33,8 +36,7 @@ def end_of_notice(terms: Terms, tranche: int, arrival: date, zone: ZoneInfo) -> 
     """
     notice = max(terms.tranches[tranche].from_notice, 0)
     if terms.unit is Unit.DAY:
-        last = arrival - timedelta(days=notice)
-        return start_of_day(last + timedelta(days=1) if terms.boundary is Boundary.GUEST else last, zone)
+        return start_of_day(arrival, zone, notice - (terms.boundary is Boundary.GUEST))
     limit = datetime.combine(arrival, terms.drop_time, zone).astimezone(UTC) - timedelta(hours=notice)
     return limit + _INSTANT if terms.boundary is Boundary.GUEST else limit
 
@@ -64,14 +66,14 @@ def capped(rate: Fraction, cap: Fraction | None) -> Fraction:
 
 def next_limit(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> datetime | None:
     """S4-31: the next instant (UTC) after `act` from which the rate is another; None if it stays as it is for good."""
-    now = refund_rate(terms, arrival, act, zone)
-    for tranche in range(tranche_of(terms, arrival, act, zone), 2):
+    now = tranche_of(terms, arrival, act, zone)
+    for tranche in range(now, 2):
         limit = end_of_notice(terms, tranche, arrival, zone)
-        if refund_rate(terms, arrival, limit, zone) != now:
+        if refund_rate(terms, arrival, limit, zone) != terms.tranches[now].refund:
             return limit
     return None
 
 
-def penalty(price: int, rate: Fraction, currency: str) -> int:
+def penalty(price: int, rate: Fraction) -> int:
     """S4-32: (1 - rate) × price, rounded half-up by the function that rounds the deposit (S4-20); minor units."""
-    return Money(price, currency).times(FULL_RATE - rate).minor
+    return rounded(price * (rate.denominator - rate.numerator), rate.denominator)

@@ -5,16 +5,18 @@ Pure arithmetic on a folio. `after` of a `Computation` is the folio as it would 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.frozen import property_policy
+from handlers.frozen import Local, local, property_policy, terms_of
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from schemas.booking import DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
-from schemas.folio import Folio, FolioPayment, FolioStatus
+from schemas.folio import Folio, FolioLine, FolioPayment, FolioStatus
 from schemas.money import rate_text
 
 
@@ -28,6 +30,7 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True):
 class Computation(msgspec.Struct, frozen=True, kw_only=True):
     """The arithmetic of one cancellation, minor units. refund + kept = collected (final money alone, X-17)."""
 
+    here: Local
     ended: tuple[Ended, ...]
     whole: bool
     after: Folio
@@ -45,7 +48,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
     def lines(self) -> tuple[QuotedLine, ...]:
         """The lines as facts show them."""
         return tuple(
-            QuotedLine(line=ended.line.line, refund_rate=rate_text(ended.rate), penalty=ended.penalty) for ended in self.ended
+            [QuotedLine(line=ended.line.line, refund_rate=rate_text(ended.rate), penalty=ended.penalty) for ended in self.ended]
         )
 
 
@@ -55,38 +58,49 @@ def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: 
     No choices: all live lines. Judged at `facts.act`. Raises Rejected `unknown_line`, `already_cancelled`, `not_fewer_nights`,
     `amount_above_total`, `arrival_missing`.
     """
-    chosen = chosen_lines(folio, choices)
-    rates = [(choice, line, *rate_of(folio, line, choice, cause, facts)) for choice, line in chosen]
-    shares = shares_of(folio, [line for _, line in chosen], facts)
+    here = local(facts, folio)
+    chosen = [(choice, line, terms_of(facts, line)) for choice, line in chosen_lines(folio, choices)]
+    rates = [rate_of(folio, line, terms, choice, cause, here) for choice, line, terms in chosen]
+    shares = shares_of(folio, [(line, terms) for _, line, terms in chosen])
     ended: list[Ended] = []
     trace: list[Step] = []
-    for choice, line, rate, why, rule in rates:
-        one = end_line(folio, line, choice, rate, shares.get(line.line))
+    for (choice, line, terms), (rate, why, rule) in zip(chosen, rates, strict=True):
+        share = shares.get(line.line)
+        one = end_line(line, terms, choice, rate, share)
         ended.append(one)
-        trace.extend(line_steps(one, why, rule, folio.currency, shares.get(line.line)))
-    return settle(folio, tuple(ended), cause, facts, tuple(trace))
+        trace += line_steps(one, why, rule, folio.currency, share)
+    return settle(folio, tuple(ended), cause, facts, here, trace)
 
 
 def settle(
-    folio: Folio, ended: tuple[Ended, ...], cause: Cause, facts: Facts, trace: tuple[Step, ...] = (), fee_back: int | None = None
+    folio: Folio,
+    ended: tuple[Ended, ...],
+    cause: Cause,
+    facts: Facts,
+    here: Local,
+    trace: Sequence[Step] = (),
+    fee_back: int | None = None,
 ) -> Computation:
     """S4-37: the folio with these lines ended, and what follows for fee, claim, authorised and collected money.
 
     `fee_back`: how much of the fee is given back, where the system of record said so (S4-25).
     """
-    after, whole = _with_ended(folio, ended)
+    lines = _with_ended(folio, ended)
+    whole = all(line.cancelled for line in lines)
     fee_step: tuple[Step, ...] = ()
     if fee_back is None:
         fee_back, fee_step = _fee(folio, whole, cause, facts)
-    after = replace(after, fee_returned=after.fee_returned + fee_back)
-    collected = account.collected(folio)
-    at_hand = collected + sum(payment.authorised for payment in authorised(folio))
-    short = _short(after, ended, whole, at_hand)
+    status = FolioStatus.CANCELLED if whole else folio.status
+    after = replace(folio, lines=lines, status=status, fee_returned=folio.fee_returned + fee_back)
+    collected, open_ = account.collected(folio), authorised(folio)
+    ordered, at_hand = account.ordered(after), collected + sum([payment.authorised for payment in open_])
+    short = _short(after, ended, at_hand, ordered if whole else None)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
-    after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
-    ordered = account.ordered(after)
+    if short:
+        after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
+        ordered -= short - claim
     refund = max(0, collected - ordered)
-    pending = sum(payment.authorised for payment in account.pending(folio))
+    pending = sum([payment.authorised for payment in account.pending(folio)])
     steps = [*trace, *fee_step, _sum_step(ordered, collected, refund, folio.currency)]
     if short:
         what = "is a claim, not collected" if claim else "is not claimed"
@@ -94,14 +108,15 @@ def settle(
         steps.append(Step("S4-34", f"{account.text(short, folio.currency)} beyond what was collected {what} ({nature})"))
     if pending:
         steps.append(Step("X-17", f"{account.text(pending, folio.currency)} not final at the provider: what depends on it waits"))
-    taken = _taken(folio, ordered - collected) if whole else ()
-    steps.extend(_taken_step(one, folio.currency) for one in taken)
+    taken = _taken(open_, ordered - collected) if whole else ()
+    steps += [_taken_step(one, folio.currency) for one in taken]
     return Computation(
+        here=here,
         ended=ended,
         whole=whole,
         after=after,
         fee_back=fee_back,
-        penalty=sum(one.penalty for one in ended),
+        penalty=sum([one.penalty for one in ended]),
         refund=refund,
         claim=claim,
         waived=short - claim,
@@ -112,17 +127,16 @@ def settle(
     )
 
 
-def _with_ended(folio: Folio, ended: tuple[Ended, ...]) -> tuple[Folio, bool]:
-    after = folio
-    for one in ended:
-        line = replace(one.line, kept=one.line.kept + one.kept)
-        fewer = one.rest is not None
-        line = replace(line, price=one.rest, departure=one.departure) if fewer else replace(line, cancelled=True)
-        after = account.replace_line(after, line)
-    whole = not account.live_lines(after)
-    if whole:
-        after = replace(after, status=FolioStatus.CANCELLED)
-    return after, whole
+def _with_ended(folio: Folio, ended: tuple[Ended, ...]) -> tuple[FolioLine, ...]:
+    after = {one.line.line: _ended_line(one) for one in ended}
+    return tuple([after.get(line.line, line) for line in folio.lines])
+
+
+def _ended_line(one: Ended) -> FolioLine:
+    kept = one.line.kept + one.kept
+    if one.rest is None:
+        return replace(one.line, kept=kept, cancelled=True)
+    return replace(one.line, kept=kept, price=one.rest, departure=one.departure)
 
 
 def _fee(folio: Folio, whole: bool, cause: Cause, facts: Facts) -> tuple[int, tuple[Step, ...]]:
@@ -139,19 +153,19 @@ def _fee(folio: Folio, whole: bool, cause: Cause, facts: Facts) -> tuple[int, tu
     return 0, (Step("S4-5", f"service fee {amount} is kept"),)
 
 
-def _short(after: Folio, ended: tuple[Ended, ...], whole: bool, at_hand: int) -> int:
-    """S4-34: what is kept beyond the money at hand (collected and authorised), minor units. While other lines live, only what the
-    lines that end now keep can be short: the rest is their balance."""
-    if whole:
-        return max(0, account.ordered(after) - at_hand)
+def _short(after: Folio, ended: tuple[Ended, ...], at_hand: int, ordered: int | None) -> int:
+    """S4-34: what is kept beyond the money at hand (collected and authorised), minor units: of the whole all that is `ordered` now.
+    While other lines live (None), only what the lines that end now keep can be short: the rest is their balance."""
+    if ordered is not None:
+        return max(0, ordered - at_hand)
     kept = sum(line.kept for line in after.lines) + account.fee_charged(after) - after.waived - after.goodwill
     return min(sum(one.kept for one in ended), max(0, kept - at_hand))
 
 
-def _taken(folio: Folio, needed: int) -> tuple[Captured, ...]:
+def _taken(payments: tuple[FolioPayment, ...], needed: int) -> tuple[Captured, ...]:
     """X-17: of each authorised payment what is still needed, first paid first; the rest is released."""
     taken = []
-    for payment in authorised(folio):
+    for payment in payments:
         capture = min(payment.authorised, max(0, needed))
         needed -= capture
         taken.append(Captured(payment=payment, capture=capture))
@@ -165,5 +179,5 @@ def _taken_step(one: Captured, currency: str) -> Step:
 
 
 def _sum_step(ordered: int, collected: int, refund: int, currency: str) -> Step:
-    has, owes, gets = (account.text(minor, currency) for minor in (collected, ordered, refund))
-    return Step("S4-37", f"refund = max(0, {has} collected − {owes} still ordered) = {gets}")
+    has, owes = account.text(collected, currency), account.text(ordered, currency)
+    return Step("S4-37", f"refund = max(0, {has} collected − {owes} still ordered) = {account.text(refund, currency)}")

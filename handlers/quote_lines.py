@@ -12,14 +12,14 @@ from fractions import Fraction
 import msgspec
 
 from handlers import account
-from handlers.frozen import property_policy, terms_of, zone_of
-from handlers.outcome import Facts, Step
+from handlers.frozen import Local
+from handlers.outcome import Step
 from handlers.penalty import capped, last_rate, penalty, refund_rate
 from schemas.booking import LineKind
 from schemas.cancellation import Cause, LineChoice
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
-from schemas.money import FULL_RATE, ZERO_RATE, Money, allocate, parse_rate, rate_text
+from schemas.money import FULL_RATE, ZERO_RATE, allocate, parse_rate, rate_text, times
 from schemas.policy import RefundBase, Terms, Unit
 
 EVERYTHING_BACK = frozenset({Cause.FORCE_MAJEURE, Cause.OWNER})
@@ -35,6 +35,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     `kept` that is a penalty (tourist tax and insurance stand outside: X-23)."""
 
     line: FolioLine
+    terms: Terms | None
     price: int
     rate: Fraction
     kept: int
@@ -46,7 +47,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 def chosen_lines(folio: Folio, choices: tuple[LineChoice, ...]) -> tuple[tuple[LineChoice, FolioLine], ...]:
     """S4-37: the lines meant, each once, checked against the folio. With the last service go tourist tax and insurance."""
     if not choices:
-        return tuple((LineChoice(line=line.line), line) for line in account.live_lines(folio))
+        return tuple([(LineChoice(line=line.line), line) for line in account.live_lines(folio)])
     chosen: dict[str, tuple[LineChoice, FolioLine]] = {}
     for at, choice in enumerate(choices):
         line = account.line_of(folio, choice.line)
@@ -79,11 +80,11 @@ def _check_fewer(line: FolioLine, choice: LineChoice, at: int) -> None:
         raise Rejected(text, code="amount_above_total", rule="S4-37", field=f"lines[{at}].new_price", value=choice.new_price)
 
 
-def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, facts: Facts) -> tuple[Fraction, str, str]:
+def rate_of(
+    folio: Folio, line: FolioLine, terms: Terms | None, choice: LineChoice, cause: Cause, here: Local
+) -> tuple[Fraction, str, str]:
     """The rate of one line, the words that explain it, and the rule that gives it."""
-    policy = property_policy(facts, folio)
-    zone = zone_of(policy, facts.tenant)
-    today = facts.act.astimezone(zone).date()
+    act, zone, today = here
     arrival = account.arrival_of(folio, line)
     if line.kind is LineKind.TOURIST_TAX:
         stayed = choice.new_departure is None and cause is not Cause.NO_SHOW and arrival is not None and today > arrival
@@ -97,47 +98,39 @@ def rate_of(folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, fac
         return (FULL_RATE, "insurance, not the guest's doing", "X-23") if back else (ZERO_RATE, "insurance stands apart", "X-23")
     if cause in EVERYTHING_BACK:
         return FULL_RATE, f"{cause.value}: services in full", "S4-44" if cause is Cause.OWNER else "S4-35"
-    terms = _terms(facts, line)
+    assert terms is not None, f"line {line.line} of kind {line.kind} has no terms"
     if arrival is None:
         text = f"line {line.line!r} has no arrival, and no other line has one: no notice can be counted"
         raise Rejected(text, code="arrival_missing", rule="S4-7", field="arrival", value="")
     if cause is Cause.NO_SHOW:
         rate, why, rule = last_rate(terms), f"{terms.version}: no-show, tranche 3", "S4-35"
     else:
-        rate = refund_rate(terms, arrival, facts.act, zone)
-        rule = _rule(terms, arrival, today)
+        rate = refund_rate(terms, arrival, act, zone)
+        rule = _rule(terms, rate, arrival, today)
         why = f"{terms.version}: {(arrival - today).days} days before {arrival} in {zone.key}"
-    cap = parse_rate(line.rate_cap) if line.rate_cap else None
-    if capped(rate, cap) == rate:
-        return rate, why, rule
-    return capped(rate, cap), f"{why}, S4-45 no better than at the move", "S4-45"
+    best = capped(rate, parse_rate(line.rate_cap) if line.rate_cap else None)
+    return (rate, why, rule) if best is rate else (best, f"{why}, S4-45 no better than at the move", "S4-45")
 
 
-def _rule(terms: Terms, arrival: date, today: date) -> str:
+def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:
     """Which rule tells the tranche: nothing ever comes back (S4-8), after the arrival (S4-42), notice in hours (A-2) or days."""
-    if not any(tranche.refund for tranche in terms.tranches):
+    if not rate and not any(tranche.refund for tranche in terms.tranches):
         return "S4-8"
     if today > arrival:
         return "S4-42"
     return "S4-6" if terms.unit is Unit.DAY else "A-2"
 
 
-def _terms(facts: Facts, line: FolioLine) -> Terms:
-    terms = terms_of(facts, line)
-    assert terms is not None, f"line {line.line} of kind {line.kind} has no terms"
-    return terms
-
-
-def shares_of(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> dict[str, int]:
+def shares_of(folio: Folio, lines: Iterable[tuple[FolioLine, Terms | None]]) -> dict[str, int]:
     """A-4 `refund_base = collected`: the part of the money at hand, without fee, that stands on each line; minor units.
 
     By price over the live services, exact by largest remainder (X-5), never above a line's own price. Empty with the usual base.
     """
-    collected = {
-        line.line for line in lines if (terms := terms_of(facts, line)) is not None and terms.refund_base is RefundBase.COLLECTED
-    }
+    collected = {line.line for line, terms in lines if terms is not None and terms.refund_base is RefundBase.COLLECTED}
+    if not collected:
+        return {}
     live = [line for line in account.live_lines(folio) if line.price]
-    if not collected or not live:
+    if not live:
         return dict.fromkeys(collected, 0)
     at_hand = account.collected(folio) + sum(payment.authorised for payment in authorised(folio))
     spoken_for = account.fee_charged(folio) + sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
@@ -146,21 +139,21 @@ def shares_of(folio: Folio, lines: Iterable[FolioLine], facts: Facts) -> dict[st
     return {line.line: part for line, part in zip(live, parts, strict=True) if line.line in collected}
 
 
-def end_line(folio: Folio, line: FolioLine, choice: LineChoice, rate: Fraction, share: int | None) -> Ended:
+def end_line(line: FolioLine, terms: Terms | None, choice: LineChoice, rate: Fraction, share: int | None) -> Ended:
     """S4-32 for one line: penalty = (1 - r) × what is cancelled of its price, half-up (A-4: of `share`, if any)."""
     price = line.price if choice.new_price is None else line.price - choice.new_price
     if share is None:
-        kept = penalty(price, rate, folio.currency)
+        kept = penalty(price, rate)
     else:
         part = share if price == line.price else allocate(share, [price, line.price - price])[0]
-        kept = part - Money(part, folio.currency).times(rate).minor
-    outside = line.kind in ASIDE
+        kept = part - times(part, rate)
     return Ended(
         line=line,
+        terms=terms,
         price=price,
         rate=rate,
         kept=kept,
-        penalty=0 if outside else kept,
+        penalty=0 if line.kind in ASIDE else kept,
         departure=choice.new_departure,
         rest=choice.new_price,
     )
@@ -168,24 +161,27 @@ def end_line(folio: Folio, line: FolioLine, choice: LineChoice, rate: Fraction, 
 
 def line_steps(ended: Ended, why: str, rate_rule: str, currency: str, share: int | None) -> tuple[Step, ...]:
     """Which rule gave the rate, then the arithmetic with it (X-7)."""
+    line, rate = f"line {ended.line.line}", rate_text(ended.rate)
     amount = account.text(ended.price if share is None else share, currency)
-    sums = f"{amount} × (1 − {rate_text(ended.rate)}) = {account.text(ended.kept, currency)} kept"
+    sums = f"{amount} × (1 − {rate}) = {account.text(ended.kept, currency)} kept"
     rule = "X-23" if ended.line.kind in ASIDE else "S4-37" if ended.rest is not None else "S4-32"
     base = "" if share is None else " of what was collected"
-    steps = [Step(rate_rule, f"line {ended.line.line}: {rate_text(ended.rate)} of it comes back")] if rate_rule != rule else []
+    steps = [Step(rate_rule, f"{line}: {rate} of it comes back")] if rate_rule != rule else []
     if share is not None:
-        steps.append(Step("A-4", f"line {ended.line.line}: the rate is of what was collected, not of the price"))
-    return (*steps, Step(rule, f"line {ended.line.line}{base}: {sums} ({why})"))
+        steps.append(Step("A-4", f"{line}: the rate is of what was collected, not of the price"))
+    return (*steps, Step(rule, f"{line}{base}: {sums} ({why})"))
 
 
 def authorised(folio: Folio) -> tuple[FolioPayment, ...]:
     """X-17: payments that a provider can still take or release, first paid first."""
     return tuple(
-        payment
-        for payment in folio.payments
-        if payment.status is PaymentStatus.AUTHORISED
-        and not payment.unapplied
-        and not payment.closing
-        and payment.provider
-        and payment.reference
+        [
+            payment
+            for payment in folio.payments
+            if payment.status is PaymentStatus.AUTHORISED
+            and not payment.unapplied
+            and not payment.closing
+            and payment.provider
+            and payment.reference
+        ]
     )

@@ -69,7 +69,7 @@ def open_refund(
     after, parts = folio, []
     told: list[Fact] = []
     requests: list[EffectRequest] = []
-    steps = [Step("A-17", f"refund {amount}: {policy.tender_order.value}, {policy.within_tender.value} first within a tender")]
+    steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in allocation(folio, minor, policy):
         where, why = destination(folio, payment)
         number = payment.number + 1
@@ -90,7 +90,7 @@ def open_refund(
         else:
             told.append(manual_required(folio, refund_id, part, why))
         left = account.text(payment.refundable(), folio.currency)
-        steps.append(Step("X-3", f"payment {payment.payment}: {account.text(part_minor, folio.currency)} of {left}, {where.value}"))
+        steps.append(Step("X-3", f"payment {payment.payment}: {account.text(part_minor, folio.currency)} of {left}, {where}"))
         after = account.replace_payment(after, replace(payment, refunding=payment.refunding + part_minor, number=number))
         parts.append(part)
     if approve and requests:
@@ -101,8 +101,10 @@ def open_refund(
         amount=minor,
         currency=folio.currency,
         destinations=tuple(
-            RefundDestination(payment=part.payment, tender=part.tender.value, amount=part.minor, destination=part.destination)
-            for part in parts
+            [
+                RefundDestination(payment=part.payment, tender=part.tender.value, amount=part.minor, destination=part.destination)
+                for part in parts
+            ]
         ),
         refund_due_by=due_by,
     )

@@ -22,6 +22,8 @@ BY_HAND = frozenset({PartStatus.MANUAL, PartStatus.REFUSED, PartStatus.REVERSED}
 """Parts whose money waits for a person's hands; `refund.executed_externally` closes them."""
 CLOSED = frozenset({PartStatus.EXECUTED, PartStatus.DROPPED})
 """Parts that nobody waits for."""
+FAILED = frozenset({PartStatus.REFUSED, PartStatus.REVERSED})
+"""Parts that the provider did not make, or undid."""
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -32,8 +34,10 @@ def allocation(folio: Folio, minor: int, policy: PropertyPolicy) -> tuple[tuple[
     `within_tender`. Raises ValueError if they cannot give so much: a defect of the caller.
     """
     able = [payment for payment in folio.payments if payment.refundable() > 0 and not payment.unapplied]
-    if minor > sum(payment.refundable() for payment in able):
+    if minor > sum([payment.refundable() for payment in able]):
         raise ValueError(f"{folio.folio}: {minor} is above what was captured and is still here")
+    if len(able) < 2:
+        return _greedy(able, minor)
     inside = policy.within_tender is WithinTender.LAST_PAID
     match policy.tender_order:
         case TenderOrder.PROPORTIONAL:
@@ -89,19 +93,26 @@ def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
 
 def refund_of(folio: Folio, refund: str) -> FolioRefund | None:
     """The refund of that id, or None."""
-    return next((known for known in folio.refunds if known.refund == refund), None)
+    for known in folio.refunds:
+        if known.refund == refund:
+            return known
+    return None
 
 
 def part_of_effect(folio: Folio, effect: str) -> tuple[FolioRefund, RefundPart] | None:
     """The part that this request to the provider is for, or None."""
-    return next(((refund, part) for refund in folio.refunds for part in refund.parts if part.effect == effect), None)
+    for refund in folio.refunds:
+        for part in refund.parts:
+            if part.effect == effect:
+                return refund, part
+    return None
 
 
 def replace_part(folio: Folio, refund: FolioRefund, part: RefundPart) -> Folio:
     """The folio with this part in place of the one of its payment and number, and the request's state that follows (S4-30)."""
-    parts = tuple(part if (known.payment, known.number) == (part.payment, part.number) else known for known in refund.parts)
-    refunds = tuple(replace(known, parts=parts) if known.refund == refund.refund else known for known in folio.refunds)
-    return with_request_state(replace(folio, refunds=refunds), refund.request)
+    parts = [part if (known.payment, known.number) == (part.payment, part.number) else known for known in refund.parts]
+    refunds = [replace(known, parts=tuple(parts)) if known.refund == refund.refund else known for known in folio.refunds]
+    return with_request_state(replace(folio, refunds=tuple(refunds)), refund.request)
 
 
 def open_minor(refund: FolioRefund) -> int:
@@ -111,15 +122,18 @@ def open_minor(refund: FolioRefund) -> int:
 
 def request_of(folio: Folio, request: str) -> CancelRequest | None:
     """The cancellation request of that id, or None."""
-    return next((known for known in folio.requests if known.request == request), None)
+    for known in folio.requests:
+        if known.request == request:
+            return known
+    return None
 
 
 def replace_request(folio: Folio, request: CancelRequest) -> Folio:
     """The folio with this request in place of the one of its id, or added last."""
-    if request_of(folio, request.request) is None:
-        return replace(folio, requests=(*folio.requests, request))
-    requests = tuple(request if known.request == request.request else known for known in folio.requests)
-    return replace(folio, requests=requests)
+    requests = [request if known.request == request.request else known for known in folio.requests]
+    if request not in requests:
+        requests.append(request)
+    return replace(folio, requests=tuple(requests))
 
 
 def with_request_state(folio: Folio, request: str) -> Folio:
@@ -128,25 +142,23 @@ def with_request_state(folio: Folio, request: str) -> Folio:
     if known is None:
         return folio
     states = {part.status for refund in folio.refunds if refund.request == request for part in refund.parts}
-    if not states:
-        status = RequestStatus.CONFIRMED
-    elif states <= CLOSED:
+    if states <= CLOSED:
         status = RequestStatus.REFUNDED if PartStatus.EXECUTED in states else RequestStatus.CONFIRMED
-    elif states & {PartStatus.REFUSED, PartStatus.REVERSED}:
+    elif states & FAILED:
         status = RequestStatus.REFUND_FAILED
     else:
         status = RequestStatus.REFUNDING
-    return replace_request(folio, replace(known, status=status))
+    return folio if known.status is status else replace_request(folio, replace(known, status=status))
 
 
 def without_effect(folio: Folio, effect: str) -> Folio:
     """The folio once an effect is final."""
-    return replace(folio, effects=tuple(known for known in folio.effects if known.effect != effect))
+    return replace(folio, effects=tuple([known for known in folio.effects if known.effect != effect]))
 
 
 def noted(folio: Folio, effect: str, state: EffectState) -> Folio:
     """The folio once an effect has come to this state; a final one is waited for no longer."""
     if state in (EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED):
         return without_effect(folio, effect)
-    effects = tuple(replace(known, state=state) if known.effect == effect else known for known in folio.effects)
-    return replace(folio, effects=effects)
+    effects = [replace(known, state=state) if known.effect == effect else known for known in folio.effects]
+    return replace(folio, effects=tuple(effects))

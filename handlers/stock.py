@@ -13,7 +13,7 @@ from schemas.stock import ReleasedLine, StockReleased
 def released(folio: Folio, ended: Iterable[Ended], today: date) -> StockReleased | None:
     """S4-28, S4-30, S4-37: the nights from arrival to departure, of fewer nights the freed ones, of a stay that has begun those from
     local `today` on. None if nothing is free."""
-    lines = tuple(line for one in ended if (line := _free(one, today)) is not None)
+    lines = tuple([line for one in ended if (line := _free(one, today)) is not None])
     return StockReleased(property=folio.property, lines=lines) if lines else None
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 
+import msgspec
 from babel.core import get_global
 from babel.numbers import get_currency_precision, list_currencies
 
@@ -47,25 +47,29 @@ def exponent(currency: str) -> int:
     return _ISO_DIGITS.get(currency, get_currency_precision(currency))
 
 
-def rounded(exact: Fraction, how: Rounding = HALF_UP) -> int:
-    """An exact number of minor units to a whole one."""
-    floor, rest = divmod(exact.numerator, exact.denominator)
+def rounded(numerator: int, denominator: int, how: Rounding = HALF_UP) -> int:
+    """An exact number of minor units, `numerator` / `denominator` > 0, to a whole one."""
+    floor, rest = divmod(numerator, denominator)
     twice = 2 * rest
-    if twice == exact.denominator:
+    if twice == denominator:
         match how:
             case Rounding.HALF_UP:
-                return floor + (exact > 0)
+                return floor + (numerator > 0)
             case Rounding.HALF_EVEN:
                 return floor + floor % 2
             case Rounding.GUEST:
                 return floor + 1
     if how is Rounding.GUEST:
         return floor + (rest > 0)
-    return floor + (twice > exact.denominator)
+    return floor + (twice > denominator)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
+def times(minor: int, rate: Fraction, how: Rounding = HALF_UP) -> int:
+    """`rate` of so many minor units, rounded once."""
+    return rounded(minor * rate.numerator, rate.denominator, how)
+
+
+class Money(msgspec.Struct, frozen=True, order=True):
     """An amount: `minor` 1999 is 19.99 EUR, 1999 JPY, 1.999 KWD."""
 
     minor: int
@@ -90,7 +94,7 @@ class Money:
 
     def times(self, rate: Fraction, how: Rounding = HALF_UP) -> Money:
         """`rate` of this amount, rounded once."""
-        return Money(rounded(self.minor * rate, how), self.currency)
+        return Money(times(self.minor, rate, how), self.currency)
 
     def allocate(self, weights: Sequence[int]) -> tuple[Money, ...]:
         """Split without losing a cent (X-5): parts add up to self; largest remainders get the rest, the first one on ties."""
@@ -98,10 +102,7 @@ class Money:
 
     def text(self) -> str:
         """Major units with the currency's own digits and a point: `19.99`, `1999`, `1.999`."""
-        digits = exponent(self.currency)
-        sign = "-" if self.minor < 0 else ""
-        whole = str(abs(self.minor)).rjust(digits + 1, "0")
-        return f"{sign}{whole[:-digits]}.{whole[-digits:]}" if digits else f"{sign}{whole}"
+        return major(self.minor, self.currency)
 
     def __str__(self) -> str:
         return f"{self.text()} {self.currency}"
@@ -123,6 +124,14 @@ class Money:
         return cls(-minor if text.startswith("-") else minor, currency)
 
 
+def major(minor: int, currency: str) -> str:
+    """Minor units as `Money.text` writes them."""
+    digits = exponent(currency)
+    sign = "-" if minor < 0 else ""
+    whole = str(abs(minor)).zfill(digits + 1)
+    return f"{sign}{whole[:-digits]}.{whole[-digits:]}" if digits else f"{sign}{whole}"
+
+
 def allocate(minor: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Minor units split by weights, exactly; see `Money.allocate`. Raises ValueError for no weight or a negative one."""
     total = sum(weights)
@@ -142,6 +151,7 @@ def total(amounts: Iterable[Money], currency: str) -> Money:
     return result
 
 
+@lru_cache(maxsize=4096)
 def parse_rate(text: str) -> Fraction:
     """An exact rate from `50 %`, `12.5 %`, `33 1/3 %` or `100/3 %`. Raises ValueError naming the text."""
     match = _RATE.fullmatch(text.strip())
@@ -153,10 +163,14 @@ def parse_rate(text: str) -> Fraction:
     return (int(mixed or 0) + Fraction(int(numerator), int(denominator))) / 100
 
 
-@lru_cache(maxsize=4096)
 def rate_text(rate: Fraction) -> str:
     """The one way a rate is written: `50 %`, `12.5 %`, `33 1/3 %`."""
-    percent = rate * 100
+    return _rate_text(rate.numerator, rate.denominator)
+
+
+@lru_cache(maxsize=4096)
+def _rate_text(numerator: int, denominator: int) -> str:  # two numbers are a quicker key than a Fraction
+    percent = Fraction(numerator, denominator) * 100
     if percent.denominator == 1:
         return f"{percent.numerator} %"
     reduced = percent.denominator

@@ -242,4 +242,4 @@ def test_s4_20_first_and_second_are_all(some: list[dict[str, Any]], fee: int, pl
 @given(st.integers(0, 10**9), st.sampled_from([FLEXIBLE, NANR, STRICT, terms("outdoor/t", "1", "1/3", "0")]))
 def test_s4_12_the_deposit_is_what_tranche_2_keeps(price: int, offer: Any) -> None:
     """To the cent: one function rounds both (S4-32)."""
-    assert penalty(price, offer.tranches[1].refund, "EUR") == line_deposit(price, offer, "EUR")
+    assert penalty(price, offer.tranches[1].refund) == line_deposit(price, offer)

@@ -76,23 +76,23 @@ def same_state(of: folio.Folio, *_: object, **__: object) -> Outcome:
 
 
 MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
-    ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "penalty", lambda price, _rate, _currency: price)),
+    ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "penalty", lambda price, _rate: price)),
     ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "tranche_of", lambda *_: 0)),
     ("terms/s4_1_each_trade_has_its_own_terms", (penalty, "refund_rate", lambda *_: Fraction(1))),
     ("terms/s4_2_five_hardness_levels", (penalty, "refund_rate", lambda *_: Fraction(1))),
-    ("terms/v16_s4_12_s4_33_s4_34_paid_the_deposit", (penalty, "penalty", lambda _price, _rate, _currency: 0)),
+    ("terms/v16_s4_12_s4_33_s4_34_paid_the_deposit", (penalty, "penalty", lambda _price, _rate: 0)),
     ("terms/v16_s4_34_x_25_acompte_is_a_claim", (quote, "_short", lambda *_: 0)),
     ("terms/s4_5_s4_27_fee_is_kept_in_every_tranche", (quote, "_fee", lambda of, *_: (of.service_fee, ()))),
     ("terms/s4_6_a_1_the_limit_is_the_guests", term("boundary", Boundary.OWNER)),
     ("terms/s4_6_a_1_the_limit_is_the_owners", term("boundary", Boundary.GUEST)),
     (
         "terms/s4_7_days_are_the_propertys",
-        (penalty, "start_of_day", lambda day, _zone: datetime.combine(day, time(0), UTC)),
+        (penalty, "start_of_day", lambda day, _zone, before=0: datetime.combine(day - timedelta(before), time(0), UTC)),
     ),
     ("terms/s4_7_a_2_hours_before_the_drop_time", term("unit", Unit.DAY)),
     ("terms/s4_7_a_2_hours_before_the_drop_time", term("drop_time", time(16))),
     ("terms/s4_8_nanr_gives_nothing", (penalty, "refund_rate", lambda *_: Fraction(1))),
-    ("terms/v19_s4_9_penalties_service_by_service", (penalty, "penalty", lambda price, _rate, _currency: price // 2)),
+    ("terms/v19_s4_9_penalties_service_by_service", (penalty, "penalty", lambda price, _rate: price // 2)),
     ("terms/s4_40_x_8_terms_are_frozen", (frozen, "terms_version", lambda facts, _version: facts.policies.terms[0])),
     (
         "terms/s4_40_x_8_terms_are_frozen",
@@ -101,9 +101,13 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("terms/s4_42_after_arrival_days_are_negative", (penalty, "tranche_of", lambda *_: 0)),
     (
         "terms/x_9_days_across_both_changes",
-        (penalty, "start_of_day", lambda day, _zone: datetime.combine(day, time(0), UTC) - timedelta(hours=1)),
+        (
+            penalty,
+            "start_of_day",
+            lambda day, _zone, before=0: datetime.combine(day - timedelta(before), time(0), UTC) - timedelta(hours=1),
+        ),
     ),
-    ("refund_base/v24_s4_32_rounded_like_the_deposit", (penalty, "penalty", lambda price, rate, _: int(price * (1 - rate)))),
+    ("refund_base/v24_s4_32_rounded_like_the_deposit", (penalty, "penalty", lambda price, rate: int(price * (1 - rate)))),
     ("refund_base/v28_s4_32_a_4_rate_on_what_was_collected", (quote_lines, "shares_of", lambda *_: {})),
     ("refund_base/v16_s4_32_a_4_penalty_on_the_price", term("refund_base", RefundBase.COLLECTED)),
     ("refund_base/a_5_fee_given_back_where_settled", (quote, "_fee", lambda *_: (0, ()))),
@@ -119,7 +123,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("deposit/s4_16_each_trade_meets_its_own_threshold", knob("split_thresholds")),
     ("deposit/s4_18_a_3_the_part_kept", term("deposit_basis", DepositBasis.REFUND_RATE)),
     ("deposit/s4_18_a_3_the_refund_rate_literally", term("deposit_basis", DepositBasis.RETAINED)),
-    ("deposit/v20_s4_20_rounded_per_line_then_summed", (penalty, "penalty", lambda price, rate, _: int(price * (1 - rate)))),
+    ("deposit/v20_s4_20_rounded_per_line_then_summed", (penalty, "penalty", lambda price, rate: int(price * (1 - rate)))),
     ("deposit/s4_21_bought_on_the_second_payments_day", (deposit, "due_date", lambda *_: None)),
     ("deposit/x_25_max_advance", (deposit, "check_advance", lambda *_: ())),
     ("folio/s4_22_ordered_beside_collected", (account, "balance_facts", lambda *_: ())),
