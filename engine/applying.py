@@ -117,6 +117,11 @@ class Publisher:
             self._next += 1
 
 
+def rules_of(outcome: Outcome) -> tuple[str, ...]:
+    """The rules that a decision applied, each once, in order."""
+    return tuple(dict.fromkeys([step.rule for step in outcome.trace]))
+
+
 def _version(chunk: Chunk, row: Waiting, staged: Staged, message: Any = None) -> str:
     """The policy version that stands over what no decision named one for: the folio's frozen one, else that of the property which
     the message names, else the tenant's settings."""
@@ -131,22 +136,21 @@ def _decided(
     chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, parent: int, outcome: Outcome, publisher: Publisher
 ) -> list[Waiting]:
     before = staged.body
-    rules = tuple(dict.fromkeys(step.rule for step in outcome.trace))
     if outcome.state is not None:
         staged.body, staged.changed = outcome.state, True
-    publisher.publish(outcome.facts, rules=rules, policy=outcome.policy_version)
+    publisher.publish(outcome.facts, rules=rules_of(outcome), policy=outcome.policy_version)
     write = chunk.staging.write
-    write.transfers.extend(
+    write.transfers += [
         TransferRow(number, entry.entry, entry.subject, entry.debit, entry.credit, entry.minor, entry.currency)
         for number, entry in enumerate(outcome.entries, seq << NUMBERED)
-    )
+    ]
     key = row.owner
     for timer in outcome.timers:
         parking.set_timer(chunk, key, timer.name, micros(timer.due), timer.kind, timer.subject)
     for name in outcome.cancel:
         write.timers[(*key, name)] = None
-    effect_rows.stage(chunk, row, seq, outcome, before, staged.body)
-    record: dict[str, Any] = {"trace": [[step.rule, step.text] for step in outcome.trace]}
+    effect_rows.stage(chunk, row, seq, outcome, before, outcome.state)
+    record: dict[str, Any] = {"trace": outcome.trace}
     if outcome.policy_version:
         record["policy"] = outcome.policy_version
     chunk.record(row, seq, parent, "decided", record)
@@ -206,8 +210,8 @@ def _operated(
     unblocks: str,
     publisher: Publisher,
 ) -> list[Waiting]:
-    publisher.publish(outcome.facts, rules=tuple(dict.fromkeys(step.rule for step in outcome.trace)))
-    chunk.record(row, seq, parent, "decided", {"trace": [[step.rule, step.text] for step in outcome.trace]})
+    publisher.publish(outcome.facts, rules=rules_of(outcome))
+    chunk.record(row, seq, parent, "decided", {"trace": outcome.trace})
     children: list[Waiting] = []
     if unblocks:
         letter = unblocks

@@ -24,7 +24,11 @@ MOVES: Final[dict[Move, tuple[EffectState, str]]] = {
 
 
 def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State | None, after: State | None) -> None:
-    """Stage the rows of one decision's dealings with the outside."""
+    """Stage the rows of one decision's dealings with the outside; `after`: the state that it leads to, if that is another one."""
+    if isinstance(after, Folio):
+        _guard(chunk, row.tenant, before if isinstance(before, Folio) else None, after)
+    if not (outcome.requests or outcome.moves or outcome.queries):
+        return
     write, lane = chunk.staging.write, chunk.lane_of(row.owner)
     write.effects.extend(
         EffectRow(
@@ -74,8 +78,6 @@ def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State 
         )
         for query in outcome.queries
     )
-    if isinstance(after, Folio) and after is not before:
-        _guard(chunk, row.tenant, before if isinstance(before, Folio) else None, after)
 
 
 def _settled_query(chunk: Chunk, row: Waiting, folio: Folio, effect: str) -> list[QueryRow]:
@@ -101,20 +103,22 @@ def _settled_query(chunk: Chunk, row: Waiting, folio: Folio, effect: str) -> lis
 def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> None:
     """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part; one
     that waits for its payment is promised to nobody yet and gets its number with the refund that follows (X-17)."""
-    known = {payment.payment: payment for payment in before.payments} if before else {}
-    for payment in after.payments:
-        if payment is not known.get(payment.payment):
-            chunk.staging.write.totals.append(
-                (tenant, after.folio, payment.payment, after.currency, payment.captured, _given_back(payment))
-            )
-    refunds = {refund.refund for refund in before.refunds} if before else set()
-    chunk.staging.write.parts.extend(
-        (tenant, after.folio, part.payment, part.number, refund.refund, part.minor)
-        for refund in after.refunds
-        if refund.refund not in refunds
-        for part in refund.parts
-        if part.status is not PartStatus.WAITING
-    )
+    if before is None or after.payments is not before.payments:
+        known = before.payments if before else ()
+        chunk.staging.write.totals += [
+            (tenant, after.folio, payment.payment, after.currency, payment.captured, _given_back(payment))
+            for payment in after.payments
+            if not any(payment is one for one in known)
+        ]
+    if before is None or after.refunds is not before.refunds:
+        refunds = {refund.refund for refund in before.refunds} if before else ()
+        chunk.staging.write.parts += [
+            (tenant, after.folio, part.payment, part.number, refund.refund, part.minor)
+            for refund in after.refunds
+            if refund.refund not in refunds
+            for part in refund.parts
+            if part.status is not PartStatus.WAITING
+        ]
 
 
 def _given_back(payment: FolioPayment) -> int:

@@ -16,7 +16,7 @@ from schemas.folio import Area, Folio, State
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One line of a decision's trace: the rule applied, and its arithmetic in words a person and a bank can follow (X-7)."""
 
     rule: str
