@@ -151,7 +151,7 @@ class EffectsRunner:
             self._store.doubt_abandoned(item.id, now, self._timing.query_after(now, 0), told)
             return None
         planned = item.state == EffectState.PLANNED
-        fence = self._store.claim_send(item.id, now, lease) if planned else self._store.claim_ask(item.id, now, lease)
+        fence = item.fence if planned else self._store.claim_ask(item.id, now, lease)  # to look is free, the mark is what counts
         if fence is None:
             return None
         if connector is None:
@@ -201,11 +201,12 @@ class EffectsRunner:
             self._store.put_off(effect.id, effect.fence, brake.until, brake.name, alarm)
             return None
         lease = self._lease()
-        if not self._store.mark_sending(effect.id, effect.fence, now, lease):
+        fence = self._store.mark_sending(effect.id, effect.fence, now, lease)
+        if fence is None:
             reason = "payouts are stopped, or news of this payment is decided first"
             self._store.put_off(effect.id, effect.fence, now, reason)  # not due before it may go
             return None
-        return Call(Act.SEND, effect._replace(attempts=effect.attempts + 1), connector, lease)
+        return Call(Act.SEND, effect._replace(fence=fence, attempts=effect.attempts + 1), connector, lease)
 
     def _settle(self, effect: Effect, reply: Reply) -> None:
         result = reply.result

@@ -106,9 +106,6 @@ class EffectStore(Protocol):
     def next_due(self) -> int | None:
         """When the next of either is due."""
 
-    def claim_send(self, id_: str, now: int, lease_until: int) -> int | None:
-        """A fence if this planned effect may be sent by us: one request in flight per provider payment."""
-
     def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
         """A fence if this effect may be asked about by us."""
 
@@ -116,7 +113,8 @@ class EffectStore(Protocol):
 
     def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> None: ...
 
-    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool: ...
+    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> int | None:
+        """The fence under which this planned effect may be sent by us: one request in flight per provider payment."""
 
     def put_off(
         self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0

@@ -397,10 +397,7 @@ def test_a_sender_that_died_after_its_mark_is_doubted_never_repeated() -> None:
     """The lease guards our row: its end permits a query, never another send."""
     box = Sandbox()
     payid = box.paid()
-    claimed = _claimed(box)
-    assert SqliteEffects(box.hub.database).mark_sending(
-        claimed["id"], claimed["fence"], box.clock.now(), box.clock.now() + 90_000_000
-    )
+    _marked(box)
 
     box.wait(89)
     box.drain()
@@ -419,9 +416,7 @@ def test_a_late_reply_is_kept_as_evidence() -> None:
     box = Sandbox()
     box.paid()
     effects = SqliteEffects(box.hub.database)
-    claimed = _claimed(box)
-    assert effects.mark_sending(claimed["id"], claimed["fence"], box.clock.now(), box.clock.now() + 90_000_000)
-    effect = effects.effect(claimed["id"])
+    effect = effects.effect(_marked(box))
     assert effect is not None
     box.wait(100)
     box.drain()
@@ -433,16 +428,16 @@ def test_a_late_reply_is_kept_as_evidence() -> None:
     assert box.one("SELECT answer FROM evidence WHERE act = 'late'")["answer"] == "late but whole"
 
 
-def _claimed(box: Sandbox) -> dict[str, Any]:
-    """A planned refund, claimed by a sender that does nothing yet."""
+def _marked(box: Sandbox) -> str:
+    """The id of a refund that is marked, by a sender that does nothing yet."""
     box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))
     while box.hub.run_lanes().decided:
         pass
     row = box.effect()
     assert row["state"] == "planned"
-    fence = SqliteEffects(box.hub.database).claim_send(row["id"], box.clock.now(), box.clock.now() + 90_000_000)
-    assert fence is not None
-    return {**row, "fence": fence}
+    until = box.clock.now() + 90_000_000
+    assert SqliteEffects(box.hub.database).mark_sending(row["id"], row["fence"], box.clock.now(), until) == row["fence"] + 1
+    return str(row["id"])
 
 
 def test_an_answer_with_another_operations_number_binds_nothing() -> None:

@@ -22,13 +22,10 @@ _HOUR_US = 3_600_000_000
 _BUSY = "other.state IN ('sending', 'unknown') OR (other.state = 'accepted' AND other.record = '')"
 _RIVAL = (
     "EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant AND other.reference = effect.reference"
-    f" AND other.id <> effect.id AND ({_BUSY} OR (other.state = 'planned' AND other.lease_until > ?2)))"
+    f" AND other.id <> effect.id AND ({_BUSY}))"
 )
-"""Another request of the same payment is under way at ?2: one at a time."""
-_BEHIND = (
-    "state = 'planned' AND EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant"
-    f" AND other.reference = effect.reference AND other.id <> effect.id AND ({_BUSY}))"
-)
+"""Another request of the same payment is under way: one at a time."""
+_BEHIND = f"state = 'planned' AND {_RIVAL}"
 """Planned behind another request of the same payment, whose own time is what to wait for."""
 _STOPPED = (
     "state = 'planned' AND effect.kind = 'refund'"
@@ -97,15 +94,6 @@ class SqliteEffects:
 
     # -- claims ----------------------------------------------------------------------------------------------------------------
 
-    def claim_send(self, id_: str, now: int, lease_until: int) -> int | None:
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state = 'planned' AND needs_approval = 0"
-                f" AND lease_until <= ?2 AND NOT {_RIVAL} AND NOT {_NEWS} RETURNING fence",
-                (id_, now, lease_until),
-            ).fetchone()
-            return row[0] if row else None
-
     def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
         with self._database.write() as connection:
             row = connection.execute(
@@ -134,20 +122,22 @@ class SqliteEffects:
             if row is not None:
                 insert(connection, "internal", [told], INTERNAL_COLUMNS)
 
-    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> bool:
-        """Durable before anything is written to the wire; False when the claim is not ours any more, or payouts are stopped."""
+    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> int | None:
+        """Durable before anything is written to the wire: the fence under which it is sent. None when it has moved since it was read,
+        another request of its payment is under way, or payouts are stopped."""
         with self._database.write() as connection:
             row = connection.execute(
-                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4, reason = ''"
-                f" WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
-                " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING id",
+                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4, reason = '',"
+                " fence = fence + 1 WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND needs_approval = 0"
+                f" AND NOT {_RIVAL} AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
+                " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING fence",
                 (id_, fence, now, lease_until),
             ).fetchone()
             if row is None:
-                return False
+                return None
             connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'sends'")
             self._database.advanced()
-            return True
+            return int(row[0])
 
     def new_generation(
         self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]
