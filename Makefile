@@ -5,14 +5,15 @@
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
-#   make bench [ARGS=...]  measurements
+#   make bench [ARGS=...]  measurements, about ten minutes; `ARGS=--help` says which
+#   make soak [MESSAGES=1000000]  the long one: memory and speed over so many messages
 #   make lock              the two lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
 #   make clean             the environment and caches away; var/ (the hub's own data) stays
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check simulate mutants bench lock clean services
+.PHONY: run test check simulate mutants bench soak lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +43,9 @@ mutants: $(VENV)/.dev services
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/.dev
+	@$(BIN)/python -m benchmarks --only soak --soak $(or $(MESSAGES),1000000) $(ARGS)
 
 # The environment. `.whole` is there only while no installation is under way: one that was interrupted starts over.
 define install
