@@ -34,6 +34,7 @@ _PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
 
 log = structlog.get_logger(__name__)
+_ENCODER = msgspec.json.Encoder()
 
 
 class Chunk:
@@ -202,7 +203,7 @@ class Chunk:
                 self.settled.configuration,
                 row.correlation or row.id,
                 row.traceparent,
-                msgspec.json.encode(record),
+                _ENCODER.encode(record),
             )
         )
 

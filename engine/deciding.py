@@ -62,6 +62,7 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
 def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
     """What a decision may know."""
     folio = staged.body if isinstance(staged.body, Folio) else None
+    received_at = instant(row.received_at)
     area = staged.body if isinstance(staged.body, Area) else None
     return Facts(
         message=uuid_text(row.message),
@@ -69,8 +70,8 @@ def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
         source=row.source,
         tenant=chunk.settled.tenants[row.tenant],
         key=row.key,
-        act=instant(row.act),
-        received_at=instant(row.received_at),
+        act=received_at if row.act == row.received_at else instant(row.act),
+        received_at=received_at,
         policies=chunk.settled.policies,
         input_id=row.id,
         folio=folio,

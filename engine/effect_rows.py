@@ -104,11 +104,11 @@ def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> Non
     """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part; one
     that waits for its payment is promised to nobody yet and gets its number with the refund that follows (X-17)."""
     if before is None or after.payments is not before.payments:
-        known = before.payments if before else ()
+        known = {id(payment) for payment in before.payments} if before else ()
         chunk.staging.write.totals += [
             (tenant, after.folio, payment.payment, after.currency, payment.captured, _given_back(payment))
             for payment in after.payments
-            if not any(payment is one for one in known)
+            if id(payment) not in known
         ]
     if before is None or after.refunds is not before.refunds:
         refunds = {refund.refund for refund in before.refunds} if before else ()

@@ -162,4 +162,4 @@ class Lanes:
 
     def to_broker(self, name: str) -> bool:
         """Whether a broker is to get outcomes of this family."""
-        return registry.family(name) in self._brokers
+        return bool(self._brokers) and registry.family(name) in self._brokers

@@ -89,6 +89,8 @@ class Staging:
     def release(self, key: Key, waits: frozenset[str] | None = None) -> list[ParkedRow]:
         """Take up what waited at this key for one of `waits` (None: for anything), oldest first."""
         self.state(key)
+        if not self._parked[key]:
+            return []
         rows = [row for row in self._parked[key] if waits is None or row.waits_for in waits]
         self._parked[key] = [row for row in self._parked[key] if row not in rows]
         self.write.unparked.extend(row.seq for row in rows if row.seq)

@@ -53,6 +53,7 @@ def _serve(
     """True when it ended by itself. Whatever was opened is closed by `stack`, last first."""
     # these are slow to import, and every other command does without them
     from console.gateway.server import Gateway
+    from engine import memory
     from engine.connectors import connectors_of
     from engine.hub import Hub
     from engine.serving import Serving
@@ -65,6 +66,7 @@ def _serve(
     serving.start()
     stack.callback(gateway.stop)
     gateway.start()
+    memory.settle()
     if sample is not None:
         sample.start(stack, hub, gateway.address, stop)
     print(f"Foliohub listens at {gateway.address}; its store is {configuration.hub.store}. Ctrl-C stops it.", flush=True)
