@@ -21,7 +21,7 @@ from benchmarks.measured import Measured, pragmas, rows_in, size_of, written
 from benchmarks.messages import FEE, REFUND
 
 BATCH = 500
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE inbox (id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE state (key TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE posting (
@@ -127,7 +127,7 @@ def run(path: Path, events: Sequence[bytes], form: Form) -> Measured:
     db = sqlite3.connect(path, isolation_level=None, cached_statements=512)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "cache_size=-65536", "wal_autocheckpoint=4000"):
         db.execute(f"PRAGMA {pragma}")
-    db.executescript(_SCHEMA)
+    db.executescript(SCHEMA)
     changed, written_before = db.total_changes, written()
     begun = time.perf_counter()
     for first in range(0, len(events), BATCH):
@@ -137,7 +137,7 @@ def run(path: Path, events: Sequence[bytes], form: Form) -> Measured:
     seconds = time.perf_counter() - begun
     wrote = written() - written_before
     changed = db.total_changes - changed
-    _check(db, len(events) // 4)
+    check(db, len(events) // 4)
     told, rows = pragmas(db), rows_in(db)
     db.close()
     return Measured(
@@ -145,7 +145,7 @@ def run(path: Path, events: Sequence[bytes], form: Form) -> Measured:
     )
 
 
-def _check(db: sqlite3.Connection, stays: int) -> None:
+def check(db: sqlite3.Connection, stays: int) -> None:
     """Everything is there once, and the cents agree; else there is no figure."""
     counts = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("inbox", "state", "posting", "outbox")}
     assert counts == {"inbox": 4 * stays, "state": stays, "posting": 8 * stays, "outbox": 4 * stays}, counts

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import bare_loop
 from benchmarks.checks import Expected, whole
@@ -26,14 +27,16 @@ from engine.lane import Ran
 from engine.transport.contract import Taken
 from schemas.effect import RecordKind
 
-_NOW = micros(datetime.fromisoformat("2026-07-21T08:00:00+00:00"))  # three days before arrival: half of line 1 goes back
+NOW = micros(datetime.fromisoformat("2026-07-21T08:00:00+00:00"))  # three days before arrival: half of line 1 goes back
 _PAUSE = 10_000  # microseconds of the hub's own clock between two appends
 
 
 class Timed(Hub):
     """A hub whose seconds are told apart. `drain` is its own; what it does not spend in the lanes it spends on requests."""
 
-    parts: dict[str, float]
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
 
     @contextmanager
     def timing(self, part: str) -> Iterator[None]:
@@ -60,10 +63,9 @@ def run(
 
     `bad`: how many of them are undecodable, and how many a rule refuses. `watched`: around what is timed, for a profiler.
     """
-    providers, clock = AcceptingProviders(), ManualClock(_NOW)
+    providers, clock = AcceptingProviders(), ManualClock(NOW)
     hub = Timed(load(None, {}), str(path), providers, clock=clock)
     with closing(hub):
-        hub.parts = dict.fromkeys(("append", "decide", "drain"), 0.0)
         with hub.database.write() as connection:
             changed, written_before = connection.total_changes, written()
         gc.collect()

@@ -76,7 +76,7 @@ def one_round(setting: Setting, folder: Path, seed: int) -> list[Answered]:
     with Provider(folder, names) as provider, HubProcess(folder, provider, setting.threads) as hub:
         answers = send(hub, events, setting.per_second, seed)
         check(answers)
-        waited(hub, stays)
+        hub.settled(stays, SETTLE_S)
         provider.agrees(names)
         path = hub.store
     with closing(Database(str(path), writer=False)) as store:
@@ -127,14 +127,6 @@ def check(answers: Sequence[Answered]) -> None:
         assert answer.status == HTTPStatus.OK, (answer.status, told)
         assert told["outcomes"], told
         assert answer.due <= answer.sent <= answer.answered, answer[:3]
-
-
-def waited(hub: HubProcess, refunds: int, wait_s: float = SETTLE_S) -> None:
-    """Until so many refunds have been told as executed."""
-    end = time.monotonic() + wait_s
-    while (told := hub.counted("SELECT count(*) FROM outbox WHERE name = 'refund.executed'")) < refunds:
-        assert time.monotonic() < end, f"{told} of {refunds} refunds were told after {wait_s:g} s"
-        time.sleep(0.1)
 
 
 def percentile(values: Sequence[float], of: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import select
@@ -137,6 +138,11 @@ class Provider:
         with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as books:
             return int(books.execute("SELECT count(*) FROM requests").fetchone()[0])
 
+    def logged(self) -> list[dict[str, str]]:
+        """The fields of every request that came, without secrets, in order."""
+        with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as books:
+            return [json.loads(row[0]) for row in books.execute("SELECT fields FROM requests ORDER BY id")]
+
     def __enter__(self) -> Self:
         return self
 
@@ -162,6 +168,22 @@ class HubProcess:
         found = re.search(r"http://([0-9.]+):([0-9]+)", self.process.said)
         assert found is not None, self.process.said
         self.host, self.port = found[1], int(found[2])
+
+    def settled(self, refunds: int, wait_s: float) -> None:
+        """Wait until so many refunds have been told as executed. Raises AssertionError when they are not within `wait_s`."""
+        end = time.monotonic() + wait_s
+        while self.open_effects() or (told := self.counted("SELECT count(*) FROM outbox WHERE name = 'refund.executed'")) < refunds:
+            assert time.monotonic() < end, f"{self.open_effects()} requests are open after {wait_s:g} s"
+            time.sleep(0.2)
+        assert told == refunds, (told, refunds)
+
+    def open_effects(self) -> int:
+        """Requests to the provider that are not settled yet."""
+        return self.counted("SELECT count(*) FROM effect WHERE state IN ('planned', 'sending', 'accepted', 'unknown')")
+
+    def decided(self) -> int:
+        """Messages of the intake that have been decided."""
+        return self.counted("SELECT sum(next_offset) FROM lane")
 
     def counted(self, statement: str) -> int:
         """One number out of its store, beside it."""

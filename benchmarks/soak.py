@@ -21,7 +21,6 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.checks import Expected, whole
-from benchmarks.latency import waited
 from benchmarks.live import APPEND, batches, today
 from benchmarks.measured import size_of
 from benchmarks.messages import ids, message
@@ -76,15 +75,15 @@ def measure(setting: Setting) -> Figures:
         with Provider(folder, names[::ONE_IN], large=True) as provider, HubProcess(folder, provider, setting.threads) as hub:
             day = today()
             looks, points = watched(hub, provider, (message(step, stay, day) for step, stay in steps), messages, setting)
-            behind = counts[3] - hub.counted("SELECT count(*) FROM outbox WHERE name = 'refund.executed'")
-            waited(hub, counts[3], _SETTLE_S)
+            left = hub.open_effects()
+            hub.settled(counts[3], _SETTLE_S)
             provider.agrees(refunded)
         with closing(Database(str(hub.store), writer=False)) as store:
             whole(store, Expected(*counts))
         size = size_of(hub.store)
     peak = max(looks, key=lambda look: look.mb)
     rates = [messages / 10 / (end - begin) for begin, end in pairwise(crossed(points, messages))]
-    setting.say(f"messages/s by tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}; {behind} refunds were still on their way")
+    setting.say(f"messages/s by tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}; {left} refunds were still on their way")
     setting.say(f"resident MB by tenths: {', '.join(f'{tenth(looks, messages, n):.0f}' for n in range(10))}")
     return {
         "peak_mb": round(peak.mb, 1),
@@ -94,7 +93,7 @@ def measure(setting: Setting) -> Figures:
         "soak_messages": messages,
         "soak_per_s": round(messages / points[-1][0]),
         "soak_refunds": counts[3],
-        "soak_refunds_behind": behind,
+        "soak_refunds_behind": left,
         "soak_looks": len(looks),
         "soak_bytes_per_input": round(size / messages),
     }
@@ -151,7 +150,7 @@ def behind(hub: HubProcess, points: list[tuple[float, int]], begun: float, wante
     """Wait until so many messages are decided; notes how far it has come. Raises AssertionError when nothing moves any more."""
     moved = time.monotonic()
     while True:
-        decided = hub.counted("SELECT sum(next_offset) FROM lane")
+        decided = hub.decided()
         if decided > points[-1][1]:
             points.append((time.perf_counter() - begun, decided))
             moved = time.monotonic()
