@@ -204,8 +204,8 @@ def _schedule(folio: Folio) -> tuple[int, int, date | None]:
 
 
 def _balance_text(folio: Folio) -> str:
-    ordered, collected, balance = account.ordered(folio), account.collected(folio), account.balance(folio)
-    amounts = [account.text(minor, folio.currency) for minor in (ordered, collected, balance)]
+    ordered, collected = account.ordered(folio), account.collected(folio)
+    amounts = [account.text(minor, folio.currency) for minor in (ordered, collected, ordered - collected)]
     return f"ordered {amounts[0]} − collected {amounts[1]} = balance {amounts[2]}"
 
 

@@ -35,22 +35,28 @@ def check_lines(message: Booking) -> None:
                 value=line.line,
             )
         seen.add(line.line)
-        _check_dates(line, f"lines[{at}]")
-        check_rate(line.vat_rate, f"lines[{at}].vat_rate")
-    priced = [at for at, line in enumerate(message.lines) if line.kind in WITH_TERMS]
-    if priced and all(line.arrival is None for line in message.lines):
-        raise Rejected(
-            "no line says when the stay begins", code="arrival_missing", rule="S4-7", field=f"lines[{priced[0]}].arrival", value=""
-        )
+        if line.departure is not None:
+            _check_dates(line, line.departure, at)
+        if line.vat_rate:
+            check_rate(line.vat_rate, f"lines[{at}].vat_rate")
+    if all(line.arrival is None for line in message.lines):
+        _check_no_arrival(message)
 
 
-def _check_dates(line: BookingLine, field: str) -> None:
-    if line.arrival is None and line.departure is not None:
+def _check_no_arrival(message: Booking) -> None:
+    for at, line in enumerate(message.lines):
+        if line.kind in WITH_TERMS:
+            text = "no line says when the stay begins"
+            raise Rejected(text, code="arrival_missing", rule="S4-7", field=f"lines[{at}].arrival", value="")
+
+
+def _check_dates(line: BookingLine, departure: date, at: int) -> None:
+    if line.arrival is None:
         text = f"line {line.line!r} departs and never arrives"
-        raise Rejected(text, code="arrival_missing", rule="S4-7", field=f"{field}.arrival", value="")
-    if line.arrival is not None and line.departure is not None and line.departure < line.arrival:
-        text = f"departure {line.departure} is before arrival {line.arrival}"
-        raise Rejected(text, code="dates_out_of_order", rule="X-9", field=f"{field}.departure", value=line.departure)
+        raise Rejected(text, code="arrival_missing", rule="S4-7", field=f"lines[{at}].arrival", value="")
+    if departure < line.arrival:
+        text = f"departure {departure} is before arrival {line.arrival}"
+        raise Rejected(text, code="dates_out_of_order", rule="X-9", field=f"lines[{at}].departure", value=departure)
 
 
 def check_rate(text: str, field: str) -> None:

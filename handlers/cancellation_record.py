@@ -20,7 +20,7 @@ from schemas.booking import BookingCancelled
 from schemas.cancellation import Cause
 from schemas.errors import Early, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioQuote, FolioStatus, RequestStatus
-from schemas.money import FULL_RATE, ZERO_RATE, allocate
+from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
 
 RECORD = "record"
 """Stands for the request of a cancellation that nobody asked of the hub."""
@@ -111,7 +111,7 @@ def _with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Compu
 def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:
     rate = FULL_RATE - Fraction(kept, line.price) if line.price else FULL_RATE if not kept else ZERO_RATE
     penalty = 0 if line.kind in ASIDE else kept
-    return Ended(line=line, terms=terms_of(facts, line), price=line.price, rate=rate, kept=kept, penalty=penalty)
+    return Ended(line=line, terms=terms_of(facts, line), price=line.price, rate=rate_text(rate), kept=kept, penalty=penalty)
 
 
 def _refunding(computed: Computation, refund: int, collected: int) -> Computation:

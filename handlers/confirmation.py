@@ -57,7 +57,6 @@ def confirm(
     refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
     doubled = _arrhes_double(_state(refunded), folio, computation, request, facts)
     final = waiting_refund(_state(doubled), computation.waiting, request.request, facts)
-    final = with_request_state(final, request.request)
     note, commission_steps = commission.credit_note(folio, computation)
     free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
@@ -132,7 +131,7 @@ def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request
     )
     amount = account.text(minor, folio.currency)
     return Outcome(
-        state=replace(after, refunds=(*after.refunds, refund)),
+        state=with_request_state(replace(after, refunds=(*after.refunds, refund)), request.request),
         facts=(decided, manual_required(folio, refund_id, part, "arrhes returned double by the professional")),
         entries=recipes.goodwill(folio, minor, refund_id) + recipes.refund_decided(folio, minor, refund_id),
         timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),

@@ -76,10 +76,14 @@ def due_date(folio: Folio, facts: Facts, lines: Iterable[FolioLine]) -> date | N
     return min(dates, default=None)
 
 
+def _services(folio: Folio) -> int:
+    return sum([line.price for line in account.live_lines(folio) if line.kind in WITH_TERMS])
+
+
 def at_once(folio: Folio, *steps: Step) -> Schedule:
     """Everything is due at purchase."""
     ordered = account.ordered(folio)
-    services = sum(line.price for line in account.live_lines(folio) if line.kind in WITH_TERMS)
+    services = _services(folio)
     text = f"everything is due at once: {account.text(ordered, folio.currency)}"
     return Schedule(due_now=ordered, second_payment=0, due_on=None, advance=services, trace=(*steps, Step("S4-13", text)))
 
@@ -191,7 +195,7 @@ def check_advance(folio: Folio, plan: Schedule, purchase: date) -> tuple[Step, .
     if months is not None and (arrival is None or arrival <= months_after(purchase, months)):
         return (Step("X-25", f"arrival {arrival} is not more than {months} months after {purchase}: no maximum"),)
     rate = parse_rate(folio.max_advance_rate) if folio.max_advance_rate else ZERO_RATE
-    services = sum(line.price for line in account.live_lines(folio) if line.kind in WITH_TERMS)
+    services = _services(folio)
     first, price = account.text(plan.advance, folio.currency), account.text(services, folio.currency)
     if plan.advance > rate * services:
         raise Rejected(

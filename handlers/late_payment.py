@@ -149,6 +149,8 @@ def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:
 
 def waiting_refund(folio: Folio, minor: int, request: str, facts: Facts) -> Folio:
     """X-17: the folio with what pending payments will give once they are final, last paid first: promised to nobody yet."""
+    if not minor:
+        return folio
     parts, left = [], minor
     for payment in reversed(account.pending(folio)):
         part = min(left, payment.authorised)
@@ -158,7 +160,7 @@ def waiting_refund(folio: Folio, minor: int, request: str, facts: Facts) -> Foli
     if not parts:
         return folio
     refund = FolioRefund(refund=facts.id("waiting"), minor=minor - left, due_by=facts.act, parts=tuple(parts), request=request)
-    return replace(folio, refunds=(*folio.refunds, refund))
+    return with_request_state(replace(folio, refunds=(*folio.refunds, refund)), request)
 
 
 def _waiting_part(payment: FolioPayment, minor: int) -> RefundPart:

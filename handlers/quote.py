@@ -17,7 +17,6 @@ from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_line
 from schemas.booking import DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.folio import Folio, FolioLine, FolioPayment, FolioStatus
-from schemas.money import rate_text
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +46,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True):
 
     def lines(self) -> tuple[QuotedLine, ...]:
         """The lines as facts show them."""
-        return tuple(
-            [QuotedLine(line=ended.line.line, refund_rate=rate_text(ended.rate), penalty=ended.penalty) for ended in self.ended]
-        )
+        return tuple([QuotedLine(line=ended.line.line, refund_rate=ended.rate, penalty=ended.penalty) for ended in self.ended])
 
 
 def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: Facts) -> Computation:

@@ -37,7 +37,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     line: FolioLine
     terms: Terms | None
     price: int
-    rate: Fraction
+    rate: str  # as `rate_text` writes it
     kept: int
     penalty: int
     departure: date | None = None  # fewer nights: the new one
@@ -151,7 +151,7 @@ def end_line(line: FolioLine, terms: Terms | None, choice: LineChoice, rate: Fra
         line=line,
         terms=terms,
         price=price,
-        rate=rate,
+        rate=rate_text(rate),
         kept=kept,
         penalty=0 if line.kind in ASIDE else kept,
         departure=choice.new_departure,
@@ -161,12 +161,12 @@ def end_line(line: FolioLine, terms: Terms | None, choice: LineChoice, rate: Fra
 
 def line_steps(ended: Ended, why: str, rate_rule: str, currency: str, share: int | None) -> tuple[Step, ...]:
     """Which rule gave the rate, then the arithmetic with it (X-7)."""
-    line, rate = f"line {ended.line.line}", rate_text(ended.rate)
+    line = f"line {ended.line.line}"
     amount = account.text(ended.price if share is None else share, currency)
-    sums = f"{amount} × (1 − {rate}) = {account.text(ended.kept, currency)} kept"
+    sums = f"{amount} × (1 − {ended.rate}) = {account.text(ended.kept, currency)} kept"
     rule = "X-23" if ended.line.kind in ASIDE else "S4-37" if ended.rest is not None else "S4-32"
     base = "" if share is None else " of what was collected"
-    steps = [Step(rate_rule, f"{line}: {rate} of it comes back")] if rate_rule != rule else []
+    steps = [Step(rate_rule, f"{line}: {ended.rate} of it comes back")] if rate_rule != rule else []
     if share is not None:
         steps.append(Step("A-4", f"{line}: the rate is of what was collected, not of the price"))
     return (*steps, Step(rule, f"{line}{base}: {sums} ({why})"))

@@ -56,36 +56,51 @@ def reversal(transfer: Transfer) -> Transfer:
     )
 
 
-def _one(entry: str, folio: Folio, debit: str, credit: str, minor: int, subject: str) -> Transfers:
+Owned = tuple[str, str]
+"""A code of the chart and its owner: an account whose name is not written yet, since most amounts may be zero."""
+
+
+def _one(entry: str, folio: Folio, debit: Owned, credit: Owned, minor: int, subject: str) -> Transfers:
     if not minor:
         return ()
-    return (Transfer(entry=entry, debit=debit, credit=credit, minor=minor, currency=folio.currency, subject=subject),)
+    debited, credited = account(*debit), account(*credit)
+    return (Transfer(entry=entry, debit=debited, credit=credited, minor=minor, currency=folio.currency, subject=subject),)
 
 
 def _undo(transfers: Transfers) -> Transfers:
-    return tuple(reversal(transfer) for transfer in transfers)
+    return tuple([reversal(transfer) for transfer in transfers])
+
+
+def _guest(folio: Folio) -> Owned:
+    return "guest", folio.folio
+
+
+def _line(folio: Folio, line: FolioLine) -> Owned:
+    return LINE_CODES[line.kind], folio.folio
+
+
+def _money(payment: FolioPayment) -> Owned:
+    return ("money", f"{payment.provider}/{payment.merchant}") if payment.provider else ("till", payment.tender.value)
 
 
 def guest(folio: Folio) -> str:
     """What the guest of this folio owes."""
-    return account("guest", folio.folio)
+    return account(*_guest(folio))
 
 
 def line_account(folio: Folio, line: FolioLine) -> str:
     """Where a line's price stands: by what it sells (X-23)."""
-    return account(LINE_CODES[line.kind], folio.folio)
+    return account(*_line(folio, line))
 
 
 def money_account(payment: FolioPayment) -> str:
     """Where captured money is: at the provider's merchant, or in the till of its tender."""
-    if payment.provider:
-        return account("money", f"{payment.provider}/{payment.merchant}")
-    return account("till", payment.tender.value)
+    return account(*_money(payment))
 
 
 def ordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
     """`minor` of this line is ordered: the guest owes it."""
-    return _one("ordered", folio, guest(folio), line_account(folio, line), minor, line.line)
+    return _one("ordered", folio, _guest(folio), _line(folio, line), minor, line.line)
 
 
 def unordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
@@ -95,7 +110,7 @@ def unordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
 
 def fee_charged(folio: Folio, minor: int) -> Transfers:
     """The service fee (S4-19)."""
-    return _one("fee_charged", folio, guest(folio), account("fees", folio.folio), minor, "fee")
+    return _one("fee_charged", folio, _guest(folio), ("fees", folio.folio), minor, "fee")
 
 
 def fee_returned(folio: Folio, minor: int) -> Transfers:
@@ -105,7 +120,7 @@ def fee_returned(folio: Folio, minor: int) -> Transfers:
 
 def captured(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """Money taken and applied (X-17)."""
-    return _one("captured", folio, money_account(payment), guest(folio), minor, payment.payment)
+    return _one("captured", folio, _money(payment), _guest(folio), minor, payment.payment)
 
 
 def capture_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
@@ -115,7 +130,7 @@ def capture_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Transfe
 
 def line_given_back(folio: Folio, line: FolioLine, minor: int) -> Transfers:
     """The part of a cancelled line's price that is not kept: the guest does not owe it any more (S4-32)."""
-    return _one("line_given_back", folio, line_account(folio, line), guest(folio), minor, line.line)
+    return _one("line_given_back", folio, _line(folio, line), _guest(folio), minor, line.line)
 
 
 def line_taken_again(folio: Folio, line: FolioLine, minor: int) -> Transfers:
@@ -125,7 +140,7 @@ def line_taken_again(folio: Folio, line: FolioLine, minor: int) -> Transfers:
 
 def penalty_kept(folio: Folio, line: FolioLine, minor: int) -> Transfers:
     """The kept part of a cancelled line's price is earned (S4-32)."""
-    return _one("penalty_kept", folio, line_account(folio, line), account("penalties", folio.property), minor, line.line)
+    return _one("penalty_kept", folio, _line(folio, line), ("penalties", folio.property), minor, line.line)
 
 
 def penalty_returned(folio: Folio, line: FolioLine, minor: int) -> Transfers:
@@ -135,7 +150,7 @@ def penalty_returned(folio: Folio, line: FolioLine, minor: int) -> Transfers:
 
 def claim_waived(folio: Folio, minor: int, subject: str = "claim") -> Transfers:
     """Arrhes: the penalty beyond what was collected is not claimed (S4-34)."""
-    return _one("claim_waived", folio, account("penalties", folio.property), guest(folio), minor, subject)
+    return _one("claim_waived", folio, ("penalties", folio.property), _guest(folio), minor, subject)
 
 
 def claim_restored(folio: Folio, minor: int, subject: str = "claim") -> Transfers:
@@ -145,7 +160,7 @@ def claim_restored(folio: Folio, minor: int, subject: str = "claim") -> Transfer
 
 def refund_decided(folio: Folio, minor: int, refund: str) -> Transfers:
     """A refund is owed to the guest (S4-28)."""
-    return _one("refund_decided", folio, guest(folio), account("refunds", folio.folio), minor, refund)
+    return _one("refund_decided", folio, _guest(folio), ("refunds", folio.folio), minor, refund)
 
 
 def refund_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
@@ -155,7 +170,7 @@ def refund_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
 
 def refund_executed(folio: Folio, payment: FolioPayment, minor: int, refund: str) -> Transfers:
     """The money left."""
-    return _one("refund_executed", folio, account("refunds", folio.folio), money_account(payment), minor, refund)
+    return _one("refund_executed", folio, ("refunds", folio.folio), _money(payment), minor, refund)
 
 
 def refund_reopened(folio: Folio, payment: FolioPayment, minor: int, refund: str) -> Transfers:
@@ -165,7 +180,7 @@ def refund_reopened(folio: Folio, payment: FolioPayment, minor: int, refund: str
 
 def unapplied(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """A receipt without a home (X-16): the guest's debt is untouched."""
-    return _one("unapplied", folio, money_account(payment), account("suspense", folio.folio), minor, payment.payment)
+    return _one("unapplied", folio, _money(payment), ("suspense", folio.folio), minor, payment.payment)
 
 
 def unapplied_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
@@ -175,12 +190,12 @@ def unapplied_reversed(folio: Folio, payment: FolioPayment, minor: int) -> Trans
 
 def applied(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """An unapplied receipt got its home: the guest's debt."""
-    return _one("applied", folio, account("suspense", folio.folio), guest(folio), minor, payment.payment)
+    return _one("applied", folio, ("suspense", folio.folio), _guest(folio), minor, payment.payment)
 
 
 def unapplied_decided(folio: Folio, minor: int, refund: str) -> Transfers:
     """An unapplied receipt is to be given back; `refund_executed` follows."""
-    return _one("unapplied_decided", folio, account("suspense", folio.folio), account("refunds", folio.folio), minor, refund)
+    return _one("unapplied_decided", folio, ("suspense", folio.folio), ("refunds", folio.folio), minor, refund)
 
 
 def unapplied_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
@@ -190,17 +205,17 @@ def unapplied_dropped(folio: Folio, minor: int, refund: str) -> Transfers:
 
 def foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """Given back elsewhere, without us: a provider's back office, a till (X-19)."""
-    return _one("foreign_refund", folio, guest(folio), money_account(payment), minor, payment.payment)
+    return _one("foreign_refund", folio, _guest(folio), _money(payment), minor, payment.payment)
 
 
 def unapplied_foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """An unapplied receipt was given back elsewhere, without us."""
-    return _one("unapplied_foreign_refund", folio, account("suspense", folio.folio), money_account(payment), minor, payment.payment)
+    return _one("unapplied_foreign_refund", folio, ("suspense", folio.folio), _money(payment), minor, payment.payment)
 
 
 def goodwill(folio: Folio, minor: int, subject: str) -> Transfers:
     """Given beyond what the rule gives (S4-46): a cost of the property."""
-    return _one("goodwill", folio, account("goodwill", folio.property), guest(folio), minor, subject)
+    return _one("goodwill", folio, ("goodwill", folio.property), _guest(folio), minor, subject)
 
 
 def goodwill_withdrawn(folio: Folio, minor: int, subject: str) -> Transfers:
