@@ -62,7 +62,7 @@ class SqliteEffects:
         with self._database.read() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM effect WHERE next_at <= ?1 AND state IN ('planned', 'sending', 'accepted', 'unknown')"
-                f" AND lease_until <= ?1 AND NOT {_HELD} AND merchant NOT IN ({marks(len(without))})"
+                f" AND NOT {_HELD} AND merchant NOT IN ({marks(len(without))})"
                 " ORDER BY next_at, id LIMIT ?",
                 (now, *without, limit),
             )
@@ -81,8 +81,8 @@ class SqliteEffects:
     def next_due(self) -> int | None:
         with self._database.read() as connection:
             row = connection.execute(
-                "SELECT min(at) FROM (SELECT min(max(next_at, lease_until)) AS at FROM effect"
-                f" WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND NOT {_HELD}"
+                "SELECT min(at) FROM (SELECT * FROM (SELECT next_at AS at FROM effect WHERE"
+                f" state IN ('planned', 'sending', 'accepted', 'unknown') AND NOT {_HELD} ORDER BY next_at, id LIMIT 1)"
                 " UNION ALL SELECT min(max(due, lease_until)) FROM payment_query)"
             ).fetchone()
             return row[0] if row and row[0] is not None else None
@@ -97,7 +97,7 @@ class SqliteEffects:
     def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
         with self._database.write() as connection:
             row = connection.execute(
-                "UPDATE effect SET lease_until = ?3, fence = fence + 1 WHERE id = ?1 AND state IN ('unknown', 'accepted')"
+                "UPDATE effect SET lease_until = ?3, next_at = ?3, fence = fence + 1 WHERE id = ?1 AND state IN ('unknown', 'accepted')"
                 " AND lease_until <= ?2 RETURNING fence",
                 (id_, now, lease_until),
             ).fetchone()
@@ -127,8 +127,8 @@ class SqliteEffects:
         another request of its payment is under way, or payouts are stopped."""
         with self._database.write() as connection:
             row = connection.execute(
-                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4, reason = '',"
-                " fence = fence + 1 WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND needs_approval = 0"
+                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4,"
+                " next_at = ?4, reason = '', fence = fence + 1 WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND needs_approval = 0"
                 f" AND NOT {_RIVAL} AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
                 " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING fence",
                 (id_, fence, now, lease_until),

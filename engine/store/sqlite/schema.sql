@@ -153,6 +153,7 @@ CREATE TABLE internal (
     decision INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX internal_waiting ON internal (lane, seq) WHERE decision = 0;
+CREATE INDEX internal_unheard ON internal (tenant, kind, key) WHERE decision = 0;
 
 -- Early messages by what they wait for, and messages behind a defect. The message itself is in intake or internal.
 CREATE TABLE parked (
@@ -231,6 +232,7 @@ SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind,
     outbox_row.published
 FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
 
+-- Requests to the outside. While somebody has one, `next_at` is when the lease is over.
 CREATE TABLE effect (
     id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -267,7 +269,7 @@ CREATE TABLE effect (
     reply TEXT NOT NULL DEFAULT '',
     UNIQUE (tenant, business_key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX effect_open ON effect (next_at) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
+CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
 CREATE INDEX effect_payment ON effect (merchant, reference);
 CREATE INDEX effect_folio ON effect (tenant, folio);
 

@@ -67,6 +67,7 @@ INSERT INTO internal (seq, lane, message, tenant, source, id, name, kind, key, a
 SELECT seq, lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body, decision FROM internal_1;
 DROP TABLE internal_1;
 CREATE INDEX internal_waiting ON internal (lane, seq) WHERE decision = 0;
+CREATE INDEX internal_unheard ON internal (tenant, kind, key) WHERE decision = 0;
 
 ALTER TABLE evidence RENAME TO evidence_1;
 CREATE TABLE evidence (
@@ -163,3 +164,8 @@ SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind,
     decision.message AS cause, decision.correlation, decision.traceparent, decision.decided_at AS at, outbox_row.body,
     outbox_row.published
 FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
+
+-- What somebody has is due when the lease is over: one index tells the order.
+UPDATE effect SET next_at = max(next_at, lease_until) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
+DROP INDEX effect_open;
+CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
