@@ -50,8 +50,8 @@ def cargo(id_: str) -> Cargo:
 def decision(seq: int, place: int, lane: int = 0, origin: str = "intake", key: str = "B-1") -> DecisionRow:
     """One decision row."""
     return DecisionRow(
-        seq, 0, origin, lane, place, message(f"{origin}{place}"), "azur", "folio", key, "payment.received", "decided", AT, AT, AT, 1, "", "",
-        b"{}",
+        seq, 0, origin, lane, place, message(f"{origin}{place}"), "azur", "folio", key, "payment.received", "decided", AT, AT, AT, 1,
+        "", "", b"{}",
     )  # fmt: skip
 
 
