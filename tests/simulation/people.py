@@ -22,26 +22,32 @@ class People:
         self._world = world
         self._chance = random.Random(f"people {world.seed}")
         self._number = 0
+        self.last = False  # nothing is left for another day
 
     def act(self) -> None:
         """One look at everything that is open."""
         if self._world.rows("SELECT 1 FROM payout_switch WHERE stopped = 1"):
             self._say("payouts.start", {"reason": "nobody said why not"})
+        for row in self._world.rows("SELECT id FROM dead_letter WHERE why = 'defect' AND status = 'open' ORDER BY id"):
+            self._say("dead_letter.replay", {"subject": row["id"], "reason": "mended"})
         for row in self._world.rows("SELECT body FROM state WHERE kind = 'folio' AND body IS NOT NULL ORDER BY tenant, key"):
             self._look(msgspec.json.decode(row["body"], type=Folio))
 
     def _look(self, folio: Folio) -> None:
         for effect in folio.effects:
-            if effect.needs_approval and self._chance.random() < 0.7:
+            if effect.needs_approval and effect.state == "planned" and self._looks(0.7):
                 name = self._chance.choice(("approval.grant", "approval.grant", "approval.deny"))
                 self._say(name, {"subject": effect.effect, "reason": "looked at"})
-            elif effect.state in ("needs_person", "unknown") and self._chance.random() < 0.6:
+            elif effect.state in ("needs_person", "unknown") and self._looks(0.6):
                 self._settle(effect.effect)
         for refund in folio.refunds:
             for part in refund.parts:
-                if part.status in BY_HAND and self._chance.random() < 0.5:
+                if part.status in BY_HAND and self._looks(0.5):
                     data = {"folio": folio.folio, "refund": refund.refund, "payment": part.payment, "amount": part.minor}
                     self._say("refund.executed_externally", data)
+
+    def _looks(self, chance: float) -> bool:
+        return self._chance.random() < (0.95 if self.last else chance)
 
     def _settle(self, effect: str) -> None:
         """What the provider's own page shows: an operation of ours of that amount that no other effect has, or none."""

@@ -6,8 +6,6 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.messages import arrival
-
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -48,8 +46,7 @@ class Plan:
             self._world.send(chance.randrange(80) * 86_400, "web", f"lost-{chance.random()}", "payment.received", data)
 
     def _rubbish(self) -> None:
-        one = arrival("pms.thais", f"bad-{self._chance.random()}", "booking.confirmed", {"nonsense": 1}, self._world.now())
-        self._world.deliver(one)
+        self._world.deliver(self._world.rubbish())
 
 
 class _Stay:

@@ -1,110 +1,151 @@
-"""The scripted provider of a world: the simulator's own books on the world's clock, with a wire that may die, fail or fall silent."""
+"""The scripted provider of a world: the simulator's own books on the world's clock, behind a wire on which hubs die, connections are
+not made, queries fail and time passes."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
 from connectors.psp.ogone import callback
 from connectors.psp.ogone.account import LevelAmounts
 from connectors.psp.ogone.client import OgoneConnector
+from connectors.psp.ogone.form import parameters, text
+from connectors.psp.ogone.simulator import answers
 from connectors.psp.ogone.simulator.accounts import SANDBOX, merchant_account
 from connectors.psp.ogone.simulator.answers import stands
-from connectors.psp.ogone.simulator.books import Books
+from connectors.psp.ogone.simulator.books import FIRST_PAYID, Books
 from connectors.psp.ogone.simulator.inprocess import InProcessWire
 from connectors.psp.ogone.simulator.provider import Provider
-from connectors.psp.ogone.simulator.script import Script, parse
-from connectors.psp.ogone.wire import Answered, NotConnected
+from connectors.psp.ogone.simulator.rules import refusal
+from connectors.psp.ogone.simulator.script import Callbacks, Rule, Script
+from connectors.psp.ogone.simulator.works import ms
+from connectors.psp.ogone.wire import Answered, Silent
 from engine.clock import ManualClock, instant
 from engine.transport.contract import Arrival
-from tests.simulation.disk import Luck
+from tests.simulation import scripts
 from tests.simulation.messages import arrival
 
 URL = "http://127.0.0.1/ncol/test/"
-MAINTENANCE: dict[str, dict[str, object]] = {
-    "plain": {},
-    "silent after acting": {"answer": "silence"},
-    "silent without acting": {"answer": "silence", "act": "never"},
-    "acts while silent": {"answer": "silence", "act": "after", "act_after_s": 240},
-    "acts after a query said nothing": {"answer": "silence", "act": "after_query", "act_after_s": 60},
-    "too slow": {"answer_after_s": 45},
-    "broken XML after acting": {"answer": "broken"},
-    "broken XML without acting": {"answer": "broken", "act": "never"},
-    "cut": {"answer": "cut"},
-    "reset without acting": {"answer": "reset", "act": "never"},
-    "HTTP 500 after acting": {"answer": "error"},
-    "81 then 8": {"status": "81", "then": [{"after_s": 7000, "status": "8"}]},
-    "81 then 83": {"status": "81", "then": [{"after_s": 90000, "status": "83"}]},
-    "81 for ever": {"status": "81"},
-    "82 then 8": {"status": "82", "then": [{"after_s": 500, "status": "8"}]},
-    "82 then 83": {"status": "82", "then": [{"after_s": 4000, "status": "83"}]},
-    "82 for ever": {"status": "82"},
-    "92 then 8": {"status": "92", "then": [{"after_s": 500, "status": "8"}]},
-    "92 then 83": {"status": "92", "then": [{"after_s": 4000, "status": "83"}]},
-    "92 for ever": {"status": "92"},
-    "91 then 8": {"status": "91", "then": [{"after_s": 500, "status": "8"}]},
-    "8 then 83": {"then": [{"after_s": 86400, "status": "83"}]},
-    "8 then 96": {"then": [{"after_s": 200000, "status": "96"}]},
-    "8 then 83, and says so": {"then": [{"after_s": 86400, "status": "83"}], "callbacks": {"send": True}},
-    "8 then 96, and says so": {"then": [{"after_s": 200000, "status": "96"}], "callbacks": {"send": True}},
-    "silent, 8 then 96": {"answer": "silence", "then": [{"after_s": 40, "status": "96"}]},
-    "83 then 8": {"status": "83", "then": [{"after_s": 3000, "status": "8"}]},
-    "refused by status": {"status": "83"},
-    "refused by error": {"ncerror": "30001001"},
-    "wrong original status": {"ncerror": "50001127"},
-    "uncertain error after acting": {"ncerror": "20001001", "act": "now"},
-    "back office during a silence without acting": {"answer": "silence", "act": "never", "back_office": [{"after_s": 2}]},
-    "back office during a silence after acting": {"answer": "silence", "back_office": [{"after_s": 2}]},
-    "another amount from the back office": {"answer": "silence", "back_office": [{"after_s": 2, "amount": 1234}]},
-}
-CLOSING: dict[str, dict[str, object]] = {
-    "closing silent after acting": {"answer": "silence"},
-    "closing silent without acting": {"answer": "silence", "act": "never"},
-    "closing broken XML": {"answer": "broken"},
-    "closing refused": {"ncerror": "30001001"},
-}
-QUERIES: dict[str, dict[str, object]] = {
-    "silent query": {"answer": "silence"},
-    "failed query": {"status": "88"},
-    "broken query": {"answer": "broken"},
-    "maintenance window": {"answer": "error"},
-}
+
+
+class OnTheWire(Protocol):
+    """What befalls the call that is under way."""
+
+    def before(self, *, first: bool) -> None:
+        """Before each exchange. Raises NotConnected. `first`: of the call."""
+
+    def answer(self) -> Answered | None:
+        """What comes back instead of the provider's answer. Raises Silent."""
+
+    def after(self, *, first: bool) -> None:
+        """After each exchange."""
+
+    def reached(self, script: str) -> None:
+        """A request came to the provider, and this is what it plays."""
+
+
+class _Noting(Books):
+    """Books that say which rule was played last."""
+
+    rule = ""
+
+    def log(self, at_ms: int, endpoint: str, fields: Mapping[str, str], rule: str, answer: str) -> None:
+        self.rule = rule
+        super().log(at_ms, endpoint, fields, rule, answer)
 
 
 class SimulatedWire:
-    """In-process, with deaths before and after each call, and connections that are never made."""
+    """In-process; what befalls a call on its way is said by who makes it."""
 
-    def __init__(self, inner: InProcessWire, luck: Luck, seed: int, refused: float) -> None:
-        self._inner, self._luck, self._refused = inner, luck, refused
-        self._random = random.Random(f"wire {seed}")
+    def __init__(self, inner: InProcessWire, books: _Noting, now: Callable[[], datetime]) -> None:
+        self._inner, self._books, self._now = inner, books, now
+        self.under_way: Callable[[], OnTheWire] | None = None
 
     def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
-        page = url.rpartition("/")[2].removesuffix(".asp")
-        self._luck.step(f"before the call of {page}")
-        if self._random.random() < self._refused:
-            raise NotConnected("connection refused")
+        assert self.under_way is not None
+        call = self.under_way()
+        query = "querydirect" in url
+        first = not query or b"PAYIDSUB" not in form
+        call.before(first=first)
         try:
-            return self._inner.post(url, form, deadline_s=deadline_s, cap=cap)
+            instead = call.answer()
+            if instead is not None:
+                return instead
+            if query:
+                return self._inner.post(url, form, deadline_s=deadline_s, cap=cap)
+            refused = self._refuses(form)
+            try:
+                return self._inner.post(url, form, deadline_s=deadline_s, cap=cap)
+            finally:
+                call.reached(scripts.NOT_ALLOWED if refused else self._books.rule)
         finally:
-            self._luck.step(f"after the call of {page}")
+            call.after(first=first)
+
+    def _refuses(self, form: bytes) -> bool:
+        """Whether the provider's own books stand against this request."""
+        said = {name: text(value) for name, value in parameters(form).items()}
+        history = self._books.operations(said["PAYID"])
+        return bool(refusal(history, said["OPERATION"], int(said.get("AMOUNT") or 0), ms(self._now())))
+
+
+def failed_query(how: str) -> Answered:
+    """What comes back of a query that fails. Raises Silent."""
+    match how:
+        case "failed query":
+            return Answered(status=200, content_type=answers.CONTENT_TYPE, body=answers.failure("", "", "", "", status="88"))
+        case "broken query":
+            return Answered(status=200, content_type=answers.CONTENT_TYPE, body=b'<?xml version="1.0"?>\n<ncresponse\n')
+        case "maintenance window":
+            return Answered(status=500, content_type="text/html", body=b"<html><body>Service unavailable</body></html>")
+        case _:
+            raise Silent("silence")
 
 
 class SimulatedProvider:
-    """One provider, one merchant."""
+    """One provider, one merchant. `focus`: the script that most of its requests meet."""
 
-    def __init__(self, seed: int, clock: ManualClock, luck: Luck) -> None:
+    def __init__(self, seed: int, clock: ManualClock, focus: str) -> None:
         chance = random.Random(f"provider {seed}")
         self._clock = clock
-        self.played: Counter[str] = Counter()
-        script, amounts = _script(chance)
+        self.waiting: dict[tuple[str, bool, int], str] = {}
+        amounts = chance.choice((LevelAmounts.OPERATION, LevelAmounts.OPERATION, LevelAmounts.CUMULATED))
         account = msgspec.structs.replace(SANDBOX, callback_url=URL)
-        self.provider = Provider(Books(":memory:"), msgspec.structs.replace(script, accounts=(account,)), (account,))
-        wire = SimulatedWire(InProcessWire(self.provider, self.now), luck, seed, chance.choice((0.0, 0.0, 0.1)))
+        self.books = _Noting(":memory:")
+        self.provider = Provider(self.books, self._script(chance, amounts, focus), (account,))
+        self.wire = SimulatedWire(InProcessWire(self.provider, self.now), self.books, self.now)
         merchant = msgspec.structs.replace(merchant_account(account, "azur", URL), level_amounts=amounts)
-        self.connector = OgoneConnector(merchant, wire, lambda: self._clock.now() / 1_000_000)
+        self.connector = OgoneConnector(merchant, self.wire, lambda: self._clock.now() / 1_000_000)
+
+    def _script(self, chance: random.Random, amounts: LevelAmounts, focus: str) -> Script:
+        """What waits for each call on each payment."""
+        return Script(
+            rules=tuple(self._rules(chance, focus)),
+            level_amounts=amounts,
+            end_of_history=chance.choice(("50001130", "50001131", "88")),
+            shows_level=chance.random() < 0.8,
+            callbacks=Callbacks(
+                send=chance.random() < 0.7,
+                repeat=chance.choice((1, 1, 2)),
+                delay_s=chance.choice((0, 3, 900)),
+                reverse=chance.random() < 0.2,
+            ),
+        )
+
+    def _rules(self, chance: random.Random, focus: str) -> list[Rule]:
+        rules = []
+        for number in range(scripts.PAYMENTS):
+            payid = str(FIRST_PAYID + number)
+            for closing, names in ((False, list(scripts.REFUNDS)), (True, list(scripts.CLOSINGS))):
+                for call in range(1, scripts.CALLS + 1):
+                    name = focus if focus in names and chance.random() < 0.75 else chance.choice([names[0], names[0], *names])
+                    self.waiting[payid, closing, call] = name
+                    if name not in (scripts.PLAIN, "closing plain"):
+                        rules.append(scripts.rule(name, payid, call))
+        return rules
 
     def now(self) -> datetime:
         """The world's time."""
@@ -132,45 +173,9 @@ class SimulatedProvider:
     def captured_and_refunded(self) -> dict[str, tuple[int, int]]:
         """By PAYID: what stands captured and what stands refunded, minor units."""
         sums = {}
-        for payment in self.provider.books.payments():
-            operations = [one for one in self.provider.books.operations(payment.payid) if stands(one)]
+        for payment in self.books.payments():
+            operations = [one for one in self.books.operations(payment.payid) if stands(one)]
             captured = sum(one.minor for one in operations if one.operation in ("SAL", "SAS") and one.status in ("9", "91", "92"))
             refunded = sum(one.minor for one in operations if one.operation in ("RFD", "RFS"))
             sums[payment.payid] = (captured, refunded)
         return sums
-
-
-def _script(chance: random.Random) -> tuple[Script, LevelAmounts]:
-    """Some calls play something, most are answered plainly."""
-    rules = []
-    for call in range(1, 13):
-        if chance.random() < 0.6:
-            name = chance.choice(list(MAINTENANCE))
-            when = {"endpoint": "maintenance", "operation": ["RFD", "RFS"], "call": call}
-            rules.append({"name": name, "when": when, **MAINTENANCE[name]})
-    for call in range(1, 4):
-        if chance.random() < 0.4:
-            name = chance.choice(list(CLOSING))
-            when = {"endpoint": "maintenance", "operation": ["SAS", "DES"], "call": call}
-            rules.append({"name": name, "when": when, **CLOSING[name]})
-    for _ in range(chance.choice((0, 0, 1, 3))):
-        name = chance.choice(list(QUERIES))
-        rules.append({"name": name, "when": {"endpoint": "query", "call": chance.randrange(1, 60)}, **QUERIES[name]})
-    if chance.random() < 0.05:
-        first = chance.randrange(3, 30)
-        rules += [
-            {"name": "no query for days", "when": {"endpoint": "query", "call": call}, "status": "88"}
-            for call in range(first, first + 40)
-        ]
-    amounts = chance.choice((LevelAmounts.OPERATION, LevelAmounts.OPERATION, LevelAmounts.CUMULATED))
-    callbacks = {
-        "send": chance.random() < 0.7,
-        "repeat": chance.choice((1, 1, 2)),
-        "delay_s": chance.choice((0, 3, 900)),
-        "reverse": chance.random() < 0.2,
-    }
-    script = {
-        "rules": rules, "level_amounts": amounts.value, "end_of_history": chance.choice(("50001130", "50001131", "88")),
-        "shows_level": chance.random() < 0.8, "callbacks": callbacks,
-    }  # fmt: skip
-    return parse(msgspec.json.encode(script)), amounts

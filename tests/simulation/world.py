@@ -1,5 +1,5 @@
-"""One world: a hub that dies and comes back, a scripted provider, senders that repeat themselves, one clock. Nothing is left to chance
-but the seed: the same seed gives the same trace, byte by byte."""
+"""One world: hubs that die and come back, a scripted provider, a broker, senders that repeat themselves, people, one clock. Nothing is
+left to chance but the seed: the same seed gives the same trace, byte by byte."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from config.loader import load
 from config.settings import Configuration
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
+from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival
 from schemas.errors import Rejected
-from schemas.policy import TenderOrder
-from tests.simulation.disk import Crash, Disk, Luck, image
+from tests.simulation.aims import Aims
+from tests.simulation.broker import Broker
+from tests.simulation.deaths import Deaths
+from tests.simulation.disk import Disk, image
+from tests.simulation.knobs import Knobs
+from tests.simulation.luck import IN_FLIGHT, Luck
 from tests.simulation.messages import arrival
+from tests.simulation.owners import Owners
 from tests.simulation.people import People
 from tests.simulation.plan import START, Plan
 from tests.simulation.provider import SimulatedProvider
+from tests.simulation.scripts import NEVER_CALLED
 
 SECOND = 1_000_000
 HORIZON_US = 250 * 86_400 * SECOND
-MASTER = b"a master key of 32 bytes, public"
-
-
-class Stuck(AssertionError):
-    """Time stands still: the hub says there is something to do and does nothing."""
 
 
 @cache
@@ -45,21 +47,36 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._chance = random.Random(f"world {seed}")
+        self.chance = random.Random(f"world {seed}")
         configuration, empty = _settings()
-        self.configuration = _knobs(configuration, self._chance)
+        self.knobs = Knobs(configuration, self.chance)
+        self.configuration = self.knobs.configuration
         self.clock = ManualClock(micros(START))
-        self.luck = Luck(seed, self._chance.choice((0.0, 0.01, 0.03, 0.06)))
+        self.aims = Aims(seed)
+        self.luck = Luck(seed, self.chance.choice((0.0, 0.005, 0.01, 0.02)), self.aims.script, self.aims.own)
+        self.luck.scripts = self.scripts_of
         self.disk = Disk(self.luck, empty)
-        self.provider = SimulatedProvider(seed, self.clock, self.luck)
-        self._chunk = self._chance.choice((1, 2, 7, 500))
+        self.provider = SimulatedProvider(seed, self.clock, self.aims.script)
+        self.broker = Broker(seed)
+        self.chunk = self.chance.choice((1, 2, 7, 500))
+        self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
+        self.queries_fail = False
+        self.failures = 0  # queries that were made to fail for a wanted death
+        self.played: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+        self.writes: dict[str, int] = {}
+        self.late: set[str] = set()  # effects of which an answer was stored after others had gone on with them
+        self.accepted: dict[tuple[str, str], tuple[Arrival, int]] = {}
+        self._called: dict[tuple[str, bool], int] = {}
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._mail: list[Arrival] = []
         self._number = 0
         self._down_until = 0
-        self.accepted: dict[tuple[str, str], int] = {}
-        self.hub = self._open()
+        self._deaths = Deaths(self)
+        self.owners = Owners(self)
+        self.people = People(self)
         Plan(seed, self)
-        self._outages()
+        self._troubles()
 
     # -- what a plan asks for --------------------------------------------------------------------------------------------------
 
@@ -78,7 +95,7 @@ class World:
 
     def send(self, second: float, source: str, id_: str, name: str, data: dict[str, Any], *, actor: str = "system") -> None:
         """A message, late or twice as luck has it."""
-        chance = self._chance
+        chance = self.chance
         one = arrival(source, id_, name, data, instant(micros(START) + max(0, int(second)) * SECOND), actor=actor)
         for _ in range(1 if chance.random() < 0.7 else chance.choice((2, 3))):
             late = chance.choice((0, 0, 0, 1, 20, 4_000, 90_000))
@@ -88,51 +105,119 @@ class World:
             self.at(max(0, second) + 200_000, lambda: self.deliver(other))
 
     def deliver(self, *arrivals: Arrival) -> None:
-        """Until the hub has acknowledged: who gets no answer sends again."""
-        while True:
-            try:
-                for one, receipt in zip(arrivals, self.hub.intake.append(arrivals), strict=True):
-                    self.accepted[one.attributes["source"], one.attributes["id"]] = 1
-                    self.luck.trace.append(f"{self.seconds()} {receipt.taken} {one.attributes['id']} {one.attributes['type']}")
-                return
-            except Crash:
-                self._reopen()
+        """Give it to the post: it is sent until a hub has acknowledged it."""
+        self._mail += arrivals
 
-    def back_office(self, payid: str, minor: int, status: str) -> None:
+    def repeat(self) -> None:
+        """Somebody sends again what was accepted, now and then something very old."""
+        if self.accepted:
+            known = [one for one, _ in self.accepted.values()]
+            self.deliver(self.chance.choice(known[-5:] if self.chance.random() < 0.9 else known))
+
+    def word(self) -> Arrival:
+        """A message that is refused, whatever the world is like."""
+        self._number += 1
+        data = {"subject": "nobody", "reason": "a slip"}
+        return arrival("house", f"slip-{self._number}", "approval.grant", data, self.now(), actor="operator")
+
+    def rubbish(self) -> Arrival:
+        """A message that nobody can read."""
+        return arrival("pms.thais", f"bad-{self.chance.random()}", "booking.confirmed", {"nonsense": 1}, self.now())
+
+    def back_office(self, payid: str, minor: int, status: str = "8") -> None:
         """Somebody clicks at the provider; what it refuses is no event."""
         with contextlib.suppress(Rejected):
             self.provider.provider.back_office(payid, "RFD", minor, self.now(), status=status)
             self.luck.trace.append(f"{self.seconds()} back office {payid} {minor} {status}")
 
+    def notify(self, reference: str) -> None:
+        """A callback that tells of a payment nothing that is new."""
+        self._number += 1
+        data = {
+            "provider": "ogone", "merchant": "azur", "provider_reference": reference, "status": "8", "raw": {},
+        }  # fmt: skip
+        self.deliver(arrival("psp.ogone.azur", f"again-{self._number}", "provider.notified", data, self.now()))
+
+    # -- at the doors ----------------------------------------------------------------------------------------------------------
+
+    def post(self, hub: Hub) -> None:
+        """What waits at the doors, in whatever order and company."""
+        while self._mail:
+            many = self.chance.choice((1, 1, 2, 5))
+            if len(self._mail) > 1 and self.chance.random() < 0.3:
+                self.chance.shuffle(self._mail)
+            self._append(hub, self._mail[:many])
+            del self._mail[:many]
+
+    def repeat_one(self, hub: Hub) -> None:
+        """One message at this hub's door that came before, or one that changes nothing."""
+        known = next(reversed(self.accepted.values()), None)
+        fresh = known is not None and self.clock.now() - known[1] < 20 * 86_400 * SECOND
+        self._append(hub, [known[0] if known and fresh and self.chance.random() < 0.7 else self.word()])
+
+    def _append(self, hub: Hub, arrivals: Sequence[Arrival]) -> None:
+        for one, receipt in zip(arrivals, hub.intake.append(arrivals), strict=True):
+            if receipt.taken != "dead_lettered":
+                self.accepted.setdefault((one.attributes["source"], one.attributes["id"]), (one, self.clock.now()))
+            self.luck.trace.append(f"{self.seconds()} {receipt.taken} {one.attributes['id']} {one.attributes['type']}")
+
     # -- running ---------------------------------------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Until nothing will ever happen by itself; then people look at what waits for them, twice."""
-        self._until_quiet()
-        self.luck.stop()
-        people = People(self)
-        for _ in range(3):
-            self.at(self.seconds() + 60, people.act)
-            self._until_quiet()
+    @property
+    def hub(self) -> Hub:
+        """The owner of the lanes."""
+        return self.owners.hub
 
-    def _until_quiet(self) -> None:
-        end = self.clock.now() + HORIZON_US
-        here = 0
-        while True:
+    def run(self) -> None:
+        """Until nothing will ever happen by itself. Then, with no more deaths, people look at what waits for them; every payment is
+        asked for its history; and people look again."""
+        self._quiet()
+        self.luck.stop()
+        self.owners.wake()
+        self.queries_fail, self._down_until = False, 0
+        for last in (False, True):
+            self.at(self.seconds() + 60, self.people.act)
+            self._quiet()
+            self._audit()
+            self._quiet()
+            self.people.last = last
+        self.at(self.seconds() + 60, self.people.act)
+        self._quiet()
+        self.broker.away = 0.0
+        while self.broker.behind(self):
+            self.owners.relay(self.hub)
+
+    def _audit(self) -> None:
+        """Every payment of which the provider shows something that the hub has not seen is asked for its history."""
+        seen = {(row["reference"], row["level"]): row["status"] for row in self.rows("SELECT * FROM provider_record")}
+        for payment in self.provider.books.payments():
+            shown = {(payment.payid, str(one.level)): one.status for one in self.provider.books.operations(payment.payid)}
+            if not shown.items() <= seen.items():
+                self.notify(payment.payid)
+
+    def _quiet(self) -> None:
+        self.until(self.clock.now() + HORIZON_US, forever=True)
+
+    def until(self, end: int, enough: Callable[[], bool] = lambda: False, *, forever: bool = False) -> None:
+        """Let time pass up to an instant, or until it is `enough`. `forever`: only as far as something happens by itself."""
+        while not enough():
             instants = [
                 at for at in (self._agenda[0][0] if self._agenda else None, self.provider.next_due(), self._hub_due()) if at
             ]
+            if self._mail:
+                instants.append(self.clock.now())
             if not instants or min(instants) > end:
+                if not forever:
+                    self.clock.advance(end)
                 return
-            here = here + 1 if min(instants) <= self.clock.now() else 0
-            if here > 300:
-                raise Stuck(f"seed {self.seed}: {self.now()}: due again and again")
             self.clock.advance(min(instants))
             while self._agenda and self._agenda[0][0] <= self.clock.now():
                 heapq.heappop(self._agenda)[2]()
             self._callbacks()
+            while not self.owners.alive(self.post):
+                pass
             if self.clock.now() >= self._down_until:
-                self._drain()
+                self.owners.work()
 
     def _hub_due(self) -> int | None:
         due = self.hub.next_due()
@@ -140,67 +225,76 @@ class World:
 
     def _callbacks(self) -> None:
         arrivals = self.provider.callbacks()
-        if arrivals:
-            self.deliver(*arrivals)
-            if self._chance.random() < 0.2:
-                self.deliver(*reversed(arrivals))
+        self.deliver(*arrivals)
+        if arrivals and self.chance.random() < 0.2:
+            self.deliver(*reversed(arrivals))
 
-    def _drain(self) -> None:
-        while True:
-            try:
-                self.hub.drain()
-                return
-            except Crash:
-                self._reopen()
-
-    def _outages(self) -> None:
-        """The worker is down and the door stays open."""
-        for _ in range(self._chance.choice((0, 0, 1, 3))):
-            length = self._chance.choice((600, 7_200, 200_000))
-            begins = self._chance.randrange(0, 80 * 86_400)
+    def _troubles(self) -> None:
+        """The worker is down and the door stays open; an owner is paused; no query is answered for days; the house keeps itself."""
+        chance = self.chance
+        for _ in range(chance.choice((0, 0, 1, 3))):
+            length = chance.choice((600, 7_200, 200_000))
+            begins = chance.randrange(0, 80 * 86_400)
             self.at(begins, lambda length=length: setattr(self, "_down_until", self.clock.now() + length * SECOND))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
             self.at(begins + length, lambda: None)
+        for _ in range(chance.choice((0, 0, 0, 1, 2))):
+            begins = chance.randrange(0, 80 * 86_400)
+            self.at(begins, lambda: self.owners.pause())
+            self.at(begins + chance.choice((5, 100, 100_000)), lambda: self.owners.wake())
+        if chance.random() < 0.05:
+            begins = chance.randrange(0, 80 * 86_400)
+            self.at(begins, lambda: setattr(self, "queries_fail", True))
+            self.at(begins + 3 * 86_400, lambda: setattr(self, "queries_fail", False))
+        for day in range(chance.randrange(1, 40), 90, chance.choice((7, 30))):
+            self.at(day * 86_400, lambda: self._deaths.quietly("drop identities"))
+        for _ in range(chance.choice((0, 1, 3))):
+            self.at(chance.randrange(0, 80 * 86_400), lambda: self.people.act())
 
-    # -- dying -----------------------------------------------------------------------------------------------------------------
+    def tempt(self) -> None:
+        """Die where this world is to die while an effect of its script is as it is now."""
+        while self.luck.in_flight < IN_FLIGHT and (aim := self.aims.next(self.disk.standing, self.scripts_of)) is not None:
+            self._deaths.provoke(aim)
 
-    def _open(self) -> Hub:
-        connectors = {"azur": self.provider.connector}
-        while True:
-            try:
-                return Hub(self.configuration, self.disk, connectors, clock=self.clock, chunk=self._chunk, master=MASTER)
-            except Crash:
-                self.disk.lose()
+    # -- what is known from outside --------------------------------------------------------------------------------------------
 
-    def _reopen(self) -> None:
-        self.disk.lose()
-        self.clock.advance(self.clock.now() + self._chance.choice((0, 1, 100, 3_600)) * SECOND)
-        self.hub = self._open()
+    def reached(self, effect: str, reference: str, script: str) -> None:
+        """A request came to the provider."""
+        closing = self.disk.standing[effect].kind != "refund"
+        self._called[reference, closing] = self._called.get((reference, closing), 0) + 1
+        self.writes[effect] = self.writes.get(effect, 0) + 1
+        self.played[effect] = script or ("closing plain" if closing else "plain")
+
+    def scripts_of(self, point: str, effect: str, state: str) -> tuple[str, ...]:
+        """What the provider has played with an effect, or will; beside it how a query failed, as long as that is not stored."""
+        stands = self.disk.standing[effect]
+        script = self.played.get(effect)
+        if script is None and state in ("planned", "sending"):
+            closing = stands.kind != "refund"
+            call = self._called.get((stands.reference, closing), 0) + 1
+            script = self.provider.waiting.get((stands.reference, closing, call), "plain")
+        step = point.partition(" ")[2]
+        failed = None
+        if step in ("put off", "learn", "look", "ask") and state not in ("confirmed", "refused", "reversed"):
+            failed = self.failed.get(effect)
+        elif step in ("ask payment", "payment again"):
+            failed = self.failed.get(stands.reference)
+        return (script or NEVER_CALLED, *((failed,) if failed else ()))
+
+    def in_focus(self, effect: str) -> bool:
+        """Whether this world is for what this effect meets."""
+        state = self.disk.standing[effect].state
+        return self.luck.focuses(self.scripts_of("", effect, state), state)
 
     def trace(self) -> bytes:
         """Everything that was seen from outside, in order: arrivals, deaths, outcomes, and the provider's books."""
-        outcomes = [
-            f"{row['name']} {row['key']} {row['body'].decode()}"
-            for row in self.rows("SELECT name, key, body FROM outbox ORDER BY seq")
-        ]
+        outcomes = [f"{row.name} {row.key} {row.body.decode()}" for row in self.outcomes()]
         books = msgspec.json.encode(self.provider.provider.shown(), order="sorted").decode()
         return "\n".join([*self.luck.trace, *outcomes, books]).encode()
+
+    def outcomes(self) -> list[OutboxRow]:
+        """Everything that was said, in order."""
+        return self.hub.reading.outbox_of("azur", 0, 100_000)
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Rows of the store."""
         return self.hub.reading.rows(statement, parameters)
-
-
-def _knobs(configuration: Configuration, chance: random.Random) -> Configuration:
-    replace = msgspec.structs.replace
-    camp = replace(
-        configuration.properties["camp-azur"],
-        approval_above=chance.choice((None, None, 15_000)),
-        override_above=chance.choice((None, 3_000)),
-        tender_order=chance.choice(list(TenderOrder)),
-        arrhes_double=chance.random() < 0.2,
-        split_cap=chance.random() < 0.2,
-    )
-    tenant = replace(
-        configuration.tenants["azur"], day_sum=chance.choice((None, None, 200_000)), velocity_per_hour=chance.choice((None, 2))
-    )
-    return replace(configuration, properties={"camp-azur": camp}, tenants={"azur": tenant})

@@ -1,0 +1,147 @@
+"""The money of a quiet world: the ledger, the folios, the provider's own books and what was told agree to the cent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from handlers import account
+from handlers.refund_parts import CLOSED
+from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+def ledger(world: World, folios: list[Folio]) -> list[str]:
+    """The book says what the folios say."""
+    wrong = []
+    balance: Counter[str] = Counter()
+    for row in world.rows("SELECT debit, credit, minor FROM transfer"):
+        balance[row["debit"]] += row["minor"]
+        balance[row["credit"]] -= row["minor"]
+    for folio in folios:
+        guest = account.balance(folio)
+        if balance[f"guest:{folio.folio}"] != guest:
+            wrong.append(f"{folio.folio}: guest account {balance[f'guest:{folio.folio}']}, folio {guest}")
+        parts = [part for refund in folio.refunds for part in refund.parts]
+        open_ = [part for part in parts if part.status not in CLOSED and part.status is not PartStatus.WAITING]
+        owed = sum(part.minor for part in open_)
+        if -balance[f"refunds:{folio.folio}"] != owed:
+            wrong.append(f"{folio.folio}: refunds account {-balance[f'refunds:{folio.folio}']}, open parts {owed}")
+        refunding = sum(payment.refunding for payment in folio.payments)
+        by_payment = sum(part.minor for part in open_ if part.payment)
+        if refunding != by_payment:
+            wrong.append(f"{folio.folio}: payments are refunding {refunding}, open parts {by_payment}")
+        refunded = sum(part.minor for part in parts if part.payment and part.status is PartStatus.EXECUTED)
+        if sum(payment.refunded for payment in folio.payments) != refunded:
+            wrong.append(f"{folio.folio}: payments refunded {sum(p.refunded for p in folio.payments)}, executed parts {refunded}")
+        suspense = sum(payment.collected() for payment in folio.payments if payment.unapplied)
+        if -balance[f"suspense:{folio.folio}"] != suspense:
+            wrong.append(f"{folio.folio}: suspense {-balance[f'suspense:{folio.folio}']}, unapplied {suspense}")
+        for payment in folio.payments:
+            if payment.refunding + payment.refunded + payment.foreign > payment.captured:
+                wrong.append(f"{folio.folio}: payment {payment.payment} gives more than it took: {payment}")
+    money = sum(
+        payment.captured - payment.reversed - payment.refunded - payment.foreign
+        for folio in folios
+        for payment in folio.payments
+        if payment.provider
+    )
+    if balance["money:ogone/azur"] != money:
+        wrong.append(f"money account {balance['money:ogone/azur']}, payments {money}")
+    for row in world.rows("SELECT * FROM payment_total"):
+        known = next((p for f in folios if f.folio == row["folio"] for p in f.payments if p.payment == row["payment"]), None)
+        if known is None or (row["captured"], row["given_back"]) != (
+            known.captured,
+            known.refunding + known.refunded + known.foreign,
+        ):
+            wrong.append(f"payment_total {row['payment']}: {row['captured']}/{row['given_back']}, folio {known}")
+    return wrong
+
+
+def provider(world: World, folios: list[Folio]) -> list[str]:
+    """What the provider took and gave back is what was decided and what the folios say. Everything was shown to the hub, since the
+    history of every payment was asked for at the end. What waits for a person leaves a difference open, as large as it is: a
+    request that may or may not have been done, and a stranger's refund above what the payment holds by our books."""
+    wrong = []
+    effects = world.rows("SELECT id, kind, reference, state, minor FROM effect")
+    confirmed = {row["id"] for row in effects if row["state"] == "confirmed"}
+    decided, refunds_open, captures_open = Counter[str](), Counter[str](), Counter[str]()
+    for row in effects:
+        refund = row["kind"] == "refund"
+        decided[row["reference"]] += row["minor"] * (refund and row["state"] == "confirmed")
+        refunds_open[row["reference"]] += row["minor"] * (refund and row["state"] == "needs_person")
+        captures_open[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "needs_person")
+    for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'"):
+        said = msgspec.json.decode(row["body"])
+        refunds_open[said["effect"].partition("/")[0]] += said["amount"] * ("/" in said["effect"])
+    for folio in folios:
+        for payment, part in _parts(folio):
+            if part.status is PartStatus.EXECUTED and part.record and part.effect not in confirmed:  # a stranger's refund closed it
+                decided[payment.reference] += part.minor
+    for payid, (captured, refunded) in world.provider.captured_and_refunded().items():
+        ours = [payment for folio in folios for payment in folio.payments if payment.reference == payid]
+        if refunded > captured:
+            wrong.append(f"provider {payid}: refunded {refunded} of {captured}")
+        if not ours:
+            continue
+        foreign = sum(payment.foreign for payment in ours)
+        given = sum(payment.refunded for payment in ours) + foreign - _by_hand(folios, payid, confirmed)
+        if not 0 <= refunded - given <= refunds_open[payid]:
+            wrong.append(f"provider {payid}: refunded {refunded}, folios {given} ({foreign} foreign, {refunds_open[payid]} open)")
+        if not 0 <= refunded - decided[payid] - foreign <= refunds_open[payid]:
+            wrong.append(f"provider {payid}: refunded {refunded}, decided {decided[payid]}, foreign {foreign}")
+        took = sum(payment.captured for payment in ours)
+        if not 0 <= captured - took <= captures_open[payid]:
+            wrong.append(f"provider {payid}: captured {captured}, folios {took} ({captures_open[payid]} open)")
+    return wrong + _once(world)
+
+
+def _by_hand(folios: list[Folio], payid: str, confirmed: set[str]) -> int:
+    """What people gave back with their own hands of a payment that a provider holds: no record tells it."""
+    return sum(
+        part.minor
+        for folio in folios
+        for payment, part in _parts(folio)
+        if payment.reference == payid and part.status is PartStatus.EXECUTED and not part.record and part.effect not in confirmed
+    )
+
+
+def _parts(folio: Folio) -> Iterator[tuple[FolioPayment, RefundPart]]:
+    """Parts of refunds, each with the payment that gives it."""
+    payments = {payment.payment: payment for payment in folio.payments}
+    for refund in folio.refunds:
+        for part in refund.parts:
+            if part.payment in payments:
+                yield payments[part.payment], part
+
+
+def _once(world: World) -> list[str]:
+    """No request of ours stands at the provider more often than it was decided."""
+    decided = Counter(
+        (row["reference"], row["minor"]) for row in world.rows("SELECT reference, minor FROM effect WHERE kind = 'refund'")
+    )
+    made: Counter[tuple[str, int]] = Counter()
+    for payment in world.provider.provider.books.payments():
+        for one in world.provider.provider.books.operations(payment.payid):
+            if one.source == "merchant" and one.operation in ("RFD", "RFS"):
+                made[payment.payid, one.minor] += 1
+    return [f"{payid}: refund of {minor} made {count} times, decided {decided[payid, minor]} times"
+            for (payid, minor), count in made.items() if count > decided[payid, minor]]  # fmt: skip
+
+
+def told(world: World, folios: list[Folio]) -> list[str]:
+    """What was published adds up to what stands: refunds executed less reversed."""
+    wrong = []
+    sums: Counter[str] = Counter()
+    for row in world.rows("SELECT key, name, body FROM outbox WHERE name IN ('refund.executed', 'refund.reversed')"):
+        sums[row["key"]] += msgspec.json.decode(row["body"])["amount"] * (1 if row["name"] == "refund.executed" else -1)
+    for folio in folios:
+        executed = sum(part.minor for refund in folio.refunds for part in refund.parts if part.status is PartStatus.EXECUTED)
+        if sums[folio.folio] != executed:
+            wrong.append(f"{folio.folio}: outcomes say {sums[folio.folio]} given back, the folio {executed}")
+    return wrong

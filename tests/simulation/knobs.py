@@ -1,0 +1,46 @@
+"""The house's settings: drawn at the start, and changed now and then, each time as a new version of the policy."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from config.settings import Configuration
+from schemas.policy import TenderOrder
+
+
+class Knobs:
+    """The configuration in force, by luck."""
+
+    def __init__(self, shipped: Configuration, chance: random.Random) -> None:
+        self._shipped, self._chance = shipped, chance
+        self._version = 0
+        self.configuration = self.turned()
+
+    def turned(self) -> Configuration:
+        """Another configuration, with a new version of the house's policy."""
+        chance, replace = self._chance, msgspec.structs.replace
+        self._version += 1
+        camp = replace(
+            self._shipped.properties["camp-azur"],
+            version=f"camp-azur/{self._version}",
+            approval_above=chance.choice((None, None, 15_000)),
+            override_above=chance.choice((None, 3_000)),
+            tender_order=chance.choice(list(TenderOrder)),
+            arrhes_double=chance.random() < 0.2,
+            split_cap=chance.random() < 0.2,
+        )
+        tenant = replace(
+            self._shipped.tenants["azur"],
+            day_sum=chance.choice((None, None, 200_000)),
+            velocity_per_hour=chance.choice((None, 2)),
+        )
+        self.configuration = replace(
+            self._shipped,
+            properties={"camp-azur": camp},
+            tenants={"azur": tenant},
+            amqp=replace(self._shipped.amqp, url="amqp://nobody"),
+            hub=replace(self._shipped.hub, dead_letter_days=10),
+        )
+        return self.configuration

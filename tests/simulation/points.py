@@ -1,0 +1,54 @@
+"""The steps at which a hub can die, by name: its write transactions, and its calls of a provider. Each is a crash point twice, before
+and after.
+
+What the effects runner does is named by what it did to an effect (`disk` reads it off the rows), everything else by the engine's
+function that asked for the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from schemas.effect import EffectState
+
+STEPS: Final[Mapping[str, str]] = {
+    "SqliteLanes.append": "append",
+    "SqliteLanes.chunk": "chunk",
+    "SqliteLanes.claim": "claim lanes",
+    "SqliteLanes.release": "release lanes",
+    "SqliteLanes.try_alone": "try alone",
+    "SqliteLanes.drop_slices": "drop identities",
+    "SqliteShelf.keep_configuration": "configuration",
+    "SqliteShelf.keep_policies": "policies",
+    "SqliteShelf.destroy_keys": "destroy keys",
+    "SqliteEffects.new_generation": "new generation",
+    "SqliteReading.published": "published",
+    "SqliteSwitches.set": "payout switch",
+    "SqliteKeys.add": "door key",
+    "SqliteKeys.revoke": "door key revoked",
+    "Database.probe": "probe",
+}
+"""Transactions that are no effect's own: every effect of the world is at hand."""
+HOUSEKEEPING: Final = frozenset({"SqliteLanes.drop_slices", "SqliteShelf.destroy_keys"})
+"""These count also when they find nothing to do; any other transaction that changes nothing is no step."""
+GENERAL: Final = (*STEPS.values(), "note beside")
+
+OF_EFFECTS: Final = ("claim to send", "mark", "answer", "put off", "doubt", "claim to ask", "learn", "late answer")
+"""What a transaction does to one effect, which is at hand."""
+OF_PAYMENTS: Final = ("claim payment", "payment learned", "payment again")
+"""What it does to a payment that a callback made the hub ask about: the payment's effects are at hand."""
+CALLS: Final = ("look", "send", "ask", "ask payment")
+"""Calls of a provider: before a request is sent, the request, about one in doubt, about a payment. The effect, or the payment's
+effects, are at hand."""
+
+NAMES: Final = (*GENERAL, *OF_EFFECTS, *OF_PAYMENTS, *CALLS)
+POINTS: Final = tuple(
+    f"{when} {name}" for name in NAMES for when in ("before", "after") if (when, name) != ("after", "note beside")
+)
+STATES: Final = tuple(state.value for state in EffectState)
+NOT_PLAYED: Final[Mapping[str, str]] = {
+    "SqliteShelf.keep_master_mark": "once, when a store on a file is made: a world's master key is given to it",
+    "Database._migrate": "once, when a store is made, before there is a hub: worlds start from the image of an empty store",
+}
+"""Write transactions of the engine that no world takes."""
