@@ -25,7 +25,7 @@ from engine.transport.amqp.topology import provision
 from schemas.errors import Retryable
 
 TICK_S: Final = 1.0
-STOP_S: Final = 3.0
+STOP_S: Final = 2.2
 _STARTED: Final = 0.5  # pause before the broker is tried again, first; then twice as long, at most ten seconds
 
 log = structlog.get_logger(__name__)
@@ -68,6 +68,10 @@ class Serving:
         if self._relay is not None and self._consumer is not None:
             self._start("broker", self._provision)
 
+    def finish(self) -> None:
+        """Begin nothing new at providers; what is under way there goes on."""
+        self._dispatcher.stop()
+
     def stop(self, timeout_s: float = STOP_S) -> None:
         """End all threads. What is under way is finished within the time; a provider's call that is longer is asked about later."""
         until = time.monotonic() + timeout_s
@@ -78,7 +82,7 @@ class Serving:
             if part is not None:
                 part.stop()
         self.hub.wake.set()
-        if not self._dispatcher.finished(until - 0.5 - time.monotonic()):
+        if not self._dispatcher.finished(until - 0.1 - time.monotonic()):
             log.warning("calls_under_way", meaning="they are asked about after the next start")
         for thread in self._threads:
             thread.join(max(0.05, until - time.monotonic()))

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -56,15 +57,22 @@ def _serve(
     from engine import memory
     from engine.connectors import connectors_of
     from engine.hub import Hub
-    from engine.serving import Serving
+    from engine.serving import STOP_S, Serving
 
     hub = Hub(configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk)
     stack.callback(hub.close)
     serving = Serving(hub)
     gateway = Gateway(hub, serving, host=host or None, port=port)
-    stack.callback(serving.stop)
+
+    def end() -> None:
+        """All in one time: what is at providers is waited for while the gateway answers its last requests."""
+        until = time.monotonic() + STOP_S
+        serving.finish()
+        gateway.stop()
+        serving.stop(max(0.2, until - time.monotonic()))
+
+    stack.callback(end)
     serving.start()
-    stack.callback(gateway.stop)
     gateway.start()
     memory.settle()
     if sample is not None:

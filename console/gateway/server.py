@@ -22,6 +22,7 @@ from schemas.errors import HubError
 _BACKLOG: Final = 512
 _CONNECTIONS: Final = 2000
 _START_S: Final = 10.0
+_GRACE_S: Final = 1  # for requests that are under way when it stops
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ class Gateway:
                 backlog=_BACKLOG,
                 limit_concurrency=_CONNECTIONS,
                 timeout_keep_alive=20,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=_GRACE_S,
                 h11_max_incomplete_event_size=80 * 1024,
             )
         )

@@ -28,6 +28,8 @@ from tests.services.rabbitmq import free_ports
 
 SILENT, PENDING, UNCERTAIN, SLOW, RESET, NEVER, LATE = 7001, 7002, 7003, 7004, 7005, 7006, 7007
 """Refunds of these amounts are special; see SCRIPT."""
+OPEN = "state NOT IN ('confirmed', 'refused', 'reversed', 'needs_person')"
+"""Requests that the hub will go on with by itself."""
 AGAIN = {"tries": 5, "retry_s": 0.4}
 SCRIPT: dict[str, Any] = {
     "about": "A refund's amount says what becomes of it.",

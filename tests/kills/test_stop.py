@@ -1,0 +1,151 @@
+"""`foliohub run` as it is started from a shell: stopped in good order under load it leaves nothing to redo, and at rest it rests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.kills.checks import listen, wrongs
+from tests.kills.folios import Stay
+from tests.kills.forker import ROOT, Forker
+from tests.kills.stage import OPEN, Stage
+from tests.services.amqp_tools import wait_until
+from tests.services.rabbitmq import RabbitMQ
+
+STOP_S = 3.0
+REST_S = 20.0
+SLOW = {"rules": [{"when": {"endpoint": "maintenance"}, "answer_after_s": 0.4}]}
+SILENT = {"rules": [{"when": {"endpoint": "maintenance"}, "answer": "silence"}]}
+
+
+@pytest.fixture
+def forker() -> Iterator[Forker]:
+    """For the simulator and for commands; the hub comes from a shell here."""
+    with Forker() as forker:
+        yield forker
+
+
+@contextmanager
+def from_shell(stage: Stage) -> Iterator[subprocess.Popen[bytes]]:
+    """The hub, ready."""
+    environment = {**stage.environment, "PYTHONPATH": str(ROOT)}
+    with (stage.folder / "hub.log").open("ab") as log:
+        command = [sys.executable, "-m", "console.command", "run", "--port", str(stage.port)]
+        hub = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        stage.ready()
+        yield hub
+    finally:
+        hub.kill()
+        hub.wait()
+
+
+def stopped(hub: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """Its exit status, and how long it took."""
+    begun = time.monotonic()
+    hub.send_signal(signal.SIGTERM)
+    return hub.wait(20), time.monotonic() - begun
+
+
+def under_load(stage: Stage, count: int) -> list[Stay]:
+    """Senders that go on for a while, whatever happens to the hub."""
+    stays = [Stay(stage, f"{stage.name}.{number}", (10_000 + number, 20_000 + number), over="http") for number in range(count)]
+    for stay in stays:
+        stay.start()
+    return stays
+
+
+def count(stage: Stage, what: str) -> int:
+    return int(stage.rows(f"SELECT count(*) AS n FROM {what}")[0]["n"])
+
+
+@pytest.mark.parametrize("moment", ["intake", "effect WHERE state = 'sending'", "effect WHERE state = 'confirmed'"])
+def test_a_stop_under_load_leaves_nothing_to_redo(moment: str, forker: Forker, tmp_path: Path) -> None:
+    """Exit 0 within three seconds, while messages come and requests are at the provider: no death is counted, no request is left
+    between its mark and its answer, nothing that was acknowledged is missing; the next start goes on, and asks nobody twice."""
+    with Stage(tmp_path / "stop", forker, script=SLOW, deadline_s=2.0, lease_s=4.0) as stage:
+        with from_shell(stage) as hub:
+            stays = under_load(stage, 25)
+            wait_until(lambda: count(stage, moment) >= 3, moment)
+            told = [one.id for stay in stays for one in stay.told]
+            status, took_s = stopped(hub)
+            assert (status, took_s < STOP_S) == (0, True), f"{status} after {took_s:.1f} s: {stage.log()}"
+        known = {row["id"] for row in stage.rows("SELECT id FROM intake")}
+        assert [id_ for id_ in told if id_ not in known] == []
+        assert [row["deaths"] for row in stage.rows("SELECT deaths FROM lane")] == [-1]
+        assert count(stage, "effect WHERE state = 'sending'") == 0
+        assert count(stage, "effect WHERE lease_until > 0 AND state <> 'confirmed'") == 0
+
+        with from_shell(stage) as hub:
+            for stay in stays:
+                stay.join(60)
+            wait_until(lambda: count(stage, "effect") == 50 and not count(stage, f"effect WHERE {OPEN}"), "all is refunded", 60)
+            wait_until(lambda: not count(stage, "internal WHERE decision = 0"), "all is told")
+            assert wrongs(stage, stays, [])[0] == []
+            assert count(stage, "effect WHERE attempts <> 1") == 0
+            assert count(stage, "decision WHERE name = 'reply.arrived' AND record LIKE '%abandoned%'") == 0
+            assert stopped(hub)[0] == 0
+
+
+def test_a_call_without_an_answer_does_not_delay_the_stop(forker: Forker, tmp_path: Path) -> None:
+    """What the provider has not answered when the time is over is in doubt, and is only asked about after the next start."""
+    with Stage(tmp_path / "silent", forker, script=SILENT, deadline_s=8.0, lease_s=9.0) as stage:
+        with from_shell(stage) as hub:
+            stays = under_load(stage, 1)
+            wait_until(lambda: count(stage, "effect WHERE state = 'sending'") == 1, "a request is at the provider")
+            status, took_s = stopped(hub)
+            assert (status, took_s < STOP_S) == (0, True), f"{status} after {took_s:.1f} s: {stage.log()}"
+        assert count(stage, "effect WHERE state = 'sending'") == 1
+
+        with from_shell(stage) as hub:
+            for stay in stays:
+                stay.join(60)
+            wait_until(lambda: count(stage, "effect WHERE state = 'confirmed'") == 2, "both are found", 60)
+            wait_until(lambda: not count(stage, "internal WHERE decision = 0"), "all is told")
+            assert wrongs(stage, stays, [])[0] == []
+            assert stopped(hub)[0] == 0
+
+
+class Use(NamedTuple):
+    """What a process has used: seconds of both kinds of processor time, and memory that is resident."""
+
+    cpu_s: float
+    resident_mb: float
+
+    @staticmethod
+    def of(pid: int) -> Use:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return Use(sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process uses is read from /proc")
+def test_a_hub_at_rest_rests(rabbitmq: RabbitMQ, forker: Forker, tmp_path: Path) -> None:
+    """With its broker, after some work: under 1 % of one processor, and neither file nor memory grows."""
+    with Stage(tmp_path / "resting", forker, rabbitmq.url) as stage, from_shell(stage) as hub:
+        stays = under_load(stage, 5)
+        for stay in stays:
+            stay.join(60)
+        wait_until(lambda: count(stage, "effect WHERE state = 'confirmed'") == 10, "all is refunded", 60)
+        wait_until(lambda: not count(stage, "outbox WHERE published = 0"), "all is published")
+        time.sleep(2)  # callbacks and what they ask for
+        sizes = {path.name: path.stat().st_size for path in stage.folder.glob("hub.sqlite*")}
+        before = Use.of(hub.pid)
+        time.sleep(REST_S)
+        after = Use.of(hub.pid)
+
+        share = (after.cpu_s - before.cpu_s) / REST_S
+        assert share < 0.01, f"{share:.2%} of a processor"
+        assert after.resident_mb - before.resident_mb < 0.5, (before, after)
+        assert {path.name: path.stat().st_size for path in stage.folder.glob("hub.sqlite*")} == sizes
+        assert wrongs(stage, stays, listen(stage))[0] == []
+        assert stopped(hub)[0] == 0
