@@ -15,12 +15,11 @@ from tests.kills.checks import Sums, listen, wrongs
 from tests.kills.folios import Stay, say
 from tests.kills.forker import Forker
 from tests.kills.plan import RANDOM, Act, Blow, Signal
-from tests.kills.stage import Stage
+from tests.kills.stage import OPEN, Stage
 from tests.services.amqp_tools import wait_until
 
 STANDS_S = 15.0
 DONE_S = 60.0
-_OPEN = "state NOT IN ('confirmed', 'refused', 'reversed', 'needs_person')"
 
 
 class Struck(msgspec.Struct, kw_only=True):
@@ -117,7 +116,7 @@ class _Act:
         for stay in self.stays:
             stay.join(DONE_S)
         self._quiet()
-        by_person = self._people()
+        by_person = settle_by_hand(self._stage)
         self._quiet()
         done_s = time.monotonic() - begun
         if stage.amqp:
@@ -149,7 +148,7 @@ class _Act:
             done.found = dict(
                 image.execute("SELECT state, count(*) FROM effect WHERE folio LIKE ? GROUP BY state", (mine,)).fetchall()
             )
-            left = image.execute(f"SELECT count(*) FROM effect WHERE folio LIKE ? AND {_OPEN}", (mine,)).fetchone()[0]
+            left = image.execute(f"SELECT count(*) FROM effect WHERE folio LIKE ? AND {OPEN}", (mine,)).fetchone()[0]
         ended = sum(done.found.values()) - left
         done.in_flight = stored > 0 and ended < sum(stay.refunds for stay in self.stays)
 
@@ -157,7 +156,7 @@ class _Act:
         """Everything was decided, sent, asked, told and published."""
         stage = self._stage
         sql = f"""SELECT (SELECT count(*) FROM intake JOIN lane USING (lane) WHERE intake.offset >= lane.next_offset)
-            + (SELECT count(*) FROM internal WHERE decision = 0) + (SELECT count(*) FROM effect WHERE {_OPEN})
+            + (SELECT count(*) FROM internal WHERE decision = 0) + (SELECT count(*) FROM effect WHERE {OPEN})
             + (SELECT count(*) FROM payment_query) + (SELECT count(*) FROM outbox WHERE published = 0) AS open"""
         coming = """SELECT (SELECT count(*) FROM callbacks WHERE state = 'waiting')
             + (SELECT count(*) FROM planned WHERE due_ms IS NOT NULL) AS open"""
@@ -167,17 +166,17 @@ class _Act:
 
         wait_until(done, f"{self._name} is done", DONE_S)
 
-    def _people(self) -> int:
-        """Somebody looks at the provider's page for each request that waits for a person, and says what is there."""
-        stage = self._stage
-        waiting = stage.rows("SELECT * FROM effect WHERE state = 'needs_person'")
-        for effect in waiting:
-            owned = {row["level"] for row in stage.rows(
-                "SELECT level FROM provider_record WHERE reference = ? AND owner LIKE 'effect:%'", effect["reference"])}  # fmt: skip
-            shown = [row for row in stage.provider_rows(
-                "SELECT * FROM operations WHERE payid = ? AND minor = ? AND operation IN ('RFD', 'RFS') AND status = '8'",
-                effect["reference"], effect["minor"]) if str(row["level"]) not in owned]  # fmt: skip
-            told = {"subject": effect["id"], "result": "confirmed" if shown else "refused", "reason": "seen at the provider"}
-            told |= {"provider_record": f"{effect['reference']}/{shown[0]['level']}"} if shown else {}
-            say(stage, effect["id"], "effect.settle", told)
-        return len(waiting)
+
+def settle_by_hand(stage: Stage) -> int:
+    """Somebody looks at the provider's page for each request that waits for a person, and says what is there; how many there were."""
+    waiting = stage.rows("SELECT * FROM effect WHERE state = 'needs_person'")
+    for effect in waiting:
+        records = stage.rows("SELECT level FROM provider_record WHERE reference = ? AND owner LIKE 'effect:%'", effect["reference"])
+        owned = {row["level"] for row in records}
+        sql = "SELECT * FROM operations WHERE payid = ? AND minor = ? AND operation IN ('RFD', 'RFS') AND status = '8'"
+        made = stage.provider_rows(sql, effect["reference"], effect["minor"])
+        shown = [row for row in made if str(row["level"]) not in owned]
+        told = {"subject": effect["id"], "result": "confirmed" if shown else "refused", "reason": "seen at the provider"}
+        told |= {"provider_record": f"{effect['reference']}/{shown[0]['level']}"} if shown else {}
+        say(stage, effect["id"], "effect.settle", told)
+    return len(waiting)
