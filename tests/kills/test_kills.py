@@ -4,6 +4,7 @@ until everything is done; afterwards the provider's books, the ledger and the ou
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from tests.kills.points import POINTS
 from tests.kills.table import table
 from tests.services.rabbitmq import RabbitMQ
 
-SEED = 20260724
+SEED = int(os.environ.get("KILLS_SEED", "1"))
 ACTS = 8  # on one stage
 AT_ONCE = 2
 pytestmark = pytest.mark.timeout(900)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.kills.checks import listen, wrongs
-from tests.kills.folios import Stay
+from tests.kills.folios import Stay, bearer
 from tests.kills.forker import ROOT, Forker
 from tests.kills.stage import OPEN, Stage
 from tests.services.amqp_tools import wait_until
@@ -64,6 +65,17 @@ def under_load(stage: Stage, count: int) -> list[Stay]:
     return stays
 
 
+@contextmanager
+def half_a_request(stage: Stage) -> Iterator[None]:
+    """Somebody began to post a message, and does not go on."""
+    key = bearer(stage, "messages")["Authorization"]
+    head = f"POST /messages HTTP/1.1\r\nHost: hub\r\nAuthorization: {key}\r\nContent-Length: 999\r\n\r\n{{"
+    with socket.create_connection(("127.0.0.1", stage.port)) as link:
+        link.sendall(head.encode())
+        time.sleep(0.2)
+        yield
+
+
 def count(stage: Stage, what: str) -> int:
     return int(stage.rows(f"SELECT count(*) AS n FROM {what}")[0]["n"])
 
@@ -96,13 +108,15 @@ def test_a_stop_under_load_leaves_nothing_to_redo(moment: str, forker: Forker, t
             assert stopped(hub)[0] == 0
 
 
-def test_a_call_without_an_answer_does_not_delay_the_stop(forker: Forker, tmp_path: Path) -> None:
-    """What the provider has not answered when the time is over is in doubt, and is only asked about after the next start."""
+def test_nobody_who_is_slow_delays_the_stop(forker: Forker, tmp_path: Path) -> None:
+    """A provider that says nothing, a sender who stops half-way through a request. What the provider has not answered when the time is
+    over is in doubt, and is only asked about after the next start."""
     with Stage(tmp_path / "silent", forker, script=SILENT, deadline_s=8.0, lease_s=9.0) as stage:
         with from_shell(stage) as hub:
             stays = under_load(stage, 1)
             wait_until(lambda: count(stage, "effect WHERE state = 'sending'") == 1, "a request is at the provider")
-            status, took_s = stopped(hub)
+            with half_a_request(stage):
+                status, took_s = stopped(hub)
             assert (status, took_s < STOP_S) == (0, True), f"{status} after {took_s:.1f} s: {stage.log()}"
         assert count(stage, "effect WHERE state = 'sending'") == 1
 
