@@ -31,7 +31,7 @@ _PRAGMAS = (
     f"PRAGMA busy_timeout={_BUSY_MS}",
     "PRAGMA secure_delete=FAST",
     "PRAGMA cache_size=-65536",
-    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA wal_autocheckpoint=16000",
 )
 _BUSY = "database is locked"
 _AWAY = (

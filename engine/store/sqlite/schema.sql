@@ -234,7 +234,7 @@ FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
 
 -- Requests to the outside. While somebody has one, `next_at` is when the lease is over.
 CREATE TABLE effect (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
     tenant TEXT NOT NULL,
     folio TEXT NOT NULL,
     lane INTEGER NOT NULL,
@@ -267,11 +267,10 @@ CREATE TABLE effect (
     record TEXT NOT NULL DEFAULT '',
     request TEXT NOT NULL DEFAULT '',
     reply TEXT NOT NULL DEFAULT '',
-    UNIQUE (tenant, business_key)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (tenant, folio, business_key)
+) STRICT;
 CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
 CREATE INDEX effect_payment ON effect (merchant, reference);
-CREATE INDEX effect_folio ON effect (tenant, folio);
 
 -- Everything that was asked and answered, in order, scrubbed.
 CREATE TABLE evidence (

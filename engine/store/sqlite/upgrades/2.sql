@@ -165,7 +165,46 @@ SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind,
     outbox_row.published
 FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
 
--- What somebody has is due when the lease is over: one index tells the order.
+-- Requests lie in the order of their decisions, since those of an hour move together. What somebody has is due when the lease is over.
+ALTER TABLE effect RENAME TO effect_1;
+CREATE TABLE effect (
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    folio TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    business_key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    payment TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    order_ref TEXT NOT NULL,
+    minor INTEGER NOT NULL CHECK (minor > 0),
+    currency TEXT NOT NULL,
+    refund TEXT NOT NULL,
+    property TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    needs_approval INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    decision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    correlation TEXT NOT NULL,
+    traceparent TEXT NOT NULL,
+    next_at INTEGER NOT NULL,      -- when it may be sent or asked about
+    attempts INTEGER NOT NULL DEFAULT 0,
+    queries INTEGER NOT NULL DEFAULT 0,
+    fence INTEGER NOT NULL DEFAULT 0,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER NOT NULL DEFAULT 0,
+    key_until INTEGER NOT NULL DEFAULT 0,
+    record TEXT NOT NULL DEFAULT '',
+    request TEXT NOT NULL DEFAULT '',
+    reply TEXT NOT NULL DEFAULT '',
+    UNIQUE (tenant, folio, business_key)
+) STRICT;
+INSERT INTO effect SELECT * FROM effect_1 ORDER BY decision, id;
+DROP TABLE effect_1;
 UPDATE effect SET next_at = max(next_at, lease_until) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
-DROP INDEX effect_open;
 CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
+CREATE INDEX effect_payment ON effect (merchant, reference);
