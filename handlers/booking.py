@@ -180,13 +180,14 @@ def _outcome(
     message: Booking, before: Folio | None, after: Folio, plan: deposit.Schedule, zone: ZoneInfo, trace: tuple[Step, ...]
 ) -> Outcome:
     after = replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)
-    facts: list[Fact] = [_accepted(message, after)]
+    ordered, collected = account.ordered(after), account.collected(after)
+    facts: list[Fact] = [_accepted(message, after, ordered)]
     if before is None or _schedule(before) != _schedule(after):
         due_now, second, due_on = _schedule(after)
         facts.append(PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=after.currency))
     facts += account.balance_facts(before, after)
     timers, cancel = _timers(before, after, zone)
-    trace = (*trace, Step("S4-22", _balance_text(after)))
+    trace = (*trace, Step("S4-22", _balance_text(ordered, collected, after.currency)))
     return Outcome(
         state=after,
         facts=tuple(facts),
@@ -203,18 +204,17 @@ def _schedule(folio: Folio) -> tuple[int, int, date | None]:
     return folio.due_now, folio.second_payment, folio.second_payment_on
 
 
-def _balance_text(folio: Folio) -> str:
-    ordered, collected = account.ordered(folio), account.collected(folio)
-    amounts = [account.text(minor, folio.currency) for minor in (ordered, collected, ordered - collected)]
-    return f"ordered {amounts[0]} − collected {amounts[1]} = balance {amounts[2]}"
+def _balance_text(ordered: int, collected: int, currency: str) -> str:
+    owes, has, rest = [account.text(minor, currency) for minor in (ordered, collected, ordered - collected)]
+    return f"ordered {owes} − collected {has} = balance {rest}"
 
 
-def _accepted(message: Booking, folio: Folio) -> BookingAccepted:
+def _accepted(message: Booking, folio: Folio, ordered: int) -> BookingAccepted:
     return BookingAccepted(
         revision=message.revision,
         property=folio.property,
         currency=folio.currency,
-        ordered=account.ordered(folio),
+        ordered=ordered,
         service_fee=folio.service_fee,
         terms={line.line: line.policy for line in folio.lines if line.kind in WITH_TERMS},
     )
@@ -261,7 +261,8 @@ def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
         return Outcome(trace=(Step("S4-13", "no second payment is awaited"),))
     assert folio.second_payment_on is not None
     balance = account.balance(folio)
-    step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {_balance_text(folio)}")
+    sums = _balance_text(account.ordered(folio), account.collected(folio), folio.currency)
+    step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {sums}")
     if balance <= 0:
         return Outcome(trace=(step,), policy_version=folio.policy)
     overdue = SecondPaymentOverdue(due_on=folio.second_payment_on, balance=balance, currency=folio.currency)

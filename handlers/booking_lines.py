@@ -39,7 +39,7 @@ def check_lines(message: Booking) -> None:
             _check_dates(line, line.departure, at)
         if line.vat_rate:
             check_rate(line.vat_rate, f"lines[{at}].vat_rate")
-    if all(line.arrival is None for line in message.lines):
+    if not [line.arrival for line in message.lines if line.arrival is not None]:
         _check_no_arrival(message)
 
 

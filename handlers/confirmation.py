@@ -33,7 +33,7 @@ from schemas.refund import Destination, RefundDecided, RefundDestination
 
 def versions(folio: Folio, computation: Computation) -> str:
     """X-8: the frozen policies by which this was decided: the property's, then the lines' terms."""
-    terms = dict.fromkeys(one.line.policy for one in computation.ended if one.line.policy)
+    terms = dict.fromkeys([one.line.policy for one in computation.ended if one.line.policy])
     return " ".join((folio.policy, *terms))
 
 
@@ -103,9 +103,10 @@ def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
 def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request: CancelRequest, facts: Facts) -> Outcome:
     """S4-44: the owner withdraws from a contract with arrhes, and `arrhes_double` is on: as much again as the arrhes that were
     collected, by hand, since no payment may give more than it brought (X-3)."""
-    owner = request.cause is Cause.OWNER and computation.whole and folio.deposit_nature is DepositNature.ARRHES
+    if request.cause is not Cause.OWNER or not computation.whole or folio.deposit_nature is not DepositNature.ARRHES:
+        return Outcome(state=after)
     policy = property_policy(facts, folio)
-    if not owner or not policy.arrhes_double:
+    if not policy.arrhes_double:
         return Outcome(state=after)
     deposit = sum(line_deposit(one.line.price, one.terms) for one in computation.ended if one.terms is not None)
     minor = min(deposit, max(0, account.collected(folio) - account.fee_charged(folio)))

@@ -48,11 +48,18 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
     terms: tuple[Terms, ...]  # offered now
     frozen_properties: Mapping[str, PropertyPolicy]  # by version
     frozen_terms: Mapping[str, Terms]  # by version
+    named: Mapping[str, tuple[Terms, ...]] = {}  # `terms` by name
+
+    def __post_init__(self) -> None:
+        named: dict[str, tuple[Terms, ...]] = {}
+        for terms in self.terms:
+            named[terms.name] = (*named.get(terms.name, ()), terms)
+        msgspec.structs.force_setattr(self, "named", named)
 
     def offered(self, name: str, day: date) -> Terms:
         """The terms of that name in force on `day` (X-8). Raises Rejected `unknown_terms`."""
-        for terms in self.terms:
-            if terms.name == name and (terms.valid_from or day) <= day <= (terms.valid_to or day):
+        for terms in self.named.get(name, ()):
+            if (terms.valid_from or day) <= day <= (terms.valid_to or day):
                 return terms
         raise Rejected(
             f"terms {name!r} are not offered on {day}: load them, or correct the line",

@@ -124,7 +124,7 @@ def _recorded(message: Payment, folio: Folio, known: FolioPayment | None, facts:
         payment=message.payment,
         tender=message.tender,
         status=PaymentStatus.PENDING,
-        position=max((other.position for other in folio.payments), default=-1) + 1,
+        position=max([other.position for other in folio.payments], default=-1) + 1,
         occurred_at=at,
         unapplied=account.cancelled_before(folio, at),
     )
@@ -153,7 +153,7 @@ def _captured(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
         payment=payment.payment, tender=payment.tender.value, amount=payment.captured, currency=folio.currency
     )
     if not payment.unapplied:
-        step = Step("X-17", f"payment {payment.payment} ({payment.tender.value}): {amount} collected")
+        step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
         return Outcome(state=after, facts=(captured,), entries=recipes.captured(after, payment, payment.captured), trace=(step,))
     reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
     homeless = UnappliedReceipt(payment=payment.payment, amount=payment.captured, currency=folio.currency, reason=reason)
@@ -234,5 +234,4 @@ def _concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Out
 
 
 def _waits(folio: Folio, payment: str) -> bool:
-    parts = (part for refund in folio.refunds for part in refund.parts)
-    return any(part.payment == payment and part.status is PartStatus.WAITING for part in parts)
+    return PartStatus.WAITING in [part.status for refund in folio.refunds for part in refund.parts if part.payment == payment]

@@ -76,4 +76,5 @@ def next_limit(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> da
 
 def penalty(price: int, rate: Fraction) -> int:
     """S4-32: (1 - rate) × price, rounded half-up by the function that rounds the deposit (S4-20); minor units."""
-    return rounded(price * (rate.denominator - rate.numerator), rate.denominator)
+    numerator, denominator = rate.as_integer_ratio()
+    return rounded(price * (denominator - numerator), denominator)

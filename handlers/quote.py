@@ -83,7 +83,7 @@ def settle(
     `fee_back`: how much of the fee is given back, where the system of record said so (S4-25).
     """
     lines = _with_ended(folio, ended)
-    whole = all(line.cancelled for line in lines)
+    whole = not [line for line in lines if not line.cancelled]
     fee_step: tuple[Step, ...] = ()
     if fee_back is None:
         fee_back, fee_step = _fee(folio, whole, cause, facts)

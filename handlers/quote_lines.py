@@ -114,7 +114,8 @@ def rate_of(
 
 def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:
     """Which rule tells the tranche: nothing ever comes back (S4-8), after the arrival (S4-42), notice in hours (A-2) or days."""
-    if not rate and not any(tranche.refund for tranche in terms.tranches):
+    first, second, last = terms.tranches
+    if not (rate or first.refund or second.refund or last.refund):
         return "S4-8"
     if today > arrival:
         return "S4-42"

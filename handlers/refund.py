@@ -6,7 +6,7 @@ whoever calls.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -72,7 +72,7 @@ def open_refund(
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in allocation(folio, minor, policy):
         where, why = destination(folio, payment)
-        number = payment.number + 1
+        number, left = payment.number + 1, payment.refundable()
         card = where is Destination.ORIGINAL_CARD
         part = RefundPart(
             payment=payment.payment,
@@ -84,13 +84,14 @@ def open_refund(
             effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
         )
         if card:
-            requests.append(_request(folio, payment, part, refund_id, facts, bool(approve)))
+            by = facts.act + timedelta(days=policy.refund_due_days)
+            requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
             after = replace(after, effects=(*after.effects, _pending(part, refund_id, asked_by, bool(approve))))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
         else:
             told.append(manual_required(folio, refund_id, part, why))
-        left = account.text(payment.refundable(), folio.currency)
-        steps.append(Step("X-3", f"payment {payment.payment}: {account.text(part_minor, folio.currency)} of {left}, {where}"))
+        of = f"{account.text(part_minor, folio.currency)} of {account.text(left, folio.currency)}"
+        steps.append(Step("X-3", f"payment {payment.payment}: {of}, {where}"))
         after = account.replace_payment(after, replace(payment, refunding=payment.refunding + part_minor, number=number))
         parts.append(part)
     if approve and requests:
@@ -120,7 +121,7 @@ def open_refund(
 
 
 def _request(
-    folio: Folio, payment: FolioPayment, part: RefundPart, refund: str, facts: Facts, needs_approval: bool
+    folio: Folio, payment: FolioPayment, part: RefundPart, refund: str, due_by: datetime, needs_approval: bool
 ) -> EffectRequest:
     return EffectRequest(
         effect=part.effect,
@@ -137,7 +138,7 @@ def _request(
         property=folio.property,
         last=part.minor == payment.refundable(),
         needs_approval=needs_approval,
-        due_by=facts.act + timedelta(days=property_policy(facts, folio).refund_due_days),
+        due_by=due_by,
     )
 
 

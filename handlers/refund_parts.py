@@ -34,10 +34,10 @@ def allocation(folio: Folio, minor: int, policy: PropertyPolicy) -> tuple[tuple[
     `within_tender`. Raises ValueError if they cannot give so much: a defect of the caller.
     """
     able = [payment for payment in folio.payments if payment.refundable() > 0 and not payment.unapplied]
-    if minor > sum([payment.refundable() for payment in able]):
+    if len(able) == 1 and 0 < minor <= able[0].refundable():
+        return ((able[0], minor),)
+    if minor > sum(payment.refundable() for payment in able):
         raise ValueError(f"{folio.folio}: {minor} is above what was captured and is still here")
-    if len(able) < 2:
-        return _greedy(able, minor)
     inside = policy.within_tender is WithinTender.LAST_PAID
     match policy.tender_order:
         case TenderOrder.PROPORTIONAL:

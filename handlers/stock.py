@@ -24,9 +24,10 @@ def _free(ended: Ended, today: date) -> ReleasedLine | None:
     arrival = line.arrival if ended.departure is None else ended.departure
     if arrival is not None and line.departure is not None:
         arrival = max(arrival, today)
-        if arrival >= line.departure and line.departure != line.arrival:
-            return None
-        arrival = min(arrival, line.departure)
+        if arrival >= line.departure:
+            if line.departure != line.arrival:
+                return None
+            arrival = line.departure
     return ReleasedLine(
         line=line.line,
         accommodation=line.accommodation,

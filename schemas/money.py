@@ -66,7 +66,8 @@ def rounded(numerator: int, denominator: int, how: Rounding = HALF_UP) -> int:
 
 def times(minor: int, rate: Fraction, how: Rounding = HALF_UP) -> int:
     """`rate` of so many minor units, rounded once."""
-    return rounded(minor * rate.numerator, rate.denominator, how)
+    numerator, denominator = rate.as_integer_ratio()
+    return rounded(minor * numerator, denominator, how)
 
 
 class Money(msgspec.Struct, frozen=True, order=True):
@@ -165,7 +166,7 @@ def parse_rate(text: str) -> Fraction:
 
 def rate_text(rate: Fraction) -> str:
     """The one way a rate is written: `50 %`, `12.5 %`, `33 1/3 %`."""
-    return _rate_text(rate.numerator, rate.denominator)
+    return _rate_text(*rate.as_integer_ratio())
 
 
 @lru_cache(maxsize=4096)
