@@ -116,7 +116,9 @@ def _bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises HubError `address_taken`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: a head and its body do not wait for one another
+        return listening
     except OSError as error:
         text = f"cannot listen on {host}:{port}: {error.strerror or error}: choose another port ([http] port, FOLIOHUB_HTTP_PORT)"
         raise HubError(text, code="address_taken", field="port", value=port) from None
