@@ -117,7 +117,8 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: a head and its body do not wait for one another
+        # inherited by every connection: a body does not wait until its head was acknowledged
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:
         text = f"cannot listen on {host}:{port}: {error.strerror or error}: choose another port ([http] port, FOLIOHUB_HTTP_PORT)"
