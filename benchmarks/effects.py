@@ -21,6 +21,7 @@ import requests
 
 from benchmarks.checks import Expected, whole
 from benchmarks.live import decide, settled, today
+from benchmarks.measured import pragmas
 from benchmarks.messages import MERCHANT, REFUND, ids, message, payid
 from benchmarks.processes import Provider, configuration
 from benchmarks.setting import Figures, Setting
@@ -138,5 +139,7 @@ def live(provider: Provider, settings: Configuration, path: Path, names: Sequenc
             provider_s = provider.process.cpu_s() - cpu
         finally:
             serving.stop()
+        with hub.database.write() as connection:
+            pragmas(connection)
         whole(hub.database, Expected.all(len(names)))
     return Side(seconds, provider_s)
