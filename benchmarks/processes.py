@@ -86,6 +86,14 @@ class Process:
                     pipe.close()
         assert code == 0, f"{self._process.args!r} ended with {code}:\n{self.log.read_text(encoding='utf-8')[-3000:]}"
 
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
     def __enter__(self) -> Self:
         return self
 

@@ -1,0 +1,295 @@
+"""A hub on a large store: how soon it listens and decides, how long its doors and commands take, how it stops.
+
+A few thousand stays are decided by a hub, then multiplied (`benchmarks.multiplying`) until the store is as large as asked for. Before
+each cold start the system is asked to forget the file, and the largest piece of what is known again is about to be forgotten by the hub,
+so that its housekeeping has something to do.
+
+    python -m benchmarks.big_store --gb 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from benchmarks import embedded
+from benchmarks.live import today
+from benchmarks.measured import size_of
+from benchmarks.messages import MERCHANT, REFUND, TENANT, message
+from benchmarks.multiplying import MARK, Multiplied
+from benchmarks.processes import Process, Provider, configuration
+from benchmarks.setting import Figures, Setting
+from config.loader import address_variable, load
+from connectors.psp.accepting import AcceptingProviders
+from engine.clock import ManualClock, SystemClock
+from engine.hub import Hub
+from engine.keys import DoorKeys
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.reading import SqliteReading
+from engine.transport.contract import Arrival
+
+DAYS = 60.0  # how old the oldest stay is: older than the hub's `inbox_days`, so that there is something to forget
+STRANGE = 20  # dead letters, and payments that wait for a booking
+_QUOTED, _CANCELLED = 2, 4  # one stay in so many asks what cancelling would give; one in so many cancels
+_TIMES = 15  # each door is asked so often; the median counts
+_BUSY_S = 6.0  # messages one after the other after a cold start, while housekeeping has its first round
+_SETTLE_S = 60.0
+_BEFORE_US = 2 * 3600 * 1_000_000  # how long ago the originals were
+
+
+class Store(NamedTuple):
+    """A large store in a folder of its own, with a key to its doors and the names of two stays in it, both paid and not cancelled: one
+    that a hub decided, and one of a copy."""
+
+    folder: Path
+    path: Path
+    key: str
+    original: str
+    copied: str
+
+
+# -- making ------------------------------------------------------------------------------------------------------------------------
+
+
+def made(folder: Path, gigabytes: float, stays: int, say: Callable[[str], None], seed: int = 0) -> Store:
+    """A store of that size: stays of the last two months, and a few things that need a person."""
+    path, luck = folder / "hub.sqlite", random.Random(seed)
+    names = [f"{luck.getrandbits(32):08x}{MARK}" for _ in range(stays)]
+    settings, clock = load(None, {}), ManualClock(SystemClock().now() - _BEFORE_US)
+    with closing(embedded.Timed(settings, str(path), AcceptingProviders(), clock=clock)) as hub:
+        embedded.feed(hub, list(_messages(names)), clock)
+        clock.advance(clock.now() + _BEFORE_US // 2)
+        hub.drain()  # quotes have lapsed
+    copies = max(1, round(gigabytes * 1e9 / size_of(path)) - 1)
+    made = Multiplied(path, copies, DAYS)
+    made.make(say)
+    with closing(Hub(settings, str(path), {}, clock=SystemClock())) as hub:
+        hub.intake.append(list(_strange()))
+        while hub.run_lanes().decided:
+            pass
+        _, key = DoorKeys(hub.database).add(TENANT, "operator", "bench")
+    return Store(folder, path, key, names[1], names[1].replace(MARK, made.name_of(copies // 2 or 1)))
+
+
+def _messages(names: Sequence[str]) -> Iterator[bytes]:
+    day = today()
+    for step, one_in in enumerate((1, 1, _QUOTED, _CANCELLED)):
+        yield from (message(step, name, day) for name in names[::one_in])
+
+
+def _strange() -> Iterator[Arrival]:
+    """What nobody can read, and payments for bookings that nobody knows."""
+    for number in range(STRANGE):
+        body = message(1, f"nobody{number}", today())
+        yield Arrival(door="bench", body=body, content_type="application/cloudevents+json")
+        yield Arrival(door="bench", body=body[:-40], attributes={"tenant": TENANT}, content_type="application/cloudevents+json")
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------------------
+
+
+class Running:
+    """`foliohub run` on a large store; `listens_s`: seconds from the start of the process until it said so."""
+
+    def __init__(self, store: Store, provider: Provider, *, cold: bool) -> None:
+        config, _ = configuration(store.folder, provider.base_url, 4)
+        if cold:
+            forgotten(store.path)
+        words = ("run", "--port", "0", "--store", str(store.path), "--config", str(config), "--log", "warning")
+        self.begun = time.perf_counter()
+        self.process = Process("hub", store.folder, *words, environ={address_variable(MERCHANT): provider.base_url})
+        self.listens_s = self.since()
+        address = self.process.said.partition("http://")[2].partition(";")[0]
+        self.connection = http.client.HTTPConnection(address, timeout=120)
+        self._headers = {"Authorization": f"Bearer {store.key}", "Content-Type": "application/cloudevents+json"}
+
+    def since(self) -> float:
+        return time.perf_counter() - self.begun
+
+    def asked(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        """The answer, which is a good one. Raises AssertionError."""
+        self.connection.request(method, path, body, self._headers)
+        answer = self.connection.getresponse()
+        told = answer.read()
+        assert answer.status == HTTPStatus.OK, (method, path, answer.status, told[:500])
+        return told
+
+    def decided(self, step: int, name: str) -> tuple[float, list[str]]:
+        """Say one of a stay's messages; seconds until it was decided, and what came of it."""
+        begun = time.perf_counter()
+        told = msgspec.json.decode(self.asked("POST", "/messages?wait=30s", message(step, name, today())))
+        return time.perf_counter() - begun, [outcome["type"].removeprefix("foliohub.") for outcome in told["outcomes"]]
+
+    def median_ms(self, path: str) -> float:
+        """How long the answer to a question takes, the first time apart."""
+        self.asked("GET", path)
+        waits = []
+        for _ in range(_TIMES):
+            begun = time.perf_counter()
+            self.asked("GET", path)
+            waits.append(time.perf_counter() - begun)
+        return 1000 * statistics.median(waits)
+
+    def stopped(self) -> float:
+        """Seconds from SIGTERM to its end, which is a good one."""
+        begun = time.perf_counter()
+        self.connection.close()
+        self.process.stop()
+        return time.perf_counter() - begun
+
+    def killed(self) -> None:
+        """SIGKILL, with whatever is in its log."""
+        self.connection.close()
+        self.process.kill()
+
+
+def forgotten(path: Path) -> None:
+    """Ask the system to keep nothing of a file in memory: the next read goes to the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def measured(store: Store, say: Callable[[str], None], seed: int = 0) -> Figures:
+    """All figures of one store, which is used up by it. Raises AssertionError for anything that is not as it should be."""
+    luck = random.Random(f"fresh {seed}")
+    fresh = [f"{luck.getrandbits(64):016x}" for _ in range(4)]
+    figures: Figures = {"start_gb": round(store.path.stat().st_size / 1e9, 2)}
+    with Provider(store.folder, [*fresh, store.original, store.copied]) as provider:
+        hub = Running(store, provider, cold=True)
+        figures["start_cold_s"] = round(hub.listens_s, 2)
+        hub.decided(0, fresh[0])
+        figures["start_decided_s"] = round(hub.since(), 2)
+        figures["start_mb"] = round(hub.process.resident_mb(), 1)
+        figures["start_longest_ms"] = round(1000 * _busy(hub, luck), 1)
+        say(f"cold start {hub.listens_s:.2f} s, first message decided after {figures['start_decided_s']} s,"
+            f" {figures['start_mb']} MB; the longest decision of the next seconds took {figures['start_longest_ms']} ms")  # fmt: skip
+        figures |= {f"door_{name}_ms": round(hub.median_ms(path), 1) for name, path in _doors(store)}
+        for name in (fresh[0], store.copied, store.original):
+            figures["start_stay_s"] = round(_stay(hub, name, whole=name is fresh[0]), 2)
+        say(", ".join(f"{name} {value} ms" for name, value in figures.items() if name.startswith("door_")))
+        figures |= {f"command_{name}_s": round(_command(store, *words), 2) for name, words in _commands(store)}
+        say(", ".join(f"{name} {value} s" for name, value in figures.items() if name.startswith("command_")))
+        figures["start_mb_used"] = round(hub.process.resident_mb(), 1)
+        figures["stop_s"] = round(hub.stopped(), 2)
+        hub = Running(store, provider, cold=False)
+        figures["start_warm_s"] = round(hub.listens_s, 2)
+        _busy(hub, luck)
+        hub.killed()
+        log_mb = Path(f"{store.path}-wal").stat().st_size / 1e6
+        hub = Running(store, provider, cold=True)
+        figures["start_killed_s"] = round(hub.listens_s, 2)
+        say(f"stopped in {figures['stop_s']} s, warm start {figures['start_warm_s']} s, cold start after a kill with a log of"
+            f" {log_mb:.0f} MB {hub.listens_s:.2f} s; {figures['start_mb_used']} MB in the end")  # fmt: skip
+        hub.stopped()
+        provider.agrees([fresh[0], store.copied, store.original])
+    return figures
+
+
+def _busy(hub: Running, luck: random.Random) -> float:
+    """The longest of many decisions, one after the other."""
+    longest, end = 0.0, time.perf_counter() + _BUSY_S
+    while time.perf_counter() < end:
+        longest = max(longest, hub.decided(0, f"{luck.getrandbits(64):016x}")[0])
+    return longest
+
+
+def _stay(hub: Running, name: str, *, whole: bool) -> float:
+    """A payment if it is not paid yet, a cancellation and its confirmation; seconds until the refund is executed."""
+    begun = time.perf_counter()
+    for step, wanted in enumerate(("payment.captured.v1", "cancellation.quoted.v1", "cancellation.confirmed.v1"), 1):
+        if step > 1 or whole:
+            _, told = hub.decided(step, name)
+            assert wanted in told, (name, step, told)
+    end = time.monotonic() + _SETTLE_S
+    while True:
+        stands = msgspec.json.decode(hub.asked("GET", f"/folios/B-{name}"))
+        if [(effect["state"], effect["minor"]) for effect in stands["effects"]] == [("confirmed", REFUND)]:
+            return time.perf_counter() - begun
+        assert time.monotonic() < end, (name, stands["effects"])
+        time.sleep(0.02)
+
+
+def _doors(store: Store) -> Iterator[tuple[str, str]]:
+    """What is asked often, by name."""
+    with closing(Database(str(store.path), writer=False)) as database:
+        last = SqliteReading(database).rows("SELECT max(seq) AS seq FROM outbox_row")[0]["seq"]
+    yield "health", "/health"
+    yield "ready", "/ready"
+    yield "metrics", "/metrics"
+    yield "folio", f"/folios/B-{store.copied}"
+    yield "message", f"/messages?source=pms.thais&id=1-{store.copied}"
+    yield "outcomes_first", "/outcomes?after=0"
+    yield "outcomes_middle", f"/outcomes?after={last // 2}"
+    yield "outcomes_end", f"/outcomes?after={last}"
+
+
+def _commands(store: Store) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What operators say often, by name; `keys` is as much as any command takes."""
+    yield "keys", ("keys", "list")
+    yield "effects", ("effects", "list")
+    yield "effects_folio", ("effects", "list", "--folio", f"B-{store.copied}")
+    yield "approvals", ("approvals", "list")
+    yield "payouts", ("payouts", "status")
+    yield "dead_letters", ("dead-letters", "list")
+    yield "explain", ("explain", f"B-{store.copied}")
+    yield "explain_name", ("explain", f"pms:thais={store.copied}")
+    yield "explain_message", ("explain", f"1-{store.copied}")
+    yield "balance_folio", ("ledger", "balance", "--folio", f"B-{store.copied}")
+
+
+def _command(store: Store, *words: str) -> float:
+    """Seconds of one command beside the running hub. Raises AssertionError when it fails."""
+    command = [sys.executable, "-m", "console.command", *words, "--store", str(store.path)]
+    begun = time.perf_counter()
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert ended.returncode == 0, (words, ended.stderr[-2000:])
+    assert ended.stdout, words
+    return time.perf_counter() - begun
+
+
+def measure(setting: Setting) -> Figures:
+    """All figures of a store of `setting.big_gb`."""
+    return run(setting.folder, setting.big_gb, setting.big_stays, setting.say, setting.seed)
+
+
+def run(where: Path, gigabytes: float, stays: int, say: Callable[[str], None], seed: int = 0) -> Figures:
+    """Make it, measure, and take it away."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as folder:
+        begun = time.perf_counter()
+        store = made(Path(folder), gigabytes, stays, say, seed)
+        say(f"a store of {store.path.stat().st_size / 1e9:.2f} GB was made in {time.perf_counter() - begun:.0f} s")
+        return measured(store, say, seed)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.big_store", description="A hub on a large store.")
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the store (%(default)s)")
+    parser.add_argument("--stays", type=int, default=2000, help="stays that are decided before they are multiplied (%(default)s)")
+    parser.add_argument("--folder", type=Path, default=Path("var"), help="where it lies: a real disk (%(default)s)")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    options.folder.mkdir(parents=True, exist_ok=True)
+    figures = run(options.folder, options.gb, options.stays, lambda text: print(f"  {text}", flush=True))
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
