@@ -184,10 +184,14 @@ class Chunk:
         """Stage the decision's own row, with what it was shown that no log tells."""
         if self.shown:
             record, self.shown = {**record, "effects": self.shown}, {}
+        staged = self.staging.state(row.owner)
+        if not staged.since:
+            staged.since, staged.changed = seq, True
         self.staging.write.decisions.append(
             DecisionRow(
                 seq,
                 parent,
+                staged.since,
                 row.origin,
                 row.lane,
                 row.place,

@@ -22,18 +22,19 @@ SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
 
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, (_, type_) in SHAPES.items()}
 _ENCODER = msgspec.json.Encoder()
-_ABSENT = StateRow(0, 0, "", None)
+_ABSENT = StateRow(0, 0, "", 0, None)
 
 
 class Staged:
     """One aggregate inside a chunk. `body` None: nothing is known of it yet."""
 
-    __slots__ = ("blocked", "body", "changed", "sequence", "version")
+    __slots__ = ("blocked", "body", "changed", "sequence", "since", "version")
 
     def __init__(self, kind: str, row: StateRow) -> None:
         self.version = row.version
         self.sequence = row.sequence
         self.blocked = row.blocked
+        self.since = row.since
         self.body: State | None = None if row.body is None else _DECODERS[kind].decode(row.body)
         self.changed = False
 
@@ -49,6 +50,7 @@ class Staged:
             sequence=self.sequence,
             shape=SHAPES[key.kind][0],
             blocked=self.blocked,
+            since=self.since,
             body=None if self.body is None else _ENCODER.encode(self.body),
         )
 

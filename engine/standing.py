@@ -29,10 +29,7 @@ def standing(hub: Hub, tenant: str, folio: str) -> dict[str, Any] | None:
         return None
     state = msgspec.json.decode(row["body"], type=Folio)
     now = hub.clock.now()
-    decisions = [
-        one["seq"]
-        for one in hub.reading.rows("SELECT seq FROM decision WHERE tenant = ? AND kind = 'folio' AND key = ?", (tenant, folio))
-    ][-MOST_OUTCOMES:]
+    decisions = hub.reading.decisions_of(Key(tenant, "folio", folio))[-MOST_OUTCOMES:]
     effects = hub.reading.rows(
         "SELECT id, kind, provider, merchant, payment, minor, currency, refund, state, reason, record,"
         " needs_approval AND state = 'planned' AS needs_approval FROM effect WHERE tenant = ? AND folio = ? ORDER BY created_at, id",

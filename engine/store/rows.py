@@ -103,11 +103,13 @@ class Arrived(NamedTuple):
 
 
 class StateRow(NamedTuple):
-    """An aggregate as stored; `body` None: it has only published so far. `blocked` names the dead letter it waits behind."""
+    """An aggregate as stored; `body` None: it has only published so far. `blocked` names the dead letter it waits behind, `since` its
+    first decision, under which all of its decisions are found."""
 
     version: int
     sequence: int
     blocked: str
+    since: int
     body: bytes | None
 
 
@@ -123,6 +125,7 @@ class StateWrite(NamedTuple):
     sequence: int
     shape: int
     blocked: str
+    since: int
     body: bytes | None
 
 
@@ -131,6 +134,7 @@ class DecisionRow(NamedTuple):
 
     seq: int
     parent: int
+    since: int
     origin: str
     lane: int
     place: int

@@ -50,14 +50,14 @@ def cargo(id_: str) -> Cargo:
 def decision(seq: int, place: int, lane: int = 0, origin: str = "intake", key: str = "B-1") -> DecisionRow:
     """One decision row."""
     return DecisionRow(
-        seq, 0, origin, lane, place, message(f"{origin}{place}"), "azur", "folio", key, "payment.received", "decided", AT, AT, AT, 1,
+        seq, 0, seq, origin, lane, place, message(f"{origin}{place}"), "azur", "folio", key, "payment.received", "decided", AT, AT, AT, 1,
         "", "", b"{}",
     )  # fmt: skip
 
 
 def state(key: Key, body: bytes = b"{}", sequence: int = 1, blocked: str = "") -> StateWrite:
     """An aggregate's next row."""
-    return StateWrite(key.digest(), 0, *key, 1, sequence, 1, blocked, body)
+    return StateWrite(key.digest(), 0, *key, 1, sequence, 1, blocked, 1, body)
 
 
 class LaneStoreContract(ABC):

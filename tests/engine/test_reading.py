@@ -29,7 +29,7 @@ def test_an_answer_is_found_by_indexes(method: str) -> None:
             "CREATE TABLE inbox_1 (message BLOB PRIMARY KEY, fingerprint BLOB, lane INTEGER, offset INTEGER) WITHOUT ROWID"
         )
         connection.execute("INSERT INTO inbox_1 VALUES (x'01', x'', 0, 0)")
-        values = "0, 'intake', 0, 0, x'01', 'azur', 'reference', 'a' || char(31) || 'b', 'booking.changed', 'parked', 0, 0, 0, 1"
+        values = "0, 1, 'intake', 0, 0, x'01', 'azur', 'reference', 'a' || char(31) || 'b', 'booking.changed', 'parked', 0, 0, 0, 1"
         connection.execute(f"INSERT INTO decision VALUES (1, {values}, '', '', x'7b7d')")
     database.ran.clear()
     getattr(SqliteReading(database), method)(b"\x01")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from engine.store.rows import Key
 from engine.store.sqlite.lanes import marks
-from engine.store.sqlite.reading import SqliteReading, numbers_of
+from engine.store.sqlite.reading import SINCE, SqliteReading, numbers_of
 
 Rows = list[dict[str, Any]]
 
@@ -22,12 +24,10 @@ class SqliteHistory:
 
     def folio_keys(self, folio: str) -> list[Key]:
         """Folios of that id, of any tenant."""
-        rows = self.reading.rows("SELECT DISTINCT tenant FROM decision WHERE kind = 'folio' AND key = ?", (folio,))
-        found = [Key(row["tenant"], "folio", folio) for row in rows]
-        return found or [
-            Key(row["tenant"], "folio", folio)
-            for row in self.reading.rows("SELECT tenant FROM state WHERE kind = 'folio' AND key = ?", (folio,))
-        ]
+        configurations = self.reading.rows("SELECT body FROM configuration")
+        tenants = dict.fromkeys(tenant for row in configurations for tenant in msgspec.json.decode(row["body"])["tenants"])
+        keys = [Key(tenant, "folio", folio) for tenant in tenants]
+        return [key for key in keys if self.reading.state(key) is not None]
 
     def folios_of_name(self, namespace: str, value: str) -> list[Key]:
         """Folios that another name is bound to, of any tenant."""
@@ -56,7 +56,7 @@ class SqliteHistory:
 
     def decisions_of(self, key: Key) -> Rows:
         """Everything that was decided for a key, in order."""
-        return self.reading.rows("SELECT * FROM decision WHERE tenant = ? AND kind = ? AND key = ? ORDER BY seq", key)
+        return self.reading.rows(f"SELECT * FROM decision WHERE since = {SINCE} ORDER BY seq", (key.digest(),))
 
     def decisions_about(self, seqs: Sequence[int]) -> Rows:
         """These roots and what they led to, in order."""

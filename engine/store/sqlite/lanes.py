@@ -183,7 +183,7 @@ class SqliteChunk:
         found: dict[Key, StateRow] = {}
         for some in _batches(list(names)):
             rows = self._db.execute(
-                f"SELECT id, version, sequence, blocked, body FROM state WHERE id IN ({marks(len(some))})", some
+                f"SELECT id, version, sequence, blocked, since, body FROM state WHERE id IN ({marks(len(some))})", some
             ).fetchall()
             found.update((names[row[0]], StateRow(*row[1:])) for row in rows)
         return found
@@ -234,8 +234,9 @@ class SqliteChunk:
         self._write_inbox(chunk)
         if chunk.states:
             db.executemany(
-                "INSERT INTO state VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET version = excluded.version,"
-                " sequence = excluded.sequence, shape = excluded.shape, blocked = excluded.blocked, body = excluded.body",
+                "INSERT INTO state VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET version = excluded.version,"
+                " sequence = excluded.sequence, shape = excluded.shape, blocked = excluded.blocked, since = excluded.since,"
+                " body = excluded.body",
                 chunk.states,
             )
         insert(db, "decision", chunk.decisions)

@@ -14,6 +14,10 @@ from engine.store.sqlite.database import Database
 _OUTBOX = ", ".join(f"outbox.{name}" for name in OutboxRow._fields)
 
 
+SINCE = "(SELECT since FROM state WHERE id = ?)"
+"""The first decision of a key, under which all of its decisions are found."""
+
+
 def numbers_of(decision: int) -> tuple[int, int]:
     """The first and the last number that a row of this decision may have."""
     return decision << NUMBERED, ((decision + 1) << NUMBERED) - 1
@@ -86,8 +90,8 @@ class SqliteReading:
         keys |= {("folio", folio) for kind, key in keys if kind == "reference" and (folio := self._bound(tenant, key))}
         for kind, key in sorted(keys):  # taken up later, under the key that it waited at or the folio that this name is
             found += self.rows(
-                "SELECT * FROM decision WHERE tenant = ? AND kind = ? AND key = ? AND message = ? AND parent > 0 AND parent <> ?",
-                (tenant, kind, key, message, root),
+                f"SELECT * FROM decision WHERE since = {SINCE} AND message = ? AND parent > 0 AND parent <> ?",
+                (Key(tenant, kind, key).digest(), message, root),
             )
         return sorted(found, key=lambda row: row["seq"])
 
@@ -95,6 +99,11 @@ class SqliteReading:
         """The folio that a name is bound to, empty if none."""
         rows = self.rows("SELECT body FROM state WHERE id = ?", (Key(tenant, "reference", key).digest(),))
         return str(msgspec.json.decode(rows[0]["body"]).get("folio", "")) if rows and rows[0]["body"] else ""
+
+    def decisions_of(self, key: Key) -> list[int]:
+        """The numbers of all decisions of a key, in order."""
+        rows = self.rows(f"SELECT seq FROM decision WHERE since = {SINCE} ORDER BY seq", (key.digest(),))
+        return [row["seq"] for row in rows]
 
     def outcomes_of(self, decisions: Sequence[int]) -> list[OutboxRow]:
         """Outcomes of these decisions, in order."""

@@ -49,6 +49,7 @@ CREATE TABLE state (
     sequence INTEGER NOT NULL,
     shape INTEGER NOT NULL,
     blocked TEXT NOT NULL,
+    since INTEGER NOT NULL,        -- its first decision, under which all of its decisions are found
     body BLOB
 ) STRICT;
 
@@ -56,6 +57,7 @@ CREATE TABLE state (
 CREATE TABLE decision (
     seq INTEGER PRIMARY KEY,
     parent INTEGER NOT NULL,
+    since INTEGER NOT NULL,        -- the first decision of its key
     origin TEXT NOT NULL,          -- intake | internal | timer | inline
     lane INTEGER NOT NULL,
     place INTEGER NOT NULL,        -- intake: offset in the lane; internal: its seq; timer: due; inline: number under its parent
@@ -75,7 +77,7 @@ CREATE TABLE decision (
 ) STRICT;
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
-CREATE INDEX decision_key ON decision (tenant, kind, key);
+CREATE INDEX decision_since ON decision (since);
 
 -- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
 CREATE TABLE transfer_row (

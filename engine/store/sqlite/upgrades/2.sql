@@ -1,22 +1,6 @@
 -- From version 1 to 2: outcomes and transfers lie side by side with their decision's number and keep only what is their own; rows that
--- are never deleted need no AUTOINCREMENT; aggregates are a table of their own with an index, since their bodies are large.
-
-ALTER TABLE state RENAME TO state_1;
-CREATE TABLE state (
-    id BLOB NOT NULL UNIQUE,
-    lane INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    key TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    shape INTEGER NOT NULL,
-    blocked TEXT NOT NULL,
-    body BLOB
-) STRICT;
-INSERT INTO state (id, lane, tenant, kind, key, version, sequence, shape, blocked, body)
-SELECT id, lane, tenant, kind, key, version, sequence, shape, blocked, body FROM state_1;
-DROP TABLE state_1;
+-- are never deleted need no AUTOINCREMENT; aggregates are a table of their own with an index, since their bodies are large; the
+-- decisions of a key are found under its first one.
 
 ALTER TABLE intake RENAME TO intake_1;
 CREATE TABLE intake (
@@ -91,6 +75,7 @@ ALTER TABLE decision RENAME TO decision_1;
 CREATE TABLE decision (
     seq INTEGER PRIMARY KEY,
     parent INTEGER NOT NULL,
+    since INTEGER NOT NULL,        -- the first decision of its key
     origin TEXT NOT NULL,          -- intake | internal | timer | inline
     lane INTEGER NOT NULL,
     place INTEGER NOT NULL,        -- intake: offset in the lane; internal: its seq; timer: due; inline: number under its parent
@@ -109,14 +94,33 @@ CREATE TABLE decision (
     record BLOB NOT NULL
 ) STRICT;
 INSERT INTO decision
-SELECT seq, parent, origin, lane, place, message, tenant, kind, key, name, result, act, received_at, decided_at, configuration,
+SELECT seq, parent, min(seq) OVER (PARTITION BY tenant, kind, key), origin, lane, place, message, tenant, kind, key, name, result, act, received_at, decided_at, configuration,
     coalesce((SELECT correlation FROM outbox WHERE outbox.decision = decision_1.seq LIMIT 1), ''),
     coalesce((SELECT traceparent FROM outbox WHERE outbox.decision = decision_1.seq LIMIT 1), ''), record
 FROM decision_1;
 DROP TABLE decision_1;
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
-CREATE INDEX decision_key ON decision (tenant, kind, key);
+CREATE INDEX decision_since ON decision (since);
+
+ALTER TABLE state RENAME TO state_1;
+CREATE TABLE state (
+    id BLOB NOT NULL UNIQUE,
+    lane INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    blocked TEXT NOT NULL,
+    since INTEGER NOT NULL,        -- its first decision, under which all of its decisions are found
+    body BLOB
+) STRICT;
+INSERT INTO state
+SELECT id, lane, tenant, kind, key, version, sequence, shape, blocked, coalesce(first, 0), body FROM state_1
+LEFT JOIN (SELECT tenant, kind, key, min(seq) AS first FROM decision GROUP BY tenant, kind, key) USING (tenant, kind, key);
+DROP TABLE state_1;
 
 ALTER TABLE transfer RENAME TO transfer_1;
 DROP TRIGGER transfer_is_immutable;
