@@ -30,7 +30,6 @@ from benchmarks.setting import Figures, Setting
 from engine.store.sqlite.database import Database
 
 SENDERS = 32
-SETTLE_S = 60.0
 _LAG = 40  # stays: a stay's messages are seconds apart
 
 
@@ -76,7 +75,7 @@ def one_round(setting: Setting, folder: Path, seed: int) -> list[Answered]:
     with Provider(folder, names) as provider, HubProcess(folder, provider, setting.threads) as hub:
         answers = send(hub, events, setting.per_second, seed)
         check(answers)
-        hub.settled(stays, SETTLE_S)
+        hub.settled(stays)
         provider.agrees(names)
         path = hub.store
     with closing(Database(str(path), writer=False)) as store:

@@ -28,6 +28,7 @@ from engine.keys import DoorKeys
 
 START_S: Final = 30.0
 STOP_S: Final = 10.0
+STILL_S: Final = 60.0
 _MEMORY: Final = Path("/dev/shm")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -177,13 +178,19 @@ class HubProcess:
         assert found is not None, self.process.said
         self.host, self.port = found[1], int(found[2])
 
-    def settled(self, refunds: int, wait_s: float) -> None:
-        """Wait until so many refunds have been told as executed. Raises AssertionError when they are not within `wait_s`."""
-        end = time.monotonic() + wait_s
-        while self.open_effects() or (told := self.counted("SELECT count(*) FROM outbox WHERE name = 'refund.executed'")) < refunds:
-            assert time.monotonic() < end, f"{self.open_effects()} requests are open after {wait_s:g} s"
+    def settled(self, refunds: int) -> None:
+        """Wait until so many refunds have been told as executed. Raises AssertionError when nothing moves any more."""
+        before, moved = -1, time.monotonic()
+        while (left := self.open_effects()) or self.told() < refunds:
+            if left != before:
+                before, moved = left, time.monotonic()
+            assert time.monotonic() - moved < STILL_S, f"{left} requests are open and nothing has moved for {STILL_S:g} s"
             time.sleep(0.2)
-        assert told == refunds, (told, refunds)
+        assert self.told() == refunds, (self.told(), refunds)
+
+    def told(self) -> int:
+        """Refunds that were told as executed."""
+        return self.counted("SELECT count(*) FROM outbox WHERE name = 'refund.executed'")
 
     def open_effects(self) -> int:
         """Requests to the provider that are not settled yet."""

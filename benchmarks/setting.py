@@ -27,6 +27,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: int = 20
     documents: int = 500  # ota: of one turn
     soak: int = 100_000  # messages
+    big_gb: float = 1.0  # big_store: the store's size
+    big_stays: int = 2_000  # big_store: decided before they are multiplied
 
     def small(self) -> Setting:
         """Everything in seconds: whether it runs and verifies, not how fast."""

@@ -34,7 +34,6 @@ _LAG = 200
 _LOOK_S = 2.5e-6  # seconds between two looks at the memory, for each message of the whole
 _TELL_S = 60
 _PATIENCE_S = 60.0
-_SETTLE_S = 1800.0
 
 
 class Look(NamedTuple):
@@ -76,14 +75,15 @@ def measure(setting: Setting) -> Figures:
             day = today()
             looks, points = watched(hub, provider, (message(step, stay, day) for step, stay in steps), messages, setting)
             left = hub.open_effects()
-            hub.settled(counts[3], _SETTLE_S)
+            setting.say(f"all is decided; {left} refunds are still on their way")
+            hub.settled(counts[3])
             provider.agrees(refunded)
         with closing(Database(str(hub.store), writer=False)) as store:
             whole(store, Expected(*counts))
         size = size_of(hub.store)
     peak = max(looks, key=lambda look: look.mb)
     rates = [messages / 10 / (end - begin) for begin, end in pairwise(crossed(points, messages))]
-    setting.say(f"messages/s by tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}; {left} refunds were still on their way")
+    setting.say(f"messages/s by tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}")
     setting.say(f"resident MB by tenths: {', '.join(f'{tenth(looks, messages, n):.0f}' for n in range(10))}")
     return {
         "peak_mb": round(peak.mb, 1),
