@@ -142,7 +142,6 @@ class Use(NamedTuple):
         return Use(sum(map(int, words[11:13])) / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="what a process uses is read from /proc")
 def test_a_hub_at_rest_rests(rabbitmq: RabbitMQ, forker: Forker, tmp_path: Path) -> None:
     """With its broker, after some work: under 1 % of one processor, and neither file nor memory grows."""
     with Stage(tmp_path / "resting", forker, rabbitmq.url) as stage, from_shell(stage) as hub:
