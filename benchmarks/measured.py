@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -41,9 +42,10 @@ def rows_in(db: sqlite3.Connection) -> int:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a closed store, nothing left in its log."""
-    log = Path(f"{path}-wal")
-    assert not log.exists() or not log.stat().st_size, "the write-ahead log was not folded in"
+    """Bytes of a store that nobody uses any more, its write-ahead log folded in."""
+    with closing(sqlite3.connect(path)) as db:
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    assert not busy, f"{path} is in use"
     return path.stat().st_size
 
 

@@ -84,11 +84,12 @@ def measure(setting: Setting) -> Figures:
     peak = max(looks, key=lambda look: look.mb)
     rates = [messages / 10 / (end - begin) for begin, end in pairwise(crossed(points, messages))]
     setting.say(f"messages/s by tenths: {', '.join(f'{rate:,.0f}' for rate in rates)}")
-    setting.say(f"resident MB by tenths: {', '.join(f'{tenth(looks, messages, n):.0f}' for n in range(10))}")
+    most = [tenth(looks, messages, number) for number in range(10)]
+    setting.say(f"resident MB by tenths, hub + provider: {', '.join(f'{one.hub_mb:.0f} + {one.provider_mb:.0f}' for one in most)}")
     return {
         "peak_mb": round(peak.mb, 1),
         "peak_hub_mb": round(peak.hub_mb, 1),
-        "peak_growth_ratio": round(tenth(looks, messages, 9) / tenth(looks, messages, 1), 3),
+        "peak_growth_ratio": round(most[9].mb / most[1].mb, 3),
         "throughput_end_ratio": round(rates[-1] / max(rates[:2]), 3),
         "soak_messages": messages,
         "soak_per_s": round(messages / points[-1][0]),
@@ -176,8 +177,8 @@ def crossed(points: Sequence[tuple[float, int]], messages: int) -> list[float]:
     return found
 
 
-def tenth(looks: Sequence[Look], messages: int, number: int) -> float:
-    """The most memory that was seen in a tenth, from 0 to 9. Raises AssertionError when nobody looked."""
-    seen = [look.mb for look in looks if number * messages <= 10 * look.decided <= (number + 1) * messages]
+def tenth(looks: Sequence[Look], messages: int, number: int) -> Look:
+    """When the most memory was seen in a tenth, from 0 to 9. Raises AssertionError when nobody looked."""
+    seen = [look for look in looks if number * messages <= 10 * look.decided <= (number + 1) * messages]
     assert seen, f"no look at the memory fell into tenth {number + 1}"
-    return max(seen)
+    return max(seen, key=lambda look: look.mb)

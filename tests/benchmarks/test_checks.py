@@ -321,6 +321,6 @@ def test_tenths() -> None:
     assert soak.crossed(points, 100) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 1.8, 2.2, 2.6, 3.0])
 
     looks = [soak.Look(0.3, 15, 40.0, 2.0), soak.Look(0.4, 20, 50.0, 2.0), soak.Look(2.9, 98, 60.0, 1.0)]
-    assert (soak.tenth(looks, 100, 1), soak.tenth(looks, 100, 9)) == (52.0, 61.0)
+    assert (soak.tenth(looks, 100, 1).mb, soak.tenth(looks, 100, 9).mb) == (52.0, 61.0)
     with pytest.raises(AssertionError, match="tenth 6"):
         soak.tenth(looks, 100, 5)
