@@ -109,7 +109,10 @@ class DurableIntake:
 
     def _commit(self) -> None:
         tickets = [self._queue.popleft() for _ in range(len(self._queue))]
-        self._stamping = now = self._clock.now()
+        self._stamping = self._clock.now()
+        now = (
+            self._clock.now()
+        )  # read again: whoever asked for the horizon before it was set was told of an instant that has passed
         try:
             opened = [self._open(arrival, now, ticket.wrong) for ticket in tickets for arrival in ticket.arrivals]
             self._seal(opened)
@@ -154,19 +157,20 @@ class DurableIntake:
     # -- one arrival -----------------------------------------------------------------------------------------------------------
 
     def _open(self, arrival: Arrival, now: int, refused: tuple[str, HubError] | None) -> _Opened:
-        tenant, id_ = arrival.attributes.get("tenant", "")[:64], arrival.attributes.get("id", "")[:64]
-        paths: tuple[str, ...] = ()
         if refused is not None:
-            return self._dead(arrival, now, refused[0], id_, refused[1], paths)
+            return self._dead(arrival, now, refused[0], _worn(arrival, "id"), refused[1], ())
+        paths: tuple[str, ...] = ()
+        envelope: Envelope | None = None
         try:
             envelope, data, paths, clean = open_envelope(arrival)
-            tenant, id_ = envelope.tenant, envelope.id
             if not clean:
                 data, inside = without_cards(data)
                 paths += inside
             return self._read(arrival, now, envelope, data, paths)
         except Undecodable as wrong:
-            return self._dead(arrival, now, tenant, id_, wrong, paths)
+            if envelope is None:
+                return self._dead(arrival, now, _worn(arrival, "tenant"), _worn(arrival, "id"), wrong, paths)
+            return self._dead(arrival, now, envelope.tenant, envelope.id, wrong, paths)
 
     def _dead(self, arrival: Arrival, now: int, tenant: str, id_: str, wrong: HubError, paths: tuple[str, ...]) -> _Opened:
         log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
@@ -197,8 +201,7 @@ class DurableIntake:
             )
         content = registry.encode(message)
         key = self._key(tenant, name, message)
-        kind: type[msgspec.Struct] = type(message)
-        private = bool(personal_fields(kind))
+        private = message if personal_fields(registry.IN[name]) else None
         row = Arrived(
             lane_of(key, self._store.lanes),
             message_bytes(tenant, envelope.source, envelope.id),
@@ -215,9 +218,9 @@ class DurableIntake:
             envelope.traceparent,
             arrival.door,
             msgspec.json.encode(paths).decode() if paths else "",
-            b"" if private else content,
+            content if private is None else b"",
         )
-        return _Opened(envelope.id, row, private=message if private else None, warnings=_warned(paths))
+        return _Opened(envelope.id, row, None, private, "", _warned(paths))
 
     def _key(self, tenant: str, name: str, message: Any) -> Key:
         if name in BY_SUBJECT and not message.folio:
@@ -254,12 +257,17 @@ def _folio(row: Arrived) -> str:
     return f"folio:{row.key}" if row.kind == "folio" else "folio:" + row.key.replace("\x1f", "=")
 
 
+def _worn(arrival: Arrival, name: str) -> str:
+    """An attribute of an arrival whose envelope could not be read."""
+    return arrival.attributes.get(name, "")[:64]
+
+
 def _warned(paths: tuple[str, ...], *, kept: bool = False) -> tuple[str, ...]:
     """What the sender is told of card data (X-10): where it stood, or only that it was in bytes that nobody could read."""
     if kept and not paths:
         scrubbed.inc()
         return ("card data removed from what was kept",)
-    return tuple(f"card data removed at {path}" for path in paths)
+    return tuple(f"card data removed at {path}" for path in paths) if paths else ()
 
 
 def _said(message: Any, content: bytes) -> bytes:
@@ -268,22 +276,21 @@ def _said(message: Any, content: bytes) -> bytes:
 
 
 def _receipt(one: _Opened, known: dict[bytes, bytes]) -> Receipt:
-    if one.row is None:
-        taken = Taken.DEAD
-    elif one.row.message not in known:
-        taken = Taken.ACCEPTED
-        known[one.row.message] = one.row.fingerprint
-    else:
-        taken = Taken.DUPLICATE if known[one.row.message] == one.row.fingerprint else Taken.CONFLICT
-    message = uuid_text(one.row.message) if one.row else ""
-    reason = one.reason or (f"message {one.id!r} came before with another body" if taken is Taken.CONFLICT else "")
-    letter = one.letter
-    if letter is None:
-        code, field, value = ("duplicate_identity", "id", one.id) if taken is Taken.CONFLICT else ("", "", "")
+    if one.letter is not None:
+        letter = one.letter
         return Receipt(
-            taken=taken, id=one.id, message=message, reason=reason, warnings=one.warnings, code=code, field=field, value=value
-        )
-    return Receipt(
-        taken=taken, id=one.id, reason=reason, warnings=one.warnings,
-        code=letter.code, field=letter.field, value=letter.value, dead_letter=letter.id,
-    )  # fmt: skip
+            taken=Taken.DEAD, id=one.id, reason=one.reason, warnings=one.warnings,
+            code=letter.code, field=letter.field, value=letter.value, dead_letter=letter.id,
+        )  # fmt: skip
+    assert one.row is not None
+    message, fingerprint = one.row.message, one.row.fingerprint
+    first = known.get(message)
+    if first is None:
+        known[message] = fingerprint
+    elif first != fingerprint:
+        return Receipt(
+            taken=Taken.CONFLICT, id=one.id, message=uuid_text(message), warnings=one.warnings,
+            reason=f"message {one.id!r} came before with another body", code="duplicate_identity", field="id", value=one.id,
+        )  # fmt: skip
+    taken = Taken.ACCEPTED if first is None else Taken.DUPLICATE
+    return Receipt(taken=taken, id=one.id, message=uuid_text(message), warnings=one.warnings)

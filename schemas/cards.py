@@ -15,6 +15,7 @@ from typing import Any
 CARD = "[card removed]"
 CODE = "[code removed]"
 _MOST_PATHS = 50
+_LEAST = 6  # characters: `cvc123` is the shortest of all
 
 # First digits (inclusive, same width) and the lengths that issuers give them. ISO/IEC 7812 registries of the schemes.
 _ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
@@ -67,9 +68,12 @@ _EXEMPT = frozenset((
 ))  # fmt: skip
 _EXEMPT_ENDS = ("reference", "barcode", "siret", "siren", "iban", "payid", "orderid", "phone", "timestamp", "uuid")
 
+_INDICES = re.compile(r"(\[\d*\])+$")
+_SIGNS = re.compile(r"[\W_]+")
 _SEPARATORS = r"[\s.\-\u00ad\u2010-\u2015\u200b]"
 _RUN = re.compile(rf"\d(?:{_SEPARATORS}{{0,3}}\d){{11,}}")
 _GROUP = re.compile(r"\d+")
+_THREE_DIGITS = re.compile(r"\d{3}")
 _CODE_TEXT = re.compile(
     r"(?i)(?<![a-z])((?:cvc|cvv)2?|csc|security[ _]?code|series[ _]?code|cryptogramme|code de s[eé]curit[eé])"
     r"([^\w\n]{0,6}(?:is|est|:)?[^\w\n]{0,4})(\d{3,4})(?!\d)"
@@ -80,9 +84,12 @@ _SHAPES = re.compile(
     r"|(?P<iban>(?<![0-9A-Za-z])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?![0-9A-Za-z]))"
     r"|(?P<company>(?<![^\W\d_])(?i:siret|siren|rcs|tva|ean|gtin|isbn)\W{0,6}\d(?:[ \u00a0.]?\d){7,13}(?![ \u00a0.]?\d))"
 )
-# For the fast look at a whole body, as bytes: words that announce a code, digits as zeros, separators away.
-_HINTS = (b"\\", b"cvc", b"cvv", b"csc", b"secur", b"curit", b"series", b"cryptogram", b"verification", b"cardcode", b"card_code")
+# For the fast look at a whole body: its letters alone, for words that announce a code; digits as zeros, separators away.
+_HINTS = ("cvc", "cvv", "csc", "curit", "series", "cryptogram", "verification", "cardcode")
+_LOWER = bytes(range(256)).lower()
+_NO_LETTERS = bytes(byte for byte in range(256) if not 0x61 <= _LOWER[byte] <= 0x7A)
 _ZEROS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_RUN_OF_ZEROS = "0" * 12
 _BETWEEN = b" \t\r\n.-\xc2\xa0\xad\xe2\x80\x81\x9f\xa8\xa9\xaf\xe3" + bytes(range(0x82, 0x96))
 _UUID = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _OTHER_SCRIPTS = bytes(byte for byte in range(256) if byte not in b"\xd9\xdb\xdf\xe0\xe1\xea\xef\xf0")  # lead bytes of other digits
@@ -97,7 +104,7 @@ def scrub(value: Any, path: str = "") -> tuple[Any, tuple[str, ...]]:
     Unchanged values come back as they are. `path` is where the value itself stands. At most 50 paths are named.
     """
     found: list[str] = []
-    return _scrub(value, path, found), tuple(found[:_MOST_PATHS])
+    return _scrub(value, path, _name(path), found), tuple(found[:_MOST_PATHS])
 
 
 def scrub_field(name: str, text: str) -> tuple[str, bool]:
@@ -114,11 +121,14 @@ def scrub_field(name: str, text: str) -> tuple[str, bool]:
 
 def scrub_text(text: str) -> tuple[str, bool]:
     """A text without card numbers and without codes that are named as such, and whether there was any."""
+    if len(text) < _LEAST:
+        return text, False
     clean = text
     for start, end in reversed(list(_spans(text))):
         clean = f"{clean[:start]}{CARD}{clean[end:]}"
-    clean, codes = _CODE_TEXT.subn(rf"\1\2{CODE}", clean)
-    return clean, clean != text or codes > 0
+    if _THREE_DIGITS.search(clean):
+        clean = _CODE_TEXT.sub(rf"\1\2{CODE}", clean)
+    return clean, clean != text
 
 
 def scrub_bytes(data: bytes) -> tuple[bytes, bool]:
@@ -143,12 +153,17 @@ def suspicious(data: bytes) -> bool:
     """Whether a JSON body needs `scrub` at all: most have neither a run of 12 digits nor a field named like a code."""
     if _run_of_digits(data) and _run_of_digits(_UUID.sub(b'"', data)):
         return True
-    lower = data.lower()
-    return any(word in lower for word in _HINTS) or bool(data.translate(None, _OTHER_SCRIPTS))
+    if 0x5C in data or (not data.isascii() and data.translate(None, _OTHER_SCRIPTS)):
+        return True
+    letters = data.translate(_LOWER, _NO_LETTERS).decode("ascii")  # texts are searched faster than bytes
+    for hint in _HINTS:  # noqa: SIM110 - `any` takes twice as long
+        if hint in letters:
+            return True
+    return False
 
 
 def _run_of_digits(data: bytes) -> bool:
-    return b"0" * 12 in data.translate(_ZEROS, _BETWEEN)
+    return _RUN_OF_ZEROS in data.translate(_ZEROS, _BETWEEN).decode("ascii")
 
 
 def is_card(digits: str) -> bool:
@@ -163,41 +178,41 @@ def _lengths(head: str) -> frozenset[int]:
     return frozenset().union(*fitting)
 
 
-def _scrub(value: Any, path: str, found: list[str]) -> Any:
+def _scrub(value: Any, path: str, field: str, found: list[str]) -> Any:
     if isinstance(value, dict):
-        return _scrub_object(value, path, found)
+        return _scrub_object(value, path, field, found)
     if isinstance(value, list | tuple):
-        items = [_scrub(item, f"{path}[{i}]", found) for i, item in enumerate(value)]
+        items = [_scrub(item, f"{path}[{i}]", field, found) for i, item in enumerate(value)]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
     if not isinstance(value, str | int) or isinstance(value, bool):
         return value
-    clean, hit = scrub_field(_name(path), str(value))
+    clean, hit = scrub_field(field, str(value))
     if not hit:
         return value
     found.append(path)
     return clean
 
 
-def _scrub_object(value: dict[Any, Any], path: str, found: list[str]) -> dict[Any, Any]:
-    named = ("namespace", "value") if _name(path) == "references" else ()
+def _scrub_object(value: dict[Any, Any], path: str, field: str, found: list[str]) -> dict[Any, Any]:
+    named = ("namespace", "value") if field == "references" else ()
     result, changed = {}, False
     for key, item in value.items():
         name, hit = scrub_text(str(key))
         where = f"{path}.{name}" if path else name
         if hit:
             found.append(where)
-        clean = item if key in named and isinstance(item, str) else _scrub(item, where, found)
+        clean = item if key in named and isinstance(item, str) else _scrub(item, where, _name(name), found)
         result[name if hit else key] = clean
         changed = changed or hit or clean is not item
     return result if changed else value
 
 
 def _name(path: str) -> str:
-    return re.sub(r"(\[\d*\])+$", "", path).rpartition(".")[2]
+    return _INDICES.sub("", path).rpartition(".")[2]
 
 
 def _key(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())
+    return _SIGNS.sub("", name.lower())
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

@@ -104,7 +104,9 @@ def _find(value: Any, subject: str, text: bool, found: list[tuple[str, str]]) ->
     elif isinstance(value, msgspec.Struct):
         named = getattr(value, SUBJECT, "")
         for attribute, is_text in _held(type(value)):
-            _find(getattr(value, attribute), named if isinstance(named, str) else "", is_text, found)
+            inner = getattr(value, attribute)
+            if inner:
+                _find(inner, named if isinstance(named, str) else "", is_text, found)
     elif isinstance(value, list | tuple | dict):
         for item in value.values() if isinstance(value, dict) else value:
             _find(item, subject, text, found)
@@ -119,7 +121,11 @@ def _filled(value: Any, text: bool, texts: Iterator[str]) -> Any:
     if isinstance(value, str):
         return next(texts) if text and value else value
     if isinstance(value, msgspec.Struct):
-        changed = {name: _filled(getattr(value, name), is_text, texts) for name, is_text in _held(type(value))}
+        changed = {}
+        for attribute, is_text in _held(type(value)):
+            inner = getattr(value, attribute)
+            if inner:
+                changed[attribute] = _filled(inner, is_text, texts)
         return msgspec.structs.replace(value, **changed) if changed else value
     if isinstance(value, dict):
         return {key: _filled(item, text, texts) for key, item in value.items()}

@@ -253,7 +253,7 @@ numbers = st.tuples(st.sampled_from(CARDS), separators, st.booleans()).map(
     lambda t: t[1].join(t[0][i : i + 4] for i in range(0, len(t[0]), 4)) if t[2] else t[0]
 )
 fields = st.sampled_from(
-    ["cvc", "seriesCode", "security_code", "cryptogramme", "verificationValue", "card_code", "name", "x"]
+    ["cvc", "seriesCode", "security_code", "cryptogramme", "verificationValue", "card_code", "card-code", "c.s.c", "name", "x"]
 ).flatmap(any_case)
 
 
@@ -292,8 +292,8 @@ def test_luhn_sees_a_wrong_digit(number: str, place: int, step: int) -> None:
 @pytest.mark.parametrize("text", [pytest.param("1-" * 400_000, id="no issuer"), pytest.param("4 " * 200_000, id="an issuer")])
 def test_digits_without_end_are_searched_in_time(text: str) -> None:
     """A body full of single digits holds nobody up; it took twenty seconds once."""
-    begun_s = time.perf_counter()
+    begun_s = time.process_time()
 
     scrub_text(text)
 
-    assert time.perf_counter() - begun_s < 10
+    assert time.process_time() - begun_s < 10
