@@ -199,13 +199,10 @@ def _became(desk: Desk, tenant: str, source: str, id_: str) -> dict[str, Any] | 
     reading = desk.hub.reading
     decisions = reading.fates(message.bytes)
     if not decisions:
-        waiting = reading.rows(
-            "SELECT intake.name, received_at FROM intake JOIN lane USING (lane) WHERE intake.offset >= lane.next_offset AND message = ?",
-            (message.bytes,),
-        )
-        if not waiting:
+        waiting = reading.waiting(message.bytes)
+        if waiting is None:
             return None
-        about = {"type": waiting[0]["name"], "received_at": time_of(waiting[0]["received_at"])}
+        about = {"type": waiting["name"], "received_at": time_of(waiting["received_at"])}
         return {"id": id_, "source": source, "message": str(message), **about, "status": "waiting", "decisions": [], "outcomes": []}
     outcomes: Sequence[OutboxRow] = reading.outcomes_of([row["seq"] for row in decisions])
     return {

@@ -11,13 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from console.gateway.desk import Desk
 from console.gateway.messages import answer_json, desk_of
+from engine.store.sqlite.listing import effects_open
 from schemas.errors import HubError
 
 _PATIENCE_S: Final = 2.0
 waiting = Gauge("foliohub_messages_waiting", "Messages that were taken and are not decided yet")
 unpublished = Gauge("foliohub_outcomes_unpublished", "Outcomes that the broker has yet to confirm")
 unsettled = Gauge("foliohub_unsettled", "What is not as it should end", ("what",))
-effects = Gauge("foliohub_effects", "Requests to providers by state", ("state",))
+effects = Gauge("foliohub_effects", "Requests to providers that are not final, by state", ("state",))
 
 
 @get("/health", tags=["status"], summary="Alive")
@@ -54,9 +55,9 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
 def _measure(desk: Desk) -> None:
     reading = desk.hub.reading
     waiting.set(desk.hub.store.waiting_count())
-    unpublished.set(reading.rows("SELECT count(*) AS n FROM outbox WHERE published = 0")[0]["n"])
+    unpublished.set(reading.unpublished_count())
     for what, count in reading.unsettled().items():
         unsettled.labels(what).set(count)
     effects.clear()
-    for row in reading.rows("SELECT state, count(*) AS n FROM effect GROUP BY state"):
-        effects.labels(row["state"]).set(row["n"])
+    for state, count in effects_open(reading).items():
+        effects.labels(state).set(count)

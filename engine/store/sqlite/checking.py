@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from engine.store.rows import NUMBERED, Key
+from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SqliteReading
 
-_SIDES: Final = (
-    "(SELECT tenant, folio, currency, debit AS account, minor AS debit, 0 AS credit FROM transfer"
-    " UNION ALL SELECT tenant, folio, currency, credit, 0, minor FROM transfer)"
+_OF_KEYS: Final = (
+    f"SELECT tenant, debit, credit, minor, currency FROM decision JOIN transfer_row ON transfer_row.seq >= decision.seq << {NUMBERED}"
+    f" AND transfer_row.seq < (decision.seq + 1) << {NUMBERED} WHERE since IN (SELECT since FROM state WHERE id IN"
 )
+"""What the decisions of some keys have booked: a folio's own, found without a look at the rest of the book."""
 
 
 class Sums(NamedTuple):
@@ -49,17 +52,26 @@ def accounts(
     reading: SqliteReading, *, tenant: str = "", folio: str = "", account: str = ""
 ) -> Iterator[tuple[str, str, str, int, int]]:
     """Tenant, currency, account, all debits, all credits, in that order; `account` may end in `*`."""
-    where, values = [], []
-    for column, value in (("tenant", tenant), ("folio", folio)):
-        if value:
-            where.append(f"{column} = ?")
-            values.append(value)
+    book, where = "transfer", []
+    values: list[str | bytes] = []
+    if folio:
+        owners = [tenant] if tenant else reading.tenants()
+        book = f"({_OF_KEYS} ({marks(len(owners))})))"
+        values += [Key(owner, "folio", folio).digest() for owner in owners] * 2  # both sides
+    elif tenant:
+        where.append("tenant = ?")
+        values.append(tenant)
     if account:
         where.append("account GLOB ?" if account.endswith("*") else "account = ?")
         values.append(account)
+    sides = (
+        f"SELECT tenant, currency, debit AS account, minor AS debit, 0 AS credit FROM {book}"
+        f" UNION ALL SELECT tenant, currency, credit, 0, minor FROM {book}"
+    )
     chosen = f" WHERE {' AND '.join(where)}" if where else ""
     yield from reading.each(
-        f"SELECT tenant, currency, account, sum(debit), sum(credit) FROM {_SIDES}{chosen} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3", values
+        f"SELECT tenant, currency, account, sum(debit), sum(credit) FROM ({sides}){chosen} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        values,
     )
 
 

@@ -153,7 +153,9 @@ class SqliteEffects:
                 "INSERT OR REPLACE INTO payout_switch VALUES (?, 1, 'system:foliohub', ?, ?)",
                 [(tenant, reason, now) for tenant in tenants],
             )
-            rows = connection.execute(f"SELECT {_COLUMNS} FROM effect WHERE state IN ('planned', 'sending', 'accepted')").fetchall()
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM effect WHERE state IN ('planned', 'sending', 'accepted', 'unknown') AND state <> 'unknown'"
+            ).fetchall()
             connection.execute(
                 "UPDATE effect SET state = 'unknown', fence = fence + 1, queries = 0, lease_until = 0, next_at = ?1,"
                 " reason = ?2 WHERE state IN ('planned', 'sending', 'accepted', 'unknown')",
@@ -269,7 +271,8 @@ class SqliteEffects:
             row = connection.execute(
                 "SELECT coalesce(sum(minor) FILTER (WHERE sent_at >= ?3), 0),"
                 " coalesce(sum(minor) FILTER (WHERE sent_at >= ?3 AND property = ?2), 0), count(*) FILTER (WHERE sent_at >= ?4)"
-                " FROM effect WHERE tenant = ?1 AND kind = 'refund' AND state NOT IN ('planned', 'refused') AND sent_at >= min(?3, ?4)",
+                " FROM effect WHERE tenant = ?1 AND sent_at > 0 AND sent_at >= min(?3, ?4) AND kind = 'refund'"
+                " AND state NOT IN ('planned', 'refused')",
                 (tenant, property_, day_start, now - _HOUR_US),
             ).fetchone()
             return Spent(*row)

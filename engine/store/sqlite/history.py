@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from engine.store.rows import Key
 from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SINCE, SqliteReading, numbers_of
@@ -24,16 +22,13 @@ class SqliteHistory:
 
     def folio_keys(self, folio: str) -> list[Key]:
         """Folios of that id, of any tenant."""
-        configurations = self.reading.rows("SELECT body FROM configuration")
-        tenants = dict.fromkeys(tenant for row in configurations for tenant in msgspec.json.decode(row["body"])["tenants"])
-        keys = [Key(tenant, "folio", folio) for tenant in tenants]
+        keys = [Key(tenant, "folio", folio) for tenant in self.reading.tenants()]
         return [key for key in keys if self.reading.state(key) is not None]
 
     def folios_of_name(self, namespace: str, value: str) -> list[Key]:
         """Folios that another name is bound to, of any tenant."""
-        rows = self.reading.rows(
-            "SELECT tenant, body FROM state WHERE kind = 'reference' AND key = ? AND body IS NOT NULL", (f"{namespace}\x1f{value}",)
-        )
+        keys = [Key(tenant, "reference", f"{namespace}\x1f{value}") for tenant in self.reading.tenants()]
+        rows = [row for key in keys if (row := self.reading.state(key)) is not None and row["body"] is not None]
         return [Key(row["tenant"], "reference", row["body"].decode()) for row in rows]
 
     def effect(self, id_: str) -> dict[str, Any] | None:
@@ -62,7 +57,9 @@ class SqliteHistory:
         """These roots and what they led to, in order."""
         wanted = marks(len(seqs))
         return self.reading.rows(
-            f"SELECT * FROM decision WHERE seq IN ({wanted}) OR parent IN ({wanted}) ORDER BY seq", (*seqs, *seqs)
+            f"SELECT * FROM decision WHERE seq IN (SELECT seq FROM decision WHERE parent > 0 AND parent IN ({wanted})"
+            f" UNION SELECT seq FROM decision WHERE seq IN ({wanted})) ORDER BY seq",
+            (*seqs, *seqs),
         )
 
     def roots_of(self, lane: int, offset: int) -> list[int]:

@@ -117,8 +117,8 @@ class SqliteLanes:
     def waiting_count(self) -> int:
         with self.database.read() as connection:
             row = connection.execute(
-                "SELECT (SELECT count(*) FROM intake JOIN lane USING (lane) WHERE intake.offset >= lane.next_offset)"
-                " + (SELECT count(*) FROM internal WHERE decision = 0)"
+                "SELECT (SELECT coalesce(sum(max(0, (SELECT max(offset) + 1 FROM intake WHERE intake.lane = lane.lane) - next_offset)), 0)"
+                " FROM lane) + (SELECT count(*) FROM internal WHERE decision = 0)"
             ).fetchone()
             return int(row[0])
 
@@ -150,8 +150,8 @@ class SqliteChunk:
                 for row in self._db.execute(
                     "SELECT lane, offset, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent,"
                     " body, fingerprint, scrubbed, seq FROM intake"
-                    f" JOIN (VALUES {','.join(['(?,?)'] * len(positions))}) AS held ON lane = held.column1"
-                    " WHERE seq >= ? AND offset >= held.column2 ORDER BY seq LIMIT ?",
+                    f" JOIN (VALUES {','.join(['(?,?)'] * len(positions))}) AS held ON +lane = held.column1"
+                    " WHERE seq >= ? AND +offset >= held.column2 ORDER BY seq LIMIT ?",  # + : in the order of seq, never all that waits
                     (*(part for held in positions.items() for part in held), min(first), limit - len(found)),
                 )
             )

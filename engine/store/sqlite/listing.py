@@ -4,37 +4,62 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SqliteReading
+from handlers.effect import FINAL
+from schemas.effect import EffectState
 
 Rows = list[dict[str, Any]]
 _EFFECT: Final = (
     "id, tenant, folio, kind, provider, merchant, payment, reference, minor, currency, refund, state, reason,"
     " needs_approval AND state = 'planned' AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
+_ORDER: Final = "ORDER BY created_at, id LIMIT ?"
 _LETTER: Final = "id, at, tenant, why, code, field, value, reason, door, name, kind, key, status"
-_OPEN: Final = "state IN ('planned', 'sending', 'accepted', 'unknown', 'needs_person')"
+_OPEN: Final = "state IN ('planned', 'sending', 'accepted', 'unknown')"
+"""In these words, since by them the index of what is open is found."""
+_PERSON: Final = "state = 'needs_person'"
 
 
 def effects(reading: SqliteReading, *, state: str = "", folio: str = "", every: bool = False, limit: int = 200) -> Rows:
     """Requests, oldest first: those of a state, or of a folio, or all; else those that are not final."""
-    return reading.rows(
-        f"SELECT {_EFFECT} FROM effect WHERE (CASE WHEN ?1 <> '' THEN state = ?1 WHEN ?2 OR ?3 <> '' THEN 1 ELSE {_OPEN} END)"
-        " AND ?3 IN ('', folio) ORDER BY created_at, id LIMIT ?4",
-        (state, int(every), folio, limit),
+    if folio:
+        tenants = reading.tenants()
+        return reading.rows(
+            f"SELECT {_EFFECT} FROM effect WHERE tenant IN ({marks(len(tenants))}) AND folio = ? AND ? IN ('', state) {_ORDER}",
+            (*tenants, folio, state, limit),
+        )
+    if not state and not every:
+        both = " UNION ALL ".join(f"SELECT {_EFFECT} FROM effect WHERE {which}" for which in (_OPEN, _PERSON))
+        return reading.rows(f"{both} {_ORDER}", (limit,))
+    if state in FINAL or every:  # they lie in the order in which they were decided
+        return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE ? IN ('', state) ORDER BY rowid LIMIT ?", (state, limit))
+    which = _PERSON if state == EffectState.NEEDS_PERSON else _OPEN
+    return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE {which} AND state = ? {_ORDER}", (state, limit))
+
+
+def effects_open(reading: SqliteReading) -> dict[str, int]:
+    """How many requests are not final, by state."""
+    rows = reading.rows(
+        f"SELECT state, count(*) AS n FROM effect WHERE {_OPEN} GROUP BY state"
+        f" UNION ALL SELECT 'needs_person', count(*) FROM effect WHERE {_PERSON}"
     )
+    return {row["state"]: row["n"] for row in rows}
 
 
 def approvals(reading: SqliteReading, limit: int = 10_000) -> Rows:
     """Payouts that wait for a second person (X-27)."""
     return reading.rows(
-        f"SELECT {_EFFECT} FROM effect WHERE effect.needs_approval = 1 AND state = 'planned' ORDER BY created_at, id LIMIT ?",
+        f"SELECT {_EFFECT} FROM effect WHERE {_OPEN} AND effect.needs_approval = 1 AND state = 'planned' {_ORDER}",
         (limit,),
     )
 
 
 def payouts_waiting(reading: SqliteReading, tenant: str) -> int:
     """How many refunds of a tenant have not been sent."""
-    found = reading.rows("SELECT count(*) AS n FROM effect WHERE tenant = ? AND kind = 'refund' AND state = 'planned'", (tenant,))
+    found = reading.rows(
+        f"SELECT count(*) AS n FROM effect WHERE {_OPEN} AND +tenant = ? AND kind = 'refund' AND state = 'planned'", (tenant,)
+    )
     return int(found[0]["n"])
 
 
@@ -45,9 +70,9 @@ def histories_waiting(reading: SqliteReading) -> int:
 
 def dead_letters(reading: SqliteReading, *, tenant: str = "", every: bool = False, limit: int = 200) -> Rows:
     """Dead letters, oldest first; those that were replayed or discarded only with `every`."""
+    which = "1" if every else "status = 'open'"
     return reading.rows(
-        f"SELECT {_LETTER} FROM dead_letter WHERE (status = 'open' OR ?1) AND ?2 IN ('', tenant) ORDER BY at, id LIMIT ?3",
-        (int(every), tenant, limit),
+        f"SELECT {_LETTER} FROM dead_letter WHERE {which} AND ? IN ('', tenant) ORDER BY at, id LIMIT ?", (tenant, limit)
     )
 
 

@@ -29,6 +29,12 @@ def rows_as_dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
+class _Settled(msgspec.Struct):
+    """What a stored configuration says of its tenants."""
+
+    tenants: dict[str, msgspec.Raw]
+
+
 class SqliteReading:
     """Read models of one store; each call sees one consistent state."""
 
@@ -39,6 +45,11 @@ class SqliteReading:
         """Any read statement, as dictionaries."""
         with self._database.read() as connection:
             return rows_as_dicts(connection.execute(statement, tuple(parameters)))
+
+    def tenants(self) -> list[str]:
+        """Everybody whose hub this has ever been."""
+        found = (msgspec.json.decode(row["body"], type=_Settled).tenants for row in self.rows("SELECT body FROM configuration"))
+        return list(dict.fromkeys(tenant for tenants in found for tenant in tenants))
 
     def state(self, key: Key) -> dict[str, Any] | None:
         """An aggregate's row."""
@@ -121,6 +132,19 @@ class SqliteReading:
                 f"SELECT {_OUTBOX} FROM outbox WHERE seq > ? AND tenant = ? ORDER BY seq LIMIT ?", (seq, tenant, limit)
             )
             return [OutboxRow(*row) for row in rows]
+
+    def waiting(self, message: bytes) -> dict[str, Any] | None:
+        """A message that was taken and is not decided yet, by its id: what it is, and since when."""
+        found = self.rows(
+            "SELECT intake.name, received_at FROM lane CROSS JOIN intake ON intake.lane = lane.lane AND intake.offset >= next_offset"
+            " WHERE message = ? LIMIT 1",
+            (message,),
+        )
+        return found[0] if found else None
+
+    def unpublished_count(self) -> int:
+        """How many outcomes a broker has yet to confirm."""
+        return int(self.rows("SELECT count(*) AS n FROM outbox_row WHERE published = 0")[0]["n"])
 
     def unpublished(self, limit: int) -> list[OutboxRow]:
         """Outcomes that a broker has yet to confirm, oldest first."""

@@ -52,6 +52,7 @@ CREATE TABLE state (
     since INTEGER NOT NULL,        -- its first decision, under which all of its decisions are found
     body BLOB
 ) STRICT;
+CREATE INDEX state_blocked ON state (blocked) WHERE blocked <> '';
 
 -- One row for everything that was decided, in the order in which it was; `verify` replays the roots (parent 0) in this order.
 CREATE TABLE decision (
@@ -272,6 +273,8 @@ CREATE TABLE effect (
     UNIQUE (tenant, folio, business_key)
 ) STRICT;
 CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
+CREATE INDEX effect_person ON effect (created_at, id) WHERE state = 'needs_person';
+CREATE INDEX effect_sent ON effect (tenant, sent_at) WHERE sent_at > 0;
 CREATE INDEX effect_payment ON effect (merchant, reference);
 
 -- Everything that was asked and answered, in order, scrubbed.

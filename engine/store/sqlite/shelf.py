@@ -71,7 +71,11 @@ class SqliteShelf:
         """Destroy keys of subjects that start with `prefix` and sort before `before`; (tenant, subject) of each."""
         with self._database.write() as connection:
             rows = connection.execute(
-                "DELETE FROM subject_key WHERE subject >= ? AND subject < ? RETURNING tenant, subject", (prefix, before)
+                "WITH RECURSIVE owner (tenant) AS (SELECT min(tenant) FROM subject_key UNION ALL SELECT (SELECT min(tenant)"
+                " FROM subject_key WHERE subject_key.tenant > owner.tenant) FROM owner WHERE owner.tenant IS NOT NULL)"
+                " DELETE FROM subject_key WHERE tenant IN (SELECT tenant FROM owner) AND subject >= ? AND subject < ?"
+                " RETURNING tenant, subject",
+                (prefix, before),
             ).fetchall()
             return [(row[0], row[1]) for row in rows]
 

@@ -121,6 +121,7 @@ INSERT INTO state
 SELECT id, lane, tenant, kind, key, version, sequence, shape, blocked, coalesce(first, 0), body FROM state_1
 LEFT JOIN (SELECT tenant, kind, key, min(seq) AS first FROM decision GROUP BY tenant, kind, key) USING (tenant, kind, key);
 DROP TABLE state_1;
+CREATE INDEX state_blocked ON state (blocked) WHERE blocked <> '';
 
 ALTER TABLE transfer RENAME TO transfer_1;
 DROP TRIGGER transfer_is_immutable;
@@ -211,4 +212,6 @@ INSERT INTO effect SELECT * FROM effect_1 ORDER BY decision, id;
 DROP TABLE effect_1;
 UPDATE effect SET next_at = max(next_at, lease_until) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
 CREATE INDEX effect_open ON effect (next_at, id) WHERE state IN ('planned', 'sending', 'accepted', 'unknown');
+CREATE INDEX effect_person ON effect (created_at, id) WHERE state = 'needs_person';
+CREATE INDEX effect_sent ON effect (tenant, sent_at) WHERE sent_at > 0;
 CREATE INDEX effect_payment ON effect (merchant, reference);
