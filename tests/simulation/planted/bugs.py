@@ -1,0 +1,207 @@
+"""The bugs: each in the one place where somebody could have made it, and what the simulation says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from engine import effects, histories, parking
+from engine.effects import EffectsRunner
+from engine.hub import Hub
+from engine.lane import Ran
+from engine.relay import outgoing
+from engine.routes import ROUTES
+from engine.store.contract import Claim
+from engine.store.rows import ChunkWrite, Waiting
+from engine.store.sqlite import lanes
+from engine.store.sqlite.lanes import SqliteChunk, SqliteLanes
+from handlers import booking
+from handlers.outcome import Facts, Outcome
+from handlers.refund_parts import replace_part
+from ledger import recipes
+from schemas.effect import EffectState, Result
+from schemas.folio import PartStatus
+from schemas.payment import ProviderNotified
+from tests.simulation.broker import Broker
+
+_NEVER = 10**18
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+class Bug(NamedTuple):
+    """`seeds`: among the first so many worlds is one that finds it. `says`: words of what it finds."""
+
+    name: str
+    plant: Plant
+    says: tuple[str, ...]
+    seeds: int = 20
+
+
+def no_inbox(patch: pytest.MonkeyPatch) -> None:
+    """Nobody notes which messages were there."""
+    patch.setattr(SqliteChunk, "_write_inbox", lambda self, chunk: None)
+
+
+def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """What a sender brings is noted, the sender is told, and the next transaction of the lanes stores it."""
+    append, chunk = SqliteLanes.append, SqliteLanes.chunk
+    noted: dict[SqliteLanes, list[tuple[Any, ...]]] = {}  # by process; what a dead one had noted is gone
+
+    @contextmanager
+    def storing(self: SqliteLanes) -> Iterator[SqliteChunk]:
+        for rows in noted.pop(self, ()):
+            append(self, *rows)
+        with chunk(self) as transaction:
+            yield transaction
+
+    patch.setattr(SqliteLanes, "append", lambda self, *rows: noted.setdefault(self, []).append(rows))
+    patch.setattr(SqliteLanes, "chunk", storing)
+
+
+def blind_retry(patch: pytest.MonkeyPatch) -> None:
+    """Silence is taken for a call that was never made: it goes out again."""
+    real = effects.after_result
+
+    def again(state: EffectState, result: Result) -> EffectState:
+        return EffectState.PLANNED if result is Result.UNKNOWN else real(state, result)
+
+    patch.setattr(effects, "after_result", again)
+
+
+def unfenced_writer(patch: pytest.MonkeyPatch) -> None:
+    """Whoever writes takes the lanes for its own, wherever they stand and whoever owns them."""
+    write = SqliteChunk.write
+
+    def anyway(self: SqliteChunk, chunk: ChunkWrite, epoch: int) -> None:
+        for lane, stands, owner in self._db.execute("SELECT lane, next_offset, epoch FROM lane").fetchall():
+            epoch = owner
+            if lane in chunk.positions:
+                chunk.positions[lane] = (stands, chunk.positions[lane][1])
+        write(self, chunk, epoch)
+
+    patch.setattr(SqliteChunk, "write", anyway)
+
+
+def timer_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
+    """Timers live as long as the process that set them."""
+    claim = SqliteLanes.claim
+
+    def without(self: SqliteLanes) -> Claim:
+        with self.database.write() as connection:
+            connection.execute("DELETE FROM timer")
+        return claim(self)
+
+    patch.setattr(SqliteLanes, "claim", without)
+
+
+def wrong_recipe(patch: pytest.MonkeyPatch) -> None:
+    """A refund that left is booked against the guest and not against what was owed."""
+    patch.setattr(recipes, "refund_executed", lambda folio, payment, minor, refund: recipes.foreign_refund(folio, payment, minor))
+
+
+def published_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """The broker has an outcome before the store has it."""
+    write, init = SqliteChunk.write, Broker.__init__
+    brokers: list[Broker] = []
+
+    def begin(self: Broker, *given: Any) -> None:
+        init(self, *given)
+        brokers[:] = [self]
+
+    def tell_first(self: SqliteChunk, chunk: ChunkWrite, epoch: int) -> None:
+        brokers[0].stream += [outgoing(row) for row in chunk.outbox]
+        write(self, chunk, epoch)
+
+    patch.setattr(Broker, "__init__", begin)
+    patch.setattr(SqliteChunk, "write", tell_first)
+
+
+def callback_overwrites(patch: pytest.MonkeyPatch) -> None:
+    """A callback's word is taken for the state of a refund that is settled."""
+    says = {"8": PartStatus.EXECUTED, "81": PartStatus.REQUESTED, "83": PartStatus.REFUSED}
+    decide = ROUTES["provider.notified"]
+
+    def overwriting(message: ProviderNotified, facts: Facts) -> Outcome:
+        outcome, folio = decide(message, facts), facts.folio
+        if folio is None or message.status not in says:
+            return outcome
+        of = {known.payment for known in folio.payments if known.reference == message.provider_reference}
+        for refund in folio.refunds:
+            for part in refund.parts:
+                if part.payment in of and part.status in (PartStatus.EXECUTED, PartStatus.REFUSED):
+                    folio = replace_part(folio, refund, replace(part, status=says[message.status]))
+        return replace(outcome, state=folio)
+
+    patch.setitem(ROUTES, "provider.notified", overwriting)
+
+
+def outcome_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """Outcomes are stored behind the decision, in a transaction of their own."""
+    real, run = lanes.insert, Hub.run_lanes
+    kept: list[tuple[Any, ...]] = []
+
+    def without(connection: Any, table: str, rows: Sequence[Any], columns: str = "") -> None:
+        if table.startswith("outbox"):
+            kept.append((table, rows, columns))
+        else:
+            real(connection, table, rows, columns)
+
+    def behind(self: Hub) -> Ran:
+        kept.clear()
+        ran = run(self)
+        with self.database.write() as connection:
+            for rows in kept:
+                real(connection, *rows)
+        return ran
+
+    patch.setattr(lanes, "insert", without)
+    patch.setattr(Hub, "run_lanes", behind)
+
+
+def late_revision(patch: pytest.MonkeyPatch) -> None:
+    """Whatever comes last is taken for the newest."""
+    patch.setattr(booking, "_check_known", lambda message, folio, facts: None)
+
+
+def parked_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What waited is taken out of the shelf, and nobody decides it."""
+    released = parking.released
+
+    def nothing(*given: Any) -> list[Waiting]:
+        released(*given)
+        return []
+
+    patch.setattr(parking, "released", nothing)
+
+
+def sent_under_a_lapsed_lease(patch: pytest.MonkeyPatch) -> None:
+    """A sender that slept past its lease sends all the same."""
+    make = EffectsRunner.make
+    patch.setattr(EffectsRunner, "make", lambda self, call: make(self, call._replace(until=_NEVER))._replace(call=call))
+
+
+def shown_and_not_told(patch: pytest.MonkeyPatch) -> None:
+    """What a history shows of a request moves its row, and its folio hears nothing."""
+    shown = histories.Histories._shown
+    patch.setattr(histories.Histories, "_shown", lambda self, *given: shown(self, *given)._replace(told=None))
+
+
+BUGS: Sequence[Bug] = (
+    Bug("no inbox", no_inbox, ("fates",)),
+    Bug("acknowledged before the commit", acknowledged_before_the_commit, ("acknowledged",), seeds=80),
+    Bug("blind retry after a time-out", blind_retry, ("written to the wire",), seeds=80),
+    Bug("unfenced writer", unfenced_writer, ("not fenced", "decisions of")),
+    Bug("timer lost on restart", timer_lost_on_restart, ("timer",)),
+    Bug("wrong recipe", wrong_recipe, ("account",)),
+    Bug("published before the commit", published_before_the_commit, ("the broker has",)),
+    Bug("callback overwrites a final status", callback_overwrites, ("account",), seeds=80),
+    Bug("outcome forgotten in a crash", outcome_forgotten, ("after",)),
+    Bug("late revision undoes a newer one", late_revision, ("was taken after",)),
+    Bug("parked message forgotten", parked_forgotten, ("fates",)),
+    Bug("sent under a lapsed lease", sent_under_a_lapsed_lease, ("its lease is over",), seeds=80),
+    Bug("shown and not told", shown_and_not_told, ("is not",)),
+)
