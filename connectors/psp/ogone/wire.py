@@ -8,7 +8,9 @@ The system's resolver keeps its own time-outs; an address that resolves too late
 from __future__ import annotations
 
 import contextlib
+import heapq
 import http.client
+import itertools
 import socket
 import threading
 import time
@@ -50,19 +52,16 @@ class Watch:
     """The deadline of one call; shuts its socket down when it strikes. `wrote` is set before the first byte leaves."""
 
     def __init__(self, deadline_s: float) -> None:
-        self._end = time.monotonic() + deadline_s
+        self.end = time.monotonic() + deadline_s
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(max(deadline_s, 0.0), self._strike)
-        self._timer.daemon = True
         self.struck = False
         self.wrote = False
 
     def start(self) -> None:
-        self._timer.start()
+        _WATCHES.add(self)
 
     def stop(self) -> None:
-        self._timer.cancel()
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -70,7 +69,7 @@ class Watch:
 
     def left_s(self) -> float:
         """Seconds until the deadline; raises TimeoutError when none are left."""
-        left = self._end - time.monotonic()
+        left = self.end - time.monotonic()
         if left <= 0 or self.struck:
             raise TimeoutError("deadline")
         return left
@@ -84,7 +83,8 @@ class Watch:
         connected.close()
         raise TimeoutError("deadline")
 
-    def _strike(self) -> None:
+    def strike(self) -> None:
+        """The deadline is over."""
         with self._lock:
             self.struck = True
             if self._socket is not None:
@@ -92,45 +92,87 @@ class Watch:
                     self._socket.shutdown(socket.SHUT_RDWR)
 
 
+class _Watches:
+    """All watches of the process, and the one thread that strikes those whose deadline is over. One that was stopped stays until
+    then and strikes nothing."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: list[tuple[float, int, Watch]] = []
+        self._numbers = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    def add(self, watch: Watch) -> None:
+        with self._changed:
+            first = not self._waiting or watch.end < self._waiting[0][0]
+            heapq.heappush(self._waiting, (watch.end, next(self._numbers), watch))
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="ogone-deadlines", daemon=True)
+                self._thread.start()
+            elif first:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting or (left_s := self._waiting[0][0] - time.monotonic()) > 0:
+                    self._changed.wait(left_s if self._waiting else None)
+                watch = heapq.heappop(self._waiting)[2]
+            watch.strike()
+
+
+_WATCHES = _Watches()
+_HEADERS = {
+    "Content-Type": "application/x-www-form-urlencoded",
+    "Accept": "text/xml, application/xml",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+    "User-Agent": "foliohub",
+}
+
+
 class RequestsWire:
-    """The real one, by requests. `verify`: as requests takes it, or the file of an authority of one's own."""
+    """The real one, by requests, one session a thread. `verify`: as requests takes it, or the file of an authority of one's own."""
 
     def __init__(self, verify: bool | str = True) -> None:
         self._verify = verify
+        self._own = threading.local()
 
     def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
         watch = Watch(deadline_s)
-        adapter = _WatchedAdapter(watch)
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Accept": "text/xml, application/xml",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-            "User-Agent": "foliohub",
-        }
         watch.start()
+        _CALL.watch = watch
+        session = self._session()
         try:
-            with requests.Session() as session:
-                session.trust_env = False
-                session.verify = self._verify
-                session.mount("http://", adapter)
-                session.mount("https://", adapter)
-                response = session.post(url, data=form, headers=headers, timeout=watch.left_s(), allow_redirects=False, stream=True)
-                with response:
-                    body, cut = _read(response, cap, watch)
-                return Answered(
-                    status=response.status_code,
-                    content_type=response.headers.get("Content-Type", "")[:200],
-                    body=body,
-                    cut=cut,
-                )
+            response = session.post(url, data=form, headers=_HEADERS, timeout=watch.left_s(), allow_redirects=False, stream=True)
+            with response:
+                body, cut = _read(response, cap, watch)
+            return Answered(
+                status=response.status_code,
+                content_type=response.headers.get("Content-Type", "")[:200],
+                body=body,
+                cut=cut,
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
             reason = "deadline" if watch.struck else type(error).__name__
             if watch.wrote:
                 raise Silent(reason) from None
             raise NotConnected(reason) from None
         finally:
+            session.close()  # its connections, which a provider may leave open
+            session.cookies.clear()
             watch.stop()
+
+    def _session(self) -> requests.Session:
+        """This thread's own, for what is costly to make; nothing of one call is left in it for the next."""
+        session: requests.Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = requests.Session()
+            session.trust_env = False
+            session.verify = self._verify
+            session.mount("http://", _WatchedAdapter())
+            session.mount("https://", _WatchedAdapter())
+        return session
 
 
 def _read(response: requests.Response, cap: int, watch: Watch) -> tuple[bytes, bool]:
@@ -152,17 +194,25 @@ def _read(response: requests.Response, cap: int, watch: Watch) -> tuple[bytes, b
     return body[:cap], len(body) > cap
 
 
+class _Call(threading.local):
+    """The watch of the call that a thread makes."""
+
+    watch: Watch
+
+
+_CALL = _Call()
+
+
 class _WatchedMixin:
     """A connection that comes under the watch as soon as it stands and notes when it begins to write."""
 
-    watch: Watch
     sock: Any
     connect: Callable[[], None]
 
     def _new_conn(self) -> socket.socket:
-        connected = _connect(getattr(self, "_dns_host", None) or self.host, self.port or 0, self.watch)  # type: ignore[attr-defined]  # both belong to urllib3's connection
+        connected = _connect(getattr(self, "_dns_host", None) or self.host, self.port or 0, _CALL.watch)  # type: ignore[attr-defined]  # both belong to urllib3's connection
         try:
-            self.watch.guard(connected)
+            _CALL.watch.guard(connected)
         except TimeoutError:
             connected.close()
             raise
@@ -171,8 +221,8 @@ class _WatchedMixin:
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        self.watch.left_s()
-        self.watch.wrote = True
+        _CALL.watch.left_s()
+        _CALL.watch.wrote = True
         super().send(data)  # type: ignore[misc]  # http.client's, behind the mixin
 
 
@@ -184,21 +234,23 @@ class _Https(_WatchedMixin, urllib3.connection.HTTPSConnection):
     pass
 
 
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
 class _WatchedAdapter(HTTPAdapter):
     """Pools whose connections are watched; nothing is retried."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self) -> None:
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        http = type("_Http", (_Http,), {"watch": self._watch})
-        https = type("_Https", (_Https,), {"watch": self._watch})
-        self.poolmanager.pool_classes_by_scheme = {
-            "http": type("_HttpPool", (urllib3.HTTPConnectionPool,), {"ConnectionCls": http}),
-            "https": type("_HttpsPool", (urllib3.HTTPSConnectionPool,), {"ConnectionCls": https}),
-        }
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def _connect(host: str, port: int, watch: Watch) -> socket.socket:

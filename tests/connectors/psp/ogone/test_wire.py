@@ -131,6 +131,26 @@ def test_whole_answer() -> None:
     assert seen[0].endswith(b"\r\n\r\nA=1")
 
 
+def test_every_call_has_a_connection_and_a_deadline_of_its_own() -> None:
+    """One wire, one thread: a server that keeps connections open is met anew, and one that falls silent later is cut off in time."""
+    parts = iter([say(HEAD + b"Content-Length: 2\r\n\r\nok"), say(HEAD + b"Content-Length: 2\r\n\r\nok"), drip(HEAD + b"X: ")])
+
+    def play(connection: socket.socket) -> None:
+        next(parts)(connection)
+        connection.recv(65536)  # open until the other side closes it
+
+    wire = RequestsWire()
+    with served(play) as (port, seen):
+        url = f"http://127.0.0.1:{port}/x.asp"
+        assert [wire.post(url, b"A=1", deadline_s=5, cap=10).body for _ in range(2)] == [b"ok", b"ok"]
+        begun = time.monotonic()
+        with pytest.raises(Silent):
+            wire.post(url, b"A=1", deadline_s=DEADLINE_S, cap=10)
+        assert time.monotonic() - begun < DEADLINE_S + 0.5
+
+    assert len(seen) == 3
+
+
 def test_floods_are_cut() -> None:
     """Memory is bounded by the cap, whatever is announced."""
     with served(say(HEAD + b"Connection: close\r\n\r\n" + b"a" * 3_000_000)) as (port, _):
