@@ -21,7 +21,8 @@ _DECLARED = frozenset({"overload", "abstractmethod"})
 
 class Change(NamedTuple):
     """One change. `number` counts those of its file; `function` holds it ('' at the top of a module), `outermost` is the line where
-    the function begins in which that one stands, and `names` are what the changed statement binds for other modules."""
+    the function begins in which that one stands, and `names` are what the changed statement binds for other modules.
+    `before` and `after` are cut where they are long, `whole` is all of what would stand there."""
 
     path: str
     number: int
@@ -34,6 +35,7 @@ class Change(NamedTuple):
     operator: str
     before: str
     after: str
+    whole: str
 
     @property
     def room(self) -> str:
@@ -100,17 +102,21 @@ def _planned(path: str, tree: ast.Module) -> list[_Planned]:
         change = Change(
             path=path, number=len(found), line=line, end=getattr(node, "end_lineno", line), statement=first.lineno,
             function=place.function, outermost=place.outermost, names=place.names, operator=operator,
-            before=_text(node), after=_text(replacement),
+            before=_text(node), after=_text(replacement), whole=_line(replacement),
         )  # fmt: skip
-        if change.before != change.after:
+        if _line(node) != change.whole:
             found.append(_Planned(change, node, replacement))
     return found
 
 
 def _text(node: ast.AST) -> str:
-    """A node in one line, without the body that a branch or a loop has."""
-    text = " ".join(ast.unparse(node).split())
+    """A node in one line, its middle left out where it is long."""
+    text = _line(node)
     return text if len(text) < 160 else f"{text[:100]} … {text[-50:]}"
+
+
+def _line(node: ast.AST) -> str:
+    return " ".join(ast.unparse(node).split())
 
 
 def _statements(body: list[ast.stmt], place: Place) -> _Found:

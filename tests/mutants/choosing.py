@@ -37,7 +37,7 @@ class Chooser:
 
     def everywhere(self, path: str) -> list[tuple[str, float]]:
         """Every test that runs anything of a file, within the budget."""
-        whole = Change(path, 0, 0, 0, 0, "", 0, (), "", "", "")
+        whole = Change(path, 0, 0, 0, 0, "", 0, (), "", "", "", "")
         return self.tests(whole)
 
     def fresh(self, change: Change) -> bool:

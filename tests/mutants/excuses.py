@@ -14,20 +14,23 @@ FILE = Path(__file__).with_name("excused.toml")
 
 
 class Excuse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which changes, and why. What is not said may be anything."""
+    """Which changes, and why. What is not said may be anything. `contains`: words that stand in what would stand there."""
 
-    path: str
     reason: str
+    path: str | None = None
     function: str | None = None
     operator: str | None = None
     before: str | None = None
     after: str | None = None
+    contains: str = ""
 
     def covers(self, change: Change) -> bool:
         """Whether it is about this one."""
         wanted = (self.path, self.function, self.operator, self.before, self.after)
         found = (change.path, change.function, change.operator, change.before, change.after)
-        return all(said is None or said == known for said, known in zip(wanted, found, strict=True))
+        return (
+            all(said is None or said == known for said, known in zip(wanted, found, strict=True)) and self.contains in change.whole
+        )
 
 
 def excuses() -> tuple[Excuse, ...]:
