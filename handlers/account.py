@@ -35,17 +35,19 @@ def fee_charged(folio: Folio) -> int:
 def ordered(folio: Folio) -> int:
     """S4-22, S4-37: live lines, what lines keep of what was cancelled, and the fee, less what is waived or given as goodwill, minor
     units."""
-    return (
-        sum([line.kept if line.cancelled else line.kept + line.price for line in folio.lines])
-        + fee_charged(folio)
-        - folio.waived
-        - folio.goodwill
-    )
+    owed = fee_charged(folio) - folio.waived - folio.goodwill
+    for line in folio.lines:
+        owed += line.kept if line.cancelled else line.kept + line.price
+    return owed
 
 
 def collected(folio: Folio) -> int:
     """S4-22, X-17: captured less given back or promised back, of payments that have a home, minor units."""
-    return sum([payment.collected() for payment in folio.payments if not payment.unapplied])
+    here = 0
+    for payment in folio.payments:
+        if not payment.unapplied:
+            here += payment.collected()
+    return here
 
 
 def balance(folio: Folio) -> int:

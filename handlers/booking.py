@@ -230,8 +230,8 @@ def _timers(before: Folio | None, after: Folio, zone: ZoneInfo) -> tuple[tuple[T
     return (Timer(name=SECOND_PAYMENT, due=due, kind=SECOND_PAYMENT, subject=str(after.second_payment_on)),), ()
 
 
-def _price_owed(line: FolioLine | None) -> int:
-    return 0 if line is None or line.cancelled else line.price
+def _price_owed(line: FolioLine) -> int:
+    return 0 if line.cancelled else line.price
 
 
 def ordered_entries(before: Folio | None, after: Folio) -> recipes.Transfers:
@@ -248,7 +248,7 @@ def ordered_entries(before: Folio | None, after: Folio) -> recipes.Transfers:
 
 
 def _line_entries(folio: Folio, old: FolioLine | None, new: FolioLine) -> recipes.Transfers:
-    was, now = _price_owed(old), _price_owed(new)
+    was, now = _price_owed(old) if old is not None else 0, _price_owed(new)
     if old is not None and recipes.line_account(folio, old) != recipes.line_account(folio, new):
         return recipes.unordered(folio, old, was) + recipes.ordered(folio, new, now)
     return recipes.ordered(folio, new, now - was) if now > was else recipes.unordered(folio, new, was - now)

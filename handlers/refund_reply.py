@@ -123,7 +123,7 @@ def executed(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
     after = account.replace_payment(folio, moved) if part.payment else folio
     after = replace_part(after, refund, replace(part, status=PartStatus.EXECUTED))
     known = refund_of(after, refund.refund)
-    done = known is not None and all(other.status in CLOSED for other in known.parts)
+    done = known is not None and not [other for other in known.parts if other.status not in CLOSED]
     amount = account.text(part.minor, folio.currency)
     by = f"provider's record {part.record}" if part.record else "by hand"
     return Outcome(
