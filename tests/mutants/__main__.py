@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.copytree(Path.cwd(), root, ignore=_LEFT)
         kept = str(Path.cwd() / _KEPT)
         again = [sys.executable, "-m", "tests.mutants", *(sys.argv[1:] if argv is None else argv), "--here", "--kept", kept]
+        if given.again:
+            again += ["--again", str(Path(given.again).resolve())]
         return subprocess.run(again, cwd=root, check=False).returncode
 
 
@@ -53,6 +55,9 @@ def _given(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="which ones")
     parser.add_argument("--room", action="append", choices=ROOMS, help="only this room; may be given again")
     parser.add_argument("--only", default="", help="only changes whose line of the report has this text in it; all of them")
+    parser.add_argument(
+        "--again", default="", help="only the changes that this file, a former report, says nobody saw; all of them"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--budget", type=float, default=30.0, help="seconds of testing that one change is worth")
     parser.add_argument("--share", type=float, default=80.0, help="per cent that must be seen, in each room")
@@ -90,6 +95,10 @@ def _sample(changes: dict[str, list[Change]], given: argparse.Namespace) -> list
     """As many of each room as of the others; what a small room has not, the others give."""
     if given.only:
         return [change for known in changes.values() for change in known if given.only in str(change)]
+    if given.again:
+        text = Path(given.again).read_text()
+        unseen = {line.strip() for line in text.splitlines() if line.startswith("  ")}
+        return [change for known in changes.values() for change in known if str(change) in unseen]
     chosen: list[Change] = []
     left = given.mutants
     for at, room in enumerate(sorted(changes, key=lambda room: len(changes[room]))):
