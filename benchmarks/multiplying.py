@@ -29,6 +29,7 @@ _TELL_S: Final = 10.0
 
 _NUMBERS: Final[Mapping[str, str]] = {
     "intake.seq": "intake", "intake.offset": "offset", "decision.seq": "decision", "decision.parent": "decision?",
+    "decision.since": "decision", "state.since": "decision?",
     "internal.seq": "internal", "internal.cause": "decision?", "internal.decision": "decision?", "effect.decision": "decision?",
     "evidence.seq": "evidence", "transfer_row.seq": "row", "outbox_row.seq": "row",
     "transfer.seq": "transfer", "transfer.decision": "decision", "outbox.seq": "outbox", "outbox.decision": "decision",

@@ -34,13 +34,14 @@ async def get_outcomes(
     after: Annotated[int, QueryParameter(ge=0, le=2**62, description="`next` of the last answer; 0: from the beginning")] = 0,
     limit: Annotated[int, QueryParameter(ge=1, le=1000, description="at most so many")] = 100,
 ) -> Response[bytes]:
-    """Every outcome of the key's tenant in the order of the decisions; ask again with `next`, which stands still at the end."""
+    """Every outcome of the key's tenant in the order of the decisions; ask again with `next`, which stands still at the end, and only
+    there: an answer may hold fewer than `limit`, or none, before it."""
     desk = desk_of(request)
     key = await caller(request, desk, "read")
     return answer_json(HTTPStatus.OK, await desk.run(_outcomes, desk, key.tenant, after, limit))
 
 
 def _outcomes(desk: Desk, tenant: str, after: int, limit: int) -> dict[str, Any]:
-    rows = desk.hub.reading.outbox_of(tenant, after, limit)
+    rows, next_ = desk.hub.reading.stream_of(tenant, after, limit)
     events = [{**cloudevents.event(row), "position": row.seq} for row in rows]
-    return {"outcomes": events, "next": rows[-1].seq if rows else after}
+    return {"outcomes": events, "next": next_}

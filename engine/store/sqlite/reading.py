@@ -18,6 +18,11 @@ SINCE = "(SELECT since FROM state WHERE id = ?)"
 """The first decision of a key, under which all of its decisions are found."""
 
 
+PIECE = 10_000
+"""Decisions that are looked through for one tenant's outcomes at once."""
+NO_END = 2**63 - 1
+
+
 def numbers_of(decision: int) -> tuple[int, int]:
     """The first and the last number that a row of this decision may have."""
     return decision << NUMBERED, ((decision + 1) << NUMBERED) - 1
@@ -125,13 +130,25 @@ class SqliteReading:
             )
             return [OutboxRow(*row) for rows in found for row in rows]
 
-    def outbox_of(self, tenant: str, seq: int, limit: int) -> list[OutboxRow]:
-        """One tenant's outcomes as a stream, from a row on."""
+    def outbox_of(self, tenant: str, seq: int, limit: int, before: int = NO_END) -> list[OutboxRow]:
+        """One tenant's outcomes, from a row on, up to another."""
         with self._database.read() as connection:
             rows = connection.execute(
-                f"SELECT {_OUTBOX} FROM outbox WHERE seq > ? AND tenant = ? ORDER BY seq LIMIT ?", (seq, tenant, limit)
+                f"SELECT {_OUTBOX} FROM outbox WHERE seq > ? AND seq < ? AND tenant = ? ORDER BY seq LIMIT ?",
+                (seq, before, tenant, limit),
             )
             return [OutboxRow(*row) for row in rows]
+
+    def stream_of(self, tenant: str, after: int, limit: int, piece: int = PIECE) -> tuple[list[OutboxRow], int]:
+        """One tenant's outcomes as a stream, and where to go on: what others have between two of its own is passed over piece by
+        piece, so that an answer may hold nothing and yet not be the last."""
+        with self._database.read() as connection:
+            last = connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0
+            end = (after >> NUMBERED) + 1 + piece
+            rows = self.outbox_of(tenant, after, limit, end << NUMBERED)
+        if len(rows) < limit and end <= last:
+            return rows, (end << NUMBERED) - 1
+        return rows, rows[-1].seq if rows else after
 
     def waiting(self, message: bytes) -> dict[str, Any] | None:
         """A message that was taken and is not decided yet, by its id: what it is, and since when."""
