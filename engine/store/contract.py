@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -125,7 +125,8 @@ class LaneStore(Protocol):
 
     def chunk(self) -> AbstractContextManager[ChunkTransaction]: ...
 
-    def drop_slices(self, before: int) -> None:
-        """Forget identities whose slice of time ended before this instant, a whole slice at a time (X-1)."""
+    def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Forget identities whose slice of time ended before this instant, a whole slice at a time (X-1). `go_on` is asked between two
+        pieces of what is left to do; what is not done then is done by the next call."""
 
     def waiting_count(self) -> int: ...

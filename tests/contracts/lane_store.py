@@ -260,3 +260,29 @@ class LaneStoreContract(ABC):
 
         with store.chunk() as chunk:
             assert {message("new")} == set(chunk.seen([message("old"), message("new")]))
+
+    def test_a_large_slice_is_forgotten_at_once_and_goes_piece_by_piece(self) -> None:
+        """Others write between two pieces; what is left when it has to stop goes with the next call."""
+        store = self.make(1)
+        claim = store.claim()
+        week = 7 * 24 * 3600 * 1_000_000
+        names = [message(f"old {number}") for number in range(22_000)]
+        with store.chunk() as chunk:
+            chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"f", 0, 0) for name in names]), claim.epoch)
+        asked: list[int] = []
+
+        def go_on() -> bool:
+            with store.chunk() as chunk:
+                assert chunk.seen(names[5:1000]) == {}
+                again = names[:5] if not asked else []  # by a clock that was set back
+                chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"g", 0, 0) for name in again]), claim.epoch)
+            asked.append(1)
+            return len(asked) < 3
+
+        store.drop_slices(AT - 5 * week, go_on)
+        assert len(asked) == 3
+        store.drop_slices(AT - 5 * week, lambda: asked.append(1) is None)
+
+        assert 4 <= len(asked) <= 20
+        with store.chunk() as chunk:
+            assert chunk.seen(names) == {}

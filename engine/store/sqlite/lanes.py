@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import TypeVar
@@ -26,6 +26,7 @@ from engine.store.sqlite.database import Database
 from schemas.effect import EffectState
 
 _NAMED = 5_000
+_PIECE = 5_000  # identities that are forgotten in one transaction
 _T = TypeVar("_T")
 INTERNAL_COLUMNS = " (lane, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent, cause, body)"
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
@@ -107,12 +108,18 @@ class SqliteLanes:
         with self.database.write() as connection:
             yield SqliteChunk(connection)
 
-    def drop_slices(self, before: int) -> None:
-        """Forget identities whose slice ended before this instant, a whole slice at a time (X-1)."""
+    def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Forget identities whose slice ended before this instant, a whole slice at a time (X-1). Nobody looks at it from then on; its
+        rows go piece by piece, so that nobody waits for them, as long as `go_on` says so between two pieces."""
         with self.database.write() as connection:
             for (slice_,) in connection.execute("SELECT slice FROM inbox_slice WHERE slice < ?", (before // SLICE_US,)).fetchall():
-                connection.execute(f"DROP TABLE inbox_{slice_:d}")
+                (unique,) = connection.execute("PRAGMA schema_version").fetchone()
+                connection.execute(f"ALTER TABLE inbox_{slice_:d} RENAME TO dropped_{slice_:d}_{unique:d}")
                 connection.execute("DELETE FROM inbox_slice WHERE slice = ?", (slice_,))
+            more = _cleared(connection)
+        while more and go_on():
+            with self.database.write() as connection:
+                more = _cleared(connection)
 
     def waiting_count(self) -> int:
         with self.database.read() as connection:
@@ -121,6 +128,17 @@ class SqliteLanes:
                 " FROM lane) + (SELECT count(*) FROM internal WHERE decision = 0)"
             ).fetchone()
             return int(row[0])
+
+
+def _cleared(connection: sqlite3.Connection) -> bool:
+    """Take away a piece of what was dropped; whether there is more."""
+    while found := connection.execute("SELECT name FROM sqlite_master WHERE name GLOB 'dropped_[0-9]*' LIMIT 1").fetchone():
+        first = connection.execute(f"SELECT message FROM {found[0]} ORDER BY message LIMIT 1 OFFSET ?", (_PIECE,)).fetchone()
+        if first is not None:
+            connection.execute(f"DELETE FROM {found[0]} WHERE message < ?", first)
+            return True
+        connection.execute(f"DROP TABLE {found[0]}")
+    return False
 
 
 class SqliteChunk:
