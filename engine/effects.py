@@ -50,10 +50,11 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a call."""
+    """What came of a call; `began` when it was made (microseconds): a history may be no younger than that."""
 
     call: Call
     reply: Reply
+    began: int
 
 
 class EffectsRunner:
@@ -100,8 +101,8 @@ class EffectsRunner:
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
-        item, connector = call.item, call.connector
-        deadline_s = min(self._timing.deadline_s, (call.until - self._clock.now()) / SECOND_US)
+        item, connector, began = call.item, call.connector, self._clock.now()
+        deadline_s = min(self._timing.deadline_s, (call.until - began) / SECOND_US)
         if call.act is not Act.SEND:
             reply = connector.query(item.reference, item.order_ref, self._timing.deadline_s)
         elif deadline_s <= 0:  # the mark was durable, then this thread slept: whoever took over has it in doubt
@@ -113,7 +114,7 @@ class EffectsRunner:
             except Rejected as never:  # an order that cannot be written: nothing was sent, and again would not help
                 reply = Reply(result=Result.REFUSED, code=never.code, message=never.message)
         calls.labels(item.merchant, "send" if call.act is Act.SEND else "query", reply.result.value).inc()
-        return Answer(call, reply)
+        return Answer(call, reply, began)
 
     def absorb(self, answers: Sequence[Answer], *, sending: bool = True) -> list[Call]:
         """Store what came of calls, in one transaction; the calls that follow. Raises StoreAway: nothing is stored, and these
@@ -162,18 +163,18 @@ class EffectsRunner:
         return Call(Act.LOOK if planned else Act.ASK, item._replace(fence=fence), connector, lease)
 
     def _absorbed(self, answer: Answer, *, sending: bool) -> Call | None:
-        (act, item, _, _), reply = answer
+        (act, item, _, _), reply, began = answer
         if act is not Act.SEND:
             log.info("queried", merchant=item.merchant, reference=item.reference, effect=getattr(item, "id", ""),
                      result=reply.result.value, records=len(reply.records))  # fmt: skip
         if isinstance(item, PaymentAsk):
-            self._histories.of_payment(item, reply, answer.call.until)
+            self._histories.of_payment(item, reply, answer.call.until, began)
             return None
         if act is Act.SEND:
             self._settle(item, reply)
             return None
         if act is Act.ASK:
-            self._histories.of_effect(item, reply)
+            self._histories.of_effect(item, reply, began)
             return None
         if not sending:
             self._store.put_off(item.id, item.fence, item.next_at, item.reason)
@@ -184,15 +185,18 @@ class EffectsRunner:
 
     def _marked(self, answer: Answer) -> Call | None:
         """What the provider shows is stored; then the mark, and the one call that it allows."""
-        (_, effect, connector, _), shown = answer
+        (_, effect, connector, until), shown, began = answer
         assert isinstance(effect, Effect)
         now = self._clock.now()
         if shown.result is Result.UNKNOWN:
-            self._store.keep_evidence(evidence_of(effect, "query", shown, now))
+            self._store.keep_evidence(evidence_of(effect, "query", shown, began))
             again = self._timing.query_after(now, effect.queries)
             self._store.put_off(effect.id, effect.fence, again, "the provider cannot be asked", queried=1)
             return None
-        if self._histories.learn(effect, shown).foreign:
+        if until <= now or self._histories.overtaken(effect, shown, began):
+            self._store.put_off(effect.id, effect.fence, now, "what the provider showed is no longer new: looked at again")
+            return None
+        if self._histories.learn(effect, shown, began).foreign:
             self._store.put_off(effect.id, effect.fence, now, "the provider shows refunds of others: decided first")
             return None
         brake = brake_on(effect, self._tenants.get(effect.tenant), self._store, now)

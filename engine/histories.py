@@ -42,25 +42,41 @@ class Histories:
     def __init__(self, store: EffectStore, clock: Clock, timing: Timing) -> None:
         self._store, self._clock, self._timing = store, clock, timing
 
-    def of_effect(self, effect: Effect, shown: Reply) -> None:
+    def overtaken(self, asker: Effect | PaymentAsk, shown: Reply, began: int) -> bool:
+        """Whether a history that was asked for later has been stored already: then this one, of a call that began at `began`, may be
+        the older one, and is kept as evidence alone."""
+        if not self._store.asked_since(asker.merchant, asker.reference, began):
+            return False
+        self._store.keep_evidence(evidence_of(asker, "late", shown, began))
+        return True
+
+    def of_effect(self, effect: Effect, shown: Reply, began: int) -> None:
         """What came of asking about a request in doubt, or about one that the provider has accepted."""
-        if shown.result is not Result.UNKNOWN:
-            self.learn(effect, shown, about=effect)
-            return
         now = self._clock.now()
+        if shown.result is not Result.UNKNOWN:
+            if self.overtaken(effect, shown, began):
+                self._store.put_off(effect.id, effect.fence, self._timing.query_after(now, 0), effect.reason)
+            else:
+                self.learn(effect, shown, began, about=effect)
+            return
         self._store.learn(
             effect.merchant, effect.provider, effect.reference, owners=(), moves=[self._in_vain(effect, "cannot be asked", now)],
-            now=now, told=(), asked=None, evidence=evidence_of(effect, "query", shown, now),
+            now=now, told=(), asked=None, evidence=evidence_of(effect, "query", shown, began),
         )  # fmt: skip
 
-    def of_payment(self, ask: PaymentAsk, shown: Reply, lease: int) -> None:
+    def of_payment(self, ask: PaymentAsk, shown: Reply, lease: int, began: int) -> None:
         """What came of asking about a payment under `lease`, after a callback."""
-        if shown.result is Result.UNKNOWN or self.learn(ask, shown, lease=lease).aside:
-            now = self._clock.now()
-            due = self._timing.query_after(now, ask.attempts)
-            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, now))
+        due = self._timing.query_after(self._clock.now(), ask.attempts)
+        if shown.result is Result.UNKNOWN:
+            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, began))
+        elif self._store.asked_since(ask.merchant, ask.reference, began):
+            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "late", shown, began))
+        elif self.learn(ask, shown, began, lease=lease).aside:
+            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, began))
 
-    def learn(self, asker: Effect | PaymentAsk, shown: Reply, *, about: Effect | None = None, lease: int | None = None) -> Findings:
+    def learn(
+        self, asker: Effect | PaymentAsk, shown: Reply, began: int, *, about: Effect | None = None, lease: int | None = None
+    ) -> Findings:
         """Store what a history showed and tell the folios. `about`: the effect that was asked about; `lease`: of a payment's ask."""
         now, reference = self._clock.now(), asker.reference
         known = self._store.known_records(asker.merchant, reference)
@@ -78,7 +94,7 @@ class Histories:
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         self._store.learn(
             asker.merchant, asker.provider, reference, owners=owners, moves=self._moves(found, effects, about, now), now=now,
-            told=told, asked=None if found.aside else lease, evidence=evidence_of(asker, "query", shown, now),
+            told=told, asked=None if found.aside else lease, evidence=evidence_of(asker, "query", shown, began),
         )  # fmt: skip
         return found
 
@@ -122,10 +138,10 @@ class Histories:
         return Learned(effect.id, state, state, effect.reason, None, again(now, effect.queries + 1), None)
 
 
-def evidence_of(item: Effect | PaymentAsk, act: str, reply: Reply, now: int) -> Evidence:
-    """What was asked and answered, as it is kept."""
+def evidence_of(item: Effect | PaymentAsk, act: str, reply: Reply, at: int) -> Evidence:
+    """What was asked and answered, as it is kept; a history at the instant at which it was asked for."""
     effect = item.id if isinstance(item, Effect) else ""
-    return Evidence(now, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
+    return Evidence(at, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
 
 
 def _to_person(effect: Effect, why: str, now: int) -> Learned:

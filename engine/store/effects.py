@@ -57,7 +57,8 @@ class PaymentAsk(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What was asked and answered, scrubbed. `act`: send, query or late."""
+    """What was asked and answered, scrubbed. `act`: send, query, or late: others had gone on meanwhile, it changed nothing. `at`: when
+    it was stored; a history: when it was asked for."""
 
     at: int
     effect: str
@@ -155,6 +156,9 @@ class EffectStore(Protocol):
         its wish is done, unless it was renewed meanwhile."""
 
     def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None: ...
+
+    def asked_since(self, merchant: str, reference: str, began: int) -> bool:
+        """Whether a whole history of this payment is stored that was asked for after `began`."""
 
     def keep_evidence(self, evidence: Evidence) -> None: ...
 

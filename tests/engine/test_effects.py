@@ -428,6 +428,67 @@ def test_a_late_reply_is_kept_as_evidence() -> None:
     assert box.one("SELECT answer FROM evidence WHERE act = 'late'")["answer"] == "late but whole"
 
 
+def test_an_older_history_that_comes_after_a_newer_one_changes_nothing() -> None:
+    """Somebody asked while the refund was uncertain and was slow to hear; meanwhile a callback let another ask, who saw it refused."""
+    box = Sandbox({"when": MAINTENANCE, "status": "82", "then": [{"after_s": 10, "status": "83"}]})
+    payid = box.paid()
+    box.cancel()
+    effects = box.hub.effects
+    box.wait(5)
+    (call,) = effects.begin(effects.due())
+    slow = effects.make(call)
+    box.wait(10)
+    assert "refund.refused_by_provider" in names(box.notified(payid, "83"))
+
+    assert effects.absorb([slow]) == []
+    outcomes = box.drain()
+
+    assert outcomes == []
+    assert (box.effect()["state"], box.folio().payments[0].refunded) == ("refused", 0)
+    assert [row["result"] for row in box.rows("SELECT result FROM evidence WHERE act = 'late'")] == ["confirmed"]
+
+
+def test_an_older_history_of_a_payment_is_asked_for_again() -> None:
+    """The same with two callbacks of which the first was slow: the newer word stays, and the wish is not forgotten."""
+    box = Sandbox({"when": MAINTENANCE, "status": "81"})
+    payid = box.paid()
+    box.cancel()
+    effects = box.hub.effects
+    box.append(arrival("told", "provider.notified", {"provider": "ogone", "merchant": "azur", "provider_reference": payid}))
+    box.hub.run_lanes()
+    (call,) = effects.begin(effects.due())
+    slow = effects.make(call)
+    box.provider.settle(payid, 1, "83", box.now())
+    box.wait(60)
+    assert "refund.refused_by_provider" in names(box.drain())
+    box.provider.settle(payid, 1, "8", box.now())
+
+    effects.absorb([slow])
+    assert (names(box.drain()), box.effect()["state"]) == ([], "refused")
+    outcomes = box.pass_time(HOUR)
+
+    assert "refund.executed" in names(outcomes)
+    assert box.rows("SELECT * FROM payment_query") == []
+
+
+def test_who_slept_since_the_look_looks_again() -> None:
+    """What the provider shows before a send is no older than a lease: meanwhile its back office may have been there."""
+    box = Sandbox()
+    payid = box.paid()
+    box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))
+    box.hub.run_lanes()
+    effects = box.hub.effects
+    (look,) = effects.begin(effects.due())
+    seen = effects.make(look)
+    box.provider.back_office(payid, "RFD", 20_000, box.now())
+    box.wait(100)
+
+    assert effects.absorb([seen]) == []
+    box.drain()
+
+    assert (box.sent(), box.effect()["state"], box.folio().payments[0].foreign) == (0, "refused", 20_000)
+
+
 def _marked(box: Sandbox) -> str:
     """The id of a refund that is marked, by a sender that does nothing yet."""
     box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))

@@ -261,6 +261,14 @@ class SqliteEffects:
                 (merchant, reference, due),
             )
 
+    def asked_since(self, merchant: str, reference: str, began: int) -> bool:
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT 1 FROM evidence WHERE merchant = ? AND reference = ? AND at > ? AND act = 'query' AND result = 'confirmed' LIMIT 1",
+                (merchant, reference, began),
+            ).fetchone()
+            return row is not None
+
     def keep_evidence(self, evidence: Evidence) -> None:
         with self._database.write() as connection:
             self._keep_evidence(connection, evidence)
