@@ -25,9 +25,9 @@ from tests.mutants.running import reach_of
 from tests.mutants.session import Tool, control_of, trial_of, try_all
 
 TARGETS = (
-    "tests/handlers", "tests/ledger", "tests/schemas", "tests/engine", "tests/contracts", "tests/scenarios/test_scenarios.py", "tests/scenarios/test_kept.py",
+    "tests/handlers", "tests/ledger", "tests/engine", "tests/contracts",
+    "tests/scenarios/test_scenarios.py", "tests/scenarios/test_kept.py", "tests/mutants/worlds.py",
     "tests/console/gateway", "tests/console/command/test_operators.py", "tests/console/command/test_exits.py",
-    "tests/mutants/worlds.py",
 )  # fmt: skip
 _LEFT = shutil.ignore_patterns(".git", ".venv", "var", "dist", "__pycache__", ".*_cache", ".hypothesis", "benchmarks")
 _CONTROLS = 1  # a room
