@@ -246,10 +246,12 @@ class DurableIntake:
             one.row = row._replace(body=registry.encode(with_texts(one.private, sealed)))
 
     def _owner(self, arrival: Arrival, tenant: str) -> str:
-        """Whose dead letter it is: the tenant named, if the door may speak for it; else the door's only tenant; else nobody's."""
-        if tenant in self._settled().tenants and (not arrival.tenants or tenant in arrival.tenants):
+        """Whose dead letter it is: the tenant named, if the door may speak for it; else the door's only tenant; else nobody's, as when
+        the door's key outlived its tenant."""
+        known = self._settled().tenants
+        if tenant in known and (not arrival.tenants or tenant in arrival.tenants):
             return tenant
-        return next(iter(arrival.tenants)) if len(arrival.tenants) == 1 else ""
+        return next((one for one in arrival.tenants if len(arrival.tenants) == 1 and one in known), "")
 
 
 def _folio(row: Arrived) -> str:

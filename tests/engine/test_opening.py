@@ -12,7 +12,7 @@ from engine.transport.contract import Arrival, Taken
 from schemas.envelope import Envelope
 from schemas.errors import Undecodable
 from schemas.registry import OPERATORS
-from tests.engine.sandbox import Sandbox, arrival
+from tests.engine.sandbox import Sandbox, arrival, booking
 
 PAN = "4111111111111111"
 WORN = {"specversion": "1.0", "id": "m-1", "source": "pms", "type": "foliohub.booking.confirmed.v1", "tenant": "azur"}
@@ -116,3 +116,15 @@ def test_an_operators_word_wants_an_operators_door(name: str) -> None:
 
     assert (refused.taken, refused.code) == (Taken.DEAD, "forbidden_type")
     assert taken.taken is Taken.ACCEPTED
+
+
+def test_a_door_whose_tenant_is_gone_stops_nobody() -> None:
+    """Its key still opens; what it brings is kept as nobody's, and the lanes go on."""
+    box = Sandbox()
+    event = structured(tenant="gone")
+
+    taken = box.append(msgspec.structs.replace(event, tenants=frozenset({"gone"})), arrival("b-1", "booking.confirmed", booking()))
+    told = [name for name, _ in box.drain()]
+
+    assert [(one.taken, one.code) for one in taken] == [(Taken.DEAD, "unknown_tenant"), (Taken.ACCEPTED, "")]
+    assert "booking.accepted" in told
