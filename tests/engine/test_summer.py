@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from engine.explain import explain
+from engine.store.sqlite.history import SqliteHistory
+from schemas.errors import HubError
 from tests.engine.campsite import Campsite
 from tests.engine.summer import KEPT, Neighbours, alone, lines, settings, shown, summer
 
@@ -34,7 +37,10 @@ def test_a_neighbour_with_the_same_names_changes_nothing(faces: dict[str, list[A
     both = Neighbours()
     summer(both)
     seen = shown(both)
+    with pytest.raises(HubError) as several:
+        explain(SqliteHistory(both.hub.reading), both.hub.vault, "A")
     both.close()
 
+    assert (several.value.code, several.value.field) == ("ambiguous", "tenant")
     for face, things in seen.items():
         assert list(lines(things, numbers=False)) == list(lines(faces[face], numbers=False)), face

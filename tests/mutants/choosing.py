@@ -49,7 +49,10 @@ class Chooser:
 
     def _of_function(self, change: Change) -> set[int]:
         by_line = self._reach.lines.get(change.path, {})
-        return set(by_line.get(change.line, ())) or set(by_line.get(change.statement, ()))
+        found = set(by_line.get(change.line, ())) or set(by_line.get(change.statement, ()))
+        if not found and self.fresh(change):  # runs while modules are imported, and never again
+            return self._of_names(change._replace(names=(change.function,)))
+        return found
 
     def _of_names(self, change: Change) -> set[int]:
         found: set[int] = set()
