@@ -119,7 +119,7 @@ class Disk(Database):
             before.append(Step(name, [(effect, was.state)]))
             after_.append(Step(name, [(effect, stands.state)]))
         for act, effect, _ in self._evidence:
-            if act == "late":
+            if act == "late" and effect:  # a payment that was asked about late is told below
                 late = Step("late answer", [(effect, self.standing[effect].state)])
                 before.append(late)
                 after_.append(late)
