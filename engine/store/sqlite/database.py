@@ -14,14 +14,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 from engine.store.contract import Constraint, StoreAway, StoreBusy, StoreTaken
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
+from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
 from schemas.errors import HubError
 
-SCHEMA_VERSION = 2
 _BUSY_MS = 5000
 _SHRED_MS = 100
 _PRAGMAS = (
@@ -32,6 +31,7 @@ _PRAGMAS = (
     "PRAGMA secure_delete=FAST",
     "PRAGMA cache_size=-65536",
     "PRAGMA wal_autocheckpoint=16000",
+    f"PRAGMA journal_size_limit={128 * 1024 * 1024}",  # a long read makes the log grow: it shrinks again afterwards
 )
 _BUSY = "database is locked"
 _AWAY = (
@@ -97,8 +97,7 @@ class Database:
                     f"{self.path}: schema version {found} is older than this foliohub's ({SCHEMA_VERSION}): `foliohub run` upgrades it",
                     code="schema_older", field="store", value=self.path,
                 )  # fmt: skip
-            for version in range(found + 1, SCHEMA_VERSION + 1):
-                self._make(f"upgrades/{version}.sql", "", version)
+            upgrade(self._writer, self.path, found)
             return
         if self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
             raise HubError(
@@ -110,14 +109,7 @@ class Database:
                 f"{self.path} is empty: start `foliohub run` first, or name the store with --store", code="no_store", field="store",
                 value=self.path,
             )  # fmt: skip
-        rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
-        rows += f"INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'), ('sends', '0');"
-        self._make("schema.sql", rows, SCHEMA_VERSION)
-
-    def _make(self, script: str, rows: str, version: int) -> None:
-        """Run one of the scripts beside this module, and then `rows`, whole or not at all."""
-        statements = resources.files("engine.store.sqlite").joinpath(script).read_text(encoding="utf-8")
-        self._writer.executescript(f"BEGIN IMMEDIATE; {statements} {rows} PRAGMA user_version = {int(version)}; COMMIT;")
+        make_store(self._writer, lanes)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,24 @@ import pytest
 from engine.store.contract import StoreAway, StoreTaken
 from engine.store.sqlite.database import Database, running_on
 from schemas.errors import HubError
+
+
+def test_the_log_of_a_long_read_shrinks_again(tmp_path: Path) -> None:
+    """While somebody reads, what is written cannot be folded in; the room that it took is given back afterwards."""
+    path = tmp_path / "hub.sqlite"
+    database, log = Database(str(path)), Path(f"{path}-wal")
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        for number in range(10):
+            with database.write() as connection:
+                connection.execute("INSERT INTO meta VALUES (?, hex(zeroblob(10000000)))", (f"large {number}",))
+        assert log.stat().st_size > 200_000_000
+    for _ in range(3):
+        database.probe()
+
+    assert log.stat().st_size < 140_000_000
+    database.close()
 
 
 def test_only_its_owner_reads_a_new_store(tmp_path: Path) -> None:

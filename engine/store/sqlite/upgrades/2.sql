@@ -71,6 +71,28 @@ SELECT seq, at, effect, merchant, reference, act, result, code, request, answer 
 DROP TABLE evidence_1;
 CREATE INDEX evidence_payment ON evidence (merchant, reference);
 
+ALTER TABLE state RENAME TO state_1;
+CREATE TABLE state (
+    id BLOB NOT NULL UNIQUE,
+    lane INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    shape INTEGER NOT NULL,
+    blocked TEXT NOT NULL,
+    since INTEGER NOT NULL,        -- its first decision, under which all of its decisions are found
+    body BLOB
+) STRICT;
+INSERT INTO state
+SELECT id, lane, tenant, kind, key, version, sequence, shape, blocked,
+    coalesce((SELECT min(seq) FROM decision WHERE (decision.tenant, decision.kind, decision.key) = (state_1.tenant, state_1.kind, state_1.key)), 0),
+    body
+FROM state_1;
+DROP TABLE state_1;
+CREATE INDEX state_blocked ON state (blocked) WHERE blocked <> '';
+
 ALTER TABLE decision RENAME TO decision_1;
 CREATE TABLE decision (
     seq INTEGER PRIMARY KEY,
@@ -94,34 +116,18 @@ CREATE TABLE decision (
     record BLOB NOT NULL
 ) STRICT;
 INSERT INTO decision
-SELECT seq, parent, min(seq) OVER (PARTITION BY tenant, kind, key), origin, lane, place, message, tenant, kind, key, name, result, act, received_at, decided_at, configuration,
+SELECT seq, parent,
+    (SELECT min(seq) FROM decision_1 AS other
+        WHERE (other.tenant, other.kind, other.key) = (decision_1.tenant, decision_1.kind, decision_1.key)),
+    origin, lane, place, message, tenant, kind, key, name, result, act, received_at, decided_at, configuration,
     coalesce((SELECT correlation FROM outbox WHERE outbox.decision = decision_1.seq LIMIT 1), ''),
     coalesce((SELECT traceparent FROM outbox WHERE outbox.decision = decision_1.seq LIMIT 1), ''), record
-FROM decision_1;
+FROM decision_1
+ORDER BY seq;
 DROP TABLE decision_1;
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_since ON decision (since);
-
-ALTER TABLE state RENAME TO state_1;
-CREATE TABLE state (
-    id BLOB NOT NULL UNIQUE,
-    lane INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    key TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    sequence INTEGER NOT NULL,
-    shape INTEGER NOT NULL,
-    blocked TEXT NOT NULL,
-    since INTEGER NOT NULL,        -- its first decision, under which all of its decisions are found
-    body BLOB
-) STRICT;
-INSERT INTO state
-SELECT id, lane, tenant, kind, key, version, sequence, shape, blocked, coalesce(first, 0), body FROM state_1
-LEFT JOIN (SELECT tenant, kind, key, min(seq) AS first FROM decision GROUP BY tenant, kind, key) USING (tenant, kind, key);
-DROP TABLE state_1;
-CREATE INDEX state_blocked ON state (blocked) WHERE blocked <> '';
 
 ALTER TABLE transfer RENAME TO transfer_1;
 DROP TRIGGER transfer_is_immutable;
