@@ -11,16 +11,18 @@ import queue
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 import structlog
 from prometheus_client import Gauge
 
-from engine.effects import Answer, Call
+from engine.effects import Act, Answer, Call
 from engine.hub import Hub
 from engine.pacing import Paced
 from engine.store.contract import StoreAway
 from engine.store.effects import Effect, PaymentAsk
+from schemas.effect import Reply, Result
 
 TICK_S: Final = 1.0
 HOLD_S: Final = 15.0  # what could not go on is tried again after this, or when its payment has moved
@@ -50,6 +52,14 @@ class Pool:
             threading.Thread(target=self._make, name=f"provider-{self.merchant}-{self._threads}", daemon=True).start()
             self._threads += 1
         self._calls.put(call)
+
+    def recall(self) -> Iterator[Call]:
+        """The calls that no thread has begun: they will not be made."""
+        while True:
+            try:
+                yield self._calls.get_nowait()
+            except queue.Empty:
+                return
 
     def _make(self) -> None:
         """Calls, one after the other. Whatever happens to one, the thread goes on: its lease will be over."""
@@ -83,6 +93,8 @@ class Dispatcher:
         away = False
         while not (self._stopping and not self._under_way):
             try:
+                if self._stopping:
+                    self._recall()
                 self._store_answers()
                 wait_s = TICK_S if self._stopping else self._hand_out()
                 away = False
@@ -114,6 +126,13 @@ class Dispatcher:
         calls = self._hub.effects.absorb(self._answers, sending=not self._stopping)
         heard, self._answers = self._answers, []
         self._give(calls, [answer.call.item for answer in heard if self._waits_for(answer.call)], moved=True)
+
+    def _recall(self) -> None:
+        """What no thread has begun when the hub stops was marked and not sent: said so, it is sent after the next start."""
+        unsent = Reply(result=Result.NOT_SENT, code="stopped", message="the hub was stopped before anything was written")
+        for pool in self._pools.values():
+            for call in pool.recall():
+                self._done.put((call, Answer(call, unsent, self._hub.clock.now()) if call.act is Act.SEND else None))
 
     def _hand_out(self) -> float:
         """Begin what may go now; after how many seconds to look again."""

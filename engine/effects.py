@@ -27,6 +27,7 @@ from schemas.policy import TenantPolicy
 
 _UNCONFIGURED = 300 * SECOND_US  # how long what concerns a merchant without connector rests
 _AT_ONCE = 500  # items of one transaction
+_TO_COME = frozenset({EffectState.PLANNED, EffectState.NEEDS_PERSON})  # may yet be sent, or leads to another request
 _T = TypeVar("_T")
 log = structlog.get_logger(__name__)
 calls = Counter("foliohub_provider_calls_total", "Calls to payment providers", ("merchant", "act", "result"))
@@ -210,7 +211,14 @@ class EffectsRunner:
             reason = "payouts are stopped, or news of this payment is decided first"
             self._store.put_off(effect.id, effect.fence, now, reason)  # not due before it may go
             return None
-        return Call(Act.SEND, effect._replace(fence=fence, attempts=effect.attempts + 1), connector, lease)
+        marked = effect._replace(fence=fence, attempts=effect.attempts + 1, last=int(self._closes(effect)))
+        return Call(Act.SEND, marked, connector, lease)
+
+    def _closes(self, effect: Effect) -> bool:
+        """Whether a last request is the last to be sent: nothing follows it at the provider, and one before it may have had to wait."""
+        return bool(effect.last) and not any(
+            other.state in _TO_COME for other in self._store.effects_on(effect.merchant, effect.reference) if other.id != effect.id
+        )
 
     def _settle(self, effect: Effect, reply: Reply) -> None:
         result = reply.result

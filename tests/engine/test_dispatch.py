@@ -5,9 +5,14 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from config.loader import load
 from connectors.psp.accepting import AcceptingConnector
 from engine.hub import Hub
+from engine.pacing import Pace, Paced
+from engine.serving import Serving
+from engine.verify import verify
 from schemas.effect import EffectOrder, Reply
+from tests.engine.sandbox import Sandbox, booking
 from tests.engine.test_serving import START, STAY, Slow, at, paid_and_cancelled, say, served, soon, states
 
 LEASE_US = 90 * 1_000_000
@@ -83,3 +88,47 @@ def test_a_thread_that_is_too_slow_is_waited_for_by_nobody(tmp_path: Path) -> No
         assert soon(lambda: states(hub) == ["confirmed"])
         assert connector.sent == 1
         assert soon(lambda: hub.reading.rows("SELECT 1 FROM outbox WHERE name = 'refund.executed'"))
+
+
+def test_what_no_thread_has_begun_when_the_hub_stops_was_not_sent(tmp_path: Path) -> None:
+    """Marked, and behind a call that takes its time: it is planned again, and never in doubt."""
+    connector = Stopped("azur")
+    hub = Hub(load(None, {}), str(tmp_path / "hub.sqlite"), {"azur": Paced(connector, Pace("azur", 1000, 5, 30), 1)}, clock=at())
+    serving = Serving(hub, {})
+    try:
+        for number in range(3):
+            paid_and_cancelled(hub, f"B-{number}", f"900{number}")
+        while hub.run_lanes().decided:
+            pass
+        serving.start()
+        assert connector.stands.wait(8)
+        assert soon(lambda: sorted(states(hub)) == ["planned", "sending", "sending"]), states(hub)
+
+        serving.stop(1.0)
+
+        assert sorted(states(hub)) == ["planned", "planned", "sending"]
+        assert evidence(hub)[2:] == [("send", "not_sent")]
+        connector.go.set()
+        assert soon(lambda: sorted(states(hub)) == ["confirmed", "planned", "planned"])
+        assert connector.sent == 1
+    finally:
+        connector.go.set()
+        hub.close()
+
+
+def test_a_last_refund_that_overtakes_another_does_not_close_the_payment() -> None:
+    """The provider takes nothing more after RFS: while the first refund waits, the last one goes as one of several."""
+    sandbox = Sandbox({"when": {"endpoint": "query", "call": 1}, "answer": "silence"})
+    line = {"trade": "outdoor", "terms": "outdoor/flexible", "arrival": "2026-07-24", "departure": "2026-07-31"}
+    lines = [{**line, "line": "1", "price": 12_000}, {**line, "line": "2", "price": 8_000}]
+    sandbox.say("booking.confirmed", booking(lines=lines))
+    payid = sandbox.pay("B-1", 20_000, "O-1")
+    sandbox.cancel(request="C-1", lines=[{"line": "1"}])  # the provider cannot be asked: later
+    sandbox.cancel(request="C-2", lines=[{"line": "2"}])
+    assert [row["state"] for row in sandbox.rows("SELECT state FROM effect ORDER BY minor")] == ["confirmed", "planned"]
+
+    sandbox.pass_time(3_600)
+
+    assert [row["state"] for row in sandbox.rows("SELECT state FROM effect")] == ["confirmed", "confirmed"]
+    assert sorted(sandbox.operations(payid)) == [("RFD", 8_000, "8"), ("RFD", 12_000, "8")]
+    assert verify(sandbox.database).differences == ()
