@@ -7,23 +7,38 @@ sealed for a person opens only in the originals, and contents are not recognised
 
 from __future__ import annotations
 
+import random
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from benchmarks import embedded
+from benchmarks.live import today
+from benchmarks.measured import size_of
+from benchmarks.messages import TENANT, message
+from config.loader import load
+from connectors.psp.accepting import AcceptingProviders
+from engine.clock import ManualClock, SystemClock
+from engine.hub import Hub
+from engine.keys import DoorKeys
 from engine.store.contract import SLICE_US
 from engine.store.rows import Key
+from engine.transport.contract import Arrival
 from engine.vault import Plain, Vault
 from schemas.envelope import message_bytes, uuid_text
 
 MARK: Final = "q0000000q"
 """Stands in every name of an original; each copy has a word of its own in its place."""
 _DERIVED: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+DAYS: Final = 60.0  # how old the oldest stay is: older than the hub's `inbox_days`, so that there is something to forget
+STRANGE: Final = 20  # dead letters, and payments that wait for a booking
+_QUOTED, _CANCELLED = 2, 4  # one stay in so many asks what cancelling would give; one in so many cancels
+_BEFORE_US: Final = 2 * 3600 * 1_000_000  # how long ago the originals were
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _TELL_S: Final = 10.0
 
@@ -50,6 +65,51 @@ _TABLES: Final = (
     "internal", "effect", "evidence", "provider_record",
 )  # fmt: skip
 """Those that grow with the stays; of an earlier schema, what it has of them."""
+
+
+class Store(NamedTuple):
+    """A large store in a folder of its own, with a key to its doors and the names of two stays in it, both paid and not cancelled: one
+    that a hub decided, and one of a copy."""
+
+    folder: Path
+    path: Path
+    key: str
+    original: str
+    copied: str
+
+
+def made(folder: Path, gigabytes: float, stays: int, say: Callable[[str], None], seed: int = 0) -> Store:
+    """A store of that size: stays of the last two months, and a few things that need a person."""
+    path, luck = folder / "hub.sqlite", random.Random(seed)
+    names = [f"{luck.getrandbits(32):08x}{MARK}" for _ in range(stays)]
+    settings, clock = load(None, {}), ManualClock(SystemClock().now() - _BEFORE_US)
+    with closing(embedded.Timed(settings, str(path), AcceptingProviders(), clock=clock)) as hub:
+        embedded.feed(hub, list(_messages(names)), clock)
+        clock.advance(clock.now() + _BEFORE_US // 2)
+        hub.drain()  # quotes have lapsed
+    copies = max(1, round(gigabytes * 1e9 / size_of(path)) - 1)
+    many = Multiplied(path, copies, DAYS)
+    many.make(say)
+    with closing(Hub(settings, str(path), {}, clock=SystemClock())) as hub:
+        hub.intake.append(list(_strange()))
+        while hub.run_lanes().decided:
+            pass
+        _, key = DoorKeys(hub.database).add(TENANT, "operator", "bench")
+    return Store(folder, path, key, names[1], names[1].replace(MARK, many.name_of(copies // 2 or 1)))
+
+
+def _messages(names: Sequence[str]) -> Iterator[bytes]:
+    day = today()
+    for step, one_in in enumerate((1, 1, _QUOTED, _CANCELLED)):
+        yield from (message(step, name, day) for name in names[::one_in])
+
+
+def _strange() -> Iterator[Arrival]:
+    """What nobody can read, and payments for bookings that nobody knows."""
+    for number in range(STRANGE):
+        body = message(1, f"nobody{number}", today())
+        yield Arrival(door="bench", body=body, content_type="application/cloudevents+json")
+        yield Arrival(door="bench", body=body[:-40], attributes={"tenant": TENANT}, content_type="application/cloudevents+json")
 
 
 class Multiplied:
@@ -125,8 +185,8 @@ class Multiplied:
         }
         sizes["offset"] = db.execute("SELECT max(next_offset) FROM lane").fetchone()[0]
         sizes["row"] = sizes["decision"] << 20
-        for message, *identity in db.execute("SELECT message, tenant, source, id FROM intake"):
-            self._identities[message] = tuple(identity)
+        for id_, *identity in db.execute("SELECT message, tenant, source, id FROM intake"):
+            self._identities[id_] = tuple(identity)
         return sizes, [self._statement(db, table) for table in tables]
 
     @staticmethod
