@@ -221,6 +221,8 @@ class World:
 
     def _hub_due(self) -> int | None:
         due = self.hub.next_due()
+        if due is None and self.hub.store.waiting_count():  # what was acknowledged wakes a live hub
+            due = self.clock.now()
         return None if due is None else max(due, self._down_until)
 
     def _callbacks(self) -> None:
