@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import effects, embedded, latency, ota, poison, profiling, soak
+from benchmarks import effects, embedded, latency, ota, poison, profiling, soak, start
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "latency": latency.measure,
     "poison": poison.measure,
     "ota": ota.measure,
+    "start": start.measure,
     "soak": soak.measure,
 }
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped, what was made is taken away
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # what goes wrong is found afterwards
     options.folder.mkdir(parents=True, exist_ok=True)
-    setting = Setting(folder=options.folder, runs=options.runs, stays=options.stays, lag=options.lag, soak=options.soak)
+    setting = Setting(folder=options.folder, runs=options.runs, stays=options.stays, lag=options.lag, soak=options.soak,
+                      big_gb=options.gb)  # fmt: skip
     if options.small:
         setting = setting.small()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}, {os.cpu_count()} cores,"
@@ -72,6 +74,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--lag", type=int, default=usual.lag, help="embedded: stays from a stay's message to its next (%(default)s)"
     )
+    parser.add_argument("--gb", type=float, default=usual.big_gb, help="start: gigabytes of the store (%(default)s)")
     parser.add_argument("--soak", type=int, default=usual.soak, help="soak: messages (%(default)s)")
     parser.add_argument("--folder", type=Path, default=usual.folder, help="where the stores lie: a real disk (%(default)s)")
     parser.add_argument("--small", action="store_true", help="everything in seconds: whether it runs, not how fast")

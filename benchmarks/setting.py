@@ -27,8 +27,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: int = 20
     documents: int = 500  # ota: of one turn
     soak: int = 100_000  # messages
-    big_gb: float = 1.0  # big_store: the store's size
-    big_stays: int = 2_000  # big_store: decided before they are multiplied
+    big_gb: float = 1.0  # start: size of the store
+    big_stays: int = 2_000  # start: stays that are decided, then multiplied
+    big_watch_s: float = 6.0  # start: messages one after the other, while housekeeping has its first round
 
     def small(self) -> Setting:
         """Everything in seconds: whether it runs and verifies, not how fast."""
@@ -44,6 +45,9 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
             latency_s=2,
             documents=20,
             soak=4_000,
+            big_gb=0.02,
+            big_stays=200,
+            big_watch_s=1.5,
         )
 
     def say(self, text: str) -> None:

@@ -110,8 +110,9 @@ def watched(
     begun = time.perf_counter()
 
     def look() -> None:
-        told = 0
-        while not done.wait(min(10.0, max(0.02, _LOOK_S * messages))):
+        told, over = 0, False
+        while not over:
+            over = done.wait(min(10.0, max(0.02, _LOOK_S * messages)))  # the last look is after everything
             looks.append(
                 Look(time.perf_counter() - begun, points[-1][1], hub.process.resident_mb(), provider.process.resident_mb())
             )
@@ -178,7 +179,9 @@ def crossed(points: Sequence[tuple[float, int]], messages: int) -> list[float]:
 
 
 def tenth(looks: Sequence[Look], messages: int, number: int) -> Look:
-    """When the most memory was seen in a tenth, from 0 to 9. Raises AssertionError when nobody looked."""
-    seen = [look for look in looks if number * messages <= 10 * look.decided <= (number + 1) * messages]
-    assert seen, f"no look at the memory fell into tenth {number + 1}"
-    return max(seen, key=lambda look: look.mb)
+    """When the most memory was seen in a tenth, from 0 to 9, up to the first look at or after its end: what was decided meanwhile had
+    its memory then. Raises AssertionError when nobody looked so late."""
+    begin, end = number * messages, (number + 1) * messages
+    late = next((look for look in looks if 10 * look.decided >= end), None)
+    assert late is not None, f"nobody looked at the memory at the end of tenth {number + 1}"
+    return max([late, *(look for look in looks if begin <= 10 * look.decided <= end)], key=lambda look: look.mb)

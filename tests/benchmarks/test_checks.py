@@ -316,11 +316,12 @@ def test_a_season_is_whole() -> None:
 
 
 def test_tenths() -> None:
-    """Between two points on a straight line; a tenth in which nobody looked at the memory is no tenth."""
+    """Between two points on a straight line; who looks at the memory after a tenth has seen what it took."""
     points = [(0.0, 0), (1.0, 50), (3.0, 100)]
     assert soak.crossed(points, 100) == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4, 1.8, 2.2, 2.6, 3.0])
 
-    looks = [soak.Look(0.3, 15, 40.0, 2.0), soak.Look(0.4, 20, 50.0, 2.0), soak.Look(2.9, 98, 60.0, 1.0)]
+    looks = [soak.Look(0.3, 15, 40.0, 2.0), soak.Look(0.4, 20, 50.0, 2.0), soak.Look(2.9, 100, 60.0, 1.0)]
     assert (soak.tenth(looks, 100, 1).mb, soak.tenth(looks, 100, 9).mb) == (52.0, 61.0)
+    assert soak.tenth(looks, 100, 5).mb == 61.0
     with pytest.raises(AssertionError, match="tenth 6"):
-        soak.tenth(looks, 100, 5)
+        soak.tenth(looks[:2], 100, 5)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tests.mutants import report
 from tests.mutants.changes import Change, changes_of, files
+from tests.mutants.checked import Checker
 from tests.mutants.choosing import Chooser
 from tests.mutants.excuses import without_excused
 from tests.mutants.reach import ROOMS, Reach, Red
@@ -78,6 +79,7 @@ def _try(given: argparse.Namespace, root: Path) -> int:
         trials += [control_of(chooser, path) for path in _controls(root, rooms, given.seed, reach)]
         book = report.Book(len(trials), verbose=given.verbose)
         try_all(root, trials, chooser, TARGETS, given.jobs, book.note)
+        book.ask(Checker(root))
     except (Red, Tool) as fault:
         print(f"could not be tried: {fault}", file=sys.stderr)
         return 2

@@ -78,6 +78,20 @@ def changed(change: Change, source: str) -> ast.Module:
     return ast.fix_missing_locations(_Put(planned.node, planned.replacement).visit(tree))
 
 
+def edited(change: Change, source: str) -> str | None:
+    """The file's text with that change made and all else as it was written; None where the change has no place of its own."""
+    planned = _planned(change.path, ast.parse(source))[change.number]
+    node, new = planned.node, ast.unparse(planned.replacement)
+    if not isinstance(node, ast.expr | ast.stmt) or isinstance(node, ast.If | ast.While):
+        return None
+    lines = source.encode().splitlines(keepends=True)
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    first, last = lines[node.lineno - 1][: node.col_offset], lines[node.end_lineno - 1][node.end_col_offset :]
+    text = f"({new})" if isinstance(node, ast.expr) else new
+    return b"".join([*lines[: node.lineno - 1], first, text.encode(), last, *lines[node.end_lineno :]]).decode()
+
+
 def files(root: Path, room: str) -> list[str]:
     """The Python files of a room, relative, in order."""
     return sorted(str(path.relative_to(root)) for path in (root / room).rglob("*.py"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from tests.mutants.checked import Checker
 from tests.mutants.session import Tried, Verdict
 
 _EVERY = 25
+BY_TYPES = "mypy"
 _SEEN = (Verdict.KILLED, Verdict.TIMED_OUT)
 
 
@@ -26,6 +28,19 @@ class Book:
         elif not len(self.all) % _EVERY or len(self.all) == self._count:
             counts = Counter(one.verdict.value for one in self.all if one.change is not None)
             print(f"{len(self.all)} of {self._count}: {_listed(counts)}", flush=True)
+
+    def ask(self, checker: Checker) -> None:
+        """What no test saw is shown to the type checker."""
+        unseen = [at for at, one in enumerate(self.all) if one.change is not None and one.verdict not in _SEEN]
+        if not checker.works:
+            print("mypy refuses the code as it stands, and is not asked", flush=True)
+            return
+        for at in unseen:
+            change = self.all[at].change
+            if change is not None and checker.refuses(change):
+                self.all[at] = self.all[at]._replace(verdict=Verdict.KILLED, killer=BY_TYPES)
+        found = sum(one.killer == BY_TYPES for one in self.all)
+        print(f"{found} of the {len(unseen)} that no test saw are refused by mypy", flush=True)
 
 
 def summary(all_: Sequence[Tried], lasted_s: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.changes import changed, changes_of, files
+from tests.mutants.changes import changed, changes_of, edited, files
 from tests.mutants.excuses import excuses
 from tests.mutants.reach import ROOMS
 
@@ -113,6 +113,17 @@ def test_a_change_of_the_core_is_code_and_another_code() -> None:
             tree = changed(change, source)
             compile(tree, path, "exec")
             assert ast.unparse(tree) != ast.unparse(ast.parse(source)), change
+
+
+def test_an_edited_file_is_the_changed_one_with_all_else_as_it_was_written() -> None:
+    """Comments and all: that is what the type checker reads."""
+    source = "def f(a: int) -> bool:\n    # why\n    return (\n        a < 1  # and how\n        or a > 5\n    )\n"
+    (change,) = [one for one in changes_of("room/file.py", source) if (one.before, one.after) == ("a < 1", "a <= 1")]
+
+    text = edited(change, source)
+
+    assert text == source.replace("a < 1", "(a <= 1)")
+    assert ast.unparse(ast.parse(text)) == ast.unparse(changed(change, source))
 
 
 def test_no_excuse_is_out_of_date() -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import cards
 from schemas.cards import CARD, CODE, is_card, scrub, scrub_bytes, scrub_field, scrub_text, suspicious
 
 # Published test numbers of the schemes; none is an account.
@@ -252,19 +254,56 @@ separators = st.text(st.sampled_from(" -.\u00a0\u2013\t\u202f\u200b\u2028\u3000"
 numbers = st.tuples(st.sampled_from(CARDS), separators, st.booleans()).map(
     lambda t: t[1].join(t[0][i : i + 4] for i in range(0, len(t[0]), 4)) if t[2] else t[0]
 )
+mistyped = numbers.map(lambda text: text.replace("1", "2"))
 fields = st.sampled_from(
-    ["cvc", "seriesCode", "security_code", "cryptogramme", "verificationValue", "card_code", "card-code", "c.s.c", "name", "x"]
-).flatmap(any_case)
+    [
+        "cvc", "seriesCode", "security_code", "cryptogramme", "verificationValue", "card_code", "card-code", "c.s.c",
+        "cardNumber", "PAN", "track-2", "numero_carte", "siret", "name", "x",
+    ]
+).flatmap(any_case)  # fmt: skip
 
 
 @given(
-    st.dictionaries(fields, noise | numbers | st.tuples(noise, numbers, noise).map("".join) | st.integers(0, 10**19)), st.booleans()
+    st.dictionaries(
+        fields,
+        noise
+        | numbers
+        | mistyped
+        | st.tuples(noise, numbers, noise).map("".join)
+        | st.integers(0, 10**19)
+        | st.lists(numbers, max_size=2),
+        max_size=3,
+    ),
+    st.booleans(),
 )
 def test_the_fast_path_misses_nothing(value: dict[str, object], ascii_only: bool) -> None:
     """What `scrub` would change is always suspicious, however it is written as JSON."""
     _, paths = scrub(value)
     if paths:
         assert suspicious(json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("name", sorted(cards._CODE_FIELDS | cards._CARD_FIELDS))
+def test_every_field_for_cards_is_looked_into(name: str) -> None:
+    """A mistyped number, too, and however the name is spaced."""
+    value = {f"{name[:3]}-{name[3:]}": "4111111111111112" if name in cards._CARD_FIELDS else "12"}
+
+    assert scrub(value)[1]
+    assert suspicious(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("text", ["+44 7911 123456", "00447911123456", "20260501100000123", "6f0c1d3e-0b5e-5c35-9d5e-123456789012"])
+def test_telephones_times_and_ids_take_the_fast_path(text: str) -> None:
+    """Bookings are full of them."""
+    assert not suspicious(json.dumps({"name": text}).encode())
+
+
+def test_what_stands_beside_hides_no_card() -> None:
+    """A word exempts what follows it in its own text, and nothing in the next."""
+    value = ["tva", "36227206271667"]
+
+    assert scrub(value)[1] == ("[1]",)
+    assert suspicious(msgspec.json.encode(value))
 
 
 @given(st.tuples(noise, numbers, noise).map("".join))

@@ -4,14 +4,12 @@ A few thousand stays are decided by a hub, then multiplied (`benchmarks.multiply
 each cold start the system is asked to forget the file. The oldest stays are older than the hub recognises what comes again, so that its
 first housekeeping has something to do.
 
-    python -m benchmarks.big_store --gb 10
+    make bench ARGS="--only start --gb 10"
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
-import json
 import os
 import random
 import statistics
@@ -19,13 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from benchmarks.live import today
 from benchmarks.messages import MERCHANT, REFUND, message
@@ -37,7 +34,6 @@ from engine.store.sqlite.database import Database
 from engine.store.sqlite.reading import SqliteReading
 
 _TIMES = 15  # each door is asked so often; the median counts
-_BUSY_S = 6.0  # messages one after the other after a cold start, while housekeeping has its first round
 _SETTLE_S = 60.0
 
 
@@ -73,7 +69,7 @@ class Running:
         told = msgspec.json.decode(self.asked("POST", "/messages?wait=30s", message(step, name, today())))
         return time.perf_counter() - begun, [outcome["type"].removeprefix("foliohub.") for outcome in told["outcomes"]]
 
-    def median_ms(self, path: str) -> float:
+    def median_s(self, path: str) -> float:
         """How long the answer to a question takes, the first time apart."""
         self.asked("GET", path)
         waits = []
@@ -81,7 +77,7 @@ class Running:
             begun = time.perf_counter()
             self.asked("GET", path)
             waits.append(time.perf_counter() - begun)
-        return 1000 * statistics.median(waits)
+        return statistics.median(waits)
 
     def stopped(self) -> float:
         """Seconds from SIGTERM to its end, which is a good one."""
@@ -103,57 +99,65 @@ def forgotten(path: Path) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measured(store: Store, say: Callable[[str], None], seed: int = 0) -> Figures:
+def measured(store: Store, setting: Setting) -> Figures:
     """All figures of one store, which is used up by it. Raises AssertionError for anything that is not as it should be."""
-    luck = random.Random(f"fresh {seed}")
-    fresh = [f"{luck.getrandbits(64):016x}" for _ in range(4)]
-    figures: Figures = {"start_gb": round(store.path.stat().st_size / 1e9, 2)}
-    with Provider(store.folder, [*fresh, store.original, store.copied]) as provider:
-        figures["start_empty_s"] = round(_empty(store, provider), 2)
+    say, luck = setting.say, random.Random(f"fresh {setting.seed}")
+    fresh = f"{luck.getrandbits(64):016x}"
+    size = store.path.stat().st_size
+    with Provider(store.folder, [fresh, store.original, store.copied]) as provider:
+        new_s = _new(store, provider)
         hub = Running(store, provider, cold=True)
-        figures["start_cold_s"] = round(hub.listens_s, 2)
-        hub.decided(0, fresh[0])
-        figures["start_decided_s"] = round(hub.since(), 2)
-        figures["start_cpu_s"] = round(hub.process.cpu_s(), 2)
-        figures["start_mb"] = round(hub.process.resident_mb(), 1)
-        figures["start_longest_ms"] = round(1000 * _busy(hub, luck), 1)
-        say(
-            f"cold start {hub.listens_s:.2f} s (on a new store {figures['start_empty_s']} s), first message decided after"
-            f" {figures['start_decided_s']} s, {figures['start_mb']} MB; the longest decision of the next seconds took"
-            f" {figures['start_longest_ms']} ms"
-        )
-        figures |= {f"door_{name}_ms": round(hub.median_ms(path), 1) for name, path in _doors(store)}
-        stays = [_stay(hub, name, whole=name is fresh[0]) for name in (fresh[0], store.copied, store.original)]
-        figures["start_stay_s"] = round(max(stays), 2)
-        say(", ".join(f"{name} {value} ms" for name, value in figures.items() if name.startswith("door_")))
-        figures |= {f"command_{name}_s": round(_command(store, *words), 2) for name, words in _commands(store)}
-        say(", ".join(f"{name} {value} s" for name, value in figures.items() if name.startswith("command_")))
-        figures["start_mb_used"] = round(hub.process.resident_mb(), 1)
-        figures["stop_s"] = round(hub.stopped(), 2)
+        cold_s = hub.listens_s
+        hub.decided(0, fresh)
+        decided_s, cpu_s, begun_mb = hub.since(), hub.process.cpu_s(), hub.process.resident_mb()
+        longest_s = _busy(hub, luck, setting.big_watch_s)
+        say(f"listens after {cold_s:.2f} s (on a new store {new_s:.2f} s), decides after {decided_s:.2f} s, of which {cpu_s:.2f} s at"
+            f" work; {begun_mb:.0f} MB; the longest decision of the next seconds took {1000 * longest_s:.0f} ms")  # fmt: skip
+        doors = {name: hub.median_s(path) for name, path in _doors(store)}
+        say("doors, ms: " + ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in doors.items()))
+        stay_s = max(_stay(hub, name, whole=name is fresh) for name in (fresh, store.copied, store.original))
+        commands = {name: _command(store, *words) for name, words in _commands(store)}
+        say("commands, s: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in commands.items()))
+        used_mb = hub.process.resident_mb()
+        stop_s = hub.stopped()
         hub = Running(store, provider, cold=False)
-        figures["start_warm_s"] = round(hub.listens_s, 2)
-        _busy(hub, luck)
+        warm_s = hub.listens_s
+        _busy(hub, luck, setting.big_watch_s)
         hub.killed()
         log_mb = Path(f"{store.path}-wal").stat().st_size / 1e6
         hub = Running(store, provider, cold=True)
-        figures["start_killed_s"] = round(hub.listens_s, 2)
-        say(f"stopped in {figures['stop_s']} s, warm start {figures['start_warm_s']} s, cold start after a kill with a log of"
-            f" {log_mb:.0f} MB {hub.listens_s:.2f} s; {figures['start_mb_used']} MB in the end")  # fmt: skip
+        say(f"stops in {stop_s:.2f} s with {used_mb:.0f} MB, warm start {warm_s:.2f} s, cold start after a kill with a log of"
+            f" {log_mb:.0f} MB {hub.listens_s:.2f} s")  # fmt: skip
         hub.stopped()
-        provider.agrees([fresh[0], store.copied, store.original])
-    return figures
+        provider.agrees([fresh, store.copied, store.original])
+    return {
+        "start_gb": round(size / 1e9, 3),
+        "start_new_s": round(new_s, 2),
+        "start_cold_s": round(cold_s, 2),
+        "start_decided_s": round(decided_s, 2),
+        "start_cpu_s": round(cpu_s, 2),
+        "start_warm_s": round(warm_s, 2),
+        "start_killed_s": round(hub.listens_s, 2),
+        "start_longest_ms": round(1000 * longest_s, 1),
+        "start_mb": round(begun_mb, 1),
+        "start_used_mb": round(used_mb, 1),
+        "start_stay_s": round(stay_s, 2),
+        "start_door_ms": round(1000 * max(doors.values()), 1),
+        "start_command_s": round(max(commands.values()), 2),
+        "start_stop_s": round(stop_s, 2),
+    }
 
 
-def _empty(store: Store, provider: Provider) -> float:
+def _new(store: Store, provider: Provider) -> float:
     """Seconds until a hub listens on a new store: what a start takes whatever there is."""
-    hub = Running(store._replace(path=store.folder / "empty.sqlite"), provider, cold=False)
+    hub = Running(store._replace(path=store.folder / "new.sqlite"), provider, cold=False)
     hub.stopped()
     return hub.listens_s
 
 
-def _busy(hub: Running, luck: random.Random) -> float:
+def _busy(hub: Running, luck: random.Random, seconds: float) -> float:
     """The longest of many decisions, one after the other."""
-    longest, end = 0.0, time.perf_counter() + _BUSY_S
+    longest, end = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < end:
         longest = max(longest, hub.decided(0, f"{luck.getrandbits(64):016x}")[0])
     return longest
@@ -214,31 +218,9 @@ def _command(store: Store, *words: str) -> float:
 
 
 def measure(setting: Setting) -> Figures:
-    """All figures of a store of `setting.big_gb`."""
-    return run(setting.folder, setting.big_gb, setting.big_stays, setting.say, setting.seed)
-
-
-def run(where: Path, gigabytes: float, stays: int, say: Callable[[str], None], seed: int = 0) -> Figures:
-    """Make it, measure, and take it away."""
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as folder:
+    """All figures of a store of `setting.big_gb`: made, measured, taken away."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
         begun = time.perf_counter()
-        store = made(Path(folder), gigabytes, stays, say, seed)
-        say(f"a store of {store.path.stat().st_size / 1e9:.2f} GB was made in {time.perf_counter() - begun:.0f} s")
-        return measured(store, say, seed)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.big_store", description="A hub on a large store.")
-    parser.add_argument("--gb", type=float, default=1.0, help="size of the store (%(default)s)")
-    parser.add_argument("--stays", type=int, default=2000, help="stays that are decided before they are multiplied (%(default)s)")
-    parser.add_argument("--folder", type=Path, default=Path("var"), help="where it lies: a real disk (%(default)s)")
-    options = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    options.folder.mkdir(parents=True, exist_ok=True)
-    figures = run(options.folder, options.gb, options.stays, lambda text: print(f"  {text}", flush=True))
-    print(json.dumps(figures))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        store = made(Path(folder), setting.big_gb, setting.big_stays, setting.say, setting.seed)
+        setting.say(f"a store of {store.path.stat().st_size / 1e9:.2f} GB was made in {time.perf_counter() - begun:.0f} s")
+        return measured(store, setting)
