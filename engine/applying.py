@@ -8,7 +8,6 @@ import msgspec
 from msgspec.structs import replace
 
 from engine import effect_rows, parking
-from engine.address import references_of
 from engine.clock import micros
 from engine.staging import Staged
 from engine.store.rows import NUMBERED, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
@@ -32,7 +31,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
         publisher.publish((scrubbed,), rules=("X-10", "X-22"))
     match verdict:
         case Forwarded(folio):
-            chunk.record(row, seq, parent, "forwarded", {"folio": folio})
+            chunk.record(row, staged, seq, parent, "forwarded", {"folio": folio})
             return [row._replace(kind="folio", key=folio, scrubbed="")]
         case Decided(outcome):
             return _decided(chunk, row, message, staged, seq, parent, outcome, publisher)
@@ -46,36 +45,36 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             policy = _version(chunk, row, staged, message)
             publisher.publish((fact,), rules=(error.rule,) if error.rule else (), policy=policy, name=name)
             record = {"code": error.code, "field": error.field, "value": error.value, "message": error.message}
-            chunk.record(row, seq, parent, "refused", {**record, "trace": [[error.rule, error.message]], "policy": policy})
+            chunk.record(row, staged, seq, parent, "refused", {**record, "trace": [[error.rule, error.message]], "policy": policy})
         case Parked(waits_for):
             parking.park(chunk, row, message, seq, waits_for)
             publisher.publish((MessageParked(input=row.id, type=row.name, waits_for=waits_for),), rules=("X-2",))
-            chunk.record(row, seq, parent, "parked", {"waits_for": waits_for})
+            chunk.record(row, staged, seq, parent, "parked", {"waits_for": waits_for})
         case Outdated(reason):
-            chunk.record(row, seq, parent, "stale", {"reason": reason})
+            chunk.record(row, staged, seq, parent, "stale", {"reason": reason})
         case Defective(reason):
             letter = uuid_text(derived(row.message, f"defect:{row.kind}"))
             _dead_letter(chunk, row, letter, "defect", "defect", reason)
             staged.blocked, staged.changed = letter, True
             kept = MessageDeadLettered(dead_letter=letter, reason=reason, code="defect", input=row.id)
             publisher.publish((kept, FolioBlocked(dead_letter=letter, reason=reason)), rules=("X-15",))
-            chunk.record(row, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
+            chunk.record(row, staged, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
     return []
 
 
 def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:
     """A message whose identity is known: dropped when it is the same, kept and shown when its body is another (X-1)."""
+    staged = chunk.staging.state(row.owner)
     if same:
-        return chunk.record(row, seq, 0, "duplicate", {})
+        return chunk.record(row, staged, seq, 0, "duplicate", {})
     letter, code = uuid_text(derived(row.message, f"conflict:{row.fingerprint.hex()}")), "duplicate_identity"
     if chunk.staging.dead_letter(letter) is None:
         reason = f"message {row.id!r} of {row.source!r} came before with another body"
         _dead_letter(chunk, row, letter, "conflict", code, reason)
-        staged = chunk.staging.state(row.owner)
         publisher = Publisher(chunk, row, staged, seq)
         fact = MessageDeadLettered(dead_letter=letter, reason=reason, code=code, field="id", value=row.id, input=row.id)
         publisher.publish((fact,), rules=("X-1",))
-    return chunk.record(row, seq, 0, "conflict", {"dead_letter": letter})
+    return chunk.record(row, staged, seq, 0, "conflict", {"dead_letter": letter})
 
 
 class Publisher:
@@ -144,16 +143,16 @@ def _decided(
         TransferRow(number, entry.entry, entry.subject, entry.debit, entry.credit, entry.minor, entry.currency)
         for number, entry in enumerate(outcome.entries, seq << NUMBERED)
     ]
-    key = row.owner
+    key = staged.key
     for timer in outcome.timers:
         parking.set_timer(chunk, key, timer.name, micros(timer.due), timer.kind, timer.subject)
-    for name in outcome.cancel:
-        write.timers[(*key, name)] = None
+    for timer_name in outcome.cancel:
+        write.timers[(*key, timer_name)] = None
     effect_rows.stage(chunk, row, seq, outcome, before, outcome.state)
     record: dict[str, Any] = {"trace": outcome.trace}
     if outcome.policy_version:
         record["policy"] = outcome.policy_version
-    chunk.record(row, seq, parent, "decided", record)
+    chunk.record(row, staged, seq, parent, "decided", record)
     children = [
         row._replace(
             message=derived(row.message, f"internal:{number}"),
@@ -167,9 +166,9 @@ def _decided(
         )
         for number, internal in enumerate(outcome.messages)
     ]
-    if isinstance(staged.body, Folio) and row.name in registry.IN:
-        for reference in references_of(row.name, message):
-            children += parking.bind(chunk, row.tenant, reference.namespace, reference.value, row.key)
+    if isinstance(staged.body, Folio):
+        for name in chunk.names(row, message):
+            children += parking.bind(chunk, name, row.key)
     if outcome.unparks:
         children += parking.released(chunk, key, row.key, frozenset(outcome.unparks))
     return children
@@ -211,7 +210,7 @@ def _operated(
     publisher: Publisher,
 ) -> list[Waiting]:
     publisher.publish(outcome.facts, rules=rules_of(outcome))
-    chunk.record(row, seq, parent, "decided", {"trace": outcome.trace})
+    chunk.record(row, staged, seq, parent, "decided", {"trace": outcome.trace})
     children: list[Waiting] = []
     if unblocks:
         letter = unblocks

@@ -18,7 +18,7 @@ import structlog
 from engine import applying, deciding
 from engine.address import lane_of, reference_key, references_of
 from engine.clock import instant
-from engine.staging import Staging
+from engine.staging import Remembered, Staged, Staging
 from engine.store.contract import SLICE_US, ChunkTransaction, Constraint
 from engine.store.rows import BlockedRow, DecisionRow, Key, OutboxRow, TimerRow, Waiting
 from schemas import registry
@@ -40,16 +40,17 @@ _ENCODER = msgspec.json.Encoder()
 class Chunk:
     """One transaction's worth of decisions, staged."""
 
-    def __init__(self, lanes: Lanes, transaction: ChunkTransaction) -> None:
+    def __init__(self, lanes: Lanes, transaction: ChunkTransaction, remembered: Remembered | None = None) -> None:
         self.lanes = lanes
         self.settled = lanes.settled
-        self.staging = Staging(transaction)
+        self.staging = Staging(transaction, remembered)
         self.now = lanes.clock.now()
         self.decided = 0
         self.answers: dict[bytes, list[OutboxRow]] = {}
         self.cut = False  # more timers are due than one transaction takes
         self.defects: dict[int, str] = {}  # decisions that are defects before they are made, with the reason
         self.shown: dict[str, str] = {}  # effects of the folio as the decision at hand was shown them
+        self._names: dict[bytes, tuple[Key, ...]] = {}
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
         self._single = False
@@ -86,11 +87,18 @@ class Chunk:
     def _enough(self) -> bool:
         return self._single and self.decided > 0
 
-    def _keys(self, row: Waiting, message: Any) -> list[Key]:
-        keys = [row.owner]
-        if message is not None and row.name in registry.IN:
-            keys += (reference_key(row.tenant, reference) for reference in references_of(row.name, message))
-        return keys
+    def _keys(self, row: Waiting, message: Any) -> tuple[Key, ...]:
+        return (row.owner, *(self.names(row, message) if message is not None else ()))
+
+    def names(self, row: Waiting, message: Any) -> tuple[Key, ...]:
+        """The other names of the folio that a message from outside carries; asked again as it goes from a name to its folio."""
+        if row.name not in registry.IN:
+            return ()
+        known = self._names.get(row.message)
+        if known is None:
+            known = tuple(reference_key(row.tenant, reference) for reference in references_of(row.name, message))
+            self._names[row.message] = known
+        return known
 
     @staticmethod
     def decoded(row: Waiting) -> Any:
@@ -168,8 +176,8 @@ class Chunk:
         """Decide one message for its key and stage what follows; the messages to decide next, in order."""
         staged = self.staging.state(row.owner)
         if staged.blocked and row.name not in _PASSES:
-            self.staging.write.blocked.append(BlockedRow(row.owner, staged.blocked, row.cargo))
-            self.record(row, seq, parent, "queued", {"behind": staged.blocked})
+            self.staging.write.blocked.append(BlockedRow(staged.key, staged.blocked, row.cargo))
+            self.record(row, staged, seq, parent, "queued", {"behind": staged.blocked})
             return []
         verdict = deciding.decide(self, row, message, staged, condemned=self.defects.get(seq, ""))
         try:
@@ -180,11 +188,10 @@ class Chunk:
             log.exception("cannot_apply", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
             raise Constraint(f"{row.name} {row.id}: {type(failure).__name__}: {failure}") from failure
 
-    def record(self, row: Waiting, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:
+    def record(self, row: Waiting, staged: Staged, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:
         """Stage the decision's own row, with what it was shown that no log tells."""
         if self.shown:
             record, self.shown = {**record, "effects": self.shown}, {}
-        staged = self.staging.state(row.owner)
         if not staged.since:
             staged.since, staged.changed = seq, True
         self.staging.write.decisions.append(

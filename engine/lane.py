@@ -13,6 +13,7 @@ import structlog
 from engine.chunk import Chunk
 from engine.clock import Clock
 from engine.settled import Settled
+from engine.staging import Remembered
 from engine.store.contract import ChunkTransaction, Claim, Constraint, LaneStore
 from engine.store.rows import OutboxRow
 from schemas import registry
@@ -59,6 +60,7 @@ class Lanes:
         self._brokers = brokers
         self._claim: Claim = store.claim()
         self._positions = dict(self._claim.positions)
+        self._remembered = Remembered()
         self._careful = 0  # so many messages are taken `_small` at a time: one of them is refused by the store
         self._small = 1
 
@@ -133,13 +135,19 @@ class Lanes:
 
     def _transaction(self, fill: Callable[[ChunkTransaction, Chunk], bool]) -> Ran:
         """`fill` decides on a fresh chunk and says whether more waits; all that it staged is committed, or nothing happened."""
-        with self._store.chunk() as transaction:
-            chunk = Chunk(self, transaction)
-            more = fill(transaction, chunk)
-            if not chunk.decided:
-                return Ran(0, (), {}, False)
-            write = chunk.staging.finish(self._store.lanes)
-            transaction.write(write, self._claim.epoch)
+        try:
+            with self._store.chunk() as transaction:
+                chunk = Chunk(self, transaction, self._remembered)
+                more = fill(transaction, chunk)
+                if chunk.decided:
+                    write = chunk.staging.finish(self._store.lanes)
+                    transaction.write(write, self._claim.epoch)
+        except BaseException:
+            self._remembered.forget()
+            raise
+        self._remembered.keep(chunk.staging.kept())
+        if not chunk.decided:
+            return Ran(0, (), {}, False)
         self._positions.update((lane, next_) for lane, (_, next_) in write.positions.items())
         return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.cut, tuple(write.forgotten))
 

@@ -35,9 +35,8 @@ def watch(chunk: Chunk, key: Key, watcher: tuple[str, str]) -> None:
         staged.body, staged.changed = msgspec.structs.replace(body, watchers=(*body.watchers, watcher)), True
 
 
-def bind(chunk: Chunk, tenant: str, namespace: str, value: str, folio: str) -> list[Waiting]:
+def bind(chunk: Chunk, key: Key, folio: str) -> list[Waiting]:
     """This name is the folio's from now on; what waited for it goes on to the folio. A bound name stays with its folio."""
-    key = Key(tenant, "reference", f"{namespace}\x1f{value}")
     staged = chunk.staging.state(key)
     body = _reference(key, staged.body)
     if body.folio:
@@ -45,7 +44,7 @@ def bind(chunk: Chunk, tenant: str, namespace: str, value: str, folio: str) -> l
     staged.body, staged.changed = msgspec.structs.replace(body, folio=folio, watchers=()), True
     children = released(chunk, key, folio)
     for watcher in body.watchers:
-        children += bind(chunk, tenant, *watcher, folio)
+        children += bind(chunk, Key(key.tenant, "reference", "\x1f".join(watcher)), folio)
     return children
 
 

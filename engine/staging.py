@@ -1,9 +1,13 @@
-"""What a chunk has read and will write: aggregates as they stand after each decision, and the rows staged so far."""
+"""What a chunk has read and will write: aggregates as they stand after each decision, and the rows staged so far.
+
+What the owner of the lanes has stored last it remembers, so that a folio that is busy is not read and decoded for each chunk.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from itertools import islice
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -23,57 +27,96 @@ SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, (_, type_) in SHAPES.items()}
 _ENCODER = msgspec.json.Encoder()
 _ABSENT = StateRow(0, 0, "", 0, None)
+_REMEMBERED = 4096  # aggregates
+
+
+class Kept(NamedTuple):
+    """An aggregate as the store has it, its body read; `id` is the hash of its key."""
+
+    id: bytes
+    version: int
+    sequence: int
+    blocked: str
+    since: int
+    body: State | None
+
+
+class Remembered:
+    """Aggregates as the store has them, the latest used: only the owner of the lanes writes them, and the epoch proves at every commit
+    that it still is. A key with early messages is not here."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Key, Kept] = {}
+
+    def take(self, key: Key) -> Kept | None:
+        """What is remembered; `keep` brings it back as it is then."""
+        return self._kept.pop(key, None)
+
+    def keep(self, kept: Iterable[tuple[Key, Kept]]) -> None:
+        """After the commit that stored them."""
+        self._kept.update(kept)
+        for key in list(islice(self._kept, max(0, len(self._kept) - _REMEMBERED))):
+            del self._kept[key]
+
+    def forget(self) -> None:
+        """After a transaction of which it is not known what it stored."""
+        self._kept.clear()
 
 
 class Staged:
     """One aggregate inside a chunk. `body` None: nothing is known of it yet."""
 
-    __slots__ = ("blocked", "body", "changed", "sequence", "since", "version")
+    __slots__ = ("blocked", "body", "changed", "id", "key", "sequence", "since", "version")
 
-    def __init__(self, kind: str, row: StateRow) -> None:
-        self.version = row.version
-        self.sequence = row.sequence
-        self.blocked = row.blocked
-        self.since = row.since
-        self.body: State | None = None if row.body is None else _DECODERS[kind].decode(row.body)
+    def __init__(self, key: Key, kept: Kept) -> None:
+        self.key = key
+        self.id, self.version, self.sequence, self.blocked, self.since, self.body = kept
         self.changed = False
 
-    def row(self, key: Key, lane: int) -> StateWrite:
+    def row(self, lane: int) -> StateWrite:
         """As it is stored next."""
+        tenant, kind, name = self.key
+        body = None if self.body is None else _ENCODER.encode(self.body)
         return StateWrite(
-            id=key.digest(),
-            lane=lane,
-            tenant=key.tenant,
-            kind=key.kind,
-            key=key.key,
-            version=self.version + 1,
-            sequence=self.sequence,
-            shape=SHAPES[key.kind][0],
-            blocked=self.blocked,
-            since=self.since,
-            body=None if self.body is None else _ENCODER.encode(self.body),
+            self.id, lane, tenant, kind, name, self.version + 1, self.sequence, SHAPES[kind][0], self.blocked, self.since, body
         )
+
+    def kept(self) -> Kept:
+        """As the store has it after the commit."""
+        return Kept(self.id, self.version + self.changed, self.sequence, self.blocked, self.since, self.body)
 
 
 class Staging:
-    """All that one transaction reads at once and writes at once."""
+    """All that one transaction reads at once and writes at once. `remembered`: what need not be read."""
 
-    def __init__(self, transaction: ChunkTransaction) -> None:
+    def __init__(self, transaction: ChunkTransaction, remembered: Remembered | None = None) -> None:
         self.read = transaction
         self.write = ChunkWrite()
         self.next_decision = transaction.next_decision
+        self._remembered = remembered if remembered is not None else Remembered()
         self._states: dict[Key, Staged] = {}
         self._parked: dict[Key, list[ParkedRow]] = {}
         self._letters: dict[str, DeadLetterRow] = {}
 
     def load(self, keys: Iterable[Key]) -> None:
         """Read all these aggregates and what is parked for them, in two statements."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self._states]
-        rows = self.read.states(missing)
-        for key in missing:
-            self._states[key] = Staged(key.kind, rows.get(key, _ABSENT))
-            self._parked[key] = []
-        waiting = [key for key in missing if self._states[key].sequence or self._states[key].body is not None]
+        strange: dict[bytes, Key] = {}
+        for key in dict.fromkeys(keys):
+            if key not in self._states:
+                self._parked[key] = []
+                kept = self._remembered.take(key)
+                if kept is None:
+                    strange[key.digest()] = key
+                else:
+                    self._states[key] = Staged(key, kept)
+        if not strange:
+            return
+        rows = self.read.states(strange)
+        for id_, key in strange.items():
+            version, sequence, blocked, since, body = rows.get(id_, _ABSENT)
+            read = None if body is None else _DECODERS[key.kind].decode(body)
+            self._states[key] = Staged(key, Kept(id_, version, sequence, blocked, since, read))
+        waiting = [key for key in strange.values() if self._states[key].sequence or self._states[key].body is not None]
         for row in self.read.parked(waiting):
             self._parked[row.key].append(row)
 
@@ -126,4 +169,8 @@ class Staging:
 
     def _changed(self, lanes: int) -> list[StateWrite]:
         """The rows of all aggregates that changed."""
-        return [staged.row(key, lane_of(key, lanes)) for key, staged in self._states.items() if staged.changed]
+        return [staged.row(lane_of(key, lanes)) for key, staged in self._states.items() if staged.changed]
+
+    def kept(self) -> Iterable[tuple[Key, Kept]]:
+        """Everything that the chunk knows, as it stands after its commit."""
+        return ((key, staged.kept()) for key, staged in self._states.items() if not self._parked[key])

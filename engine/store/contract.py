@@ -80,8 +80,8 @@ class ChunkTransaction(Protocol):
     def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of those that the inbox knows, by message id."""
 
-    def states(self, keys: Collection[Key]) -> Mapping[Key, StateRow]:
-        """State rows of all keys at once; a key without row is absent."""
+    def states(self, ids: Collection[bytes]) -> Mapping[bytes, StateRow]:
+        """State rows of all these aggregates at once, by the hash of their key (`Key.digest`); one without row is absent."""
 
     def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
         """Early messages of these keys, oldest first."""

@@ -124,7 +124,7 @@ class LaneStoreContract(ABC):
                 chunk.write(write, old.epoch)
 
         with store.chunk() as chunk:
-            assert chunk.states([Key("azur", "folio", "B-1")]) == {}
+            assert chunk.states([Key("azur", "folio", "B-1").digest()]) == {}
             chunk.write(ChunkWrite(positions={0: (0, 1)}), new.epoch)
 
     def test_a_position_that_is_not_ours_fences(self) -> None:
@@ -153,7 +153,7 @@ class LaneStoreContract(ABC):
             chunk.write(write, claim.epoch)
 
         with store.chunk() as chunk:
-            assert chunk.states([Key("azur", "folio", "B-1")]) == {}
+            assert chunk.states([Key("azur", "folio", "B-1").digest()]) == {}
             assert [row.id for row in chunk.take({0: 0}, 1)] == ["a"]
 
     def test_an_exception_rolls_back(self) -> None:
@@ -187,7 +187,7 @@ class LaneStoreContract(ABC):
             )
 
         with store.chunk() as chunk:
-            (row,) = chunk.states([one, two]).values()
+            (row,) = chunk.states([one.digest(), two.digest()]).values()
             assert (row.sequence, row.blocked, row.body) == (3, "letter", b'{"a":1}')
             parked, blocked = chunk.parked([one, two]), chunk.blocked(one)
             assert [row.cargo.id for row in parked] == ["p1", "p2"]

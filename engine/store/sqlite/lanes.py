@@ -196,14 +196,13 @@ class SqliteChunk:
             )
         return found
 
-    def states(self, keys: Collection[Key]) -> Mapping[Key, StateRow]:
-        names = {key.digest(): key for key in keys}
-        found: dict[Key, StateRow] = {}
-        for some in _batches(list(names)):
+    def states(self, ids: Collection[bytes]) -> Mapping[bytes, StateRow]:
+        found: dict[bytes, StateRow] = {}
+        for some in _batches(list(ids)):
             rows = self._db.execute(
                 f"SELECT id, version, sequence, blocked, since, body FROM state WHERE id IN ({marks(len(some))})", some
-            ).fetchall()
-            found.update((names[row[0]], StateRow(*row[1:])) for row in rows)
+            )
+            found.update((row[0], StateRow(*row[1:])) for row in rows)
         return found
 
     def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
