@@ -23,9 +23,10 @@ from engine.intake import DurableIntake
 from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
 from engine.settled import Settled, as_settled_before
-from engine.store.sqlite.database import Database, running_on
+from engine.store.sqlite.database import Database
 from engine.store.sqlite.history import SqliteHistory
 from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.owning import running_on
 from engine.store.sqlite.reading import SqliteReading
 from engine.store.sqlite.shelf import SqliteShelf
 from engine.transport.contract import Arrival, Taken

@@ -17,8 +17,8 @@ import pytest
 
 from engine.store.contract import Constraint, StoreTaken
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.shelf import SqliteShelf
+from engine.store.sqlite.statements import marks
 from engine.vault import Vault, master_key
 from schemas.errors import HubError
 from tests.engine.sandbox import Sandbox, arrival, booking

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from engine.store.rows import NUMBERED, Key
-from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.statements import marks
 
 _OF_KEYS: Final = (
     f"SELECT tenant, debit, credit, minor, currency FROM decision JOIN transfer_row ON transfer_row.seq >= decision.seq << {NUMBERED}"

@@ -7,17 +7,15 @@ frees it.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from engine.store.contract import Constraint, StoreAway, StoreBusy, StoreTaken
+from engine.store.contract import Constraint, StoreAway, StoreBusy
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
+from engine.store.sqlite.owning import prepare, take
 from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
 from schemas.errors import HubError
 
@@ -61,8 +59,8 @@ class Database:
         self._noting = threading.Lock()
         self._noted = Progress(0, 0)
         if not self.memory and writer:
-            _prepare(self.path)
-            self._guard = _guard(self.path)
+            prepare(self.path)
+            self._guard = take(self.path)
         try:
             self._writer = self._open()
             self._migrate(lanes, make=writer)
@@ -236,61 +234,6 @@ class Database:
             if self._guard is not None:
                 os.close(self._guard)
                 self._guard = None
-
-
-def _prepare(path: str) -> None:
-    """The folder of a store, and for a new one its file, which only its owner reads. Raises StoreAway."""
-    try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        raise _unreachable(path, error) from None
-
-
-def _unreachable(path: str, error: OSError) -> StoreAway:
-    return StoreAway(
-        f"{path}: {error.strerror}: make it readable and writable, or choose another --store", field="store", value=path
-    )
-
-
-def _guard(path: str) -> int:
-    """The operating system's lock on `<path>.lock`; freed when the process ends, however it ends."""
-    try:
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise _unreachable(f"{path}.lock", error) from None
-    for patience_s in (0.05, 0.1, 0.2, None):  # a command that asks whether a hub runs holds the lock for a moment
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except OSError:
-            if patience_s is not None:
-                time.sleep(patience_s)
-    else:
-        owner = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        os.close(descriptor)
-        raise StoreTaken(
-            f"{path}: another hub (process {owner or 'unknown'}) runs on this store: stop it first, or choose another --store",
-            field="store",
-            value=path,
-        ) from None
-    os.pwrite(descriptor, str(os.getpid()).encode().ljust(32), 0)
-    return descriptor
-
-
-def running_on(path: str) -> int | None:
-    """The process that runs a hub on this store; None when none does."""
-    try:
-        descriptor = os.open(f"{os.path.realpath(path)}.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return int(os.pread(descriptor, 32, 0).decode(errors="replace").strip() or 0)
-    finally:
-        os.close(descriptor)
-    return None
 
 
 def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:

@@ -14,7 +14,7 @@ from engine.store.contract import Constraint
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.lanes import INTERNAL_COLUMNS, insert, marks
+from engine.store.sqlite.statements import INTERNAL_COLUMNS, insert, marks
 from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
 
 _COLUMNS = ", ".join(Effect._fields)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.store.rows import Key
-from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SINCE, SqliteReading, numbers_of
+from engine.store.sqlite.statements import marks
 
 Rows = list[dict[str, Any]]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.store.sqlite.lanes import marks
 from engine.store.sqlite.reading import SqliteReading
+from engine.store.sqlite.statements import marks
 from handlers.effect import FINAL
 from schemas.effect import EffectState
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from engine.settled import FrozenPolicy
 from engine.store.rows import Key
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.lanes import marks
-
-_NAMED = 5_000  # at most so many values in one statement
+from engine.store.sqlite.statements import NAMED, marks
 
 
 class SqliteShelf:
@@ -57,8 +55,8 @@ class SqliteShelf:
     def wrapped_keys(self, tenant: str, subjects: Sequence[str]) -> Mapping[str, bytes]:
         found: dict[str, bytes] = {}
         with self._database.read() as connection:
-            for first in range(0, len(subjects), _NAMED):
-                some = subjects[first : first + _NAMED]
+            for first in range(0, len(subjects), NAMED):
+                some = subjects[first : first + NAMED]
                 found.update(
                     connection.execute(
                         f"SELECT subject, wrapped FROM subject_key WHERE tenant = ? AND subject IN ({marks(len(some))})",

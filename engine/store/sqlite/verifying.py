@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from engine.store.rows import ChunkWrite, DeadLetterRow, TimerRow, Waiting
+from engine.store.sqlite.chunk import LETTER, SqliteChunk
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.lanes import LETTER, SqliteChunk, marks
+from engine.store.sqlite.statements import marks
 from schemas.effect import EffectState
 
 _STATES: Final = " " + " ".join(EffectState) + " "

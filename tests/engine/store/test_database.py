@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.store.contract import StoreAway, StoreTaken
-from engine.store.sqlite.database import Database, running_on
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.owning import running_on
 from schemas.errors import HubError
 
 

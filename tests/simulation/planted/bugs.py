@@ -17,8 +17,9 @@ from engine.relay import outgoing
 from engine.routes import ROUTES
 from engine.store.contract import Claim
 from engine.store.rows import ChunkWrite, Waiting
-from engine.store.sqlite import lanes
-from engine.store.sqlite.lanes import SqliteChunk, SqliteLanes
+from engine.store.sqlite import chunk as lane_transaction
+from engine.store.sqlite.chunk import SqliteChunk
+from engine.store.sqlite.lanes import SqliteLanes
 from handlers import booking
 from handlers.outcome import Facts, Outcome
 from handlers.refund_parts import replace_part
@@ -141,7 +142,7 @@ def callback_overwrites(patch: pytest.MonkeyPatch) -> None:
 
 def outcome_forgotten(patch: pytest.MonkeyPatch) -> None:
     """Outcomes are stored behind the decision, in a transaction of their own."""
-    real, run = lanes.insert, Hub.run_lanes
+    real, run = lane_transaction.insert, Hub.run_lanes
     kept: list[tuple[Any, ...]] = []
 
     def without(connection: Any, table: str, rows: Sequence[Any], columns: str = "") -> None:
@@ -158,7 +159,7 @@ def outcome_forgotten(patch: pytest.MonkeyPatch) -> None:
                 real(connection, *rows)
         return ran
 
-    patch.setattr(lanes, "insert", without)
+    patch.setattr(lane_transaction, "insert", without)
     patch.setattr(Hub, "run_lanes", behind)
 
 
