@@ -101,7 +101,7 @@ class EffectsRunner:
 
     def begin(self, items: Sequence[Item]) -> list[Call]:
         """Claim these, in one transaction; the calls to make first. Raises StoreAway: nothing is claimed."""
-        return self._each(items, self._claims, self._claimed)
+        return self._each([(item, self._own(item)) for item in items], _claims, self._claimed)
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
@@ -145,19 +145,16 @@ class EffectsRunner:
         except StoreAway:
             raise
         except Exception as error:
-            again = doubted(things[0]) if isinstance(error, Constraint) else None
-            if len(things) == 1 and again is None:
-                log.exception("effect_failed", item=str(things[0])[:500])
-                return []
-        singly = things if len(things) > 1 or again is None else [again]
-        return [call for thing in singly for call in self._each([thing], about, step, doubted)]
+            if len(things) == 1:
+                again = doubted(things[0]) if isinstance(error, Constraint) else None
+                if again is None:
+                    log.exception("effect_failed", item=str(things[0])[:500])
+                    return []
+                things = [again]
+        return [call for thing in things for call in self._each([thing], about, step, doubted)]
 
-    def _claims(self, items: Sequence[Item]) -> About:
-        """A request that is planned has nothing to be claimed: to look is free, the mark is what counts."""
-        return About([item for item in items if not _planned(item) or self._own(item) is None])
-
-    def _claimed(self, batch: Batch, item: Item) -> Call | None:
-        connector, lease, unconfigured = self._own(item), self._lease(batch), batch.now + _UNCONFIGURED
+    def _claimed(self, batch: Batch, owned: tuple[Item, PaymentConnector | None]) -> Call | None:
+        (item, connector), lease, unconfigured = owned, self._lease(batch), batch.now + _UNCONFIGURED
         if isinstance(item, PaymentAsk):
             if not batch.claim_payment(item, lease):
                 return None
@@ -258,6 +255,11 @@ def _planned(item: Item) -> bool:
     return isinstance(item, Effect) and item.state == EffectState.PLANNED
 
 
+def _claims(owned: Sequence[tuple[Item, PaymentConnector | None]]) -> About:
+    """A request that is planned has nothing to be claimed: to look is free, the mark is what counts."""
+    return About([item for item, connector in owned if connector is None or not _planned(item)])
+
+
 def _about(answers: Sequence[Answer]) -> About:
     """What answers may move: the records that they show may be known under another number of the payment than they were asked for."""
     items = [answer.call.item for answer in answers]
@@ -278,8 +280,9 @@ def _doubted(answer: Answer) -> Answer | None:
 
 def _closes(batch: Batch, effect: Effect) -> bool:
     """Whether a last request is the last to be sent: nothing follows it at the provider, and one before it may have had to wait."""
-    others = [other for other in batch.effects_on(payment_of(effect)) if other.id != effect.id]
-    return bool(effect.last) and not any(other.state in _TO_COME for other in others)
+    return bool(effect.last) and not any(
+        other.state in _TO_COME for other in batch.effects_on(payment_of(effect)) if other.id != effect.id
+    )
 
 
 def _order(effect: Effect) -> EffectOrder:
