@@ -10,7 +10,8 @@ from connectors.psp.ogone import parameters
 from connectors.psp.ogone.account import Environment, LevelAmounts, OgoneAccount, guard_endpoint
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.signature import Algorithm, Charset, Scheme
-from engine.pacing import Pace, Paced
+from connectors.psp.ogone.wire import RequestsWire
+from engine.pacing import Pace, Paced, PacedWire
 from schemas.errors import Rejected
 
 
@@ -68,5 +69,6 @@ def connectors_of(configuration: Configuration, environ: Mapping[str, str] = os.
     for name, account in ogone_accounts(configuration, environ).items():
         merchant = configuration.merchants[name]
         pace = Pace(name, merchant.per_second or effects.per_second, effects.breaker_failures, effects.breaker_rest_s)
-        made[name] = Paced(OgoneConnector(account), pace, merchant.concurrency or effects.concurrency)
+        connector = OgoneConnector(account, PacedWire(RequestsWire(), pace))
+        made[name] = Paced(connector, pace, merchant.concurrency or effects.concurrency)
     return made

@@ -17,6 +17,7 @@ from connectors.psp.contract import PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
 from engine.clock import Clock
+from engine.effect_batch import About, Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
 from engine.reconcile import after_result
 from engine.store.contract import Constraint, StoreAway
@@ -45,17 +46,19 @@ class Call(NamedTuple):
     """One call to a provider, ready to be made. It is ours until `until` (microseconds): nothing is written after that."""
 
     act: Act
-    item: Effect | PaymentAsk
+    item: Item
     connector: PaymentConnector
     until: int
 
 
 class Answer(NamedTuple):
-    """What came of a call; `began` when it was made (microseconds): a history may be no younger than that."""
+    """What came of a call; `began` when it was made (microseconds): a history may be no younger than that. `doubted`: the store has
+    refused the number in it."""
 
     call: Call
     reply: Reply
     began: int
+    doubted: bool = False
 
 
 class EffectsRunner:
@@ -73,9 +76,9 @@ class EffectsRunner:
         """`owners`: whose account each merchant is; nobody else's money moves by it (X-12)."""
         self._store, self._connectors, self._tenants, self._clock = store, connectors, tenants, clock
         self._timing, self._owners = timing or Timing(), owners or {}
-        self._histories = Histories(store, clock, self._timing)
+        self._histories = Histories(self._timing)
 
-    def due(self, limit: int = _AT_ONCE, without: Collection[str] = ()) -> list[Effect | PaymentAsk]:
+    def due(self, limit: int = _AT_ONCE, without: Collection[str] = ()) -> list[Item]:
         """What is to be done now, in order, but for merchants `without`."""
         now = self._clock.now()
         return [*self._store.due(now, limit, without), *self._store.asks(now, limit, without)]
@@ -88,7 +91,7 @@ class EffectsRunner:
         """When something is to be done next, microseconds."""
         return self._store.next_due()
 
-    def work(self, items: Sequence[Effect | PaymentAsk]) -> None:
+    def work(self, items: Sequence[Item]) -> None:
         """Carry these as far as they go now, by this thread alone. Raises StoreAway."""
         ready = self.begin(items)
         while ready:
@@ -96,9 +99,9 @@ class EffectsRunner:
 
     # -- a batch ---------------------------------------------------------------------------------------------------------------
 
-    def begin(self, items: Sequence[Effect | PaymentAsk]) -> list[Call]:
+    def begin(self, items: Sequence[Item]) -> list[Call]:
         """Claim these, in one transaction; the calls to make first. Raises StoreAway: nothing is claimed."""
-        return self._each(items, self._claimed)
+        return self._each([(item, self._own(item)) for item in items], _claims, self._claimed)
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
@@ -120,133 +123,166 @@ class EffectsRunner:
     def absorb(self, answers: Sequence[Answer], *, sending: bool = True) -> list[Call]:
         """Store what came of calls, in one transaction; the calls that follow. Raises StoreAway: nothing is stored, and these
         answers are to be kept for the next try. `sending` False: what was looked at is let go instead of sent."""
-        return self._each(answers, lambda answer: self._absorbed(answer, sending=sending))
+        return self._each(answers, _about, lambda batch, answer: self._absorbed(batch, answer, sending=sending), _doubted)
 
-    def _each(self, things: Sequence[_T], step: Callable[[_T], Call | None]) -> list[Call]:
-        """All in one transaction, or else each in one of its own, so that one that fails takes nothing else with it."""
+    def _each(
+        self,
+        things: Sequence[_T],
+        about: Callable[[Sequence[_T]], About],
+        step: Callable[[Batch, _T], Call | None],
+        doubted: Callable[[_T], _T | None] = lambda _: None,
+    ) -> list[Call]:
+        """All in one transaction, or else each in one of its own, so that one that fails takes nothing else with it; `doubted`: what
+        to take for one whose rows the store refuses."""
         if not things:
             return []
         try:
-            with self._store.transaction():
-                return [call for thing in things if (call := step(thing)) is not None]
+            with self._store.transaction() as transaction:
+                batch = Batch(transaction, self._clock.now(), about(things))
+                made = [call for thing in things if (call := step(batch, thing)) is not None]
+                batch.write()
+            return made
         except StoreAway:
             raise
-        except Exception:
+        except Exception as error:
             if len(things) == 1:
-                log.exception("effect_failed", item=str(things[0])[:500])
-                return []
-        return [call for thing in things for call in self._each([thing], step)]
+                again = doubted(things[0]) if isinstance(error, Constraint) else None
+                if again is None:
+                    log.exception("effect_failed", item=str(things[0])[:500])
+                    return []
+                things = [again]
+        return [call for thing in things for call in self._each([thing], about, step, doubted)]
 
-    def _claimed(self, item: Effect | PaymentAsk) -> Call | None:
-        now, lease = self._clock.now(), self._lease()
-        connector = self._connectors.get(item.merchant) if self._owners.get(item.merchant, item.tenant) == item.tenant else None
+    def _claimed(self, batch: Batch, owned: tuple[Item, PaymentConnector | None]) -> Call | None:
+        (item, connector), lease, unconfigured = owned, self._lease(batch), batch.now + _UNCONFIGURED
         if isinstance(item, PaymentAsk):
-            if not self._store.claim_payment(item.merchant, item.reference, now, lease):
+            if not batch.claim_payment(item, lease):
                 return None
             if connector is None:
-                unasked = evidence_of(item, "query", Reply(result=Result.NOT_SENT, code="no_connector"), now)
-                self._store.ask_again(item.merchant, item.reference, now + _UNCONFIGURED, unasked)
+                unasked = evidence_of(item, "query", Reply(result=Result.NOT_SENT, code="no_connector"), batch.now)
+                batch.ask_again(item, unconfigured, unasked)
                 return None
             return Call(Act.ASK, item, connector, lease)
         if item.state == EffectState.SENDING:
-            told = messages.reply(item, EffectState.UNKNOWN, None, "abandoned", "the sender died or fell silent", now)
-            self._store.doubt_abandoned(item.id, now, self._timing.query_after(now, 0), told)
+            told = messages.reply(item, EffectState.UNKNOWN, None, "abandoned", "the sender died or fell silent", batch.now)
+            batch.doubt(item, self._timing.query_after(batch.now, 0), told)
             return None
-        planned = item.state == EffectState.PLANNED
-        fence = item.fence if planned else self._store.claim_ask(item.id, now, lease)  # to look is free, the mark is what counts
-        if fence is None:
+        claimed = item if _planned(item) else batch.claim(item, lease)
+        if claimed is None:
             return None
         if connector is None:
             log.error("no_connector", merchant=item.merchant, effect=item.id)
-            reason = f"merchant {item.merchant} is not configured" if planned else item.reason
-            self._store.put_off(item.id, fence, now + _UNCONFIGURED, reason)
+            batch.put_off(claimed, unconfigured, f"merchant {item.merchant} is not configured" if _planned(item) else item.reason)
             return None
-        return Call(Act.LOOK if planned else Act.ASK, item._replace(fence=fence), connector, lease)
+        return Call(Act.LOOK if _planned(item) else Act.ASK, claimed, connector, lease)
 
-    def _absorbed(self, answer: Answer, *, sending: bool) -> Call | None:
-        (act, item, _, _), reply, began = answer
+    def _absorbed(self, batch: Batch, answer: Answer, *, sending: bool) -> Call | None:
+        (act, item, _, until), reply, began = answer.call, answer.reply, answer.began
         if act is not Act.SEND:
             log.info("queried", merchant=item.merchant, reference=item.reference, effect=getattr(item, "id", ""),
                      result=reply.result.value, records=len(reply.records))  # fmt: skip
         if isinstance(item, PaymentAsk):
-            self._histories.of_payment(item, reply, answer.call.until, began)
-            return None
-        if act is Act.SEND:
-            self._settle(item, reply)
-            return None
-        if act is Act.ASK:
-            self._histories.of_effect(item, reply, began)
-            return None
-        if not sending:
-            self._store.put_off(item.id, item.fence, item.next_at, item.reason)
-            return None
-        return self._marked(answer)
+            self._histories.of_payment(batch, item, reply, until, began)
+        elif act is Act.SEND:
+            self._settle(batch, item, reply, doubted=answer.doubted)
+        elif act is Act.ASK:
+            self._histories.of_effect(batch, item, reply, began)
+        elif sending:
+            return self._marked(batch, item, answer)
+        else:
+            batch.put_off(item, item.next_at, item.reason)
+        return None
 
     # -- sending ---------------------------------------------------------------------------------------------------------------
 
-    def _marked(self, answer: Answer) -> Call | None:
+    def _marked(self, batch: Batch, effect: Effect, answer: Answer) -> Call | None:
         """What the provider shows is stored; then the mark, and the one call that it allows."""
-        (_, effect, connector, until), shown, began = answer
-        assert isinstance(effect, Effect)
-        now = self._clock.now()
+        (_, _, connector, until), shown, began, now = answer.call, answer.reply, answer.began, batch.now
         if shown.result is Result.UNKNOWN:
-            self._store.keep_evidence(evidence_of(effect, "query", shown, began))
+            batch.keep(evidence_of(effect, "query", shown, began))
             again = self._timing.query_after(now, effect.queries)
-            self._store.put_off(effect.id, effect.fence, again, "the provider cannot be asked", queried=1)
+            batch.put_off(effect, again, "the provider cannot be asked", queried=1)
             return None
-        if until <= now or self._histories.overtaken(effect, shown, began):
-            self._store.put_off(effect.id, effect.fence, now, "what the provider showed is no longer new: looked at again")
+        if until <= now or self._histories.overtaken(batch, effect, shown, began):
+            batch.put_off(effect, now, "what the provider showed is no longer new: looked at again")
             return None
-        if self._histories.learn(effect, shown, began).foreign:
-            self._store.put_off(effect.id, effect.fence, now, "the provider shows refunds of others: decided first")
+        if self._histories.learn(batch, effect, shown, began).foreign:
+            batch.put_off(effect, now, "the provider shows refunds of others: decided first")
             return None
-        brake = brake_on(effect, self._tenants.get(effect.tenant), self._store, now)
+        brake = brake_on(effect, self._tenants.get(effect.tenant), batch.outgo)
         if brake is not None:
             alarm = None if effect.reason == brake.name else brake.alarm  # told once
-            self._store.put_off(effect.id, effect.fence, brake.until, brake.name, alarm)
+            batch.put_off(effect, brake.until, brake.name, alarm)
             return None
-        lease = self._lease()
-        fence = self._store.mark_sending(effect.id, effect.fence, now, lease)
-        if fence is None:
-            reason = "payouts are stopped, or news of this payment is decided first"
-            self._store.put_off(effect.id, effect.fence, now, reason)  # not due before it may go
+        lease = self._lease(batch)
+        fence = batch.mark(effect, lease)
+        if fence is None:  # not due before it may go
+            batch.put_off(effect, now, "payouts are stopped, or news of this payment is decided first")
             return None
-        marked = effect._replace(fence=fence, attempts=effect.attempts + 1, last=int(self._closes(effect)))
+        marked = effect._replace(fence=fence, attempts=effect.attempts + 1, last=int(_closes(batch, effect)))
         return Call(Act.SEND, marked, connector, lease)
 
-    def _closes(self, effect: Effect) -> bool:
-        """Whether a last request is the last to be sent: nothing follows it at the provider, and one before it may have had to wait."""
-        return bool(effect.last) and not any(
-            other.state in _TO_COME for other in self._store.effects_on(effect.merchant, effect.reference) if other.id != effect.id
-        )
-
-    def _settle(self, effect: Effect, reply: Reply) -> None:
+    def _settle(self, batch: Batch, effect: Effect, reply: Reply, *, doubted: bool) -> None:
         result = reply.result
         if result in (Result.CONFIRMED, Result.ACCEPTED) and (reply.record is None or not reply.record.level):
             result = Result.UNKNOWN  # a yes without its number cannot be told from another one: the history tells
         try:
-            self._settled(effect, reply, result)
+            self._settled(batch, effect, reply, Result.UNKNOWN if doubted else result)
         except Constraint as taken:  # the provider's number in the answer is another operation's: the history tells
             log.warning("record_taken", effect=effect.id, reason=str(taken))
-            self._settled(effect, reply, Result.UNKNOWN)
+            self._settled(batch, effect, reply, Result.UNKNOWN)
 
-    def _settled(self, effect: Effect, reply: Reply, result: Result) -> None:
-        state = after_result(EffectState.SENDING, result)
-        now = self._clock.now()
+    def _settled(self, batch: Batch, effect: Effect, reply: Reply, result: Result) -> None:
+        state, now, told = after_result(EffectState.SENDING, result), batch.now, None
         if state is EffectState.PLANNED:
             next_at = self._timing.query_after(now, effect.attempts)
-            told = []
         else:
             next_at = self._timing.pending_after(now, 0) if state is EffectState.ACCEPTED else self._timing.query_after(now, 0)
-            told = [messages.reply(effect, state, reply.record, reply.code, reply.message, now)]
+            told = messages.reply(effect, state, reply.record, reply.code, reply.message, now)
         record = reply.record if state is not EffectState.UNKNOWN else None
-        self._store.settle(
-            effect, effect.fence, state, next_at=next_at, reason=reply.message[:500], record=record,
-            evidence=evidence_of(effect, "send", reply, now), told=told, now=now,
-        )  # fmt: skip
+        evidence = evidence_of(effect, "send", reply, now)
+        batch.settle(effect, state, next_at=next_at, reason=reply.message[:500], record=record, evidence=evidence, told=told)
 
-    def _lease(self) -> int:
-        return self._clock.now() + int(self._timing.lease_s * SECOND_US)
+    def _own(self, item: Item) -> PaymentConnector | None:
+        """The connector of an item's merchant, if it is configured and the item's tenant's own (X-12)."""
+        return self.connector(item.merchant) if self._owners.get(item.merchant, item.tenant) == item.tenant else None
+
+    def _lease(self, batch: Batch) -> int:
+        return batch.now + int(self._timing.lease_s * SECOND_US)
+
+
+def _planned(item: Item) -> bool:
+    return isinstance(item, Effect) and item.state == EffectState.PLANNED
+
+
+def _claims(owned: Sequence[tuple[Item, PaymentConnector | None]]) -> About:
+    """A request that is planned has nothing to be claimed: to look is free, the mark is what counts."""
+    return About([item for item, connector in owned if connector is None or not _planned(item)])
+
+
+def _about(answers: Sequence[Answer]) -> About:
+    """What answers may move: the records that they show may be known under another number of the payment than they were asked for."""
+    items = [answer.call.item for answer in answers]
+    shown = {
+        (answer.call.item.merchant, record.reference)
+        for answer in answers
+        for record in (*answer.reply.records, answer.reply.record)
+        if record is not None
+    }
+    asked = {payment_of(answer.call.item) for answer in answers if answer.call.act is not Act.SEND}
+    return About(items, shown | {payment_of(item) for item in items}, asked)
+
+
+def _doubted(answer: Answer) -> Answer | None:
+    """The store refuses the number of an answer: the history tells."""
+    return answer._replace(doubted=True) if answer.call.act is Act.SEND and not answer.doubted else None
+
+
+def _closes(batch: Batch, effect: Effect) -> bool:
+    """Whether a last request is the last to be sent: nothing follows it at the provider, and one before it may have had to wait."""
+    return bool(effect.last) and not any(
+        other.state in _TO_COME for other in batch.effects_on(payment_of(effect)) if other.id != effect.id
+    )
 
 
 def _order(effect: Effect) -> EffectOrder:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from engine import effect_messages as messages
-from engine.clock import Clock
+from engine.effect_batch import Batch, Item, payment_of
 from engine.reconcile import Findings, Open, after_result, compare, moved_money
-from engine.store.effects import Effect, EffectStore, Evidence, Learned, PaymentAsk
+from engine.store.effects import Effect, Evidence, Learned, PaymentAsk
 from handlers.effect import GIVE_UP
 from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
 
@@ -37,50 +37,47 @@ class Timing(NamedTuple):
 
 
 class Histories:
-    """Learns from queries. Each call writes within the transaction of whoever calls."""
+    """Learns from queries, each in the batch of whoever calls."""
 
-    def __init__(self, store: EffectStore, clock: Clock, timing: Timing) -> None:
-        self._store, self._clock, self._timing = store, clock, timing
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
 
-    def overtaken(self, asker: Effect | PaymentAsk, shown: Reply, began: int) -> bool:
+    def overtaken(self, batch: Batch, asker: Item, shown: Reply, began: int) -> bool:
         """Whether a history that was asked for later has been stored already: then this one, of a call that began at `began`, may be
         the older one, and is kept as evidence alone."""
-        if not self._store.asked_since(asker.merchant, asker.reference, began):
+        if not batch.asked_since(payment_of(asker), began):
             return False
-        self._store.keep_evidence(evidence_of(asker, "late", shown, began))
+        batch.keep(evidence_of(asker, "late", shown, began))
         return True
 
-    def of_effect(self, effect: Effect, shown: Reply, began: int) -> None:
+    def of_effect(self, batch: Batch, effect: Effect, shown: Reply, began: int) -> None:
         """What came of asking about a request in doubt, or about one that the provider has accepted."""
-        now = self._clock.now()
-        if shown.result is not Result.UNKNOWN:
-            if self.overtaken(effect, shown, began):
-                self._store.put_off(effect.id, effect.fence, self._timing.query_after(now, 0), effect.reason)
-            else:
-                self.learn(effect, shown, began, about=effect)
-            return
-        self._store.learn(
-            effect.merchant, effect.provider, effect.reference, owners=(), moves=[self._in_vain(effect, "cannot be asked", now)],
-            now=now, told=(), asked=None, evidence=evidence_of(effect, "query", shown, began),
-        )  # fmt: skip
-
-    def of_payment(self, ask: PaymentAsk, shown: Reply, lease: int, began: int) -> None:
-        """What came of asking about a payment under `lease`, after a callback."""
-        due = self._timing.query_after(self._clock.now(), ask.attempts)
         if shown.result is Result.UNKNOWN:
-            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, began))
-        elif self._store.asked_since(ask.merchant, ask.reference, began):
-            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "late", shown, began))
-        elif self.learn(ask, shown, began, lease=lease).aside:
-            self._store.ask_again(ask.merchant, ask.reference, due, evidence_of(ask, "query", shown, began))
+            in_vain = self._in_vain(effect, "cannot be asked", batch.now)
+            batch.learn(effect, (), [in_vain], (), evidence_of(effect, "query", shown, began))
+        elif self.overtaken(batch, effect, shown, began):
+            batch.put_off(effect, self._timing.query_after(batch.now, 0), effect.reason)
+        else:
+            self.learn(batch, effect, shown, began, about=effect)
+
+    def of_payment(self, batch: Batch, ask: PaymentAsk, shown: Reply, lease: int, began: int) -> None:
+        """What came of asking about a payment under `lease`, after a callback."""
+        due = self._timing.query_after(batch.now, ask.attempts)
+        if shown.result is Result.UNKNOWN:
+            batch.ask_again(ask, due, evidence_of(ask, "query", shown, began))
+        elif batch.asked_since(payment_of(ask), began):
+            batch.ask_again(ask, due, evidence_of(ask, "late", shown, began))
+        elif self.learn(batch, ask, shown, began, asked=True).aside:
+            batch.ask_again(ask, due, evidence_of(ask, "query", shown, began))
+        else:
+            batch.done(ask, lease)
 
     def learn(
-        self, asker: Effect | PaymentAsk, shown: Reply, began: int, *, about: Effect | None = None, lease: int | None = None
+        self, batch: Batch, asker: Item, shown: Reply, began: int, *, about: Effect | None = None, asked: bool = False
     ) -> Findings:
-        """Store what a history showed and tell the folios. `about`: the effect that was asked about; `lease`: of a payment's ask."""
-        now, reference = self._clock.now(), asker.reference
-        known = self._store.known_records(asker.merchant, reference)
-        effects = {row.id: row for row in self._store.effects_on(asker.merchant, reference)}
+        """What a history showed, and the words to the folios. `about`: the effect that was asked about; `asked`: the payment was."""
+        now, payment = batch.now, payment_of(asker)
+        known, effects = batch.known(payment), {row.id: row for row in batch.effects_on(payment)}
         opened = [
             Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at)
             for row in effects.values()
@@ -89,13 +86,10 @@ class Histories:
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=())
         told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
-        seen = found.payment if about or lease else [record for record in found.payment if record.level in known]
+        seen = found.payment if about or asked else [record for record in found.payment if record.level in known]
         told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
-        self._store.learn(
-            asker.merchant, asker.provider, reference, owners=owners, moves=self._moves(found, effects, about, now), now=now,
-            told=told, asked=None if found.aside else lease, evidence=evidence_of(asker, "query", shown, began),
-        )  # fmt: skip
+        batch.learn(asker, owners, self._moves(found, effects, about, now), told, evidence_of(asker, "query", shown, began))
         return found
 
     def _moves(self, found: Findings, effects: Mapping[str, Effect], about: Effect | None, now: int) -> list[Learned]:
@@ -138,7 +132,7 @@ class Histories:
         return Learned(effect.id, state, state, effect.reason, None, again(now, effect.queries + 1), None)
 
 
-def evidence_of(item: Effect | PaymentAsk, act: str, reply: Reply, at: int) -> Evidence:
+def evidence_of(item: Item, act: str, reply: Reply, at: int) -> Evidence:
     """What was asked and answered, as it is kept; a history at the instant at which it was asked for."""
     effect = item.id if isinstance(item, Effect) else ""
     return Evidence(at, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)

@@ -1,7 +1,7 @@
 """A merchant's pace: how many calls a second, and rest after a row of calls without an answer. Nothing waits in here.
 
-Every call is counted where it is made; who hands out work asks first when it may (`ready_in`). A call is never held back once it
-was begun: its effect is marked by then.
+Every call is counted where it is made, on the wire: a history takes several. Who hands out work asks first when it may (`ready_in`).
+A call is never held back once it was begun: its effect is marked by then.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from prometheus_client import Gauge
 
 from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.ogone.wire import Answered, Wire
 from schemas.effect import EffectOrder, Reply, Result
 
 resting = Gauge("foliohub_provider_resting", "1 while a merchant's account rests after calls without an answer", ("merchant",))
@@ -63,8 +64,19 @@ class Pace:
         return now
 
 
+class PacedWire:
+    """A wire whose exchanges are counted by a pace, each when it begins."""
+
+    def __init__(self, wire: Wire, pace: Pace) -> None:
+        self._wire, self._pace = wire, pace
+
+    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
+        self._pace.spend()
+        return self._wire.post(url, form, deadline_s=deadline_s, cap=cap)
+
+
 class Paced:
-    """A connector whose calls are counted by its pace."""
+    """A connector with its pace, which hears what came of its calls; they are counted on its wire."""
 
     def __init__(self, connector: PaymentConnector, pace: Pace, concurrency: int) -> None:
         self._connector = connector
@@ -74,14 +86,12 @@ class Paced:
         self.concurrency = concurrency
 
     def send(self, order: EffectOrder, deadline_s: float) -> Reply:
-        self.pace.spend()
-        return self._counted(self._connector.send(order, deadline_s))
+        return self._heard(self._connector.send(order, deadline_s))
 
     def query(self, reference: str, order: str, deadline_s: float) -> Reply:
-        self.pace.spend()
-        return self._counted(self._connector.query(reference, order, deadline_s))
+        return self._heard(self._connector.query(reference, order, deadline_s))
 
-    def _counted(self, reply: Reply) -> Reply:
+    def _heard(self, reply: Reply) -> Reply:
         silent = reply.result is Result.NOT_SENT or reply.code in ("silence", "deadline", "not_connected")
         self.pace.heard(answered=not silent)
         return reply

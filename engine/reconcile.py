@@ -88,6 +88,8 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     aside: list[ProviderRecord] = []
     for kind, shown in _RECORD_OF.items():
         rivals = [effect for effect in seeking if effect.kind is kind]
+        if not rivals:
+            continue
         mine = [record for record in fresh if record.kind is shown and any(_later(record, rival, known) for rival in rivals)]
         if any(effect.state is EffectState.SENDING for effect in rivals):
             aside += mine

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
 
 from engine.reconcile import Known
 from engine.store.rows import InternalRow
 from schemas.effect import EffectState, ProviderRecord
+
+HOUR_US: Final = 3_600_000_000
+Payment = tuple[str, str]
+"""A payment at its provider: merchant and reference."""
 
 
 class Effect(NamedTuple):
@@ -40,6 +45,7 @@ class Effect(NamedTuple):
     record: str
     correlation: str
     traceparent: str
+    needs_approval: int = 0
 
 
 class PaymentAsk(NamedTuple):
@@ -54,6 +60,14 @@ class PaymentAsk(NamedTuple):
     lane: int
     payment: str
     attempts: int
+
+
+class Wish(NamedTuple):
+    """How the wish to ask about a payment stands: when it is due, how often it was in vain, and until when somebody asks."""
+
+    due: int
+    attempts: int
+    lease_until: int
 
 
 class Evidence(NamedTuple):
@@ -92,11 +106,68 @@ class Learned(NamedTuple):
     told: InternalRow | None
 
 
-class EffectStore(Protocol):
-    """The part of a store that the effects runner uses. Each call is one short transaction, or a part of the one around it."""
+class Moved(NamedTuple):
+    """One effect as it was read and as it is to stand; what was asked and answered when it was sent, None: as it stands."""
 
-    def transaction(self) -> AbstractContextManager[object]:
-        """All calls inside are one commit; what a call that raises has done is undone alone."""
+    before: Effect
+    after: Effect
+    request: str | None = None
+    answer: str | None = None
+
+
+class Owned(NamedTuple):
+    """A provider's record and whose it is: `effect:<id>`, `payment` or `foreign`; `now`: when it is seen."""
+
+    merchant: str
+    provider: str
+    record: ProviderRecord
+    owner: str
+    now: int
+
+
+@dataclass(slots=True)
+class EffectWrite:
+    """Everything one transaction of the effects runner stores."""
+
+    moves: list[Moved] = field(default_factory=list)
+    marks: list[Moved] = field(default_factory=list)  # planned effects that may be sent now
+    records: list[Owned] = field(default_factory=list)
+    wishes: list[tuple[Payment, Wish, Wish | None]] = field(default_factory=list)  # as it was read, as it is to stand; None: done
+    evidence: list[Evidence] = field(default_factory=list)
+    told: list[InternalRow] = field(default_factory=list)
+
+
+class EffectTransaction(Protocol):
+    """One transaction of the effects runner: reads first, `write` last and once. Nothing else writes to the store meanwhile."""
+
+    def effects(self, payments: Collection[Payment]) -> Iterable[tuple[Effect, bool]]:
+        """All effects on these payments, by id, and whether their folio has yet to hear something."""
+
+    def records(self, payments: Collection[Payment]) -> Mapping[Payment, Mapping[str, Known]]:
+        """What is known of these payments at their providers, by level; a payment of which nothing is known is absent."""
+
+    def asked(self, payments: Collection[Payment]) -> Mapping[Payment, int]:
+        """When the newest whole history of each that is stored was asked for; absent: none is."""
+
+    def wishes(self, payments: Collection[Payment]) -> Mapping[Payment, Wish]:
+        """Those of these payments that are to be asked about."""
+
+    def stopped(self) -> Collection[str]:
+        """Tenants whose payouts are stopped."""
+
+    def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent:
+        """X-27: what has left since the day began, for the tenant and the property, and how many refunds in the last hour."""
+
+    def write(self, write: EffectWrite) -> None:
+        """All of it. Each row is compared with what was read and then set, and a mark is made only where nothing is in the way: no
+        other request of its payment, no news that its folio has yet to hear, no stopped payouts, no approval that is missing.
+
+        Raises Fenced for a row that is not as it was read, Constraint for a record that is another one's.
+        """
+
+
+class EffectStore(Protocol):
+    """The part of a store that the effects runner uses."""
 
     def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
         """Effects to send or to ask about, by (next_at, id), but for merchants `without`."""
@@ -107,59 +178,5 @@ class EffectStore(Protocol):
     def next_due(self) -> int | None:
         """When the next of either is due."""
 
-    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
-        """A fence if this effect may be asked about by us."""
-
-    def claim_payment(self, merchant: str, reference: str, now: int, lease_until: int) -> bool: ...
-
-    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> None: ...
-
-    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> int | None:
-        """The fence under which this planned effect may be sent by us: one request in flight per provider payment."""
-
-    def put_off(
-        self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0
-    ) -> None: ...
-
-    def settle(
-        self,
-        effect: Effect,
-        fence: int,
-        state: EffectState,
-        *,
-        next_at: int,
-        reason: str,
-        record: ProviderRecord | None,
-        evidence: Evidence,
-        told: Sequence[InternalRow],
-        now: int,
-    ) -> bool: ...
-
-    def known_records(self, merchant: str, reference: str) -> Mapping[str, Known]: ...
-
-    def effects_on(self, merchant: str, reference: str) -> Sequence[Effect]: ...
-
-    def learn(
-        self,
-        merchant: str,
-        provider: str,
-        reference: str,
-        *,
-        owners: Sequence[tuple[ProviderRecord, str]],
-        moves: Sequence[Learned],
-        evidence: Evidence,
-        told: Sequence[InternalRow],
-        now: int,
-        asked: int | None,
-    ) -> None:
-        """What a query showed: `owners` of records that are no effect's. `asked`: the lease under which the payment was asked for;
-        its wish is done, unless it was renewed meanwhile."""
-
-    def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None: ...
-
-    def asked_since(self, merchant: str, reference: str, began: int) -> bool:
-        """Whether a whole history of this payment is stored that was asked for after `began`."""
-
-    def keep_evidence(self, evidence: Evidence) -> None: ...
-
-    def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent: ...
+    def transaction(self) -> AbstractContextManager[EffectTransaction]:
+        """Durable when the block has ended, nothing of it when it raises. Raises StoreAway."""

@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Configuration
 from connectors.psp.contract import Can, PaymentConnector
-from engine.store.sqlite.effects import SqliteEffects
+from engine.effects import Act, Answer, Call
 from engine.transport.contract import Taken
 from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
 from schemas.policy import TenantPolicy
@@ -415,14 +415,13 @@ def test_a_late_reply_is_kept_as_evidence() -> None:
     """A sender thought dead answers: the fence has moved, nothing changes, what it heard is kept."""
     box = Sandbox()
     box.paid()
-    effects = SqliteEffects(box.hub.database)
-    effect = effects.effect(_marked(box))
-    assert effect is not None
+    sent = _marked(box)
     box.wait(100)
     box.drain()
     assert box.effect()["state"] == "unknown"
 
-    box.hub.effects._settle(effect, Reply(result=Result.CONFIRMED, code="8", answer="late but whole"))
+    late = Reply(result=Result.CONFIRMED, code="8", answer="late but whole")
+    assert box.hub.effects.absorb([Answer(sent, late, box.clock.now())]) == []
 
     assert box.effect()["state"] == "unknown"
     assert box.one("SELECT answer FROM evidence WHERE act = 'late'")["answer"] == "late but whole"
@@ -489,16 +488,17 @@ def test_who_slept_since_the_look_looks_again() -> None:
     assert (box.sent(), box.effect()["state"], box.folio().payments[0].foreign) == (0, "refused", 20_000)
 
 
-def _marked(box: Sandbox) -> str:
-    """The id of a refund that is marked, by a sender that does nothing yet."""
+def _marked(box: Sandbox) -> Call:
+    """The call of a refund that is marked, by a sender that does nothing yet."""
     box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))
     while box.hub.run_lanes().decided:
         pass
-    row = box.effect()
-    assert row["state"] == "planned"
-    until = box.clock.now() + 90_000_000
-    assert SqliteEffects(box.hub.database).mark_sending(row["id"], row["fence"], box.clock.now(), until) == row["fence"] + 1
-    return str(row["id"])
+    assert box.effect()["state"] == "planned"
+    effects = box.hub.effects
+    (look,) = effects.begin(effects.due())
+    (send,) = effects.absorb([effects.make(look)])
+    assert (send.act, send.until, box.effect()["state"]) == (Act.SEND, box.clock.now() + 90_000_000, "sending")
+    return send
 
 
 def test_an_answer_with_another_operations_number_binds_nothing() -> None:
@@ -518,6 +518,40 @@ def test_an_answer_with_another_operations_number_binds_nothing() -> None:
 
     assert [row["state"] for row in box.rows("SELECT state FROM effect ORDER BY folio")] == ["confirmed", "unknown"]
     assert "effect:" in box.one("SELECT owner FROM provider_record WHERE level = '1'")["owner"]
+
+
+def _both_planned(box: Sandbox) -> dict[str, str]:
+    """The refunds of two folios, due at the same instant, by folio."""
+    for folio in ("B-1", "B-2"):
+        box.paid(folio, price=10_000, order=f"O-{folio}")
+    for folio in ("B-1", "B-2"):
+        asked = {"folio": folio, "request": f"C-{folio}", "confirm": True}
+        box.append(arrival(f"cancel-{folio}", "cancellation.request", asked, actor="guest"))
+    while box.hub.run_lanes().decided:
+        pass
+    planned = {row["folio"]: row["id"] for row in box.rows("SELECT folio, id FROM effect WHERE state = 'planned'")}
+    assert (len(planned), len(box.hub.effects.due())) == (2, 2)
+    return planned
+
+
+def test_an_answer_whose_number_the_store_refuses_is_queried() -> None:
+    """A second record for one effect is refused by the store: that one is in doubt, what is stored with it goes on."""
+    box = Sandbox()
+    planned = _both_planned(box)
+    with box.hub.database.write() as connection:
+        connection.execute(
+            "INSERT INTO provider_record VALUES ('azur', 'another', '7', 'ogone', 'refund', 'confirmed', '8', 1, 'EUR', ?, 1)",
+            (f"effect:{planned['B-1']}",),
+        )
+
+    outcomes = box.drain()
+
+    assert {row["folio"]: row["state"] for row in box.rows("SELECT folio, state FROM effect")} == {
+        "B-1": "unknown",
+        "B-2": "confirmed",
+    }
+    assert {"refund.unknown", "refund.executed"} <= set(names(outcomes))
+    assert [row["result"] for row in box.rows("SELECT result FROM evidence WHERE act = 'send'")] == ["confirmed", "confirmed"]
 
 
 # -- brakes ------------------------------------------------------------------------------------------------------------------------
@@ -543,6 +577,20 @@ def test_x_27_the_days_sum_holds_back_until_midnight() -> None:
     assert box.sent() == 1
     later = box.pass_time(24 * HOUR)
     assert [name for name in names(later) if name.startswith(("refund.", "payout."))] == ["refund.executed"]
+
+
+@pytest.mark.parametrize(
+    "knobs", [{"day_sum": 15_000}, {"property_day_sum": 15_000}, {"velocity_per_hour": 1}], ids=["day", "property", "velocity"]
+)
+def test_x_27_what_is_sent_at_once_counts(knobs: dict[str, int]) -> None:
+    """Two refunds of one batch: what the first one takes is gone for the second."""
+    box = Sandbox(configuration=braked(**knobs))
+    _both_planned(box)
+
+    outcomes = box.drain()
+
+    assert (box.sent(), names(outcomes).count("payout.alarm")) == (1, 1)
+    assert sorted(row["state"] for row in box.rows("SELECT state FROM effect")) == ["confirmed", "planned"]
 
 
 def test_x_27_velocity() -> None:

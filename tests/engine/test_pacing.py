@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from connectors.psp.accepting import AcceptingConnector
-from engine.pacing import Pace, Paced
+from connectors.psp.ogone.client import OgoneConnector
+from connectors.psp.ogone.simulator.inprocess import InProcessWire
+from engine.pacing import Pace, Paced, PacedWire
 from schemas.effect import EffectKind, EffectOrder, Reply, Result
+from tests.engine.sandbox import Sandbox
 
 
 class Clock:
@@ -103,3 +106,18 @@ def test_a_connector_counts_what_it_is_asked() -> None:
 
     assert paced.pace.ready_in() == pytest.approx(30)
     assert (paced.merchant, paced.can) == ("azur", AcceptingConnector.can)
+
+
+def test_every_exchange_of_a_history_is_counted() -> None:
+    """The payment's latest level, level 0, and level 1 that is not there: three, and a fourth when there is a refund."""
+    box = Sandbox()
+    payid = box.paid()
+    pace = Pace("azur", 4, 5, 30, Clock())
+    paced = Paced(OgoneConnector(box.connector.account, PacedWire(InProcessWire(box.provider, box.now), pace)), pace, 4)
+
+    assert paced.query(payid, "", 30).result is Result.CONFIRMED
+    assert pace.ready_in() == 0
+    box.cancel()
+    assert len(paced.query(payid, "", 30).records) == 2
+
+    assert pace.ready_in() == pytest.approx((1 + 3) / 4)

@@ -1,24 +1,24 @@
 """Effects on SQLite: claimed under a lease with a fence, marked before they are sent, settled with the message that tells the folio.
 
-Every change is one short transaction, or a part of a batch's; the row is the truth, the thread that carries it is not.
+A batch reads what it is about at once and writes what it led to at once; the row is the truth, the thread that carries it is not.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from engine.reconcile import Known
-from engine.store.contract import Constraint
-from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
+from engine.store.contract import Constraint, Fenced
+from engine.store.effects import HOUR_US, Effect, EffectWrite, Moved, Owned, Payment, PaymentAsk, Spent, Wish
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.statements import INTERNAL_COLUMNS, insert, marks
-from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
+from schemas.effect import RecordKind, Result
 
 _COLUMNS = ", ".join(Effect._fields)
-_HOUR_US = 3_600_000_000
 _BUSY = "other.state IN ('sending', 'unknown') OR (other.state = 'accepted' AND other.record = '')"
 _RIVAL = (
     "EXISTS (SELECT 1 FROM effect AS other WHERE other.merchant = effect.merchant AND other.reference = effect.reference"
@@ -45,6 +45,26 @@ _NEWS = (
     " AND internal.key = effect.folio)"
 )
 """The folio has yet to hear something, which may withdraw what it planned."""
+_MARK = (
+    "UPDATE effect SET state = 'sending', sent_at = ?, attempts = ?, queries = 0, lease_until = ?, next_at = ?, reason = '', fence = ?"
+    " WHERE id = ? AND fence = ? AND state = 'planned' AND needs_approval = 0"
+    f" AND NOT {_RIVAL} AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
+    " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund')"
+)
+"""Durable before anything is written to the wire; the last word on whether it may be."""
+_MOVE = (
+    "UPDATE effect SET state = ?, reason = ?, next_at = ?, queries = ?, fence = ?, lease_until = ?, record = ?,"
+    " request = coalesce(?, request), reply = coalesce(?, reply) WHERE id = ? AND fence = ? AND state = ?"
+)
+_RECORD = (
+    "INSERT INTO provider_record VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (merchant, reference, level) DO UPDATE SET"
+    " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor),"
+    " owner = excluded.owner WHERE owner IN ('payment', excluded.owner)"
+)
+"""The first owner stays, but for the payment's own that shows itself to be something else."""
+_WISH = "UPDATE payment_query SET due = ?, attempts = ?, lease_until = ? WHERE merchant = ? AND reference = ? AND lease_until = ?"
+_DONE = "DELETE FROM payment_query WHERE merchant = ? AND reference = ? AND lease_until = ?"
+_AT_ONCE = 512  # payments of one statement
 
 
 class SqliteEffects:
@@ -53,10 +73,10 @@ class SqliteEffects:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def transaction(self) -> AbstractContextManager[object]:
-        return self._database.write()
-
-    # -- what is to be done ----------------------------------------------------------------------------------------------------
+    @contextmanager
+    def transaction(self) -> Iterator[SqliteEffectTransaction]:
+        with self._database.write() as connection:
+            yield SqliteEffectTransaction(connection, self._database)
 
     def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
         with self._database.read() as connection:
@@ -87,58 +107,6 @@ class SqliteEffects:
             ).fetchone()
             return row[0] if row and row[0] is not None else None
 
-    def effect(self, id_: str) -> Effect | None:
-        with self._database.read() as connection:
-            row = connection.execute(f"SELECT {_COLUMNS} FROM effect WHERE id = ?", (id_,)).fetchone()
-            return Effect(*row) if row else None
-
-    # -- claims ----------------------------------------------------------------------------------------------------------------
-
-    def claim_ask(self, id_: str, now: int, lease_until: int) -> int | None:
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET lease_until = ?3, next_at = ?3, fence = fence + 1 WHERE id = ?1 AND state IN ('unknown', 'accepted')"
-                " AND lease_until <= ?2 RETURNING fence",
-                (id_, now, lease_until),
-            ).fetchone()
-            return row[0] if row else None
-
-    def claim_payment(self, merchant: str, reference: str, now: int, lease_until: int) -> bool:
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE payment_query SET lease_until = ?4 WHERE merchant = ?1 AND reference = ?2 AND lease_until <= ?3 RETURNING due",
-                (merchant, reference, now, lease_until),
-            ).fetchone()
-            return row is not None
-
-    def doubt_abandoned(self, id_: str, now: int, next_at: int, told: InternalRow) -> None:
-        """A request whose sender died or fell silent after its mark: in doubt from now on, and never sent again by itself."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET state = 'unknown', fence = fence + 1, next_at = ?3, lease_until = 0 WHERE id = ?1"
-                " AND state = 'sending' AND lease_until <= ?2 RETURNING id",
-                (id_, now, next_at),
-            ).fetchone()
-            if row is not None:
-                insert(connection, "internal", [told], INTERNAL_COLUMNS)
-
-    def mark_sending(self, id_: str, fence: int, now: int, lease_until: int) -> int | None:
-        """Durable before anything is written to the wire: the fence under which it is sent. None when it has moved since it was read,
-        another request of its payment is under way, or payouts are stopped."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET state = 'sending', sent_at = ?3, attempts = attempts + 1, queries = 0, lease_until = ?4,"
-                " next_at = ?4, reason = '', fence = fence + 1 WHERE id = ?1 AND fence = ?2 AND state = 'planned' AND needs_approval = 0"
-                f" AND NOT {_RIVAL} AND NOT {_NEWS} AND NOT EXISTS (SELECT 1 FROM payout_switch"
-                " WHERE payout_switch.tenant = effect.tenant AND stopped = 1 AND effect.kind = 'refund') RETURNING fence",
-                (id_, fence, now, lease_until),
-            ).fetchone()
-            if row is None:
-                return None
-            connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'sends'")
-            self._database.advanced()
-            return int(row[0])
-
     def new_generation(
         self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]
     ) -> int:
@@ -164,145 +132,119 @@ class SqliteEffects:
             insert(connection, "internal", [told(Effect(*row)) for row in rows], INTERNAL_COLUMNS)
             return len(rows)
 
-    def put_off(
-        self, id_: str, fence: int, next_at: int, reason: str, told: InternalRow | None = None, *, queried: int = 0
-    ) -> None:
-        """Not now: free the claim and look again at `next_at`; `queried` more queries were in vain."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET lease_until = 0, next_at = ?3, reason = ?4, queries = queries + ?5 WHERE id = ?1 AND fence = ?2"
-                " RETURNING id",
-                (id_, fence, next_at, reason, queried),
-            ).fetchone()
-            if row is not None and told is not None:
-                insert(connection, "internal", [told], INTERNAL_COLUMNS)
 
-    # -- answers ---------------------------------------------------------------------------------------------------------------
+class SqliteEffectTransaction:
+    """`engine.store.effects.EffectTransaction` inside one write transaction of a file."""
 
-    def settle(
-        self, effect: Effect, fence: int, state: EffectState, *, next_at: int, reason: str, record: ProviderRecord | None,
-        evidence: Evidence, told: Sequence[InternalRow], now: int,
-    ) -> bool:  # fmt: skip
-        """The answer to one request. False when the fence has moved: the answer is kept as evidence and changes nothing."""
-        with self._database.write() as connection:
-            row = connection.execute(
-                "UPDATE effect SET state = ?3, next_at = ?4, reason = ?5, lease_until = 0, request = ?6, reply = ?7,"
-                " record = CASE ?8 WHEN '' THEN record ELSE ?8 END WHERE id = ?1 AND fence = ?2 RETURNING id",
-                (effect.id, fence, state, next_at, reason, evidence.request, evidence.answer, record.level if record else ""),
-            ).fetchone()
-            self._keep_evidence(connection, evidence if row else evidence._replace(act="late"))
-            if row is None:
-                return False
-            if record is not None and record.level:
-                owner = self._keep_record(connection, effect.merchant, effect.provider, record, f"effect:{effect.id}", now)
-                if owner != f"effect:{effect.id}":
-                    raise Constraint(f"record {record.reference}/{record.level} is {owner}'s", field="record", value=record.level)
-            insert(connection, "internal", told, INTERNAL_COLUMNS)
-            return True
+    def __init__(self, connection: sqlite3.Connection, database: Database) -> None:
+        self._db, self._database = connection, database
 
-    def known_records(self, merchant: str, reference: str) -> Mapping[str, Known]:
-        with self._database.read() as connection:
-            rows = connection.execute(
-                "SELECT level, owner, kind, result, seen_at FROM provider_record WHERE merchant = ? AND reference = ?",
-                (merchant, reference),
-            )
-            return {row[0]: Known(row[1], RecordKind(row[2]), Result(row[3]), row[4]) for row in rows}
+    def effects(self, payments: Collection[Payment]) -> Iterable[tuple[Effect, bool]]:
+        rows = self._of(
+            f"SELECT {_COLUMNS}, {_NEWS} FROM %s CROSS JOIN effect ON merchant = column1 AND reference = column2 ORDER BY id",
+            payments,
+        )
+        return ((Effect(*row[:-1]), bool(row[-1])) for row in rows)
 
-    def effects_on(self, merchant: str, reference: str) -> Sequence[Effect]:
-        with self._database.read() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM effect WHERE merchant = ? AND reference = ? ORDER BY id", (merchant, reference)
-            )
-            return [Effect(*row) for row in rows]
+    def records(self, payments: Collection[Payment]) -> Mapping[Payment, Mapping[str, Known]]:
+        found: dict[Payment, dict[str, Known]] = {}
+        for row in self._of(
+            "SELECT merchant, reference, level, owner, kind, result, seen_at FROM %s CROSS JOIN provider_record"
+            " ON merchant = column1 AND reference = column2",
+            payments,
+        ):
+            found.setdefault(row[:2], {})[row[2]] = Known(row[3], RecordKind(row[4]), Result(row[5]), row[6])
+        return found
 
-    def learn(
-        self, merchant: str, provider: str, reference: str, *, owners: Sequence[tuple[ProviderRecord, str]],
-        moves: Sequence[Learned], evidence: Evidence, told: Sequence[InternalRow], now: int,
-        asked: int | None,
-    ) -> None:  # fmt: skip
-        """What a history showed: records with their owners, and what it means for effects.
+    def asked(self, payments: Collection[Payment]) -> Mapping[Payment, int]:
+        rows = self._of(
+            "SELECT column1, column2, (SELECT max(at) FROM evidence WHERE merchant = column1 AND reference = column2"
+            " AND act = 'query' AND result = 'confirmed') FROM %s",
+            payments,
+        )
+        return {row[:2]: row[2] for row in rows if row[2] is not None}
 
-        A move whose effect has gone on meanwhile is left out with its record and its message: the next query sees it again.
-        """
-        with self._database.write() as connection:
-            self._keep_evidence(connection, evidence)
-            for record, owner in owners:
-                self._keep_record(connection, merchant, provider, record, owner, now, turned=True)
-            for move in moves:
-                self._move(connection, merchant, provider, move, now)
-            insert(connection, "internal", told, INTERNAL_COLUMNS)
-            if asked is not None:
-                connection.execute(
-                    "DELETE FROM payment_query WHERE merchant = ? AND reference = ? AND lease_until = ?",
-                    (merchant, reference, asked),
-                )
+    def wishes(self, payments: Collection[Payment]) -> Mapping[Payment, Wish]:
+        rows = self._of(
+            "SELECT merchant, reference, due, attempts, lease_until FROM %s CROSS JOIN payment_query"
+            " ON merchant = column1 AND reference = column2",
+            payments,
+        )
+        return {row[:2]: Wish(*row[2:]) for row in rows}
 
-    def _move(self, connection: sqlite3.Connection, merchant: str, provider: str, move: Learned, now: int) -> None:
-        level = move.record.level if move.record is not None else ""
-        moved = connection.execute(
-            "UPDATE effect SET state = ?3, reason = ?4, record = CASE ?5 WHEN '' THEN record ELSE ?5 END, next_at = ?6,"
-            " queries = queries + 1, lease_until = 0, fence = fence + 1 WHERE id = ?1 AND state = ?2"
-            " AND (?5 = '' OR record IN ('', ?5)) RETURNING id",
-            (move.id, move.from_, move.to, move.reason, level, move.next_at),
-        ).fetchone()
-        if moved is None:
-            return
-        if move.record is not None:
-            self._keep_record(connection, merchant, provider, move.record, f"effect:{move.id}", now, turned=True)
-        if move.told is not None:
-            insert(connection, "internal", [move.told], INTERNAL_COLUMNS)
-
-    def ask_again(self, merchant: str, reference: str, due: int, evidence: Evidence) -> None:
-        """The query itself failed: again later."""
-        with self._database.write() as connection:
-            self._keep_evidence(connection, evidence)
-            connection.execute(
-                "UPDATE payment_query SET due = ?3, attempts = attempts + 1, lease_until = 0 WHERE merchant = ?1 AND reference = ?2",
-                (merchant, reference, due),
-            )
-
-    def asked_since(self, merchant: str, reference: str, began: int) -> bool:
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT 1 FROM evidence WHERE merchant = ? AND reference = ? AND at > ? AND act = 'query' AND result = 'confirmed' LIMIT 1",
-                (merchant, reference, began),
-            ).fetchone()
-            return row is not None
-
-    def keep_evidence(self, evidence: Evidence) -> None:
-        with self._database.write() as connection:
-            self._keep_evidence(connection, evidence)
+    def stopped(self) -> Collection[str]:
+        return {row[0] for row in self._db.execute("SELECT tenant FROM payout_switch WHERE stopped = 1")}
 
     def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent:
-        """X-27: what has left today, for the tenant and the property, and how many refunds in the last hour."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT coalesce(sum(minor) FILTER (WHERE sent_at >= ?3), 0),"
-                " coalesce(sum(minor) FILTER (WHERE sent_at >= ?3 AND property = ?2), 0), count(*) FILTER (WHERE sent_at >= ?4)"
-                " FROM effect WHERE tenant = ?1 AND sent_at > 0 AND sent_at >= min(?3, ?4) AND kind = 'refund'"
-                " AND state NOT IN ('planned', 'refused')",
-                (tenant, property_, day_start, now - _HOUR_US),
-            ).fetchone()
-            return Spent(*row)
+        row = self._db.execute(
+            "SELECT coalesce(sum(minor) FILTER (WHERE sent_at >= ?3), 0),"
+            " coalesce(sum(minor) FILTER (WHERE sent_at >= ?3 AND property = ?2), 0), count(*) FILTER (WHERE sent_at >= ?4)"
+            " FROM effect WHERE tenant = ?1 AND sent_at > 0 AND sent_at >= min(?3, ?4) AND kind = 'refund'"
+            " AND state NOT IN ('planned', 'refused')",
+            (tenant, property_, day_start, now - HOUR_US),
+        ).fetchone()
+        return Spent(*row)
 
-    @staticmethod
-    def _keep_evidence(connection: sqlite3.Connection, evidence: Evidence) -> None:
-        insert(connection, "evidence", [(None, *evidence)])
+    def write(self, write: EffectWrite) -> None:
+        self._set(_MOVE, [_move(one) for one in write.moves])
+        self._set(_MARK, [_mark(one) for one in write.marks])
+        if write.marks:
+            self._db.execute(
+                "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + ? AS TEXT) WHERE name = 'sends'", (len(write.marks),)
+            )
+            self._database.advanced()
+        if self._many(_RECORD, [_record(one) for one in write.records]) != len(write.records):
+            levels = sorted({one.record.level for one in write.records})
+            text = f"one of the records {', '.join(levels)} is another one's than was read"
+            raise Constraint(text, field="record", value=levels[0] if len(levels) == 1 else levels)
+        kept = [
+            (after.due, after.attempts, after.lease_until, *payment, was.lease_until)
+            for payment, was, after in write.wishes
+            if after
+        ]
+        self._set(_WISH, kept)
+        self._set(_DONE, [(*payment, was.lease_until) for payment, was, after in write.wishes if after is None])
+        insert(self._db, "evidence", [(None, *one) for one in write.evidence])
+        insert(self._db, "internal", write.told, INTERNAL_COLUMNS)
 
-    @staticmethod
-    def _keep_record(
-        connection: sqlite3.Connection, merchant: str, provider: str, record: ProviderRecord, owner: str, now: int, *,
-        turned: bool = False,
-    ) -> str:  # fmt: skip
-        """Store a record; whose it is: the first owner stays, but for the payment's that a history showed to be something else
-        (`turned`)."""
-        row = connection.execute(
-            "INSERT INTO provider_record VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (merchant, reference, level) DO UPDATE SET"
-            " kind = excluded.kind, result = excluded.result, status = excluded.status, minor = coalesce(excluded.minor, minor),"
-            " owner = CASE WHEN ? AND owner = 'payment' THEN excluded.owner ELSE owner END RETURNING owner",
-            (
-                merchant, record.reference, record.level, provider, record.kind, record.result, record.status, record.minor,
-                record.currency, owner, now, turned,
-            ),
-        ).fetchone()  # fmt: skip
-        return str(row[0])
+    def _set(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Change one row for each of these. Raises Fenced."""
+        if self._many(statement, rows) != len(rows):
+            words = statement.partition(" SET ")[0]
+            raise Fenced(f"{words}: something is not as it was read, or in the way of a mark", field="effect", value=len(rows))
+
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
+        """How many rows it changed."""
+        return self._db.executemany(statement, rows).rowcount if rows else 0
+
+    def _of(self, statement: str, payments: Collection[Payment]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement about these payments, which it reads as a table; filled up with none, so that few statements are to
+        be remembered for batches of any size."""
+        wanted = list(payments)
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            size = 1 << (len(some) - 1).bit_length()
+            table = f"(VALUES {','.join(['(?,?)'] * size)})"
+            values = [part for payment in some for part in payment] + [None] * (2 * (size - len(some)))
+            yield from self._db.execute(statement % table, values)
+
+
+def _move(one: Moved) -> tuple[object, ...]:
+    before, after = one.before, one.after
+    return (
+        after.state, after.reason, after.next_at, after.queries, after.fence, after.lease_until, after.record, one.request, one.answer,
+        before.id, before.fence, before.state,
+    )  # fmt: skip
+
+
+def _mark(one: Moved) -> tuple[object, ...]:
+    before, after = one.before, one.after
+    return (after.sent_at, after.attempts, after.lease_until, after.next_at, after.fence, before.id, before.fence)
+
+
+def _record(one: Owned) -> tuple[object, ...]:
+    record = one.record
+    return (
+        one.merchant, record.reference, record.level, one.provider, record.kind, record.result, record.status, record.minor,
+        record.currency, one.owner, one.now,
+    )  # fmt: skip

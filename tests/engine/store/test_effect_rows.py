@@ -1,16 +1,18 @@
-"""The rows of requests: each call moves the one row it names, when it may, and says so; whatever else has the same merchant, payment,
-tenant or folio stays as it is."""
+"""The rows of requests: each step of a batch moves the one row it names, when it may, and says so; whatever else has the same
+merchant, payment, tenant or folio stays as it is. What a batch gets wrong, the store refuses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from engine.effect_batch import About, Batch
 from engine.reconcile import Known
-from engine.store.contract import Constraint
-from engine.store.effects import Effect, Evidence, Learned, PaymentAsk, Spent
+from engine.store.contract import Constraint, Fenced
+from engine.store.effects import Effect, EffectWrite, Evidence, Learned, Moved, Owned, PaymentAsk, Spent, Wish
 from engine.store.rows import InternalRow
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.effects import SqliteEffects
@@ -25,6 +27,7 @@ EFFECT = {
     "needs_approval": 0, "state": "planned", "reason": "as it was", "decision": 1, "created_at": 1, "correlation": "", "traceparent": "",
     "next_at": NOW, "attempts": 0, "queries": 3, "fence": 7, "lease_until": 0, "sent_at": 0, "record": "",
 }  # fmt: skip
+ASK = PaymentAsk("m", "r", "ogone", "o", "t", "f", 0, "p", 0)
 EVIDENCE = Evidence(NOW, "e", "m", "r", "send", "confirmed", "", "asked", "answered")
 
 
@@ -71,9 +74,54 @@ class Store:
         return [row["id"] for row in self.rows("SELECT id FROM internal ORDER BY seq")]
 
     def read(self, id_: str) -> Effect:
-        found = self.effects.effect(id_)
-        assert found is not None
-        return found
+        (row,) = self.rows(f"SELECT {', '.join(Effect._fields)} FROM effect WHERE id = '{id_}'")
+        return Effect(**row)
+
+    @contextmanager
+    def batch(self) -> Iterator[Batch]:
+        """A batch about everything there is."""
+        about = [self.read(row["id"]) for row in self.rows("SELECT id FROM effect")]
+        columns = ", ".join(PaymentAsk._fields)
+        asks = [PaymentAsk(**row) for row in self.rows(f"SELECT {columns} FROM payment_query")]
+        payments = {("m", "r"), *((one.merchant, one.reference) for one in (*about, *asks))}
+        with self.effects.transaction() as transaction:
+            batch = Batch(transaction, NOW, About([*about, *asks], payments, payments))
+            yield batch
+            batch.write()
+
+    def claim(self, id_: str) -> int | None:
+        with self.batch() as batch:
+            claimed = batch.claim(self.read(id_), LATER)
+        return claimed.fence if claimed is not None else None
+
+    def claim_payment(self, merchant: str, reference: str) -> bool:
+        with self.batch() as batch:
+            return batch.claim_payment(ASK._replace(merchant=merchant, reference=reference), LATER)
+
+    def doubt(self, id_: str) -> None:
+        with self.batch() as batch:
+            batch.doubt(self.read(id_), LATER, told("doubt"))
+
+    def mark(self, id_: str, fence: int = 7) -> int | None:
+        with self.batch() as batch:
+            return batch.mark(self.read(id_)._replace(fence=fence), LATER)
+
+    def settle(self, state: EffectState, record_: ProviderRecord | None, said: InternalRow | None, reason: str = "") -> bool:
+        effect = self.read("e")._replace(fence=7)
+        with self.batch() as batch:
+            return batch.settle(effect, state, next_at=5, reason=reason, record=record_, evidence=EVIDENCE, told=said)
+
+    def known(self, merchant: str, reference: str) -> Mapping[str, Known]:
+        with self.effects.transaction() as transaction:
+            return transaction.records([(merchant, reference)]).get((merchant, reference), {})
+
+    def spent(self, day_start: int) -> Spent:
+        with self.effects.transaction() as transaction:
+            return transaction.spent("t", "camp", day_start, NOW)
+
+    def write(self, write: EffectWrite) -> None:
+        with self.effects.transaction() as transaction:
+            transaction.write(write)
 
 
 @pytest.fixture
@@ -91,6 +139,12 @@ def record(
     level: str, kind: RecordKind = RecordKind.REFUND, result: Result = Result.CONFIRMED, minor: int | None = 500
 ) -> ProviderRecord:
     return ProviderRecord(reference="r", level=level, kind=kind, result=result, status="8", currency="EUR", minor=minor)
+
+
+def forged(store: Store) -> Moved:
+    """A mark of which nobody asked whether it may be made."""
+    stood = store.read("e")._replace(fence=7)
+    return Moved(stood, stood._replace(state="sending", sent_at=NOW, attempts=1, lease_until=LATER, next_at=LATER, fence=8))
 
 
 def changes(store: Store, before: dict[tuple[str, str], dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -115,9 +169,9 @@ def test_what_is_in_doubt_or_pending_is_claimed_to_ask(store: Store, state: str)
     store.effect("other", state=state)
     before = store.whole()
 
-    assert store.effects.claim_ask("e", NOW, LATER) == 8
+    assert store.claim("e") == 8
     assert changes(store, before) == {("effect", "e"): {"lease_until": LATER, "next_at": LATER, "fence": 8}}
-    assert store.effects.claim_ask("e", NOW, LATER) is None
+    assert store.claim("e") is None
 
 
 @pytest.mark.parametrize("state", ["planned", "sending", "confirmed", "refused", "reversed", "needs_person"])
@@ -125,7 +179,7 @@ def test_nothing_else_is_claimed_to_ask(store: Store, state: str) -> None:
     """A request that was not sent, or is final."""
     store.effect("e", state=state)
 
-    assert store.effects.claim_ask("e", NOW, LATER) is None
+    assert store.claim("e") is None
 
 
 def test_a_payment_is_claimed_to_ask(store: Store) -> None:
@@ -134,10 +188,10 @@ def test_a_payment_is_claimed_to_ask(store: Store) -> None:
         store.asked(merchant, reference, lease_until=NOW)
     before = store.whole()
 
-    assert store.effects.claim_payment("m", "r", NOW, LATER)
+    assert store.claim_payment("m", "r")
     assert changes(store, before) == {("m", "r"): {"lease_until": LATER}}
-    assert not store.effects.claim_payment("m", "r", NOW, LATER)
-    assert not store.effects.claim_payment("m", "nobody's", NOW, LATER)
+    assert not store.claim_payment("m", "r")
+    assert not store.claim_payment("m", "nobody's")
 
 
 def test_a_sender_that_fell_silent_leaves_a_doubt(store: Store) -> None:
@@ -145,7 +199,7 @@ def test_a_sender_that_fell_silent_leaves_a_doubt(store: Store) -> None:
     store.effect("e", state="sending", lease_until=NOW)
     store.effect("other", state="sending", lease_until=NOW, reference="s")
     before = store.whole()
-    store.effects.doubt_abandoned("e", NOW, LATER, told("doubt"))
+    store.doubt("e")
 
     assert changes(store, before) == {("effect", "e"): {"state": "unknown", "fence": 8, "next_at": LATER, "lease_until": 0}}
     assert store.said() == ["doubt"]
@@ -156,7 +210,7 @@ def test_no_doubt_about_what_somebody_has(store: Store, state: str, lease: int) 
     """A lease that still runs, or a request that is not being sent."""
     store.effect("e", state=state, lease_until=lease)
     before = store.whole()
-    store.effects.doubt_abandoned("e", NOW, LATER, told("doubt"))
+    store.doubt("e")
 
     assert (changes(store, before), store.said()) == ({}, [])
 
@@ -170,7 +224,7 @@ def test_the_mark(store: Store) -> None:
     store.effect("other", reference="s")
     before, sends = store.whole(), store.rows("SELECT value FROM meta WHERE name = 'sends'")
 
-    assert store.effects.mark_sending("e", 7, NOW, LATER) == 8
+    assert store.mark("e") == 8
     assert changes(store, before) == {
         ("effect", "e"): {
             "state": "sending", "sent_at": NOW, "attempts": 1, "queries": 0, "lease_until": LATER, "next_at": LATER, "reason": "",
@@ -195,7 +249,7 @@ def test_the_mark(store: Store) -> None:
     ],
 )
 def test_no_mark(store: Store, mine: dict[str, Any], others: dict[str, Any]) -> None:
-    """What must not go, is not marked and not counted."""
+    """What must not go, is not marked and not counted: not by a batch, and not by the store if a batch had it wrong."""
     store.effect("e", **mine)
     if "effect" in others:
         store.effect("other", **others["effect"])
@@ -205,7 +259,9 @@ def test_no_mark(store: Store, mine: dict[str, Any], others: dict[str, Any]) -> 
         store.stopped("t", others["stopped"])
     before, sends = store.whole(), store.rows("SELECT value FROM meta")
 
-    assert store.effects.mark_sending("e", 7, NOW, LATER) is None
+    assert store.mark("e") is None
+    with pytest.raises(Fenced):
+        store.write(EffectWrite(marks=[forged(store)]))
     assert changes(store, before) == {}
     assert store.rows("SELECT value FROM meta") == sends
 
@@ -239,7 +295,7 @@ def test_nothing_else_is_in_the_way(store: Store, others: dict[str, Any]) -> Non
 
     assert [one.id for one in store.effects.due(NOW, 10)] == ["e"]
     assert store.effects.next_due() == NOW
-    assert store.effects.mark_sending("e", 7, NOW, LATER) == 8
+    assert store.mark("e") == 8
 
 
 def test_stopped_payouts_hold_no_capture(store: Store) -> None:
@@ -248,7 +304,7 @@ def test_stopped_payouts_hold_no_capture(store: Store) -> None:
     store.stopped("t")
 
     assert [one.id for one in store.effects.due(NOW, 10)] == ["e"]
-    assert store.effects.mark_sending("e", 7, NOW, LATER) == 8
+    assert store.mark("e") == 8
 
 
 # -- what is due ---------------------------------------------------------------------------------------------------------------------
@@ -319,10 +375,12 @@ def test_putting_off(store: Store) -> None:
     store.effect("e", lease_until=LATER)
     store.effect("other", lease_until=LATER)
     before = store.whole()
-    store.effects.put_off("e", 6, LATER, "not mine any more", told("late"))
+    with store.batch() as batch:
+        batch.put_off(store.read("e")._replace(fence=6), LATER, "not mine any more", told("late"))
     assert (changes(store, before), store.said()) == ({}, [])
 
-    store.effects.put_off("e", 7, LATER, "the day's sum", told("braked"), queried=1)
+    with store.batch() as batch:
+        batch.put_off(store.read("e"), LATER, "the day's sum", told("braked"), queried=1)
 
     assert changes(store, before) == {
         ("effect", "e"): {"lease_until": 0, "next_at": LATER, "reason": "the day's sum", "queries": 4}
@@ -335,17 +393,7 @@ def test_an_answer_settles(store: Store) -> None:
     store.effect("e", state="sending", lease_until=LATER, record="")
     store.effect("other", state="planned", lease_until=LATER)
     before = store.whole()
-    settled = store.effects.settle(
-        store.read("e"),
-        7,
-        EffectState.CONFIRMED,
-        next_at=5,
-        reason="done",
-        record=record("1"),
-        evidence=EVIDENCE,
-        told=[told("yes")],
-        now=NOW,
-    )
+    settled = store.settle(EffectState.CONFIRMED, record("1"), told("yes"), "done")
 
     assert settled
     assert changes(store, before) == {
@@ -357,39 +405,27 @@ def test_an_answer_settles(store: Store) -> None:
     assert [(row["act"], row["effect"], row["result"], row["at"]) for row in store.rows("SELECT * FROM evidence")] == [
         ("send", "e", "confirmed", NOW)
     ]
-    assert store.effects.known_records("m", "r") == {"1": Known("effect:e", RecordKind.REFUND, Result.CONFIRMED, NOW)}
+    assert store.known("m", "r") == {"1": Known("effect:e", RecordKind.REFUND, Result.CONFIRMED, NOW)}
 
 
 def test_an_answer_without_a_number_keeps_what_is_known(store: Store) -> None:
     """Neither a record of its own nor none."""
     store.effect("e", state="sending", record="4")
     for none in (None, record("")):
-        store.effects.settle(
-            store.read("e"), 7, EffectState.UNKNOWN, next_at=5, reason="", record=none, evidence=EVIDENCE, told=[], now=NOW
-        )  # fmt: skip
+        store.settle(EffectState.UNKNOWN, none, None)
 
     assert (store.read("e").state, store.read("e").record) == ("unknown", "4")
-    assert store.effects.known_records("m", "r") == {}
+    assert store.known("m", "r") == {}
 
 
 def test_an_answer_that_comes_too_late_is_evidence(store: Store) -> None:
     """Others had it meanwhile: nothing moves, nobody is told."""
     store.effect("e", state="unknown", fence=8)
     before = store.whole()
-    settled = store.effects.settle(
-        store.read("e"),
-        7,
-        EffectState.CONFIRMED,
-        next_at=5,
-        reason="",
-        record=record("1"),
-        evidence=EVIDENCE,
-        told=[told("yes")],
-        now=NOW,
-    )
+    settled = store.settle(EffectState.CONFIRMED, record("1"), told("yes"))
 
     assert not settled
-    assert (changes(store, before), store.said(), store.effects.known_records("m", "r")) == ({}, [], {})
+    assert (changes(store, before), store.said(), store.known("m", "r")) == ({}, [], {})
     assert [row["act"] for row in store.rows("SELECT act FROM evidence")] == ["late"]
 
 
@@ -402,27 +438,70 @@ def test_a_record_of_another_request_settles_nothing(store: Store) -> None:
     )  # fmt: skip
     before = store.whole()
     with pytest.raises(Constraint) as wrong:
-        store.effects.settle(
-            store.read("e"),
-            7,
-            EffectState.CONFIRMED,
-            next_at=5,
-            reason="",
-            record=record("1"),
-            evidence=EVIDENCE,
-            told=[told("yes")],
-            now=NOW,
-        )
+        store.settle(EffectState.CONFIRMED, record("1"), told("yes"))
 
     assert (wrong.value.field, wrong.value.value) == ("record", "1")
     assert (changes(store, before), store.said(), store.rows("SELECT * FROM evidence")) == ({}, [], [])
+
+
+def test_the_store_keeps_the_first_owner_of_a_record(store: Store) -> None:
+    """Whatever a batch says."""
+    store.effect("e", state="sending")
+    store.effect("o", state="sending", reference="s")
+    learn(store, owners=[(record("1"), "foreign"), (record("2"), "effect:o")])
+    stood = store.read("e")
+    before = (store.whole(), store.rows("SELECT * FROM provider_record"))
+
+    for taken in (record("1"), record("2")):
+        with pytest.raises(Constraint) as wrong:
+            store.write(EffectWrite(moves=[Moved(stood, stood._replace(state="confirmed"))],
+                                    records=[Owned("m", "ogone", taken, "effect:e", NOW)]))  # fmt: skip
+        assert (wrong.value.field, wrong.value.value) == ("record", taken.level)
+    assert (store.whole(), store.rows("SELECT * FROM provider_record")) == before
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [pytest.param({"fence": 6}, id="another fence"), pytest.param({"state": "sending"}, id="another state")],
+)
+def test_the_store_moves_what_is_as_it_was_read(store: Store, moved: dict[str, Any]) -> None:
+    """Nothing of a batch is stored when one row is not."""
+    store.effect("e", state="unknown")
+    store.effect("other", state="unknown")
+    other, stood = store.read("other"), store.read("e")._replace(**moved)
+    before = store.whole()
+
+    with pytest.raises(Fenced):
+        store.write(
+            EffectWrite(
+                moves=[Moved(other, other._replace(fence=8)), Moved(stood, stood._replace(reason="mine"))], told=[told("x")]
+            )
+        )
+
+    assert (changes(store, before), store.said()) == ({}, [])
+
+
+def test_the_store_touches_no_renewed_wish(store: Store) -> None:
+    """Neither to put it off nor to be done with it."""
+    store.asked("m", "r", lease_until=LATER)
+    before = store.whole()
+    read = Wish(NOW, 0, LATER - 1)
+
+    for after in (None, read._replace(due=LATER)):
+        with pytest.raises(Fenced):
+            store.write(EffectWrite(wishes=[(("m", "r"), read, after)]))
+
+    assert changes(store, before) == {}
 
 
 # -- what a history teaches ----------------------------------------------------------------------------------------------------------
 
 
 def learn(store: Store, *moves: Learned, owners: Any = (), said: Any = (), asked: int | None = None) -> None:
-    store.effects.learn("m", "ogone", "r", owners=owners, moves=moves, evidence=EVIDENCE, told=said, now=NOW, asked=asked)
+    with store.batch() as batch:
+        batch.learn(ASK, owners, moves, said, EVIDENCE)
+        if asked is not None:
+            batch.done(ASK, asked)
 
 
 def test_what_a_history_shows_moves_its_request(store: Store) -> None:
@@ -442,7 +521,7 @@ def test_what_a_history_shows_moves_its_request(store: Store) -> None:
         }
     }  # fmt: skip
     assert sorted(store.said()) == ["more", "yes"]
-    assert store.effects.known_records("m", "r")["2"].owner == "effect:e"
+    assert store.known("m", "r")["2"].owner == "effect:e"
     assert len(store.rows("SELECT * FROM evidence")) == 1
 
 
@@ -455,7 +534,7 @@ def test_what_has_gone_on_meanwhile_is_left_alone(store: Store, stands: dict[str
     before = store.whole()
     learn(store, Learned("e", EffectState.UNKNOWN, EffectState.CONFIRMED, "", record("2"), LATER, told("yes")))
 
-    assert (changes(store, before), store.said(), store.effects.known_records("m", "r")) == ({}, [], {})
+    assert (changes(store, before), store.said(), store.known("m", "r")) == ({}, [], {})
 
 
 def test_its_own_record_again_and_no_record_at_all(store: Store) -> None:
@@ -472,12 +551,12 @@ def test_whose_a_record_is(store: Store) -> None:
     learn(store, owners=[(record("1", RecordKind.CAPTURE, minor=900), "payment"), (record("2"), "foreign")])
     learn(store, owners=[(record("1", minor=None, result=Result.REFUSED), "foreign"), (record("2"), "payment")])
 
-    assert store.effects.known_records("m", "r") == {
+    assert store.known("m", "r") == {
         "1": Known("foreign", RecordKind.REFUND, Result.REFUSED, NOW),
         "2": Known("foreign", RecordKind.REFUND, Result.CONFIRMED, NOW),
     }
     assert [row["minor"] for row in store.rows("SELECT minor FROM provider_record ORDER BY level")] == [900, 500]
-    assert store.effects.known_records("n", "r") == store.effects.known_records("m", "s") == {}
+    assert store.known("n", "r") == store.known("m", "s") == {}
 
 
 @pytest.mark.parametrize(("asked", "left"), [(LATER, 2), (LATER - 1, 3), (None, 3)])
@@ -496,8 +575,9 @@ def test_asking_again(store: Store) -> None:
     store.asked("m", "s", lease_until=LATER)
     store.asked("n", "r", lease_until=LATER)
     before = store.whole()
-    store.effects.ask_again("m", "r", LATER, EVIDENCE)
-    store.effects.keep_evidence(EVIDENCE)
+    with store.batch() as batch:
+        batch.ask_again(ASK, LATER, EVIDENCE)
+        batch.keep(EVIDENCE)
 
     assert changes(store, before) == {("m", "r"): {"due": LATER, "attempts": 1, "lease_until": 0}}
     assert len(store.rows("SELECT * FROM evidence")) == 2
@@ -508,7 +588,10 @@ def test_requests_of_a_payment(store: Store) -> None:
     for id_, merchant, reference in (("b", "m", "r"), ("a", "m", "r"), ("c", "m", "s"), ("d", "n", "r")):
         store.effect(id_, merchant=merchant, reference=reference)
 
-    assert [one.id for one in store.effects.effects_on("m", "r")] == ["a", "b"]
+    with store.effects.transaction() as transaction:
+        assert [one.id for one, _ in transaction.effects([("m", "r")])] == ["a", "b"]
+    with store.batch() as batch:
+        assert [one.id for one in batch.effects_on(("m", "r"))] == ["a", "b"]
 
 
 def test_what_was_spent(store: Store) -> None:
@@ -526,14 +609,14 @@ def test_what_was_spent(store: Store) -> None:
     }.items():
         store.effect(id_, **{"state": "confirmed", **more})
 
-    assert store.effects.spent("t", "camp", day, NOW) == Spent(1_500, 1_000, 2)
+    assert store.spent(day) == Spent(1_500, 1_000, 2)
 
 
 def test_spent_in_the_first_minutes_of_a_day(store: Store) -> None:
     """The hour reaches back beyond midnight, the day does not."""
     store.effect("before midnight", state="confirmed", sent_at=NOW - HOUR // 2)
 
-    assert store.effects.spent("t", "camp", NOW - 60_000_000, NOW) == Spent(0, 0, 1)
+    assert store.spent(NOW - 60_000_000) == Spent(0, 0, 1)
 
 
 def test_a_new_generation_doubts_everything_that_is_not_final(store: Store) -> None:
@@ -552,3 +635,77 @@ def test_a_new_generation_doubts_everything_that_is_not_final(store: Store) -> N
         ("u", 1),
     ]
     assert {row["epoch"] for row in store.rows("SELECT epoch FROM lane")} == {40}
+
+
+# -- many at once --------------------------------------------------------------------------------------------------------------------
+
+
+def test_two_of_a_payment_see_each_other_in_a_batch(store: Store) -> None:
+    """One request at a time; and the next one as soon as the first has ended, unless its folio has yet to hear of it."""
+    store.effect("a")
+    store.effect("b", folio="g")
+    store.effect("c", state="sending", reference="s")
+    store.effect("d", reference="s")
+    store.effect("x", state="sending", reference="u")
+    store.effect("y", reference="u", folio="g")
+    with store.batch() as batch:
+        assert batch.mark(store.read("a"), LATER) == 8
+        assert batch.mark(store.read("b"), LATER) is None
+        for ended in ("c", "x"):
+            batch.settle(
+                store.read(ended), EffectState.REFUSED, next_at=5, reason="", record=None, evidence=EVIDENCE, told=told(ended)
+            )  # fmt: skip
+        assert batch.mark(store.read("d"), LATER) is None
+        assert batch.mark(store.read("y"), LATER) == 8
+
+    assert {id_: store.read(id_).state for id_ in "abcdxy"} == {
+        "a": "sending", "b": "planned", "c": "refused", "d": "planned", "x": "refused", "y": "sending",
+    }  # fmt: skip
+    assert store.said() == ["c", "x"]
+
+
+def test_a_history_of_the_same_batch_is_a_newer_one(store: Store) -> None:
+    """Kept as evidence, it counts as asked; a late one, or a query in vain, does not."""
+    store.effect("e", state="unknown")
+    with store.batch() as batch:
+        for act, result in (("late", "confirmed"), ("query", "unknown"), ("send", "confirmed")):
+            batch.keep(EVIDENCE._replace(act=act, result=result))
+        assert not batch.asked_since(("m", "r"), NOW - 1)
+        batch.keep(EVIDENCE._replace(act="query"))
+        batch.keep(EVIDENCE._replace(act="query", at=NOW - 5))
+        assert (batch.asked_since(("m", "r"), NOW - 1), batch.asked_since(("m", "r"), NOW)) == (True, False)
+        assert not batch.asked_since(("m", "s"), NOW - 1)
+    with store.batch() as batch:
+        assert (batch.asked_since(("m", "r"), NOW - 1), batch.asked_since(("m", "r"), NOW)) == (True, False)
+
+
+def test_what_a_batch_sends_counts_as_spent(store: Store) -> None:
+    """X-27: whether it was asked for before or afterwards; what was refused has not left, and nothing of a capture."""
+    day = NOW - 10 * HOUR
+    store.effect("gone", state="confirmed", sent_at=NOW - 2 * HOUR, reference="0")
+    store.effect("bounced", state="sending", sent_at=NOW - HOUR // 2, reference="1")
+    for number, more in enumerate(({}, {"property": "other"}, {"kind": "capture"}, {"tenant": "u"})):
+        store.effect(f"e{number}", reference=f"e{number}", **more)
+    with store.batch() as batch:
+        assert batch.outgo.spent("t", "camp", day) == Spent(1_000, 1_000, 1)
+        batch.settle(
+            store.read("bounced"), EffectState.REFUSED, next_at=5, reason="", record=None, evidence=EVIDENCE, told=None
+        )  # fmt: skip
+        for number in range(4):
+            assert batch.mark(store.read(f"e{number}"), LATER) == 8
+        assert batch.outgo.spent("t", "camp", day) == Spent(1_500, 1_000, 2)
+        assert batch.outgo.spent("t", "other", day) == Spent(1_500, 500, 2)
+        assert batch.outgo.spent("t", "camp", NOW + 1) == Spent(0, 0, 2)
+
+    assert store.spent(day) == Spent(1_500, 1_000, 2)
+
+
+def test_hundreds_of_payments_are_read_at_once(store: Store) -> None:
+    """More than one statement names, and a number that is no power of two."""
+    for number in range(700):
+        store.effect(f"e{number:03}", reference=f"r{number}")
+        store.put("evidence", **{**EVIDENCE._asdict(), "reference": f"r{number}", "act": "query"})
+    payments = [("m", f"r{number}") for number in range(700)]
+    with store.effects.transaction() as transaction:
+        assert len({one.id for one, _ in transaction.effects(payments)}) == 700
+        assert transaction.asked(payments) == dict.fromkeys(payments, NOW)

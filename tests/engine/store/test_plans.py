@@ -26,7 +26,6 @@ from engine.housekeeping import Housekeeping
 from engine.keys import DoorKeys
 from engine.ledger_check import balances
 from engine.standing import standing
-from engine.store.effects import Evidence
 from engine.store.rows import Key, SwitchRow
 from engine.store.sqlite import database, listing
 from engine.store.sqlite.database import Database
@@ -150,13 +149,9 @@ def what_is_seldom(box: Sandbox) -> None:
     shelf.configurations()
     shelf.destroy_keys("dead-letters/", "dead-letters/2000-01")
     effects = SqliteEffects(box.database)
-    effects.spent("azur", "camp-azur", now - 3_600_000_000, now)
+    with effects.transaction() as transaction:
+        transaction.spent("azur", "camp-azur", now - 3_600_000_000, now)
     effects.new_generation([], "restored", 1, now, lambda _: pytest.fail("nothing is under way"))
-    effects.effect("nobody")
-    effects.doubt_abandoned("nobody", now, now, pytest.fail)
-    effects.put_off("nobody", 1, now, "later")
-    effects.keep_evidence(Evidence(now, "", "azur", "1", "query", "unknown", "", "", ""))
-    effects.ask_again("azur", "1", now, Evidence(now, "", "azur", "1", "query", "unknown", "", "", ""))
     Housekeeping(box.hub).once()
     keys = DoorKeys(box.database)
     key, text = keys.add("azur", "read")
