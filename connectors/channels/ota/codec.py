@@ -18,7 +18,7 @@ from connectors.channels.ota.guarantee import scan
 from connectors.channels.ota.guest import guest_of
 from connectors.channels.ota.lines import lines_of, rooms_of
 from connectors.channels.ota.names import IDENTITIES, fingerprint, identity, person_of, reference_of
-from connectors.channels.ota.tags import OTA, child, listed
+from connectors.channels.ota.tags import OTA, child, children, listed
 from connectors.channels.ota.values import READINGS, instant
 from connectors.channels.ota.xml import bad, shown
 from schemas.booking import Booking, CollectedBy, PaymentPlan, SaleChannel
@@ -146,15 +146,16 @@ class _Reader:
 
     def reservation(self, element: etree._Element, where: str) -> Item:
         """One HotelReservation or HotelResModify: what ResStatus says of it, else what the document is for."""
+        parts = children(element)
         name = self._action(element, where)
         cancel = name == "cancellation.request"
         reference = reference_of((element, self._head.root if self._alone else None), cancel=cancel, where=where)
         modified = element.get("LastModifyDateTime", "").strip()
         if cancel:
-            rooms = rooms_of(child(element, tags.ROOM_STAYS))
+            rooms = rooms_of(parts.get(tags.ROOM_STAYS))
             chosen = tuple(line for line, _ in rooms.stays if line in rooms.gone) if len(rooms.gone) < len(rooms.stays) else ()
             return self._cancellation(element, reference, chosen, (modified,), confirm=True)
-        return self._booking(name, element, reference, modified, where)
+        return self._booking(name, element, parts, reference, modified, where)
 
     def _action(self, element: etree._Element, where: str) -> str:
         field, written = f"{where}/@ResStatus", element.get("ResStatus", "")
@@ -170,12 +171,14 @@ class _Reader:
             raise _unsupported(field, written)
         return "booking.changed" if self._head.kind in _MODIFY and name == "booking.confirmed" else name
 
-    def _booking(self, name: str, element: etree._Element, reference: str, modified: str, where: str) -> Item:
+    def _booking(
+        self, name: str, element: etree._Element, parts: dict[str, etree._Element], reference: str, modified: str, where: str
+    ) -> Item:
         profile = self._profile
-        content = lines_of(element, profile, where)
+        content = lines_of(parts, profile, where)
         created = instant(element.get("CreateDateTime", ""), f"{where}/@CreateDateTime")
         changed = instant(modified, f"{where}/@LastModifyDateTime")
-        guest, language, card = guest_of(element, person_of(self._namespace, reference))
+        guest, language, card = guest_of(parts, person_of(self._namespace, reference))
         token, scrubbed = scan(element)
         booking = Booking(
             actor=self._actor,
@@ -199,7 +202,7 @@ class _Reader:
         checked: Booking = decode_data(name, canonical)
         if self._sent_at is not None:
             checked = msgspec.structs.replace(checked, requested_at=self._sent_at)
-        warnings = [*_scrubbed(scrubbed, where)]
+        warnings = list(_scrubbed(scrubbed, where))
         if card:
             warnings.append(
                 Warned("card_removed", "a card number stood in the guest's data and was not kept", f"{where}/ResGuests")
