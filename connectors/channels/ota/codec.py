@@ -6,6 +6,7 @@ path, with a stable code that `codes.py` turns into OTA's. What is not asked for
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,11 +42,13 @@ _NAMES: Final = {
     "cancel": "cancellation.request", "cancelled": "cancellation.request",
 }  # fmt: skip
 """ResStatus, in lower case, to our message. What is not listed is refused by name."""
-_KNOBS: Final[dict[str, tuple[str, ...]]] = {
+_PLANS: Final = {str(one): one for one in PaymentPlan}
+_COLLECTORS: Final = {str(one): one for one in CollectedBy}
+_KNOBS: Final[dict[str, Collection[str]]] = {
     "amount_reading": READINGS,
     "identity": IDENTITIES,
-    "payment_plan": tuple(PaymentPlan),
-    "collected_by": tuple(CollectedBy),
+    "payment_plan": _PLANS,
+    "collected_by": _COLLECTORS,
 }
 _WORDS: Final = {"booking.requested": "r", "booking.confirmed": "b", "booking.changed": "m"}
 """First letter of an identity; q and c are those of quotes and cancellations."""
@@ -191,8 +194,8 @@ class _Reader:
             booked_at=created,
             language=language or self._head.root.get("PrimaryLangID", "")[:2].lower(),
             guest=guest,
-            payment_plan=PaymentPlan(profile.payment_plan),
-            collected_by=CollectedBy(profile.collected_by),
+            payment_plan=_PLANS[profile.payment_plan],
+            collected_by=_COLLECTORS[profile.collected_by],
             commission_rate=profile.commission_rate,
             payment_token=token,
         )

@@ -16,7 +16,7 @@ _FAX = "3"
 _NAME_PARTS = (tags.GIVEN_NAME, tags.MIDDLE_NAME, tags.SURNAME_PREFIX, tags.SURNAME)
 _APART = "\n" * 4  # nothing that is like a card reaches across
 # What is not like this need not be searched. One class of first letters, since only then most of a text is passed over at once.
-_CARD_LIKE = re.compile(r"[\dcC](?:(?<=\d)(?:\D{0,3}\d){11}|(?<=[cC])(?i:v[cv]|sc|ode|rypto))")
+_CARD_LIKE = re.compile(r"[\dcC](?:(?<=\d)(?<!\d\d)(?:\D{0,3}\d){11}|(?<=[cC])(?i:v[cv]|sc|ode|rypto))")
 
 
 def guest_of(reservation: dict[str, etree._Element], person: str) -> tuple[Guest, str, bool]:

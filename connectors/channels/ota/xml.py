@@ -23,6 +23,7 @@ _SHORTEST_ATTRIBUTE = 5  # bytes: blank, name, =, two quotes
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 _DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+_LONGEST_DECLARATION = 300  # bytes of one that is worth remembering
 _UTF8_BOM = codecs.BOM_UTF8
 _WIDE_BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -90,19 +91,28 @@ def parse(
 
 def _encoding(body: bytes, encodings: Iterable[str]) -> str:
     """How the bytes are read: mark, then declaration, then UTF-8. Both must agree, and stand on the allow-list."""
-    allowed = _allowed(tuple(encodings))
     if body.startswith(_WIDE) or b"\0" in body[:4]:
         wide = next((name for mark, name in _WIDE_BOMS if body.startswith(mark)), "utf-16")
-        if wide not in allowed or wide not in _READ_AS:
+        if wide not in _allowed(tuple(encodings)) or wide not in _READ_AS:
             raise bad("encoding_refused", "encoding", wide, "this encoding is not accepted from this channel")
         return _READ_AS[wide]
     marked = body.startswith(_UTF8_BOM)
-    match = _DECLARED.match(body, len(_UTF8_BOM) if marked else 0)
+    start = len(_UTF8_BOM) if marked else 0
+    end = body.find(b">", start, start + _LONGEST_DECLARATION)
+    if end < 0:
+        return _settled.__wrapped__(body[start:], marked, tuple(encodings))
+    return _settled(body[start:end] if body.startswith(b"<?xml", start) else b"", marked, tuple(encodings))
+
+
+@lru_cache(maxsize=64)
+def _settled(declaration: bytes, marked: bool, encodings: tuple[str, ...]) -> str:
+    """Kept, since a sender's documents all begin alike. No `>` can stand in what is looked for."""
+    match = _DECLARED.match(declaration)
     declared = match[1].decode("ascii") if match else "utf-8"
     name = _canonical(declared)
     if name == "utf-16":
         raise bad("encoding_mismatch", "encoding", declared, "the declaration says two bytes a character, the body has one")
-    if name not in allowed or name not in _READ_AS:
+    if name not in _allowed(encodings) or name not in _READ_AS:
         raise bad("encoding_refused", "encoding", declared, "this encoding is not accepted from this channel")
     if marked and name != "utf-8":
         raise bad("encoding_mismatch", "encoding", declared, "the byte order mark says UTF-8, the declaration does not")
