@@ -14,6 +14,8 @@ from schemas.cards import scrub_text
 _LONGEST = 4000
 _FAX = "3"
 _NAME_PARTS = (tags.GIVEN_NAME, tags.MIDDLE_NAME, tags.SURNAME_PREFIX, tags.SURNAME)
+_STREET_PARTS = (tags.STREET_NUMBER, tags.ADDRESS_LINE)
+_PLACE_PARTS = (tags.POSTAL_CODE, tags.CITY_NAME)
 _APART = "\n" * 4  # nothing that is like a card reaches across
 # What is not like this need not be searched. One class of first letters, since only then most of a text is passed over at once.
 _CARD_LIKE = re.compile(r"[\dcC](?:(?<=\d)(?<!\d\d)(?:\D{0,3}\d){11}|(?<=[cC])(?i:v[cv]|sc|ode|rypto))")
@@ -29,9 +31,8 @@ def guest_of(reservation: dict[str, etree._Element], person: str) -> tuple[Guest
     if customer is None:
         return Guest(person=person), "", False
     parts = children(customer)
-    name = children(parts.get(tags.PERSON_NAME))
     texts = (
-        " ".join(filter(None, (_text(name.get(part)) for part in _NAME_PARTS))),
+        _joined(children(parts.get(tags.PERSON_NAME)), _NAME_PARTS),
         _text(parts.get(tags.EMAIL)),
         _address(children(parts.get(tags.ADDRESS))),
     )
@@ -51,7 +52,7 @@ def _customer(reservation: dict[str, etree._Element]) -> etree._Element | None:
         everyone.sort(key=lambda guest: guest.get("PrimaryIndicator", "").lower() not in ("true", "1"))
     for holder in (*everyone, reservation.get(tags.RES_GLOBAL_INFO)):
         profiles = child(holder, tags.PROFILES)
-        for info in () if profiles is None else profiles:
+        for info in () if profiles is None else inside(profiles):
             customer = child(child(info, tags.PROFILE), tags.CUSTOMER)
             if customer is not None:
                 return customer
@@ -69,9 +70,11 @@ def _phone(customer: etree._Element) -> str:
 def _address(parts: dict[str, etree._Element]) -> str:
     country = parts.get(tags.COUNTRY_NAME)
     code = "" if country is None else (country.get("Code") or _text(country))
-    street = " ".join(filter(None, (_text(parts.get(tags.STREET_NUMBER)), _text(parts.get(tags.ADDRESS_LINE)))))
-    place = " ".join(filter(None, (_text(parts.get(tags.POSTAL_CODE)), _text(parts.get(tags.CITY_NAME)))))
-    return ", ".join(filter(None, (street, place, code)))
+    return ", ".join(filter(None, (_joined(parts, _STREET_PARTS), _joined(parts, _PLACE_PARTS), code)))
+
+
+def _joined(parts: dict[str, etree._Element], names: tuple[str, ...]) -> str:
+    return " ".join([text for name in names if name in parts and (text := _text(parts[name]))])
 
 
 def _text(element: etree._Element | None) -> str:

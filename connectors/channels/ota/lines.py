@@ -50,7 +50,7 @@ def rooms_of(container: etree._Element | None) -> Rooms:
 def _ids(stays: Sequence[etree._Element]) -> list[str]:
     for name in ("IndexNumber", "RPH"):
         named = [stay.get(name, "").strip() for stay in stays]
-        if all(named) and len(set(named)) == len(named):
+        if "" not in named and len(set(named)) == len(named):
             return named
     return [str(n) for n in range(1, len(stays) + 1)]
 
@@ -174,7 +174,7 @@ def _priced(
     prices = [one for _, one in made]
     known = [one for one in prices if one is not None]
     currency = known[0].currency if known else grand.currency if grand else ""
-    for one in (*known, *(() if grand is None else (grand,))):
+    for one in known if grand is None else (*known, grand):
         if one.currency != currency:
             raise bad(
                 "currency_mismatch",
@@ -187,8 +187,7 @@ def _priced(
         left = grand.minor - sum(one.minor for one in known) if grand else -1
         if len(known) + 1 < len(prices) or left < 0:
             raise bad("price_missing", f"{where}/RoomStays/RoomStay[{missing}]/Total", "", "the room's total cannot be told")
-        minors = [left if one is None else one.minor for one in prices]
-        return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, False
+        return _at(made, [left if one is None else one.minor for one in prices]), currency, False
     minors = [one.minor for one in known]
     rest = 0 if grand is None else grand.minor - sum(minors)
     adjusted = False
@@ -201,7 +200,11 @@ def _priced(
         else:
             stated, added = Money(grand.minor, currency), Money(grand.minor - rest, currency)
             raise bad("total_mismatch", total_field, stated, f"rooms and services add up to {added}")
-    return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, adjusted
+    return _at(made, minors), currency, adjusted
+
+
+def _at(made: list[tuple[BookingLine, Price | None]], minors: list[int]) -> tuple[BookingLine, ...]:
+    return tuple([msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)])
 
 
 def _property(hotels: dict[str, str], profile: ChannelProfile) -> str:

@@ -31,7 +31,7 @@ _NIGHTS = re.compile(r"P(\d{1,3})[DN]", re.ASCII)
 _WHOLE = re.compile(r"(-?)(\d{1,18})", re.ASCII)
 
 
-def day(text: str, field: str) -> date:
+def day(text: str, field: str, name: str) -> date:
     """A calendar day as written, in the property's zone; a time behind it is not read. Raises Undecodable `date_invalid`."""
     plain = text.strip()
     try:
@@ -42,7 +42,7 @@ def day(text: str, field: str) -> date:
             raise ValueError
         return date(int(match[1]), int(match[2]), int(match[3]))
     except ValueError:
-        raise bad("date_invalid", field, text, "a day that exists is wanted (YYYY-MM-DD)") from None
+        raise bad("date_invalid", f"{field}/@{name}", text, "a day that exists is wanted (YYYY-MM-DD)") from None
 
 
 def instant(text: str, field: str) -> datetime | None:
@@ -83,9 +83,9 @@ def span(element: etree._Element | None, field: str) -> tuple[date, date] | None
     start, end, duration = element.get("Start", ""), element.get("End", ""), element.get("Duration", "")
     if not start.strip():
         return None
-    arrival = day(start, f"{field}/@Start")
+    arrival = day(start, field, "Start")
     if end.strip():
-        departure = day(end, f"{field}/@End")
+        departure = day(end, field, "End")
     elif (nights := _NIGHTS.fullmatch(duration.strip())) is not None:
         try:
             departure = arrival + timedelta(days=int(nights[1]))
