@@ -6,6 +6,7 @@ path, with a stable code that `codes.py` turns into OTA's. What is not asked for
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,7 +19,7 @@ from connectors.channels.ota.guarantee import scan
 from connectors.channels.ota.guest import guest_of
 from connectors.channels.ota.lines import lines_of, rooms_of
 from connectors.channels.ota.names import IDENTITIES, fingerprint, identity, person_of, reference_of
-from connectors.channels.ota.tags import OTA, child, listed
+from connectors.channels.ota.tags import OTA, child, children, listed
 from connectors.channels.ota.values import READINGS, instant
 from connectors.channels.ota.xml import bad, shown
 from schemas.booking import Booking, CollectedBy, PaymentPlan, SaleChannel
@@ -41,11 +42,13 @@ _NAMES: Final = {
     "cancel": "cancellation.request", "cancelled": "cancellation.request",
 }  # fmt: skip
 """ResStatus, in lower case, to our message. What is not listed is refused by name."""
-_KNOBS: Final[dict[str, tuple[str, ...]]] = {
+_PLANS: Final = {str(one): one for one in PaymentPlan}
+_COLLECTORS: Final = {str(one): one for one in CollectedBy}
+_KNOBS: Final[dict[str, Collection[str]]] = {
     "amount_reading": READINGS,
     "identity": IDENTITIES,
-    "payment_plan": tuple(PaymentPlan),
-    "collected_by": tuple(CollectedBy),
+    "payment_plan": _PLANS,
+    "collected_by": _COLLECTORS,
 }
 _WORDS: Final = {"booking.requested": "r", "booking.confirmed": "b", "booking.changed": "m"}
 """First letter of an identity; q and c are those of quotes and cancellations."""
@@ -146,15 +149,16 @@ class _Reader:
 
     def reservation(self, element: etree._Element, where: str) -> Item:
         """One HotelReservation or HotelResModify: what ResStatus says of it, else what the document is for."""
+        parts = children(element)
         name = self._action(element, where)
         cancel = name == "cancellation.request"
         reference = reference_of((element, self._head.root if self._alone else None), cancel=cancel, where=where)
         modified = element.get("LastModifyDateTime", "").strip()
         if cancel:
-            rooms = rooms_of(child(element, tags.ROOM_STAYS))
+            rooms = rooms_of(parts.get(tags.ROOM_STAYS))
             chosen = tuple(line for line, _ in rooms.stays if line in rooms.gone) if len(rooms.gone) < len(rooms.stays) else ()
             return self._cancellation(element, reference, chosen, (modified,), confirm=True)
-        return self._booking(name, element, reference, modified, where)
+        return self._booking(name, element, parts, reference, modified, where)
 
     def _action(self, element: etree._Element, where: str) -> str:
         field, written = f"{where}/@ResStatus", element.get("ResStatus", "")
@@ -170,12 +174,14 @@ class _Reader:
             raise _unsupported(field, written)
         return "booking.changed" if self._head.kind in _MODIFY and name == "booking.confirmed" else name
 
-    def _booking(self, name: str, element: etree._Element, reference: str, modified: str, where: str) -> Item:
+    def _booking(
+        self, name: str, element: etree._Element, parts: dict[str, etree._Element], reference: str, modified: str, where: str
+    ) -> Item:
         profile = self._profile
-        content = lines_of(element, profile, where)
+        content = lines_of(parts, profile, where)
         created = instant(element.get("CreateDateTime", ""), f"{where}/@CreateDateTime")
         changed = instant(modified, f"{where}/@LastModifyDateTime")
-        guest, language, card = guest_of(element, person_of(self._namespace, reference))
+        guest, language, card = guest_of(parts, person_of(self._namespace, reference))
         token, scrubbed = scan(element)
         booking = Booking(
             actor=self._actor,
@@ -188,8 +194,8 @@ class _Reader:
             booked_at=created,
             language=language or self._head.root.get("PrimaryLangID", "")[:2].lower(),
             guest=guest,
-            payment_plan=PaymentPlan(profile.payment_plan),
-            collected_by=CollectedBy(profile.collected_by),
+            payment_plan=_PLANS[profile.payment_plan],
+            collected_by=_COLLECTORS[profile.collected_by],
             commission_rate=profile.commission_rate,
             payment_token=token,
         )
@@ -199,7 +205,7 @@ class _Reader:
         checked: Booking = decode_data(name, canonical)
         if self._sent_at is not None:
             checked = msgspec.structs.replace(checked, requested_at=self._sent_at)
-        warnings = [*_scrubbed(scrubbed, where)]
+        warnings = list(_scrubbed(scrubbed, where))
         if card:
             warnings.append(
                 Warned("card_removed", "a card number stood in the guest's data and was not kept", f"{where}/ResGuests")

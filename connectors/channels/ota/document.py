@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 from lxml import etree
 
-from connectors.channels.ota import xml
+from connectors.channels.ota import tags, xml
 from connectors.channels.ota.soap import Credentials, Wrapping, unwrap
-from connectors.channels.ota.tags import OTA
+from connectors.channels.ota.tags import OTA, child
 from connectors.channels.ota.xml import bad
 from schemas.booking import Booking
 from schemas.cancellation import CancellationRequest
 from schemas.errors import HubError
 from schemas.policy import ChannelProfile
 
+_REQUESTOR: Final = f"{OTA}POS/{OTA}Source/{OTA}RequestorID[@MessagePassword]"
 
-@dataclass(frozen=True, slots=True)
-class Head:
+
+class Head(msgspec.Struct, frozen=True):
     """What is known of a document before it is read: enough to check its sender and to answer it, whatever then goes wrong."""
 
     kind: str
@@ -34,8 +37,7 @@ class Head:
         return self.wrapping.credentials or self.pos
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(msgspec.Struct, frozen=True):
     """Something the sender is told although its message was taken: `guarantee_scrubbed`, `card_removed` or `total_adjusted`."""
 
     code: str
@@ -43,8 +45,7 @@ class Warned:
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """One message: `id` is its identity for the envelope (30 characters), `fingerprint` tells the same identity with another
     body; it leaves out `requested_at`, which a retransmission renews. `reference` is the channel's name of the booking."""
 
@@ -99,8 +100,7 @@ def open_message(body: bytes, profile: ChannelProfile, max_bytes: int = xml.MAX_
     if not kind.startswith("OTA_"):
         raise bad("message_unknown", "root", kind, "no OTA document is called so")
     head = Head(kind, root.get("EchoToken", "")[:128], root.get("Version", "")[:16], root.get("Target", "")[:16], wrapping, root)
-    requestor = root.find(f"{OTA}POS/{OTA}Source/{OTA}RequestorID[@MessagePassword]")
+    requestor = None if child(root, tags.POS) is None else root.find(_REQUESTOR)
     if requestor is None:
         return head
-    sender = Credentials(requestor.get("ID", ""), requestor.get("MessagePassword", ""))
-    return Head(head.kind, head.echo_token, head.version, head.target, wrapping, root, sender)
+    return msgspec.structs.replace(head, pos=Credentials(requestor.get("ID", ""), requestor.get("MessagePassword", "")))

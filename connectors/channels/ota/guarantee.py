@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lxml import etree
 
+from connectors.channels.ota.tags import inside
 from schemas.cards import is_card
 
-_SECRET_ATTRIBUTES = (
-    "CardNumber",
-    "MaskedCardNumber",
-    "SeriesCode",
-    "ExpireDate",
-    "EncryptedValue",
-    "Mask",
-    "CVV",
-    "CVC",
-    "TrackData",
-)
-_SECRET_ELEMENTS = ("CardNumber", "SeriesCode", "MagneticStripe", "CardHolderName", "ThreeDomainSecurity", "CVV", "CVC")
+_SECRET_ATTRIBUTES = frozenset((
+    "CardNumber", "MaskedCardNumber", "SeriesCode", "ExpireDate", "EncryptedValue", "Mask", "CVV", "CVC", "TrackData", "Token",
+))  # fmt: skip
+_SECRET_ELEMENTS = frozenset((
+    "CardNumber", "SeriesCode", "MagneticStripe", "CardHolderName", "ThreeDomainSecurity", "CVV", "CVC",
+))  # fmt: skip
 _HOLDERS = ("{*}PaymentCard", "{*}CreditCard", "{*}BankAcct")
 _LONGEST_TOKEN = 200
 
@@ -39,24 +32,22 @@ def scan(element: etree._Element) -> tuple[str, tuple[str, ...]]:
     return token, tuple(names)
 
 
-def _parts(card: etree._Element) -> Iterator[tuple[str, str]]:
+def _parts(card: etree._Element) -> list[tuple[str, str]]:
     """What a PaymentCard carries, by name; values are looked at for tokens only."""
     holder = _local(card)
     if holder == "BankAcct":
-        yield holder, ""
-        return
-    for key, value in card.items():
-        if key in _SECRET_ATTRIBUTES or key == "Token":
-            yield f"{holder}/@{key}", str(value).strip()
-    for part in card:
+        return [(holder, "")]
+    found = [(f"{holder}/@{key}", str(value).strip()) for key, value in card.items() if key in _SECRET_ATTRIBUTES]
+    for part in inside(card):
         name = _local(part)
         if name not in _SECRET_ELEMENTS:
             continue
         token = part.get("Token", "").strip()
         if token:
-            yield f"{holder}/{name}/@Token", token
+            found.append((f"{holder}/{name}/@Token", token))
         if not token or len(part) or (part.text or "").strip() or part.get("EncryptedValue") or part.get("Mask"):
-            yield f"{holder}/{name}", ""
+            found.append((f"{holder}/{name}", ""))
+    return found
 
 
 def _is_number(token: str) -> bool:

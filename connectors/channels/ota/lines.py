@@ -42,26 +42,27 @@ class Lines(NamedTuple):
 
 def rooms_of(container: etree._Element | None) -> Rooms:
     """RoomStays with their line ids: IndexNumber where all have their own, else RPH likewise, else the position from 1."""
-    stays = listed(container, tags.ROOM_STAY)
-    ids = [str(n) for n in range(1, len(stays) + 1)]
+    found = listed(container, tags.ROOM_STAY)
+    stays = tuple(zip(_ids(found), found, strict=True))
+    return Rooms(stays, frozenset([line for line, stay in stays if stay.get("RoomStayStatus", "").strip().lower() in _GONE]))
+
+
+def _ids(stays: Sequence[etree._Element]) -> list[str]:
     for name in ("IndexNumber", "RPH"):
         named = [stay.get(name, "").strip() for stay in stays]
-        if all(named) and len(set(named)) == len(named):
-            ids = named
-            break
-    gone = frozenset(line for line, stay in zip(ids, stays, strict=True) if stay.get("RoomStayStatus", "").strip().lower() in _GONE)
-    return Rooms(tuple(zip(ids, stays, strict=True)), gone)
+        if "" not in named and len(set(named)) == len(named):
+            return named
+    return [str(n) for n in range(1, len(stays) + 1)]
 
 
-def lines_of(reservation: etree._Element, profile: ChannelProfile, where: str) -> Lines:
-    """The lines of a reservation, its currency and property. `where` is its path, for errors.
+def lines_of(parts: dict[str, etree._Element], profile: ChannelProfile, where: str) -> Lines:
+    """The lines of a reservation, its currency and property. `parts`: its children; `where` is its path, for errors.
 
     Raises Undecodable for what is missing or wrong, Rejected for what this channel's profile does not know.
     """
-    parts = children(reservation)
     info = children(parts.get(tags.RES_GLOBAL_INFO))
     rooms = rooms_of(parts.get(tags.ROOM_STAYS))
-    live = [(line, stay) for line, stay in rooms.stays if line not in rooms.gone]
+    live = [one for one in rooms.stays if one[0] not in rooms.gone]
     if not live:
         raise bad("field_missing", f"{where}/RoomStays/RoomStay", "", "a reservation has at least one room that is not cancelled")
     grand = price(info.get(tags.TOTAL), profile, profile.currency, f"{where}/ResGlobalInfo/Total")
@@ -78,7 +79,7 @@ def lines_of(reservation: etree._Element, profile: ChannelProfile, where: str) -
     if not hotels:
         hotels = {_first("HotelCode", info.get(tags.BASIC_PROPERTY_INFO)): f"{where}/ResGlobalInfo/BasicPropertyInfo/@HotelCode"}
     made.extend(_services(parts.get(tags.SERVICES), made[0][0], profile, default, where))
-    if len({line.line for line, _ in made}) < len(made):
+    if len(made) > 1 and len({line.line for line, _ in made}) < len(made):
         raise bad("duplicate_line", f"{where}/Services/Service/@ServiceRPH", "", "every room and every service has its own number")
     lines, currency, adjusted = _priced(made, grand, where)
     return Lines(lines, currency, _property(hotels, profile), adjusted)
@@ -98,17 +99,18 @@ def _room(
     kind = child(inside.get(tags.ROOM_TYPES), tags.ROOM_TYPE)
     plan = child(inside.get(tags.RATE_PLANS), tags.RATE_PLAN)
     rates = listed(inside.get(tags.ROOM_RATES), tags.ROOM_RATE)
-    code = _first("RatePlanCode", plan, *rates[:1]) or _first("RatePlanID", plan)
+    rate = rates[0] if rates else None
+    code = _first("RatePlanCode", plan, rate) or _first("RatePlanID", plan)
     made = BookingLine(
         line=line,
         price=0,
         trade=profile.trade,
         terms=_terms(code, profile, f"{field}/RatePlans/RatePlan/@RatePlanCode"),
-        accommodation=_first("RoomID", kind, *rates[:1]),
-        accommodation_type=_first("RoomTypeCode", kind, *rates[:1]),
+        accommodation=_first("RoomID", kind, rate),
+        accommodation_type=_first("RoomTypeCode", kind, rate),
         arrival=stay[0],
         departure=stay[1],
-        quantity=_quantity(_first("NumberOfUnits", *rates[:1], kind), f"{field}/RoomRates/RoomRate/@NumberOfUnits"),
+        quantity=_quantity(_first("NumberOfUnits", rate, kind), f"{field}/RoomRates/RoomRate/@NumberOfUnits"),
     )
     return made, price(inside.get(tags.TOTAL), profile, currency, f"{field}/Total") or _sum_of_rates(
         rates, profile, currency, field
@@ -172,7 +174,7 @@ def _priced(
     prices = [one for _, one in made]
     known = [one for one in prices if one is not None]
     currency = known[0].currency if known else grand.currency if grand else ""
-    for one in (*known, *(() if grand is None else (grand,))):
+    for one in known if grand is None else (*known, grand):
         if one.currency != currency:
             raise bad(
                 "currency_mismatch",
@@ -185,8 +187,7 @@ def _priced(
         left = grand.minor - sum(one.minor for one in known) if grand else -1
         if len(known) + 1 < len(prices) or left < 0:
             raise bad("price_missing", f"{where}/RoomStays/RoomStay[{missing}]/Total", "", "the room's total cannot be told")
-        minors = [left if one is None else one.minor for one in prices]
-        return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, False
+        return _at(made, [left if one is None else one.minor for one in prices]), currency, False
     minors = [one.minor for one in known]
     rest = 0 if grand is None else grand.minor - sum(minors)
     adjusted = False
@@ -199,7 +200,11 @@ def _priced(
         else:
             stated, added = Money(grand.minor, currency), Money(grand.minor - rest, currency)
             raise bad("total_mismatch", total_field, stated, f"rooms and services add up to {added}")
-    return tuple(msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)), currency, adjusted
+    return _at(made, minors), currency, adjusted
+
+
+def _at(made: list[tuple[BookingLine, Price | None]], minors: list[int]) -> tuple[BookingLine, ...]:
+    return tuple([msgspec.structs.replace(line, price=n) for (line, _), n in zip(made, minors, strict=True)])
 
 
 def _property(hotels: dict[str, str], profile: ChannelProfile) -> str:

@@ -22,6 +22,7 @@ _PREFERRED: Final = ("14", "16", "40", "10")
 _PREFERRED_CANCEL: Final = ("14", "15", *_PREFERRED[1:])
 """A cancellation's own UniqueID of type 15 holds the reservation's ID where no 14 stands beside it (AlpineBits)."""
 _LONGEST: Final = 64
+_UNIQUE_ID: Final = "UniqueID/@ID"
 
 
 def reference_of(holders: Iterable[etree._Element | None], *, cancel: bool, where: str) -> str:
@@ -30,28 +31,39 @@ def reference_of(holders: Iterable[etree._Element | None], *, cancel: bool, wher
     UniqueIDs of the first holder that has any, by type; without one, HotelReservationIDs by type. An id of the message itself
     (ID_Context MESSAGE_UNIQUE_ID) is no name of a booking. Raises Undecodable `reference_missing` or `value_invalid`.
     """
-    found: list[tuple[str, str, str]] = []
     for holder in holders:
         if holder is None:
             continue
-        for unique in listed(holder, UNIQUE_ID):
-            if unique.get("ID_Context") != MESSAGE_UNIQUE_ID:
-                found.append((unique.get("Type", ""), unique.get("ID", "").strip(), f"{where}/UniqueID/@ID"))
-        if not any(value for _, value, _ in found):
-            for other in holder.iter(HOTEL_RESERVATION_ID):
-                found.append(
-                    (other.get("ResID_Type", ""), other.get("ResID_Value", "").strip(), f"{where}/HotelReservationID/@ResID_Value")
-                )
-        found = [one for one in found if one[1]]
+        found, field = _named(holder), _UNIQUE_ID
+        if not found:
+            found, field = _otherwise_named(holder), "HotelReservationID/@ResID_Value"
         if found:
             break
+    else:
+        raise bad("reference_missing", f"{where}/{_UNIQUE_ID}", "", "the booking has no UniqueID and no HotelReservationID")
     order = _PREFERRED_CANCEL if cancel else _PREFERRED
-    best = min(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order), default=None)
-    if best is None:
-        raise bad("reference_missing", f"{where}/UniqueID/@ID", "", "the booking has no UniqueID and no HotelReservationID")
-    if len(best[1]) > _LONGEST or not best[1].isprintable():
-        raise bad("value_invalid", best[2], best[1], f"an id has at most {_LONGEST} printable characters")
-    return best[1]
+    _, best = found[0] if len(found) == 1 else min(found, key=lambda one: order.index(one[0]) if one[0] in order else len(order))
+    if len(best) > _LONGEST or not best.isprintable():
+        raise bad("value_invalid", f"{where}/{field}", best, f"an id has at most {_LONGEST} printable characters")
+    return best
+
+
+def _named(holder: etree._Element) -> list[tuple[str, str]]:
+    """UniqueIDs, but not the message's own: type and value."""
+    found = list[tuple[str, str]]()
+    for unique in listed(holder, UNIQUE_ID):
+        value = unique.get("ID", "").strip()
+        if value and unique.get("ID_Context") != MESSAGE_UNIQUE_ID:
+            found.append((unique.get("Type", ""), value))
+    return found
+
+
+def _otherwise_named(holder: etree._Element) -> list[tuple[str, str]]:
+    return [
+        (other.get("ResID_Type", ""), value)
+        for other in holder.iter(HOTEL_RESERVATION_ID)
+        if (value := other.get("ResID_Value", "").strip())
+    ]
 
 
 def person_of(namespace: str, reference: str) -> str:

@@ -52,6 +52,9 @@ class Wrapping:
     credentials: Credentials | None = None
 
 
+_NONE: Final = Wrapping()
+
+
 def unwrap(root: etree._Element) -> tuple[etree._Element, Wrapping]:
     """The one element in the Body, and its wrapping; `root` itself if it is no envelope.
 
@@ -59,7 +62,7 @@ def unwrap(root: etree._Element) -> tuple[etree._Element, Wrapping]:
     """
     version = _VERSIONS.get(root.tag)
     if version is None:
-        return root, Wrapping()
+        return root, _NONE
     namespace = _NAMESPACE[version]
     bodies = list(root.iterchildren(f"{{{namespace}}}Body"))
     content = list(bodies[0]) if len(bodies) == 1 else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 
 from lxml import etree
@@ -23,6 +25,7 @@ HOTEL_RESERVATION_ID: Final = f"{OTA}HotelReservationID"
 HOTEL_RESERVATIONS: Final = f"{OTA}HotelReservations"
 MIDDLE_NAME: Final = f"{OTA}MiddleName"
 PERSON_NAME: Final = f"{OTA}PersonName"
+POS: Final = f"{OTA}POS"
 POSTAL_CODE: Final = f"{OTA}PostalCode"
 PRICE: Final = f"{OTA}Price"
 PROFILE: Final = f"{OTA}Profile"
@@ -50,10 +53,14 @@ TIME_SPAN: Final = f"{OTA}TimeSpan"
 TOTAL: Final = f"{OTA}Total"
 UNIQUE_ID: Final = f"{OTA}UniqueID"
 
+inside: Final[Callable[[etree._Element], list[etree._Element]]] = itemgetter(slice(None))
+"""All children, in order. A slice, since lxml makes a list of one in a single step."""
+_backwards: Final[Callable[[etree._Element], list[etree._Element]]] = itemgetter(slice(None, None, -1))
+
 
 def children(element: etree._Element | None) -> dict[str, etree._Element]:
     """The first child of each name. What is not of the OTA namespace, or not in this table, is simply never asked for."""
-    return {} if element is None else {child.tag: child for child in reversed(list(element))}
+    return {} if element is None else {child.tag: child for child in _backwards(element)}
 
 
 def child(element: etree._Element | None, tag: str) -> etree._Element | None:
@@ -67,4 +74,4 @@ def child(element: etree._Element | None, tag: str) -> etree._Element | None:
 
 def listed(element: etree._Element | None, tag: str) -> list[etree._Element]:
     """All children of this name, in order."""
-    return [] if element is None else [one for one in element if one.tag == tag]
+    return [] if element is None else [one for one in inside(element) if one.tag == tag]

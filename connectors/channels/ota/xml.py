@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import threading
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -22,6 +23,7 @@ _SHORTEST_ATTRIBUTE = 5  # bytes: blank, name, =, two quotes
 _SHOWN = 60  # characters of a wrong value that an error repeats
 
 _DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
+_LONGEST_DECLARATION = 300  # bytes of one that is worth remembering
 _UTF8_BOM = codecs.BOM_UTF8
 _WIDE_BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -31,6 +33,7 @@ _WIDE_BOMS = (  # UTF-32 first: its little-endian mark starts with that of UTF-1
 )
 # What Python calls an encoding: what libxml2 is told. Senders who say ISO-8859-1 mean windows-1252, as browsers read it.
 _READ_AS = {"utf-8": "utf-8", "ascii": "us-ascii", "iso8859-1": "windows-1252", "cp1252": "windows-1252", "utf-16": "utf-16"}
+_WIDE = tuple(mark for mark, _ in _WIDE_BOMS)
 _COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _TOO_MANY = etree.XPath("count(//@*) > $most")
 
@@ -54,7 +57,7 @@ def parse(
     max_bytes: int = MAX_BYTES,
     max_attributes: int = MAX_ATTRIBUTES,
 ) -> etree._Element:
-    """The root element of `body`, without comments and processing instructions.
+    """The root element of `body`, without comments, processing instructions, and the blanks that only indent elements.
 
     `encodings` is the allow-list by name. Raises Undecodable with code: empty_body, body_too_large, compressed, encoding_refused,
     encoding_mismatch, doctype_refused, too_many_attributes or not_xml.
@@ -71,7 +74,7 @@ def parse(
     if body.startswith(_UTF8_BOM):
         body = body[len(_UTF8_BOM) :]
     try:
-        root = etree.fromstring(body, _parser(encoding))
+        root = etree.fromstring(body, _parsers.get(encoding))
     except etree.XMLSyntaxError as wrong:
         raise _syntax(wrong, encoding) from None
     except (LookupError, ValueError) as wrong:
@@ -88,19 +91,28 @@ def parse(
 
 def _encoding(body: bytes, encodings: Iterable[str]) -> str:
     """How the bytes are read: mark, then declaration, then UTF-8. Both must agree, and stand on the allow-list."""
-    allowed = _allowed(tuple(encodings))
-    wide = next((name for mark, name in _WIDE_BOMS if body.startswith(mark)), "utf-16" if b"\0" in body[:4] else "")
-    if wide:
-        if wide not in allowed or wide not in _READ_AS:
+    if body.startswith(_WIDE) or b"\0" in body[:4]:
+        wide = next((name for mark, name in _WIDE_BOMS if body.startswith(mark)), "utf-16")
+        if wide not in _allowed(tuple(encodings)) or wide not in _READ_AS:
             raise bad("encoding_refused", "encoding", wide, "this encoding is not accepted from this channel")
         return _READ_AS[wide]
     marked = body.startswith(_UTF8_BOM)
-    match = _DECLARED.match(body, len(_UTF8_BOM) if marked else 0)
+    start = len(_UTF8_BOM) if marked else 0
+    end = body.find(b">", start, start + _LONGEST_DECLARATION)
+    if end < 0:
+        return _settled.__wrapped__(body[start:], marked, tuple(encodings))
+    return _settled(body[start:end] if body.startswith(b"<?xml", start) else b"", marked, tuple(encodings))
+
+
+@lru_cache(maxsize=64)
+def _settled(declaration: bytes, marked: bool, encodings: tuple[str, ...]) -> str:
+    """Kept, since a sender's documents all begin alike. No `>` can stand in what is looked for."""
+    match = _DECLARED.match(declaration)
     declared = match[1].decode("ascii") if match else "utf-8"
     name = _canonical(declared)
     if name == "utf-16":
         raise bad("encoding_mismatch", "encoding", declared, "the declaration says two bytes a character, the body has one")
-    if name not in allowed or name not in _READ_AS:
+    if name not in _allowed(encodings) or name not in _READ_AS:
         raise bad("encoding_refused", "encoding", declared, "this encoding is not accepted from this channel")
     if marked and name != "utf-8":
         raise bad("encoding_mismatch", "encoding", declared, "the byte order mark says UTF-8, the declaration does not")
@@ -120,8 +132,24 @@ def _canonical(name: str) -> str:
         return name.lower()
 
 
+class _Parsers(threading.local):
+    """One parser for each encoding and thread: parsers are not shared between threads, and a new one costs a tenth of its work."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, etree.XMLParser] = {}
+
+    def get(self, encoding: str) -> etree.XMLParser:
+        """`encoding` is one of those in `_READ_AS`."""
+        parser = self._made.get(encoding)
+        if parser is None:
+            parser = self._made[encoding] = _parser(encoding)
+        return parser
+
+
+_parsers = _Parsers()
+
+
 def _parser(encoding: str) -> etree.XMLParser:
-    """A parser of its own for each body: parsers are not shared between threads, and making one costs a microsecond or two."""
     return etree.XMLParser(
         encoding=encoding,
         resolve_entities=False,
@@ -131,6 +159,7 @@ def _parser(encoding: str) -> etree.XMLParser:
         attribute_defaults=False,
         huge_tree=False,
         recover=False,
+        remove_blank_text=True,  # nothing reads it, and half of an indented document's nodes are blanks
         remove_comments=True,
         remove_pis=True,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from connectors.channels.ota.answer import refuse
 from connectors.channels.ota.codec import decode
 from connectors.channels.ota.codes import TABLE
 from connectors.channels.ota.xml import parse, shown
+from schemas.cards import scrub_text
 from schemas.errors import Rejected, Undecodable
 from tests.connectors.channels.ota.golden import PROFILE, body, profile
 
@@ -155,6 +157,56 @@ def test_comment_inside_an_amount() -> None:
 def test_accents(data: bytes, name: str) -> None:
     """What is declared and allowed is read to the letter."""
     assert guest_name(data) == name
+
+
+def test_blanks_that_only_indent_are_not_kept() -> None:
+    """Those in a value are the value's."""
+    root = parse(b"<a>\n  <b> </b>\n  <!-- x -->\n  <c> d </c>\n</a>")
+
+    assert [(one.text, one.tail) for one in root.iter()] == [(None, None), (" ", None), (" d ", None)]
+
+
+def test_a_parser_remembers_nothing() -> None:
+    """A document is read the same after any other, and whoever else reads at the time."""
+    documents = [
+        booking(name="Zoé").encode(),
+        booking(name="Zoé", declaration="<?xml version='1.0' encoding='iso-8859-1'?>").encode("latin-1"),
+        b"\xef\xbb\xbf" + booking(name="Zoé", declaration="<?xml version='1.0' encoding='utf-8'?>").encode(),
+    ]
+    wrong = [booking(name="Zoé").encode()[:-9], booking(name="Zoé").encode("latin-1"), f"{DOCTYPE}{CANCEL}".encode(), b"<a><b></a>"]
+
+    def read(n: int) -> str:
+        with pytest.raises(Undecodable):
+            parse(wrong[n % 4])
+        return guest_name(documents[n % 3])
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(read, range(400))) == ["Zoé"] * 400
+
+
+def test_a_declaration_is_settled_for_each_channel_and_mark() -> None:
+    """What one channel may send is not what another may, however alike their documents begin."""
+    data = booking(declaration="<?xml version='1.0' encoding='iso-8859-1'?>").encode()
+    for _ in range(2):
+        assert parse(data).tag.endswith("OTA_HotelResNotifRQ")
+        with pytest.raises(Undecodable) as refused:
+            parse(data, ("utf-8",))
+        assert refused.value.code == "encoding_refused"
+        with pytest.raises(Undecodable) as refused:
+            parse(b"\xef\xbb\xbf" + data)
+        assert refused.value.code == "encoding_mismatch"
+
+
+PIECES = st.sampled_from(
+    ("4111", "4", "1111 1111", "1111-1111-1111", " ", "-", "a", "c", "CVC ", "cvv2: ", "code ", "123", "Csc", "é", "٣")
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_no_card_slips_through(name: str) -> None:
+    """What the search for cards would change is searched, whatever stands in front of it."""
+    assert guest_name(booking(name=name).encode()) == scrub_text(" ".join(name.split()))[0]
 
 
 def test_an_encoding_is_a_matter_of_the_channel() -> None:
