@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from handlers import account
 from handlers.refund_parts import CLOSED
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
+from tests.simulation.provider import refunds_standing
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -65,17 +66,16 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
 
 def provider(world: World, folios: list[Folio]) -> list[str]:
     """What the provider took and gave back is what was decided and what the folios say. Everything was shown to the hub, since the
-    history of every payment was asked for at the end. What waits for a person leaves a difference open, as large as it is: a
-    request that may or may not have been done, and a stranger's refund above what the payment holds by our books."""
-    wrong = []
-    effects = world.rows("SELECT id, kind, reference, state, minor FROM effect")
+    history of every payment was asked for at the end. What waits for a person leaves a difference open, as large as it is: what
+    stands at the provider and may be a request's, and a stranger's refund above what the payment holds by our books."""
+    effects = world.rows("SELECT id, kind, reference, state, minor, record FROM effect")
     confirmed = {row["id"] for row in effects if row["state"] == "confirmed"}
-    decided, refunds_open, captures_open = Counter[str](), Counter[str](), Counter[str]()
+    decided, captures_open = Counter[str](), Counter[str]()
     for row in effects:
-        refund = row["kind"] == "refund"
-        decided[row["reference"]] += row["minor"] * (refund and row["state"] == "confirmed")
-        refunds_open[row["reference"]] += row["minor"] * (refund and row["state"] == "needs_person")
+        decided[row["reference"]] += row["minor"] * (row["kind"] == "refund" and row["state"] == "confirmed")
         captures_open[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "needs_person")
+    refunds_open = _unplaced(world, [row for row in effects if (row["kind"], row["state"]) == ("refund", "needs_person")])
+    wrong = []
     for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'"):
         said = msgspec.json.decode(row["body"])
         refunds_open[said["effect"].partition("/")[0]] += said["amount"] * ("/" in said["effect"])
@@ -99,6 +99,22 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
         if not 0 <= captured - took <= captures_open[payid]:
             wrong.append(f"provider {payid}: captured {captured}, folios {took} ({captures_open[payid]} open)")
     return wrong + _once(world)
+
+
+def _unplaced(world: World, asked: list[dict[str, Any]]) -> Counter[str]:
+    """By payment, what stands refunded at the provider and waits for a person's word: the record of a request that a person is asked
+    about, and records that are nobody's while a person is asked about a request that has none, since one of them may be it."""
+    open_ = Counter[str]()
+    waiting = {f"effect:{row['id']}" for row in asked}
+    seeking = {row["reference"] for row in asked if not row["record"]}
+    rows = world.rows("SELECT reference, level, owner FROM provider_record")
+    owners = {(row["reference"], row["level"]): row["owner"] for row in rows}
+    for payid in {row["reference"] for row in asked}:
+        for one in refunds_standing(world.provider.books, payid):
+            owner = owners.get((payid, str(one.level)))
+            if owner in waiting or (owner is None and payid in seeking):
+                open_[payid] += one.minor
+    return open_
 
 
 def _by_hand(folios: list[Folio], payid: str, confirmed: set[str]) -> int:

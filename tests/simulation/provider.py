@@ -17,7 +17,7 @@ from connectors.psp.ogone.form import parameters, text
 from connectors.psp.ogone.simulator import answers
 from connectors.psp.ogone.simulator.accounts import SANDBOX, merchant_account
 from connectors.psp.ogone.simulator.answers import stands
-from connectors.psp.ogone.simulator.books import FIRST_PAYID, Books
+from connectors.psp.ogone.simulator.books import FIRST_PAYID, Books, Operation
 from connectors.psp.ogone.simulator.inprocess import InProcessWire
 from connectors.psp.ogone.simulator.provider import Provider
 from connectors.psp.ogone.simulator.rules import refusal
@@ -176,6 +176,10 @@ class SimulatedProvider:
         for payment in self.books.payments():
             operations = [one for one in self.books.operations(payment.payid) if stands(one)]
             captured = sum(one.minor for one in operations if one.operation in ("SAL", "SAS") and one.status in ("9", "91", "92"))
-            refunded = sum(one.minor for one in operations if one.operation in ("RFD", "RFS"))
-            sums[payment.payid] = (captured, refunded)
+            sums[payment.payid] = (captured, sum(one.minor for one in refunds_standing(self.books, payment.payid)))
         return sums
+
+
+def refunds_standing(books: Books, payid: str) -> list[Operation]:
+    """What was given back of a payment, or may yet be."""
+    return [one for one in books.operations(payid) if stands(one) and one.operation in ("RFD", "RFS")]

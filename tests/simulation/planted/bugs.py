@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from engine import effects, histories, parking
 from engine.effects import EffectsRunner
 from engine.hub import Hub
 from engine.lane import Ran
+from engine.reconcile import Findings, Known, Open
 from engine.relay import outgoing
 from engine.routes import ROUTES
 from engine.store.contract import Claim
@@ -24,7 +25,7 @@ from handlers import booking
 from handlers.outcome import Facts, Outcome
 from handlers.refund_parts import replace_part
 from ledger import recipes
-from schemas.effect import EffectState, Result
+from schemas.effect import EffectState, ProviderRecord, Result
 from schemas.folio import PartStatus
 from schemas.payment import ProviderNotified
 from tests.simulation.broker import Broker
@@ -191,6 +192,22 @@ def shown_and_not_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(histories.Histories, "_shown", lambda self, *given: shown(self, *given)._replace(told=None))
 
 
+def set_aside_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """What was nobody's while a person was asked whose it is stays nobody's when the person has said so."""
+    real = histories.compare
+    aside: set[tuple[str, str]] = set()
+
+    def forgetting(records: Sequence[ProviderRecord], known: Mapping[str, Known], opened: Sequence[Open]) -> Findings:
+        found = real(records, known, opened)
+        taken = [*(record for _, record in (*found.bound, *found.moved)), *found.foreign, *found.payment]
+        for effect, _ in found.unclear:
+            aside.update((effect, record.level) for record in records if record.level not in known and record not in taken)
+        kept = tuple(one for one in found.foreign if not any((effect.id, one.level) in aside for effect in opened))
+        return found._replace(foreign=kept)
+
+    patch.setattr(histories, "compare", forgetting)
+
+
 BUGS: Sequence[Bug] = (
     Bug("no inbox", no_inbox, ("fates",)),
     Bug("acknowledged before the commit", acknowledged_before_the_commit, ("acknowledged",), seeds=80),
@@ -205,4 +222,5 @@ BUGS: Sequence[Bug] = (
     Bug("parked message forgotten", parked_forgotten, ("fates",)),
     Bug("sent under a lapsed lease", sent_under_a_lapsed_lease, ("its lease is over",), seeds=80),
     Bug("shown and not told", shown_and_not_told, ("is not",)),
+    Bug("set aside for ever", set_aside_for_ever, ("folios",), seeds=80),
 )
