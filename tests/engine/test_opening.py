@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.opening import open_envelope, without_cards
+from engine.opening import MAX_BODY, open_envelope, without_cards
 from engine.transport.contract import Arrival, Taken
 from schemas.envelope import Envelope
 from schemas.errors import Undecodable
@@ -90,6 +90,72 @@ def test_no_name_of_an_attribute_is_passed_over_unread() -> None:
 
     with pytest.raises(Undecodable, match="not a CloudEvents JSON object"):
         open_envelope(Arrival(door="test", body=event, content_type="application/cloudevents+json"))
+
+
+STRUCTURED = "application/cloudevents+json"
+
+
+@pytest.mark.parametrize(
+    ("came", "said"),
+    [
+        pytest.param(Arrival(door="test", body=b" " * (MAX_BODY + 1)), ("too_large", "data", str(MAX_BODY + 1)), id="too large"),
+        pytest.param(Arrival(door="test", body=b"{", content_type=STRUCTURED), ("undecodable", "data", ""), id="cut off"),
+        pytest.param(Arrival(door="test", body=b"[]", content_type=STRUCTURED), ("undecodable", "data", ""), id="a list"),
+        pytest.param(Arrival(door="test", body=b"", attributes=WORN), ("undecodable", "data", ""), id="nothing said"),
+        pytest.param(
+            Arrival(door="test", body=msgspec.json.encode(WORN), content_type=STRUCTURED), ("undecodable", "data", ""), id="no data"
+        ),
+        pytest.param(binary(id=""), ("undecodable", "id", ""), id="no id"),
+        pytest.param(binary(type="x" * 121), ("undecodable", "type", "x" * 121), id="a long type"),
+        pytest.param(structured(id=7), ("undecodable", "id", "7"), id="an id that is no text"),
+        pytest.param(binary(specversion="0.3"), ("unknown_specversion", "specversion", "0.3"), id="another version"),
+        pytest.param(structured(specversion="0.3"), ("unknown_specversion", "specversion", "0.3"), id="another version inside"),
+    ],
+)  # fmt: skip
+def test_an_envelope_that_is_none_is_named(came: Arrival, said: tuple[str, str, str]) -> None:
+    """What is wrong, in which attribute, and what stood there."""
+    with pytest.raises(Undecodable) as refused:
+        open_envelope(came)
+
+    assert (refused.value.code, refused.value.field, refused.value.value) == said
+
+
+def test_as_much_as_is_taken_is_taken() -> None:
+    """The largest body is one."""
+    body = b" " * MAX_BODY
+
+    assert open_envelope(Arrival(door="test", body=body, attributes=WORN)).data == body
+
+
+@pytest.mark.parametrize("content_type", [STRUCTURED, "Application/CloudEvents+JSON ; charset=utf-8"])
+def test_both_modes_say_the_same(content_type: str) -> None:
+    """Attributes apart from the data, or around them."""
+    said = {**WORN, "subject": "A", "time": "2026-05-01T08:00:00Z", "correlationid": "c-1"}
+    body = msgspec.json.encode({**said, "data": {"x": 1}})
+    inside = open_envelope(Arrival(door="test", body=body, content_type=content_type))
+    apart = open_envelope(Arrival(door="test", body=b'{"x":1}', content_type="application/json", attributes=said))
+
+    assert {name: getattr(inside.envelope, name) for name in Envelope.__struct_fields__} == {
+        name: getattr(apart.envelope, name) for name in Envelope.__struct_fields__
+    }
+    assert (inside.data, inside.scrubbed, inside.clean) == (b'{"x":1}', (), True)
+    assert (apart.data, apart.scrubbed, apart.clean) == (b'{"x":1}', (), False)
+
+
+@pytest.mark.parametrize(
+    ("data", "left", "paths"),
+    [
+        pytest.param(b'{"a": 1}', b'{"a": 1}', (), id="nothing odd stays as it was written"),
+        pytest.param(b'{"a":{"note":"%s"}}' % PAN.encode(), None, ("a.note",), id="a number in a text"),
+        pytest.param(b"%s{" % PAN.encode(), b"%s{" % PAN.encode(), (), id="no JSON: refused a moment later"),
+    ],
+)
+def test_data_without_cards(data: bytes, left: bytes | None, paths: tuple[str, ...]) -> None:
+    """What was taken out, and where it stood."""
+    clean, found = without_cards(data)
+
+    assert found == paths
+    assert clean == left if left is not None else PAN.encode() not in clean
 
 
 @pytest.mark.parametrize("depth", [600, 2_000, 200_000])

@@ -16,7 +16,7 @@ from ledger import recipes
 from ledger.balance import balance
 from ledger.recipes import guest
 from ledger.transfer import Transfer
-from schemas.booking import Booking
+from schemas.booking import BalanceChanged, Booking, Overpaid
 from schemas.common import Fact
 from schemas.envelope import message_id
 from schemas.folio import Folio
@@ -123,10 +123,23 @@ class Stay:
     def _take(self, decide: Callable[[Any, Facts], Outcome], message: object, facts: Facts) -> Outcome:
         out = decide(message, facts)
         if isinstance(out.state, Folio):
+            self._tells_the_balance(out, out.state)
             self.state = out.state
         self.entries += out.entries
         self.said += out.facts
         return out
+
+    def _tells_the_balance(self, out: Outcome, after: Folio) -> None:
+        """S4-22, S1-33: once, where it moved, as it stands after all; and what is too much, where that is news."""
+        was = (account.ordered(self.state), account.collected(self.state)) if self.state is not None else None
+        ordered, collected = account.ordered(after), account.collected(after)
+        owed = ordered - collected
+        moved = BalanceChanged(ordered=ordered, collected=collected, balance=owed, currency=after.currency)
+        more = Overpaid(amount=-owed, currency=after.currency)
+        news = owed < 0 and (was is None or owed != was[0] - was[1])
+        told = [fact for fact in out.facts if isinstance(fact, BalanceChanged | Overpaid)]
+
+        assert told == ([] if was == (ordered, collected) else [moved, more] if news else [moved])
 
     def guest_account(self) -> int:
         """What the ledger says the guest owes."""

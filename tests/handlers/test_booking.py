@@ -199,6 +199,15 @@ def test_x_2_revisions_are_each_sources_own() -> None:
     assert stay.owes() == 30_500
 
 
+def test_a_request_without_revision_may_come_again() -> None:
+    """Nothing says which of the two is older: the later one counts, as long as nobody has confirmed."""
+    stay = Stay()
+    stay.book(ordered(), "booking.requested")
+    stay.book(ordered(line(price=30_000)), "booking.requested")
+
+    assert (stay.folio.status, stay.owes()) == ("requested", 30_500)
+
+
 def test_requested_then_confirmed() -> None:
     """The request stands; its confirmation confirms, also under the same revision; a second one is stale."""
     stay = Stay()

@@ -78,7 +78,7 @@ def test_s4_41_the_echo_of_a_cancellation_moves_nothing() -> None:
     stay.leave(at=before(3))
     out = stay.told_cancelled(at=before(0), revision=9, refund="full")
 
-    assert (out.facts, out.entries, out.requests) == ((), (), ())
+    assert (out.facts, out.entries, out.requests, [step.rule for step in out.trace]) == ((), (), (), ["S4-25"])
     assert stay.folio.revisions["pms.thais"] == 9
 
 

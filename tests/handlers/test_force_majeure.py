@@ -53,18 +53,40 @@ def test_x_1_again_is_nothing_and_more_is_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "code"),
+    ("more", "said"),
     [
-        ({"to": "2026-07-26"}, "duplicate_identity"),
-        ({"to": "2026-07-19", "event": "E-2"}, "dates_out_of_order"),
-        ({"actor": GUEST}, "not_allowed"),
+        ({"to": "2026-07-26"}, ("duplicate_identity", "X-1", "event", "E-1")),
+        ({"to": "2026-07-19", "event": "E-2"}, ("dates_out_of_order", "S4-36", "to", "2026-07-19")),
+        ({"actor": GUEST}, ("not_allowed", "S4-36", "actor", "guest")),
     ],
 )
-def test_s4_36_refused(more: dict[str, Any], code: str) -> None:
+def test_s4_36_refused(more: dict[str, Any], said: tuple[str, ...]) -> None:
     """Another content, days that run backwards, somebody else."""
     with pytest.raises(Rejected) as why:
         declare(Area(area="var", events=(EVENT,)), **more)
-    assert why.value.code == code
+    error = why.value
+
+    assert (error.code, error.rule, error.field, error.value) == said
+
+
+def test_s4_36_one_day_is_an_event() -> None:
+    """It may end on the day on which it starts."""
+    out = declare(to="2026-07-20")
+
+    assert isinstance(out.state, Area)
+    assert (out.state.events[0].start, out.state.events[0].end) == (date(2026, 7, 20), date(2026, 7, 20))
+
+
+@pytest.mark.parametrize(("areas", "rule"), [((), "S4-36"), ((Area(area="var", events=(EVENT,)),), "X-1")])
+def test_x_7_a_declaration_names_its_rule(areas: tuple[Area, ...], rule: str) -> None:
+    """Also one that changes nothing."""
+    assert [step.rule for step in declare(*areas).trace] == [rule]
+
+
+@pytest.mark.parametrize("kind", ["system", "merchant", "platform", "operator"])
+def test_s4_36_who_may_declare(kind: str) -> None:
+    """The house, and systems of theirs."""
+    assert declare(actor={"kind": kind, "id": "x"}).state is not None
 
 
 def test_an_area_is_bounded() -> None:
@@ -72,4 +94,7 @@ def test_an_area_is_bounded() -> None:
     events = tuple(replace(EVENT, event=f"E{n}") for n in range(force_majeure.MOST_EVENTS))
     with pytest.raises(Rejected) as why:
         declare(Area(area="var", events=events))
-    assert why.value.code == "too_many_events"
+    error = why.value
+
+    assert (error.code, error.rule, error.field, error.value) == ("too_many_events", "S4-36", "area", "var")
+    assert declare(Area(area="var", events=events[1:])).state is not None

@@ -109,6 +109,16 @@ def test_x_17_authorised_after_is_released() -> None:
     assert stay.payment("P2").status is PaymentStatus.VOIDED
 
 
+@pytest.mark.parametrize("unknown", [{"provider": ""}, {"provider_reference": ""}], ids=["no provider", "no payment of its own"])
+def test_x_17_nobody_can_be_asked_to_release_it(unknown: dict[str, str]) -> None:
+    """An authorisation that names no provider, or none of its payments, is noted and left alone."""
+    stay = leaving(10_500)
+    stay.leave(at=before(0))
+    out = stay.card(5_000, "P2", name="payment.authorised", occurred_at=before(-1), **unknown)
+
+    assert (out.requests, stay.payment("P2").status, stay.payment("P2").closing) == ((), PaymentStatus.AUTHORISED, "")
+
+
 def test_x_17_a_refused_capture_is_not_asked_for_again() -> None:
     """Whatever is told of the payment later: a person has it."""
     stay = leaving(0)

@@ -240,6 +240,24 @@ def test_x_19_refunds_by_hand_of_money_that_bounced_are_dropped(
     assert account.balance(stay.folio) == owed
 
 
+def test_x_19_a_refund_by_hand_of_another_payment_stays(stay: Stay) -> None:
+    """Two cheques, both to be given back by hand; one of them bounces."""
+    for payment in ("P1", "P2"):
+        stay.pay(paid(10_000, payment, tender="cheque"))
+    parts = tuple(
+        RefundPart(payment=payment, tender=Tender.CHEQUE, minor=9_000, destination="manual", status=PartStatus.MANUAL, number=1)
+        for payment in ("P1", "P2")
+    )
+    payments = tuple(replace(payment, refunding=9_000) for payment in stay.folio.payments)
+    refund = FolioRefund(refund="R1", minor=18_000, due_by=stay.folio.booked_at, parts=parts)
+    stay.state = replace(stay.folio, payments=payments, refunds=(refund,))
+    out = stay.pay(paid(10_000, "P2", tender="cheque"), "payment.reversed")
+
+    assert [part.status for part in stay.folio.refunds[0].parts] == [PartStatus.MANUAL, PartStatus.DROPPED]
+    assert [payment.refunding for payment in stay.folio.payments] == [9_000, 0]
+    assert [(entry.entry, entry.minor) for entry in out.entries] == [("capture_reversed", 10_000), ("refund_dropped", 9_000)]
+
+
 def test_s4_22_what_is_waived_or_goodwill_is_not_ordered(stay: Stay) -> None:
     """205 ordered, 20 not claimed (S4-34), 1 given (S4-46), 3 of the fee returned: 181."""
     stay.state = replace(stay.folio, waived=2_000, goodwill=100, fee_returned=300)

@@ -61,6 +61,13 @@ def test_a_17_x_18_allocation(order: str, minor: int, parts: dict[str, int]) -> 
     assert parts == {one.payment: part for one, part in allocation(folio(*MIXED), minor, policy)}
 
 
+def test_x_3_the_last_cent_of_a_payment_can_be_given() -> None:
+    """What holds nothing any more gives nothing."""
+    paid_by = folio(money("P1", 1), money("P2", 1, "cash"), money("P3", 500, refunded=500))
+
+    assert [(one.payment, part) for one, part in allocation(paid_by, 2, CAMP)] == [("P1", 1), ("P2", 1)]
+
+
 def test_x_18_knob_first_paid_within_a_tender() -> None:
     """within_tender = first_paid."""
     policy = replace(CAMP, within_tender=WithinTender.FIRST_PAID)

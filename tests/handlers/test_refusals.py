@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import Early, HubError, Rejected, Stale
-from tests.handlers.campsite import TWO_LINES, line, ordered, paid
+from tests.handlers.campsite import CAMP, TWO_LINES, line, ordered, paid
 from tests.handlers.cancelling import CARD, GUEST, MERCHANT, OPERATOR, PLATFORM, Leaving, before, leaving
 
 Act = Callable[[], object]
@@ -51,6 +52,13 @@ def gone() -> Leaving:
     return stay
 
 
+def dear() -> Leaving:
+    """Above what goes without a second person."""
+    stay = leaving(camp=replace(CAMP, approval_above=100))
+    stay.leave(at=before(10))
+    return stay
+
+
 REFUSALS: dict[str, tuple[Act, type[HubError], tuple[object, ...]]] = {
     "another currency": (booked(currency="USD"), Rejected, ("currency_mismatch", "X-4", "currency", "USD")),
     "no currency at all": (booked(currency="ABC"), Rejected, ("unknown_currency", "X-4", "currency", "ABC")),
@@ -61,6 +69,21 @@ REFUSALS: dict[str, tuple[Act, type[HubError], tuple[object, ...]]] = {
     ),
     "no arrival anywhere": (
         booked(line(arrival=None, departure=None)), Rejected, ("arrival_missing", "S4-7", "lines[0].arrival", ""),
+    ),
+    "two lines of one name": (
+        booked(line("1"), line("1", 100)), Rejected, ("duplicate_line", "S4-9", "lines[1].line", "1"),
+    ),
+    "a commission that is no rate": (booked(commission_rate="12,5 %"), Rejected, ("rate_out_of_range", "X-5", "commission_rate", "12,5 %")),
+    "a tax above all": (booked(line(vat_rate="101 %")), Rejected, ("rate_out_of_range", "X-5", "lines[0].vat_rate", "101 %")),
+    "departs and never arrives": (
+        booked(line(), line("2", arrival=None)), Rejected, ("arrival_missing", "S4-7", "lines[1].arrival", ""),
+    ),
+    "too much in advance": (
+        booked(max_advance_rate="25 %"), Rejected, ("advance_above_maximum", "X-25", "payment_plan", "full"),
+    ),
+    "nowhere on earth": (
+        lambda: Leaving(camp=replace(CAMP, zone="Europe/Atlantis")).book(), Rejected,
+        ("unknown_zone", "A-32", "zone", "Europe/Atlantis"),
     ),
     "booked elsewhere before": (
         then(unpaid, lambda stay: stay.book(ordered(property="camp-vert", revision=None))), Rejected,
@@ -74,6 +97,12 @@ REFUSALS: dict[str, tuple[Act, type[HubError], tuple[object, ...]]] = {
     ),
     "taken more than authorised": (
         then(promised, lambda stay: stay.card(5_001)), Rejected, ("amount_above_authorised", "X-3", "amount", 5_001),
+    ),
+    "a payment that failed": (
+        then(unpaid, lambda stay: stay.card(5_000, status="2")), Rejected, ("payment_failed", "X-17", "status", "2"),
+    ),
+    "a payment that is said to have failed": (
+        then(leaving, lambda stay: stay.card(20_500, status="2")), Rejected, ("payment_failed", "X-17", "status", "2"),
     ),
     "pending with another amount": (
         then(unpaid, lambda stay: stay.card(5_000, name="payment.authorised", status="51"),
@@ -184,6 +213,14 @@ REFUSALS: dict[str, tuple[Act, type[HubError], tuple[object, ...]]] = {
     "approval that nobody asked for": (
         then(gone, lambda stay: stay.operate("approval.grant", stay.requests[0].effect)), Rejected,
         ("approval_not_needed", "X-27", "subject"),
+    ),
+    "approved by a guest": (
+        then(dear, lambda stay: stay.operate("approval.grant", stay.requests[0].effect, actor=GUEST)), Rejected,
+        ("approval_required", "X-27", "actor", "guest:p-77"),
+    ),
+    "approved by whoever asked": (
+        then(dear, lambda stay: stay.operate("approval.grant", stay.requests[0].effect, actor={"kind": "operator", "id": " P-77"})),
+        Rejected, ("approval_required", "X-27", "actor", "operator: P-77"),
     ),
     "settled by a guest": (
         then(gone, lambda stay: stay.reply("unknown"), lambda stay: stay.settle(stay.requests[0].effect, "confirmed", actor=GUEST)),

@@ -77,6 +77,42 @@ def test_x_4_a_recipe_carries_its_name(name: str) -> None:
     assert entry_of(transfer.debit).code != entry_of(transfer.credit).code
 
 
+BOOKED = {
+    "ordered": ("guest:B-1", "stays:B-1", "1"),
+    "fee_charged": ("guest:B-1", "fees:B-1", "fee"),
+    "captured": ("money:ogone/azur", "guest:B-1", "P1"),
+    "line_given_back": ("stays:B-1", "guest:B-1", "1"),
+    "penalty_kept": ("stays:B-1", "penalties:camp-azur", "1"),
+    "claim_waived": ("penalties:camp-azur", "guest:B-1", "claim"),
+    "refund_decided": ("guest:B-1", "refunds:B-1", "R1"),
+    "refund_executed": ("refunds:B-1", "money:ogone/azur", "R1"),
+    "unapplied": ("till:cash", "suspense:B-1", "P2"),
+    "applied": ("suspense:B-1", "guest:B-1", "P2"),
+    "unapplied_decided": ("suspense:B-1", "refunds:B-1", "R1"),
+    "foreign_refund": ("guest:B-1", "money:ogone/azur", "P1"),
+    "unapplied_foreign_refund": ("suspense:B-1", "till:cash", "P2"),
+    "goodwill": ("goodwill:camp-azur", "guest:B-1", "Q1"),
+}
+"""Debit, credit, and what it is about."""
+
+
+@pytest.mark.parametrize("name", recipes.OPPOSITE)
+def test_where_a_recipe_books_and_about_what(name: str) -> None:
+    """Its opposite books the other way round, about the same."""
+    debit, credit, about = BOOKED[name]
+    (made,) = RECIPES[name](101)
+
+    assert (made.debit, made.credit, made.subject) == (debit, credit, about)
+    if recipes.OPPOSITE[name] in RECIPES:
+        (undone,) = RECIPES[recipes.OPPOSITE[name]](101)
+        assert (undone.debit, undone.credit, undone.subject) == (credit, debit, about)
+
+
+def test_the_guests_account() -> None:
+    """By the folio's id."""
+    assert recipes.guest(FOLIO) == "guest:B-1"
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_zero_makes_no_transfer(name: str) -> None:
     """Nothing moved, nothing booked."""

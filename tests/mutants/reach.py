@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import coverage
 import msgspec
@@ -19,6 +20,7 @@ ROOMS = ("engine", "ledger", "handlers")
 _MOST_FAILURES = 5
 _READ = ("schemas", "topics", "ledger", "handlers", "connectors", "config", "engine", "console", "tests")
 _IMPORTED = "imported"
+_EVERY = 400
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -37,10 +39,11 @@ class Red(Exception):
 
 
 class Watch:
-    """A pytest plugin: tells coverage which test runs, and takes the time."""
+    """A pytest plugin: tells coverage which test runs, takes the time, and says how far it is."""
 
-    def __init__(self, watched: coverage.Coverage) -> None:
-        self._watched = watched
+    def __init__(self, watched: coverage.Coverage, told: TextIO) -> None:
+        self._watched, self._told = watched, told
+        self._count = 0
         self.seconds: dict[str, float] = {}
         self.failed: list[str] = []
 
@@ -50,7 +53,12 @@ class Watch:
         began = time.perf_counter()
         result = yield
         self.seconds[item.nodeid] = time.perf_counter() - began
+        if not len(self.seconds) % _EVERY:
+            print(f"{len(self.seconds)} of {self._count} tests measured", file=self._told)
         return result
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._count = len(session.items)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -71,10 +79,10 @@ def fingerprint(root: Path, arguments: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def measure(root: Path, key: str, options: Sequence[str], plugins: Sequence[object]) -> Reach:
-    """Run the tests once and note what each of them reaches. Raises Red."""
+def measure(root: Path, key: str, options: Sequence[str], plugins: Sequence[object], told: TextIO) -> Reach:
+    """Run the tests once and note what each of them reaches; `told` is where it says how far it is. Raises Red."""
     watched = coverage.Coverage(data_file=None, config_file=False, source=[str(root / room) for room in ROOMS])
-    watch = Watch(watched)
+    watch = Watch(watched, told)
     watched.start()
     watched.switch_context(_IMPORTED)
     try:

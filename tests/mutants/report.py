@@ -53,8 +53,10 @@ def summary(all_: Sequence[Tried], lasted_s: float) -> str:
     for one in failed_controls(all_):
         lines += ["", f"{one.about}: {one.killer or one.verdict.value}. A test that fails without a change proves nothing."]
     lines += ["", f"{len(all_)} tried in {lasted_s:.0f} s, {sum(one.change is None for one in all_)} of them unchanged code"]
+    by_types = Counter(one.change.room for one in all_ if one.change is not None and one.killer == BY_TYPES)
     for room, counts in _by_room(all_).items():
-        lines.append(f"{room:9} {shares(all_)[room]:5.1f} % seen: {_listed(counts)}")
+        types = f" ({by_types[room]} by {BY_TYPES} alone)" if by_types[room] else ""
+        lines.append(f"{room:9} {shares(all_)[room]:5.1f} % seen: {_listed(counts)}{types}")
     return "\n".join(lines)
 
 

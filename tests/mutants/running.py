@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -29,9 +30,11 @@ def reach_of(root: Path, kept: Path, targets: Sequence[str]) -> Reach:
     print("measuring which test reaches which line", flush=True)
     began = time.monotonic()
     kept.parent.mkdir(exist_ok=True)
-    for done in forks.run([forks.Job(None, partial(_measured, root, key, targets, kept), _LIMIT_S)], 1):
+    shown = os.dup(1)  # a job's own output goes nowhere
+    for done in forks.run([forks.Job(None, partial(_measured, root, key, targets, kept, shown), _LIMIT_S)], 1):
         if done.end is not forks.End.SILENT:
             raise Red(f"the tests as they are: {done.word or done.end.value}")
+    os.close(shown)
     reach = msgspec.json.decode(kept.read_bytes(), type=Reach)
     print(f"{len(reach.tests)} tests, measured in {time.monotonic() - began:.0f} s", flush=True)
     for name in reach.failing:
@@ -39,10 +42,11 @@ def reach_of(root: Path, kept: Path, targets: Sequence[str]) -> Reach:
     return reach
 
 
-def _measured(root: Path, key: str, targets: Sequence[str], kept: Path) -> str:
-    try:
-        reach = measure(root, key, [*trial.OPTIONS, *targets], [trial.Steady()])
-    except Red as red:
-        return str(red)
+def _measured(root: Path, key: str, targets: Sequence[str], kept: Path, shown: int) -> str:
+    with os.fdopen(shown, "w", buffering=1) as terminal:
+        try:
+            reach = measure(root, key, [*trial.OPTIONS, *targets], [trial.Steady()], terminal)
+        except Red as red:
+            return str(red)
     kept.write_bytes(msgspec.json.encode(reach))
     return ""

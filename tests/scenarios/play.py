@@ -25,6 +25,7 @@ from connectors.psp.ogone.simulator.script import Script
 from engine.dry_run import DryRun, instant_of, read
 from schemas import registry
 from schemas.envelope import name_of
+from tests.scenarios.standing import standings
 
 HERE = Path(__file__).parent
 FOLDERS = HERE / "config"
@@ -55,6 +56,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     ledger: tuple[dict[str, Any], ...]
     unsettled: tuple[str, ...]
     provider: dict[str, int]
+    standing: tuple[dict[str, Any], ...]
 
 
 def all_scenarios() -> list[Path]:
@@ -85,6 +87,7 @@ def played(path: Path, scenario: Scenario) -> Played:
             lines += run.pass_until(instant_of(scenario.until))
         lines += run.ledger()
         unsettled, operations = run.unsettled(), run.provider_operations()
+        stands = tuple(standings(run.hub))
     finally:
         run.close()
     shown = [msgspec.json.decode(line) for line in lines]
@@ -95,6 +98,7 @@ def played(path: Path, scenario: Scenario) -> Played:
         ledger=tuple(line["ledger"] for line in shown if "ledger" in line),
         unsettled=tuple(unsettled),
         provider=operations,
+        standing=stands,
     )
 
 
