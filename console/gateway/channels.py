@@ -136,7 +136,7 @@ async def _answered(desk: Desk, profile: ChannelProfile, opened: _Opened, body: 
     known = [rows or () for rows in answers]
     silent = {n: receipt.message for n, (_, receipt) in enumerate(taken) if all(row.name in _BESIDE for row in known[n])}
     stale = await desk.run(_stale, desk, silent) if silent else {}
-    told = dataclasses.replace(decoded, items=tuple(item for item, _ in taken), declined=tuple(declined))
+    told = msgspec.structs.replace(decoded, items=tuple(item for item, _ in taken), declined=tuple(declined))
     said = {n: msgspec.json.decode(fate["record"])["reason"] for n, fate in stale.items()}
     return answer(
         told, [_facts(rows) for rows in known], _at(known, [fate["decided_at"] for fate in stale.values()], now), stale=said

@@ -125,8 +125,9 @@ class _Reader:
 
     def _time_stamp(self) -> datetime | None:
         """The sender's clock (X-16). Unreadable, it is refused only where it is trusted; elsewhere it decides nothing."""
+        written = self._head.root.get("TimeStamp")
         try:
-            return instant(self._head.root.get("TimeStamp", ""), f"{self._head.kind}/@TimeStamp")
+            return instant(written, f"{self._head.kind}/@TimeStamp") if written else None
         except Undecodable:
             if self._profile.trust_time:
                 raise
@@ -180,7 +181,7 @@ class _Reader:
         profile = self._profile
         content = lines_of(parts, profile, where)
         created = instant(element.get("CreateDateTime", ""), f"{where}/@CreateDateTime")
-        changed = instant(modified, f"{where}/@LastModifyDateTime")
+        changed = instant(modified, f"{where}/@LastModifyDateTime") if modified else None
         guest, language, card = guest_of(parts, person_of(self._namespace, reference))
         token, scrubbed = scan(element)
         booking = Booking(

@@ -66,8 +66,7 @@ class Declined:
     problem: HubError
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     """A document read: one item for each reservation, in order, and those declined."""
 
     head: Head

@@ -25,7 +25,7 @@ def scan(element: etree._Element) -> tuple[str, tuple[str, ...]]:
     token, names = "", dict[str, None]()
     for card in element.iter(*_HOLDERS):
         for name, value in _parts(card):
-            if name.endswith("@Token") and 0 < len(value) <= _LONGEST_TOKEN and not _is_number(value):
+            if value and len(value) <= _LONGEST_TOKEN and not _is_number(value):
                 token = token or value
             else:
                 names[name] = None
@@ -33,11 +33,15 @@ def scan(element: etree._Element) -> tuple[str, tuple[str, ...]]:
 
 
 def _parts(card: etree._Element) -> list[tuple[str, str]]:
-    """What a PaymentCard carries, by name; values are looked at for tokens only."""
+    """What a PaymentCard carries, by name, and the values of tokens only."""
     holder = _local(card)
     if holder == "BankAcct":
         return [(holder, "")]
-    found = [(f"{holder}/@{key}", str(value).strip()) for key, value in card.items() if key in _SECRET_ATTRIBUTES]
+    found = [
+        (f"{holder}/@{key}", str(value).strip() if key == "Token" else "")
+        for key, value in card.items()
+        if key in _SECRET_ATTRIBUTES
+    ]
     for part in inside(card):
         name = _local(part)
         if name not in _SECRET_ELEMENTS:
