@@ -63,8 +63,10 @@ Owned = tuple[str, str]
 def _one(entry: str, folio: Folio, debit: Owned, credit: Owned, minor: int, subject: str) -> Transfers:
     if not minor:
         return ()
-    debited, credited = account(*debit), account(*credit)
-    return (Transfer(entry=entry, debit=debited, credit=credited, minor=minor, currency=folio.currency, subject=subject),)
+    transfer = Transfer(
+        entry=entry, debit=":".join(debit), credit=":".join(credit), minor=minor, currency=folio.currency, subject=subject
+    )
+    return (transfer,)
 
 
 def _undo(transfers: Transfers) -> Transfers:
