@@ -61,9 +61,10 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
 
 def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     """What a decision may know."""
-    folio = staged.body if isinstance(staged.body, Folio) else None
+    body = staged.body
+    folio = body if isinstance(body, Folio) else None
+    area = body if isinstance(body, Area) else None
     received_at = instant(row.received_at)
-    area = staged.body if isinstance(staged.body, Area) else None
     return Facts(
         message=row.message,
         name=row.name,

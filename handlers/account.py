@@ -126,6 +126,11 @@ def pending(folio: Folio) -> tuple[FolioPayment, ...]:
     return tuple([payment for payment in folio.payments if payment.status is _PENDING])
 
 
+def pending_minor(folio: Folio) -> int:
+    """What they may bring, minor units."""
+    return sum([payment.authorised for payment in folio.payments if payment.status is _PENDING])
+
+
 def before_reduction(folio: Folio, payment: FolioPayment) -> bool:
     """Whether this money moved before, or when, some lines or nights of a booking that lives on were cancelled (X-16, S4-37)."""
     at = payment.occurred_at

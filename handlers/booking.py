@@ -90,7 +90,7 @@ def _first(message: Booking, facts: Facts) -> Outcome:
     after = _told(ordered, message, facts)
     plan = deposit.schedule(after, facts, purchase)
     advance = deposit.check_advance(after, plan, purchase)
-    step = Step("X-8", f"{policy.version} frozen; bought on {purchase} ({zone.key})")
+    step = Step("X-8", f"{policy.version} frozen; bought on {purchase.isoformat()} ({zone.key})")
     return _outcome(message, None, after, plan, zone, (step, *trace, *plan.trace, *advance))
 
 
@@ -235,13 +235,17 @@ def _price_owed(line: FolioLine) -> int:
 def ordered_entries(before: Folio | None, after: Folio) -> recipes.Transfers:
     """X-4: the differences between what was ordered and what is, line by line, then the fee."""
     entries: recipes.Transfers = ()
-    old_lines = {line.line: line for line in before.lines} if before is not None else {}
+    if before is None:
+        for line in after.lines:
+            entries += recipes.ordered(after, line, _price_owed(line))
+        return entries + recipes.fee_charged(after, account.fee_charged(after))
+    old_lines = {line.line: line for line in before.lines}
     for line in after.lines:
         old = old_lines.pop(line.line, None)
         entries += _line_entries(after, old, line)
     for gone in old_lines.values():
         entries += recipes.unordered(after, gone, _price_owed(gone))
-    fee = account.fee_charged(after) - (account.fee_charged(before) if before is not None else 0)
+    fee = account.fee_charged(after) - account.fee_charged(before)
     return entries + (recipes.fee_charged(after, fee) if fee > 0 else recipes.fee_returned(after, -fee))
 
 

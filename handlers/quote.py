@@ -90,14 +90,16 @@ def settle(
     status = FolioStatus.CANCELLED if whole else folio.status
     after = replace(folio, lines=lines, status=status, fee_returned=folio.fee_returned + fee_back)
     collected, open_ = account.collected(folio), authorised(folio)
-    ordered, at_hand = account.ordered(after), collected + sum([payment.authorised for payment in open_])
+    ordered, at_hand = account.ordered(after), collected
+    if open_:
+        at_hand += sum([payment.authorised for payment in open_])
     short = _short(after, ended, at_hand, ordered if whole else None)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
     if short:
         after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
         ordered -= short - claim
     refund = collected - ordered if collected > ordered else 0
-    pending = sum([payment.authorised for payment in account.pending(folio)])
+    pending = account.pending_minor(folio)
     steps = [*trace, *fee_step, _sum_step(ordered, collected, refund, folio.currency)]
     if short:
         what = "is a claim, not collected" if claim else "is not claimed"

@@ -70,7 +70,7 @@ def _one(entry: str, folio: Folio, debit: Owned, credit: Owned, minor: int, subj
 
 
 def _undo(transfers: Transfers) -> Transfers:
-    return tuple([reversal(transfer) for transfer in transfers])
+    return tuple([reversal(transfer) for transfer in transfers]) if transfers else ()
 
 
 def _guest(folio: Folio) -> Owned:
