@@ -48,4 +48,4 @@ def micros(instant: datetime) -> int:
 
 def instant(micros_: int) -> datetime:
     """Microseconds as an aware datetime in UTC."""
-    return _EPOCH + timedelta(microseconds=micros_)
+    return _EPOCH + micros_ * _MICROSECOND

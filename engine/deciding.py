@@ -15,7 +15,7 @@ from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refu
 from handlers.outcome import Facts
 from schemas import registry
 from schemas.effect import EffectState
-from schemas.envelope import folio_id, uuid_text
+from schemas.envelope import folio_id
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import Area, Folio, ReferenceState
 
@@ -45,7 +45,7 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
             return _resolve(chunk, row, message)
         if row.name.startswith("booking."):
             _refuse_bound(chunk, row, message)
-        return Decided(routes.decision_of(row.name, message)(message, facts_of(chunk, row, staged)))
+        return Decided(routes.decision_of(row.name, message)(message, facts_of(chunk, row, message, staged)))
     except Early as early:
         return Parked(early.waits_for)
     except Stale as stale:
@@ -59,13 +59,14 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
         return Defective(f"{type(failure).__name__}: {failure}")
 
 
-def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
+def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     """What a decision may know."""
-    folio = staged.body if isinstance(staged.body, Folio) else None
+    body = staged.body
+    folio = body if isinstance(body, Folio) else None
+    area = body if isinstance(body, Area) else None
     received_at = instant(row.received_at)
-    area = staged.body if isinstance(staged.body, Area) else None
     return Facts(
-        message=uuid_text(row.message),
+        message=row.message,
         name=row.name,
         source=row.source,
         tenant=chunk.settled.tenants[row.tenant],
@@ -75,23 +76,21 @@ def facts_of(chunk: Chunk, row: Waiting, staged: Staged) -> Facts:
         policies=chunk.settled.policies,
         input_id=row.id,
         folio=folio,
-        areas=(area,) if area else _areas(chunk, row, folio),
-        effects=_effects(chunk, row),
+        areas=(area,) if area else _areas(chunk, row, message, folio),
+        effects=_effects(chunk, row) if row.name in routes.READS_EFFECTS else {},
     )
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:
     """Where each effect of the folio stands, for those that ask; kept in the record, since the log does not tell it."""
-    if row.name not in routes.READS_EFFECTS:
-        return {}
     states = chunk.staging.read.effect_states(row.tenant, row.key)
     chunk.shown = {effect: state.value for effect, state in states.items()}
     return states
 
 
-def _areas(chunk: Chunk, row: Waiting, folio: Folio | None) -> tuple[Area, ...]:
-    """What is declared for the areas of the folio's property, where the decision may ask for it (S4-36)."""
-    if folio is None or row.name not in routes.READS_AREAS:
+def _areas(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> tuple[Area, ...]:
+    """What is declared for the areas of the folio's property, where the decision asks for it (S4-36)."""
+    if row.name not in routes.READS_AREAS or folio is None or message.cause not in routes.CAUSES_OF_AREAS:
         return ()
     policy = chunk.settled.policies.frozen_properties[folio.policy]
     bodies = (chunk.staging.state(Key(row.tenant, "area", area)).body for area in policy.areas)

@@ -21,6 +21,7 @@ from handlers import (
     refund_reply,
 )
 from handlers.outcome import Facts, Outcome
+from schemas.cancellation import Cause
 
 Decision = Callable[[Any, Facts], Outcome]
 
@@ -48,8 +49,11 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{refund_reply.OVERDUE}": refund.decide_overdue,
 }
 
-READS_AREAS: Final = frozenset({"cancellation.request", "cancellation.confirm"})
+READS_AREAS: Final = frozenset({"cancellation.request"})
 """Decisions that are shown what is declared for the areas of the folio's property."""
+
+CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
+"""Causes of theirs for which it is read."""
 
 READS_EFFECTS: Final = frozenset(
     {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally"}

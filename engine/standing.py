@@ -15,7 +15,7 @@ from handlers import account
 from handlers.outcome import Facts
 from handlers.quote import compute
 from schemas.cancellation import Cause
-from schemas.envelope import folio_id
+from schemas.envelope import folio_id, uuid_bytes
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio
 
@@ -63,7 +63,7 @@ def recoverable(hub: Hub, tenant: str, state: Folio, now: int) -> dict[str, Any]
     policy = settled.policies.frozen_properties.get(state.policy)
     areas = [_area(hub, tenant, area) for area in (policy.areas if policy else ())]
     facts = Facts(
-        message=folio_id(tenant, "standing", state.folio),
+        message=uuid_bytes(folio_id(tenant, "standing", state.folio)),
         name="cancellation.request",
         source="foliohub",
         tenant=settled.tenants[tenant],

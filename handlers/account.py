@@ -15,6 +15,8 @@ from schemas.common import Fact
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
 from schemas.money import major
 
+_PENDING = PaymentStatus.PENDING  # an enum looks its members up by name at every mention
+
 
 @lru_cache(maxsize=4096)  # one decision writes the same few amounts again and again
 def text(minor: int, currency: str) -> str:
@@ -35,7 +37,7 @@ def fee_charged(folio: Folio) -> int:
 def ordered(folio: Folio) -> int:
     """S4-22, S4-37: live lines, what lines keep of what was cancelled, and the fee, less what is waived or given as goodwill, minor
     units."""
-    owed = fee_charged(folio) - folio.waived - folio.goodwill
+    owed = folio.service_fee - folio.fee_returned - folio.waived - folio.goodwill
     for line in folio.lines:
         owed += line.kept if line.cancelled else line.kept + line.price
     return owed
@@ -58,14 +60,18 @@ def balance(folio: Folio) -> int:
 def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
     """`folio.balance_changed` if any of the three sums moved, then `folio.overpaid` (S1-33) if the balance moved below zero."""
     was = (ordered(before), collected(before)) if before is not None else None
-    now = ordered(after), collected(after)
+    return moved(was, (ordered(after), collected(after)), after.currency)
+
+
+def moved(was: tuple[int, int] | None, now: tuple[int, int], currency: str) -> tuple[Fact, ...]:
+    """The same of what was ordered and collected before (None: nothing is known), and is now."""
     if was == now:
         return ()
     owed = now[0] - now[1]
-    changed = BalanceChanged(ordered=now[0], collected=now[1], balance=owed, currency=after.currency)
+    changed = BalanceChanged(ordered=now[0], collected=now[1], balance=owed, currency=currency)
     if owed >= 0 or (was is not None and was[0] - was[1] == owed):
         return (changed,)
-    return changed, Overpaid(amount=-owed, currency=after.currency)
+    return changed, Overpaid(amount=-owed, currency=currency)
 
 
 def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
@@ -78,10 +84,15 @@ def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
 
 def replace_payment(folio: Folio, payment: FolioPayment) -> Folio:
     """The folio with this payment in place of the one of its id, or added last."""
-    payments = [payment if known.payment == payment.payment else known for known in folio.payments]
-    if payment not in payments:
-        payments.append(payment)
-    return msgspec.structs.replace(folio, payments=tuple(payments))
+    return msgspec.structs.replace(folio, payments=with_payment(folio.payments, payment))
+
+
+def with_payment(payments: tuple[FolioPayment, ...], payment: FolioPayment) -> tuple[FolioPayment, ...]:
+    """These payments with this one in place of the one of its id, or added last."""
+    for place, known in enumerate(payments):
+        if known.payment == payment.payment:
+            return (*payments[:place], payment, *payments[place + 1 :])
+    return (*payments, payment)
 
 
 def line_of(folio: Folio, line: str) -> FolioLine | None:
@@ -112,7 +123,12 @@ def changed(folio: Folio) -> Folio:
 
 def pending(folio: Folio) -> tuple[FolioPayment, ...]:
     """Payments that are not final at their provider (X-17)."""
-    return tuple([payment for payment in folio.payments if payment.status is PaymentStatus.PENDING])
+    return tuple([payment for payment in folio.payments if payment.status is _PENDING])
+
+
+def pending_minor(folio: Folio) -> int:
+    """What they may bring, minor units."""
+    return sum([payment.authorised for payment in folio.payments if payment.status is _PENDING])
 
 
 def before_reduction(folio: Folio, payment: FolioPayment) -> bool:

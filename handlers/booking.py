@@ -75,22 +75,22 @@ def _first(message: Booking, facts: Facts) -> Outcome:
     booked_at = message.booked_at or facts.act
     purchase = booked_at.astimezone(zone).date()
     lines, trace = first_lines(message, facts, purchase)
-    empty = Folio(
+    ordered = Folio(
         folio=facts.key,
         tenant=facts.tenant.tenant,
         property=policy.property,
         policy=policy.version,
         currency=message.currency,
         status=FolioStatus.REQUESTED,
-        lines=(),
+        lines=lines,
         channel=message.channel,
         payment_plan=message.payment_plan,
         booked_at=booked_at,
     )
-    after = replace(_told(empty, message, facts), lines=lines)
+    after = _told(ordered, message, facts)
     plan = deposit.schedule(after, facts, purchase)
     advance = deposit.check_advance(after, plan, purchase)
-    step = Step("X-8", f"{policy.version} frozen; bought on {purchase} ({zone.key})")
+    step = Step("X-8", f"{policy.version} frozen; bought on {purchase.isoformat()} ({zone.key})")
     return _outcome(message, None, after, plan, zone, (step, *trace, *plan.trace, *advance))
 
 
@@ -124,18 +124,15 @@ def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
     first = folio.status is FolioStatus.REQUESTED
     confirmed = not first or facts.name != "booking.requested"
     revisions = folio.revisions if message.revision is None else {**folio.revisions, facts.source: message.revision}
-    if first:
-        folio = replace(
-            folio,
-            channel=message.channel,
-            deposit_nature=message.deposit_nature,
-            fee_basis=message.fee_basis,
-            funds_holder=message.funds_holder,
-            max_advance_rate=message.max_advance_rate,
-            max_advance_months=message.max_advance_months,
-        )
+    frozen = message if first else folio
     return replace(
         folio,
+        channel=frozen.channel,
+        deposit_nature=frozen.deposit_nature,
+        fee_basis=frozen.fee_basis,
+        funds_holder=frozen.funds_holder,
+        max_advance_rate=frozen.max_advance_rate,
+        max_advance_months=frozen.max_advance_months,
         status=FolioStatus.CONFIRMED if confirmed else FolioStatus.REQUESTED,
         revisions=revisions,
         changes=folio.changes + 1,
@@ -185,7 +182,8 @@ def _outcome(
     if before is None or _schedule(before) != _schedule(after):
         due_now, second, due_on = _schedule(after)
         facts.append(PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=after.currency))
-    facts += account.balance_facts(before, after)
+    was = (account.ordered(before), account.collected(before)) if before is not None else None
+    facts += account.moved(was, (ordered, collected), after.currency)
     timers, cancel = _timers(before, after, zone)
     trace = (*trace, Step("S4-22", _balance_text(ordered, collected, after.currency)))
     return Outcome(
@@ -237,13 +235,17 @@ def _price_owed(line: FolioLine) -> int:
 def ordered_entries(before: Folio | None, after: Folio) -> recipes.Transfers:
     """X-4: the differences between what was ordered and what is, line by line, then the fee."""
     entries: recipes.Transfers = ()
-    old_lines = {line.line: line for line in before.lines} if before is not None else {}
+    if before is None:
+        for line in after.lines:
+            entries += recipes.ordered(after, line, _price_owed(line))
+        return entries + recipes.fee_charged(after, account.fee_charged(after))
+    old_lines = {line.line: line for line in before.lines}
     for line in after.lines:
         old = old_lines.pop(line.line, None)
         entries += _line_entries(after, old, line)
     for gone in old_lines.values():
         entries += recipes.unordered(after, gone, _price_owed(gone))
-    fee = account.fee_charged(after) - (account.fee_charged(before) if before is not None else 0)
+    fee = account.fee_charged(after) - account.fee_charged(before)
     return entries + (recipes.fee_charged(after, fee) if fee > 0 else recipes.fee_returned(after, -fee))
 
 

@@ -114,7 +114,7 @@ def first_lines(message: Booking, facts: Facts, day: date) -> tuple[tuple[FolioL
 def _frozen_step(line: BookingLine, terms: Terms | None, day: date) -> Step:
     if terms is None:
         return Step("X-23", f"line {line.line}: {line.kind.value}, outside penalty and deposit")
-    return Step("S4-40", f"line {line.line}: {terms.version} frozen, as offered on {day}")
+    return Step("S4-40", f"line {line.line}: {terms.version} frozen, as offered on {day.isoformat()}")
 
 
 def changed_lines(message: Booking, folio: Folio, facts: Facts, zone: ZoneInfo) -> tuple[tuple[FolioLine, ...], tuple[Step, ...]]:

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import HOUSE, check_cause, check_requester, may_cancel, refused_to, who
 from handlers.confirmation import confirm, versions
-from handlers.frozen import property_policy
 from handlers.goodwill import overridden
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import next_limit
@@ -138,18 +137,18 @@ def timer(request: str) -> str:
     return f"{EXPIRY}:{request}"
 
 
-def valid_until(folio: Folio, computation: Computation, cause: Cause, facts: Facts) -> datetime:
+def valid_until(folio: Folio, computation: Computation, cause: Cause) -> datetime:
     """S4-31: `quote_minutes` after the act, never past the next instant at which a line's rate changes."""
-    ends = [facts.act + timedelta(minutes=property_policy(facts, folio).quote_minutes)]
-    if cause is Cause.GUEST:
-        for one in computation.ended:
-            terms, arrival = one.terms, account.arrival_of(folio, one.line)
-            limit = (
-                next_limit(terms, arrival, facts.act, computation.here.zone) if terms is not None and arrival is not None else None
-            )
-            if limit is not None:
-                ends.append(limit)
-    return min(ends)
+    here = computation.here
+    until = here.act + timedelta(minutes=here.policy.quote_minutes)
+    if cause is not Cause.GUEST:
+        return until
+    for one in computation.ended:
+        terms, arrival = one.terms, account.arrival_of(folio, one.line)
+        limit = next_limit(terms, arrival, here.act, here.zone) if terms is not None and arrival is not None else None
+        if limit is not None and limit < until:
+            until = limit
+    return until
 
 
 def _known(facts: Facts) -> Folio:
@@ -196,7 +195,7 @@ def _quote(folio: Folio, computation: Computation, cause: Cause, facts: Facts) -
     return FolioQuote(
         quote=facts.id("quote"),
         made_at=facts.act,
-        valid_until=valid_until(folio, computation, cause, facts),
+        valid_until=valid_until(folio, computation, cause),
         changes=folio.changes,
         lines=computation.lines(),
         penalty=computation.penalty,

@@ -80,7 +80,7 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
         case "none":
             said = Step("S4-25", "cancelled by the system of record, no refund")
             ended = tuple(_end(line, line.price, facts) for line in account.live_lines(folio))
-            computed = _refunding(settle(folio, ended, cause, facts, local(facts, folio), fee_back=0), 0, collected)
+            computed = _refunding(settle(folio, ended, cause, local(facts, folio), fee_back=0), 0, collected)
         case amount:
             given = max(0, min(int(amount), collected))
             beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
@@ -104,7 +104,7 @@ def _with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Compu
     pool = min(keep - fee_kept, sum(prices))
     parts = allocate(pool, prices) if pool else (0,) * len(live)
     ended = tuple(_end(line, part, facts) for line, part in zip(live, parts, strict=True))
-    computed = settle(folio, ended, cause, facts, local(facts, folio), fee_back=fee - fee_kept)
+    computed = settle(folio, ended, cause, local(facts, folio), fee_back=fee - fee_kept)
     return _refunding(computed, refund, account.collected(folio))
 
 

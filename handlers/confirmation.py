@@ -19,7 +19,7 @@ from handlers.outcome import Facts, Outcome, Step, Timer, merge
 from handlers.quote import Computation
 from handlers.quote_lines import ASIDE
 from handlers.refund import open_refund
-from handlers.refund_parts import replace_request, with_request_state
+from handlers.refund_parts import with_request, with_request_state
 from handlers.refund_reply import OVERDUE, manual_required, timer
 from ledger import recipes
 from ledger.recipes import Transfers
@@ -47,12 +47,12 @@ def confirm(
     """
     quote = request.quote
     assert quote is not None, f"request {request.request} has no quote"
-    after = account.changed(computation.after)
-    if computation.whole:
-        after = replace(after, cancelled_at=facts.act, cancelled_by=request.request)
-    else:
-        after = replace(after, reduced_at=facts.act)
-    after = replace_request(after, replace(request, status=RequestStatus.CONFIRMED))
+    after = replace(
+        computation.after,
+        changes=folio.changes + 1,
+        requests=with_request(folio.requests, replace(request, status=RequestStatus.CONFIRMED)),
+        **({"cancelled_at": facts.act, "cancelled_by": request.request} if computation.whole else {"reduced_at": facts.act}),
+    )
     taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
     refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
     doubled = _arrhes_double(_state(refunded), folio, computation, request, facts)
@@ -79,7 +79,10 @@ def confirm(
         trace=(*computation.trace, *commission_steps),
         policy_version=versions(folio, computation),
     )
-    whole = merge(merge(merge(first, taken), refunded), doubled)
+    whole = first
+    for more in (taken, refunded, doubled):
+        if more.state is not whole.state:  # else nothing was to be done
+            whole = merge(whole, more)
     return replace(whole, state=final, policy_version=first.policy_version)
 
 
@@ -103,7 +106,7 @@ def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
 def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request: CancelRequest, facts: Facts) -> Outcome:
     """S4-44: the owner withdraws from a contract with arrhes, and `arrhes_double` is on: as much again as the arrhes that were
     collected, by hand, since no payment may give more than it brought (X-3)."""
-    if request.cause is not Cause.OWNER or not computation.whole or folio.deposit_nature is not DepositNature.ARRHES:
+    if not computation.whole or request.cause is not Cause.OWNER or folio.deposit_nature is not DepositNature.ARRHES:
         return Outcome(state=after)
     policy = property_policy(facts, folio)
     if not policy.arrhes_double:

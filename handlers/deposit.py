@@ -25,7 +25,7 @@ from schemas.policy import Boundary, DepositBasis, PropertyPolicy, Terms, Unit
 HOURS_A_DAY = 24
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`due_now` + `second_payment` = ordered. `advance` is the part of the services' price in `due_now` (no fee, no taxes)."""
 
     due_now: int
@@ -77,7 +77,7 @@ def due_date(folio: Folio, facts: Facts, lines: Iterable[FolioLine]) -> date | N
 
 
 def _services(folio: Folio) -> int:
-    return sum([line.price for line in account.live_lines(folio) if line.kind in WITH_TERMS])
+    return sum([line.price for line in folio.lines if not line.cancelled and line.kind in WITH_TERMS])
 
 
 def at_once(folio: Folio, *steps: Step) -> Schedule:

@@ -17,11 +17,12 @@ WITH_TERMS = frozenset({LineKind.STAY, LineKind.SERVICE})
 
 
 class Local(NamedTuple):
-    """X-9: an act as a property dates it: its zone, and the day there."""
+    """X-9: an act as a property dates it: its frozen policy, its zone, and the day there."""
 
     act: datetime
     zone: ZoneInfo
     today: date
+    policy: PropertyPolicy
 
 
 def property_policy(facts: Facts, folio: Folio) -> PropertyPolicy:
@@ -34,8 +35,9 @@ def property_policy(facts: Facts, folio: Folio) -> PropertyPolicy:
 
 def local(facts: Facts, folio: Folio) -> Local:
     """The act at the folio's property."""
-    zone = zone_of(property_policy(facts, folio), facts.tenant)
-    return Local(facts.act, zone, facts.act.astimezone(zone).date())
+    policy = property_policy(facts, folio)
+    zone = zone_of(policy, facts.tenant)
+    return Local(facts.act, zone, facts.act.astimezone(zone).date(), policy)
 
 
 def terms_of(facts: Facts, line: FolioLine) -> Terms | None:

@@ -23,7 +23,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
 
 
-class Timer(msgspec.Struct, frozen=True, kw_only=True):
+class Timer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Wake this key at `due`. `name` is unique in its key: setting it again moves it."""
 
     name: str
@@ -32,7 +32,7 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
 
 
-class Internal(msgspec.Struct, frozen=True, kw_only=True):
+class Internal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message from one aggregate to another: `kind` and `key` name the target, `name` the message type."""
 
     kind: str
@@ -70,13 +70,13 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the engine loaded for one message. `act` is the instant by which it is judged (X-16), `received_at` when the hub had it.
 
-    `message` is the hub's id of the message, the cause of every id derived here; `key` is the aggregate's own key.
+    `message` is the hub's id of the message (16 bytes), the cause of every id derived here; `key` is the aggregate's own key.
     """
 
-    message: str
+    message: bytes
     name: str
     source: str
     tenant: TenantPolicy
@@ -94,7 +94,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return derived_id(self.message, n)
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A decision: the next `state` (None: unchanged), `facts` to publish in order, ledger `entries`, `requests` to the outside,
     `moves` of earlier requests, `queries` that a provider should be asked now, `timers` to set and names to `cancel`, `messages` to
     other aggregates, `unparks` (names that messages parked under this key wait for, and that are here now), and the `trace` that

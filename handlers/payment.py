@@ -14,7 +14,6 @@ from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
 from ledger import recipes
-from schemas.common import Fact
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
@@ -49,10 +48,10 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         return _halted(then, said, message, folio, known)
     payment = _recorded(message, folio, known, facts)
     match then:
-        case PaymentStatus.REVERSED:
-            first = _reversed(message, folio, payment)
         case PaymentStatus.CAPTURED:
             first = _captured(message, folio, payment)
+        case PaymentStatus.REVERSED:
+            first = _reversed(message, folio, payment)
         case PaymentStatus.VOIDED:
             first = _voided(message, folio, payment, said)
         case _:
@@ -222,15 +221,20 @@ def _concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Out
     """The whole outcome: what a cancellation makes of it (X-16, X-17), and the balance once, at the end (S4-22)."""
     after = first.state
     assert isinstance(after, Folio)
-    first = replace(first, state=account.changed(after), unparks=(waits_for(payment),), policy_version=before.policy)
+    final = after = account.changed(after)
     known = account.payment_of(after, payment)
     reduced = known is not None and account.before_reduction(before, known)
     if before.cancelled_at is not None or reduced or _waits(before, payment):
-        first = merge(first, after_cancellation(before, account.changed(after), payment, facts))
-    final = first.state
-    assert isinstance(final, Folio)
-    balance: tuple[Fact, ...] = account.balance_facts(before, final)
-    return replace(first, facts=first.facts + balance)
+        first = merge(first, after_cancellation(before, after, payment, facts))
+        assert isinstance(first.state, Folio)
+        final = first.state
+    return replace(
+        first,
+        state=final,
+        facts=first.facts + account.balance_facts(before, final),
+        unparks=(waits_for(payment), *first.unparks),
+        policy_version=first.policy_version or before.policy,
+    )
 
 
 def _waits(folio: Folio, payment: str) -> bool:

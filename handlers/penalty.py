@@ -14,6 +14,7 @@ from schemas.money import rounded
 from schemas.policy import Boundary, Terms, Unit
 
 _INSTANT = timedelta(microseconds=1)
+_DAY, _GUEST = Unit.DAY, Boundary.GUEST  # an enum looks its members up by name at every mention
 
 
 def notice_days(arrival: date, act: datetime, zone: ZoneInfo) -> int:
@@ -34,19 +35,20 @@ def end_of_notice(terms: Terms, tranche: int, arrival: date, zone: ZoneInfo) -> 
     Days are calendar days of the zone, hours are elapsed hours before `drop_time` on the arrival day. No tranche but the last
     reaches beyond the arrival (S4-42).
     """
-    notice = max(terms.tranches[tranche].from_notice, 0)
-    if terms.unit is Unit.DAY:
-        return start_of_day(arrival, zone, notice - (terms.boundary is Boundary.GUEST))
+    notice = terms.tranches[tranche].from_notice
+    if notice < 0:
+        notice = 0
+    if terms.unit is _DAY:
+        return start_of_day(arrival, zone, notice - (terms.boundary is _GUEST))
     limit = datetime.combine(arrival, terms.drop_time, zone).astimezone(UTC) - timedelta(hours=notice)
-    return limit + _INSTANT if terms.boundary is Boundary.GUEST else limit
+    return limit + _INSTANT if terms.boundary is _GUEST else limit
 
 
 def tranche_of(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> int:
     """S4-3 to S4-7: 0, 1 or 2, the first tranche whose notice still remains; the last one after arrival (S4-42)."""
-    for tranche in (0, 1):
-        if act < end_of_notice(terms, tranche, arrival, zone):
-            return tranche
-    return 2
+    if act < end_of_notice(terms, 0, arrival, zone):
+        return 0
+    return 1 if act < end_of_notice(terms, 1, arrival, zone) else 2
 
 
 def refund_rate(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> Fraction:
@@ -66,12 +68,16 @@ def capped(rate: Fraction, cap: Fraction | None) -> Fraction:
 
 def next_limit(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> datetime | None:
     """S4-31: the next instant (UTC) after `act` from which the rate is another; None if it stays as it is for good."""
-    now = tranche_of(terms, arrival, act, zone)
-    for tranche in range(now, 2):
-        limit = end_of_notice(terms, tranche, arrival, zone)
-        if refund_rate(terms, arrival, limit, zone) != terms.tranches[now].refund:
-            return limit
+    ends = end_of_notice(terms, 0, arrival, zone), end_of_notice(terms, 1, arrival, zone)
+    now = terms.tranches[_tranche_at(act, *ends)].refund
+    for end in ends:
+        if end > act and terms.tranches[_tranche_at(end, *ends)].refund != now:
+            return end
     return None
+
+
+def _tranche_at(at: datetime, first: datetime, second: datetime) -> int:
+    return 0 if at < first else 1 if at < second else 2
 
 
 def penalty(price: int, rate: Fraction) -> int:

@@ -11,22 +11,23 @@ import msgspec
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.frozen import Local, local, property_policy, terms_of
+from handlers.frozen import Local, local, terms_of
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from schemas.booking import DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.folio import Folio, FolioLine, FolioPayment, FolioStatus
+from schemas.policy import PropertyPolicy
 
 
-class Captured(msgspec.Struct, frozen=True, kw_only=True):
+class Captured(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """X-17: what becomes of an authorised payment: `capture` minor units are taken, the rest is released (0: void)."""
 
     payment: FolioPayment
     capture: int
 
 
-class Computation(msgspec.Struct, frozen=True, kw_only=True):
+class Computation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The arithmetic of one cancellation, minor units. refund + kept = collected (final money alone, X-17)."""
 
     here: Local
@@ -57,23 +58,22 @@ def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: 
     """
     here = local(facts, folio)
     chosen = [(choice, line, terms_of(facts, line)) for choice, line in chosen_lines(folio, choices)]
-    rates = [rate_of(folio, line, terms, choice, cause, here) for choice, line, terms in chosen]
     shares = shares_of(folio, [(line, terms) for _, line, terms in chosen])
     ended: list[Ended] = []
     trace: list[Step] = []
-    for (choice, line, terms), (rate, why, rule) in zip(chosen, rates, strict=True):
+    for choice, line, terms in chosen:
+        rate, why, rule = rate_of(folio, line, terms, choice, cause, here)
         share = shares.get(line.line)
         one = end_line(line, terms, choice, rate, share)
         ended.append(one)
         trace += line_steps(one, why, rule, folio.currency, share)
-    return settle(folio, tuple(ended), cause, facts, here, trace)
+    return settle(folio, tuple(ended), cause, here, trace)
 
 
 def settle(
     folio: Folio,
     ended: tuple[Ended, ...],
     cause: Cause,
-    facts: Facts,
     here: Local,
     trace: Sequence[Step] = (),
     fee_back: int | None = None,
@@ -86,18 +86,20 @@ def settle(
     whole = not [line for line in lines if not line.cancelled]
     fee_step: tuple[Step, ...] = ()
     if fee_back is None:
-        fee_back, fee_step = _fee(folio, whole, cause, facts)
+        fee_back, fee_step = _fee(folio, whole, cause, here.policy)
     status = FolioStatus.CANCELLED if whole else folio.status
     after = replace(folio, lines=lines, status=status, fee_returned=folio.fee_returned + fee_back)
     collected, open_ = account.collected(folio), authorised(folio)
-    ordered, at_hand = account.ordered(after), collected + sum([payment.authorised for payment in open_])
+    ordered, at_hand = account.ordered(after), collected
+    if open_:
+        at_hand += sum([payment.authorised for payment in open_])
     short = _short(after, ended, at_hand, ordered if whole else None)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
     if short:
         after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
         ordered -= short - claim
-    refund = max(0, collected - ordered)
-    pending = sum([payment.authorised for payment in account.pending(folio)])
+    refund = collected - ordered if collected > ordered else 0
+    pending = account.pending_minor(folio)
     steps = [*trace, *fee_step, _sum_step(ordered, collected, refund, folio.currency)]
     if short:
         what = "is a claim, not collected" if claim else "is not claimed"
@@ -105,7 +107,7 @@ def settle(
         steps.append(Step("S4-34", f"{account.text(short, folio.currency)} beyond what was collected {what} ({nature})"))
     if pending:
         steps.append(Step("X-17", f"{account.text(pending, folio.currency)} not final at the provider: what depends on it waits"))
-    taken = _taken(open_, ordered - collected) if whole else ()
+    taken = _taken(open_, ordered - collected) if whole and open_ else ()
     steps += [_taken_step(one, folio.currency) for one in taken]
     return Computation(
         here=here,
@@ -136,7 +138,7 @@ def _ended_line(one: Ended) -> FolioLine:
     return replace(one.line, kept=kept, price=one.rest, departure=one.departure)
 
 
-def _fee(folio: Folio, whole: bool, cause: Cause, facts: Facts) -> tuple[int, tuple[Step, ...]]:
+def _fee(folio: Folio, whole: bool, cause: Cause, policy: PropertyPolicy) -> tuple[int, tuple[Step, ...]]:
     """S4-5, S4-27: the service fee stays; A-5, A-7, S4-44, X-24: but where a knob or a package gives it back with all."""
     fee = account.fee_charged(folio)
     if not fee:
@@ -144,7 +146,7 @@ def _fee(folio: Folio, whole: bool, cause: Cause, facts: Facts) -> tuple[int, tu
     amount = account.text(fee, folio.currency)
     if whole and folio.is_package and cause in EVERYTHING_BACK:
         return fee, (Step("X-24", f"package, {cause.value}: service fee {amount} given back too"),)
-    if whole and cause in property_policy(facts, folio).fee_refundable_on:
+    if whole and cause in policy.fee_refundable_on:
         rule = "S4-44" if cause is Cause.OWNER else "S4-35"
         return fee, (Step(rule, f"{cause.value}: service fee {amount} given back (fee_refundable_on)"),)
     return 0, (Step("S4-5", f"service fee {amount} is kept"),)
@@ -154,7 +156,7 @@ def _short(after: Folio, ended: tuple[Ended, ...], at_hand: int, ordered: int | 
     """S4-34: what is kept beyond the money at hand (collected and authorised), minor units: of the whole all that is `ordered` now.
     While other lines live (None), only what the lines that end now keep can be short: the rest is their balance."""
     if ordered is not None:
-        return max(0, ordered - at_hand)
+        return ordered - at_hand if ordered > at_hand else 0
     kept = sum(line.kept for line in after.lines) + account.fee_charged(after) - after.waived - after.goodwill
     return min(sum(one.kept for one in ended), max(0, kept - at_hand))
 

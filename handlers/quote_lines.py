@@ -28,9 +28,10 @@ EVERYTHING_BACK = frozenset({Cause.FORCE_MAJEURE, Cause.OWNER})
 
 ASIDE = frozenset({LineKind.TOURIST_TAX, LineKind.INSURANCE})
 """X-23: outside penalty and deposit."""
+_NO_SHOW, _COLLECTED, _DAY, _AUTHORISED = Cause.NO_SHOW, RefundBase.COLLECTED, Unit.DAY, PaymentStatus.AUTHORISED
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
+class Ended(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line, or some nights of it, as it ends. `price` minor units are cancelled, `kept` of them stay, `penalty` is the part of
     `kept` that is a penalty (tourist tax and insurance stand outside: X-23)."""
 
@@ -84,32 +85,36 @@ def rate_of(
     folio: Folio, line: FolioLine, terms: Terms | None, choice: LineChoice, cause: Cause, here: Local
 ) -> tuple[Fraction, str, str]:
     """The rate of one line, the words that explain it, and the rule that gives it."""
-    act, zone, today = here
-    arrival = account.arrival_of(folio, line)
-    if line.kind is LineKind.TOURIST_TAX:
-        stayed = choice.new_departure is None and cause is not Cause.NO_SHOW and arrival is not None and today > arrival
-        return (
-            (ZERO_RATE, "tourist tax, somebody stayed", "X-23")
-            if stayed
-            else (FULL_RATE, "tourist tax of nights nobody stayed", "X-23")
-        )
-    if line.kind is LineKind.INSURANCE:
-        back = cause is Cause.OWNER or (folio.is_package and cause in EVERYTHING_BACK)
-        return (FULL_RATE, "insurance, not the guest's doing", "X-23") if back else (ZERO_RATE, "insurance stands apart", "X-23")
+    arrival, today = account.arrival_of(folio, line), here.today
+    if line.kind in ASIDE:
+        return *_rate_aside(folio, line, choice, cause, arrival, today), "X-23"
     if cause in EVERYTHING_BACK:
         return FULL_RATE, f"{cause.value}: services in full", "S4-44" if cause is Cause.OWNER else "S4-35"
     assert terms is not None, f"line {line.line} of kind {line.kind} has no terms"
     if arrival is None:
         text = f"line {line.line!r} has no arrival, and no other line has one: no notice can be counted"
         raise Rejected(text, code="arrival_missing", rule="S4-7", field="arrival", value="")
-    if cause is Cause.NO_SHOW:
+    if cause is _NO_SHOW:
         rate, why, rule = last_rate(terms), f"{terms.version}: no-show, tranche 3", "S4-35"
     else:
-        rate = refund_rate(terms, arrival, act, zone)
+        rate = refund_rate(terms, arrival, here.act, here.zone)
         rule = _rule(terms, rate, arrival, today)
-        why = f"{terms.version}: {(arrival - today).days} days before {arrival} in {zone.key}"
-    best = capped(rate, parse_rate(line.rate_cap) if line.rate_cap else None)
+        why = f"{terms.version}: {(arrival - today).days} days before {arrival.isoformat()} in {here.zone.key}"
+    if not line.rate_cap:
+        return rate, why, rule
+    best = capped(rate, parse_rate(line.rate_cap))
     return (rate, why, rule) if best is rate else (best, f"{why}, S4-45 no better than at the move", "S4-45")
+
+
+def _rate_aside(
+    folio: Folio, line: FolioLine, choice: LineChoice, cause: Cause, arrival: date | None, today: date
+) -> tuple[Fraction, str]:
+    """X-23: the rate of tourist tax by whether somebody stayed, of insurance by whose doing it is."""
+    if line.kind is LineKind.TOURIST_TAX:
+        stayed = choice.new_departure is None and cause is not _NO_SHOW and arrival is not None and today > arrival
+        return (ZERO_RATE, "tourist tax, somebody stayed") if stayed else (FULL_RATE, "tourist tax of nights nobody stayed")
+    back = cause is Cause.OWNER or (folio.is_package and cause in EVERYTHING_BACK)
+    return (FULL_RATE, "insurance, not the guest's doing") if back else (ZERO_RATE, "insurance stands apart")
 
 
 def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:
@@ -119,7 +124,7 @@ def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:
         return "S4-8"
     if today > arrival:
         return "S4-42"
-    return "S4-6" if terms.unit is Unit.DAY else "A-2"
+    return "S4-6" if terms.unit is _DAY else "A-2"
 
 
 def shares_of(folio: Folio, lines: Iterable[tuple[FolioLine, Terms | None]]) -> dict[str, int]:
@@ -127,7 +132,7 @@ def shares_of(folio: Folio, lines: Iterable[tuple[FolioLine, Terms | None]]) -> 
 
     By price over the live services, exact by largest remainder (X-5), never above a line's own price. Empty with the usual base.
     """
-    collected = {line.line for line, terms in lines if terms is not None and terms.refund_base is RefundBase.COLLECTED}
+    collected = {line.line for line, terms in lines if terms is not None and terms.refund_base is _COLLECTED}
     if not collected:
         return {}
     live = [line for line in account.live_lines(folio) if line.price]
@@ -160,17 +165,18 @@ def end_line(line: FolioLine, terms: Terms | None, choice: LineChoice, rate: Fra
     )
 
 
-def line_steps(ended: Ended, why: str, rate_rule: str, currency: str, share: int | None) -> tuple[Step, ...]:
+def line_steps(ended: Ended, why: str, rate_rule: str, currency: str, share: int | None) -> list[Step]:
     """Which rule gave the rate, then the arithmetic with it (X-7)."""
     line = f"line {ended.line.line}"
     amount = account.text(ended.price if share is None else share, currency)
     sums = f"{amount} × (1 − {ended.rate}) = {account.text(ended.kept, currency)} kept"
     rule = "X-23" if ended.line.kind in ASIDE else "S4-37" if ended.rest is not None else "S4-32"
-    base = "" if share is None else " of what was collected"
     steps = [Step(rate_rule, f"{line}: {ended.rate} of it comes back")] if rate_rule != rule else []
     if share is not None:
         steps.append(Step("A-4", f"{line}: the rate is of what was collected, not of the price"))
-    return (*steps, Step(rule, f"{line}{base}: {sums} ({why})"))
+        line += " of what was collected"
+    steps.append(Step(rule, f"{line}: {sums} ({why})"))
+    return steps
 
 
 def authorised(folio: Folio) -> tuple[FolioPayment, ...]:
@@ -179,7 +185,7 @@ def authorised(folio: Folio) -> tuple[FolioPayment, ...]:
         [
             payment
             for payment in folio.payments
-            if payment.status is PaymentStatus.AUTHORISED
+            if payment.status is _AUTHORISED
             and not payment.unapplied
             and not payment.closing
             and payment.provider

@@ -16,12 +16,13 @@ from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.refund_elsewhere import decide_external, decide_foreign
 from handlers.refund_parts import (
+    ORIGINAL_CARD,
     allocation,
     destination,
     open_minor,
     part_of_effect,
     refund_of,
-    with_request_state,
+    with_state,
 )
 from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
 from ledger import recipes
@@ -30,12 +31,7 @@ from schemas.effect import EffectKind, EffectRequest, EffectState
 from schemas.errors import Early, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
 from schemas.operations import ApprovalRequested, ReplyArrived, TimerFired
-from schemas.refund import (
-    Destination,
-    RefundDecided,
-    RefundDestination,
-    RefundOverdue,
-)
+from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
 
 __all__ = ["decide_external", "decide_foreign", "decide_overdue", "decide_reply", "open_refund"]
 
@@ -66,14 +62,16 @@ def open_refund(
         approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
     days = min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
     refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
-    after, parts = folio, []
+    by = due_by if days == policy.refund_due_days else facts.act + timedelta(days=policy.refund_due_days)
+    payments, parts = folio.payments, []
     told: list[Fact] = []
     requests: list[EffectRequest] = []
+    effects: list[PendingEffect] = []
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in allocation(folio, minor, policy):
         where, why = destination(folio, payment)
         number, left = payment.number + 1, payment.refundable()
-        card = where is Destination.ORIGINAL_CARD
+        card = where is ORIGINAL_CARD
         part = RefundPart(
             payment=payment.payment,
             tender=payment.tender,
@@ -84,19 +82,18 @@ def open_refund(
             effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
         )
         if card:
-            by = facts.act + timedelta(days=policy.refund_due_days)
             requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
-            after = replace(after, effects=(*after.effects, _pending(part, refund_id, asked_by, bool(approve))))
+            effects.append(_pending(part, refund_id, asked_by, bool(approve)))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
         else:
             told.append(manual_required(folio, refund_id, part, why))
         of = f"{account.text(part_minor, folio.currency)} of {account.text(left, folio.currency)}"
         steps.append(Step("X-3", f"payment {payment.payment}: {of}, {where}"))
-        after = account.replace_payment(after, replace(payment, refunding=payment.refunding + part_minor, number=number))
+        payments = account.with_payment(payments, replace(payment, refunding=payment.refunding + part_minor, number=number))
         parts.append(part)
     if approve and requests:
         steps.append(Step("X-27", f"waits for a second person: {approve}"))
-    refund = FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=tuple(parts), request=request)
+    refunds = (*folio.refunds, FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=tuple(parts), request=request))
     decided = RefundDecided(
         refund=refund_id,
         amount=minor,
@@ -110,7 +107,13 @@ def open_refund(
         refund_due_by=due_by,
     )
     return Outcome(
-        state=with_request_state(replace(after, refunds=(*after.refunds, refund)), request),
+        state=replace(
+            folio,
+            payments=payments,
+            refunds=refunds,
+            effects=(*folio.effects, *effects),
+            requests=with_state(folio.requests, refunds, request),
+        ),
         facts=(decided, *told),
         entries=recipes.refund_decided(folio, minor, refund_id),
         requests=tuple(requests),

@@ -24,6 +24,9 @@ CLOSED = frozenset({PartStatus.EXECUTED, PartStatus.DROPPED})
 """Parts that nobody waits for."""
 FAILED = frozenset({PartStatus.REFUSED, PartStatus.REVERSED})
 """Parts that the provider did not make, or undid."""
+FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
+"""Effects that are waited for no longer."""
+ORIGINAL_CARD, MANUAL = Destination.ORIGINAL_CARD, Destination.MANUAL
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -83,12 +86,12 @@ def _greedy(payments: Iterable[FolioPayment], minor: int) -> tuple[tuple[FolioPa
 def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
     """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason."""
     if folio.collected_by is not CollectedBy.PROPERTY:
-        return Destination.MANUAL, f"collected by {folio.collected_by.value}: settle it there, not with the guest"
+        return MANUAL, f"collected by {folio.collected_by.value}: settle it there, not with the guest"
     if payment.tender is not Tender.CARD:
-        return Destination.MANUAL, f"paid by {payment.tender.value}: no provider gives it back"
+        return MANUAL, f"paid by {payment.tender.value}: no provider gives it back"
     if not payment.provider or not payment.reference:
-        return Destination.MANUAL, "card payment without a provider's reference"
-    return Destination.ORIGINAL_CARD, ""
+        return MANUAL, "card payment without a provider's reference"
+    return ORIGINAL_CARD, ""
 
 
 def refund_of(folio: Folio, refund: str) -> FolioRefund | None:
@@ -110,9 +113,15 @@ def part_of_effect(folio: Folio, effect: str) -> tuple[FolioRefund, RefundPart] 
 
 def replace_part(folio: Folio, refund: FolioRefund, part: RefundPart) -> Folio:
     """The folio with this part in place of the one of its payment and number, and the request's state that follows (S4-30)."""
-    parts = [part if (known.payment, known.number) == (part.payment, part.number) else known for known in refund.parts]
-    refunds = [replace(known, parts=tuple(parts)) if known.refund == refund.refund else known for known in folio.refunds]
-    return with_request_state(replace(folio, refunds=tuple(refunds)), refund.request)
+    refunds = with_part(folio.refunds, refund, part)
+    return replace(folio, refunds=refunds, requests=with_state(folio.requests, refunds, refund.request))
+
+
+def with_part(refunds: Iterable[FolioRefund], refund: FolioRefund, part: RefundPart) -> tuple[FolioRefund, ...]:
+    """These refunds with this part of one of them in place of the one of its payment and number."""
+    parts = [part if known.number == part.number and known.payment == part.payment else known for known in refund.parts]
+    after = replace(refund, parts=tuple(parts))
+    return tuple([after if known.refund == refund.refund else known for known in refunds])
 
 
 def open_minor(refund: FolioRefund) -> int:
@@ -130,25 +139,36 @@ def request_of(folio: Folio, request: str) -> CancelRequest | None:
 
 def replace_request(folio: Folio, request: CancelRequest) -> Folio:
     """The folio with this request in place of the one of its id, or added last."""
-    requests = [request if known.request == request.request else known for known in folio.requests]
-    if request not in requests:
-        requests.append(request)
-    return replace(folio, requests=tuple(requests))
+    return replace(folio, requests=with_request(folio.requests, request))
+
+
+def with_request(requests: tuple[CancelRequest, ...], request: CancelRequest) -> tuple[CancelRequest, ...]:
+    """These requests with this one in place of the one of its id, or added last."""
+    for place, known in enumerate(requests):
+        if known.request == request.request:
+            return (*requests[:place], request, *requests[place + 1 :])
+    return (*requests, request)
 
 
 def with_request_state(folio: Folio, request: str) -> Folio:
+    """The folio with this request's state as its refunds say."""
+    return replace(folio, requests=with_state(folio.requests, folio.refunds, request))
+
+
+def with_state(requests: tuple[CancelRequest, ...], refunds: Iterable[FolioRefund], request: str) -> tuple[CancelRequest, ...]:
     """S4-30: confirmed -> refunding -> refunded, or refund_failed while a part that failed is open, by the parts of its refunds."""
-    known = request_of(folio, request) if request else None
-    if known is None:
-        return folio
-    states = {part.status for refund in folio.refunds if refund.request == request for part in refund.parts}
+    for known in requests:
+        if known.request == request:
+            status = _state_of([part.status for refund in refunds if refund.request == request for part in refund.parts])
+            return requests if known.status is status else with_request(requests, replace(known, status=status))
+    return requests
+
+
+def _state_of(parts: Iterable[PartStatus]) -> RequestStatus:
+    states = frozenset(parts)
     if states <= CLOSED:
-        status = RequestStatus.REFUNDED if PartStatus.EXECUTED in states else RequestStatus.CONFIRMED
-    elif states & FAILED:
-        status = RequestStatus.REFUND_FAILED
-    else:
-        status = RequestStatus.REFUNDING
-    return folio if known.status is status else replace_request(folio, replace(known, status=status))
+        return RequestStatus.REFUNDED if PartStatus.EXECUTED in states else RequestStatus.CONFIRMED
+    return RequestStatus.REFUND_FAILED if states & FAILED else RequestStatus.REFUNDING
 
 
 def without_effect(folio: Folio, effect: str) -> Folio:
@@ -158,7 +178,7 @@ def without_effect(folio: Folio, effect: str) -> Folio:
 
 def noted(folio: Folio, effect: str, state: EffectState) -> Folio:
     """The folio once an effect has come to this state; a final one is waited for no longer."""
-    if state in (EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED):
+    if state in FINAL:
         return without_effect(folio, effect)
     effects = [replace(known, state=state) if known.effect == effect else known for known in folio.effects]
     return replace(folio, effects=tuple(effects))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Outcome, Step, Timer
-from handlers.refund_parts import CLOSED, noted, refund_of, replace_part
+from handlers.refund_parts import CLOSED, noted, refund_of, replace_part, with_part, with_state
 from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectState
@@ -120,8 +120,13 @@ def executed(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
     """The money of `part` is with the guest: by the provider (`record`), or by hand."""
     payment = payment_of(folio, part)
     moved = replace(payment, refunding=payment.refunding - part.minor, refunded=payment.refunded + part.minor)
-    after = account.replace_payment(folio, moved) if part.payment else folio
-    after = replace_part(after, refund, replace(part, status=PartStatus.EXECUTED))
+    refunds = with_part(folio.refunds, refund, replace(part, status=PartStatus.EXECUTED))
+    after = replace(
+        folio,
+        payments=account.with_payment(folio.payments, moved) if part.payment else folio.payments,
+        refunds=refunds,
+        requests=with_state(folio.requests, refunds, refund.request),
+    )
     known = refund_of(after, refund.refund)
     done = known is not None and not [other for other in known.parts if other.status not in CLOSED]
     amount = account.text(part.minor, folio.currency)

@@ -23,7 +23,8 @@ def _free(ended: Ended, today: date) -> ReleasedLine | None:
         return None
     arrival = line.arrival if ended.departure is None else ended.departure
     if arrival is not None and line.departure is not None:
-        arrival = max(arrival, today)
+        if arrival < today:
+            arrival = today
         if arrival >= line.departure:
             if line.departure != line.arrival:
                 return None

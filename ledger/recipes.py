@@ -63,12 +63,14 @@ Owned = tuple[str, str]
 def _one(entry: str, folio: Folio, debit: Owned, credit: Owned, minor: int, subject: str) -> Transfers:
     if not minor:
         return ()
-    debited, credited = account(*debit), account(*credit)
-    return (Transfer(entry=entry, debit=debited, credit=credited, minor=minor, currency=folio.currency, subject=subject),)
+    transfer = Transfer(
+        entry=entry, debit=":".join(debit), credit=":".join(credit), minor=minor, currency=folio.currency, subject=subject
+    )
+    return (transfer,)
 
 
 def _undo(transfers: Transfers) -> Transfers:
-    return tuple([reversal(transfer) for transfer in transfers])
+    return tuple([reversal(transfer) for transfer in transfers]) if transfers else ()
 
 
 def _guest(folio: Folio) -> Owned:

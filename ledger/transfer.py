@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Transfer(msgspec.Struct, frozen=True, kw_only=True):
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`minor` > 0 of `currency` from account `credit` to account `debit`. `entry` is the recipe that made it, `subject` what it is
     about (line, payment, refund). Accounts are codes of `ledger.chart`, with the folio or the owner they belong to."""
 

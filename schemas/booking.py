@@ -66,7 +66,7 @@ class CollectedBy(StrEnum):
     PLATFORM = "platform"
 
 
-class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A person; `person` is the subject whose key seals the rest. Absent: the folio itself is the subject."""
 
     person: OptionalId = ""
@@ -76,7 +76,7 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: Personal = ""
 
 
-class BookingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BookingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One priced service with its own terms (S4-9). `price` is the line's total; dates are in the property's zone."""
 
     line: Id

@@ -21,7 +21,7 @@ class Cause(StrEnum):
     OWNER = "owner"
 
 
-class LineChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LineChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line to cancel, or fewer nights of it: `new_departure` and the `new_price` that the PMS gives (S4-37)."""
 
     line: Id
@@ -40,7 +40,7 @@ class CancellationRequest(Message, frozen=True, kw_only=True, omit_defaults=True
     confirm: bool = False
 
 
-class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Goodwill (S4-46): `amount` is the whole refund, within X-3."""
 
     amount: Minor
@@ -85,7 +85,7 @@ class ForceMajeureDeclare(Message, frozen=True, kw_only=True, omit_defaults=True
         return day_or_instant(self.to)
 
 
-class QuotedLine(msgspec.Struct, frozen=True, kw_only=True):
+class QuotedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a line keeps: `refund_rate` as written by `rate_text`, `penalty` minor units."""
 
     line: str

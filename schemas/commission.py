@@ -7,7 +7,7 @@ import msgspec
 from schemas.common import Fact
 
 
-class CommissionLine(msgspec.Struct, frozen=True, kw_only=True):
+class CommissionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Commission given back for one line: `rate` of `base`, minor units."""
 
     line: str

@@ -1,4 +1,8 @@
-"""Words that every message shares: actors, references, identifiers, marks of personal data."""
+"""Words that every message shares: actors, references, identifiers, marks of personal data.
+
+A value is made once, of values that were there before, and never changed: none can hold itself, so that the collector of cycles need not
+follow them (`gc=False`, here and in the other rooms).
+"""
 
 from __future__ import annotations
 
@@ -50,21 +54,21 @@ class ActorKind(StrEnum):
     SYSTEM = "system"
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Who asked, for X-15: every act says who."""
 
     kind: ActorKind
     id: Annotated[str, Meta(max_length=64)] = ""
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
+class Reference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A name by which somebody else knows a folio: `pms:thais`/`88231`, `ota:demo`/`X1`, `ogone:azur:order`/`B1001-1`."""
 
     namespace: Id
     value: Id
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every input carries. `folio`, or `references` when the sender knows the booking by another name."""
 
     actor: Actor
@@ -73,7 +77,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     references: Annotated[tuple[Reference, ...], Meta(max_length=100)] = ()
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every outcome carries; the engine fills the first four when it publishes.
 
     `sequence` counts the outcomes of one key without gaps from 1; `rules` are the rule ids that were applied.

@@ -50,7 +50,7 @@ class RecordKind(StrEnum):
     OTHER = "other"
 
 
-class ProviderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProviderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One operation as the provider's history shows it. `reference` is its payment id (Ogone PAYID), `level` the operation's
     own number (PAYIDSUB), `minor` the amount of this operation alone (None: it did not say), `status` its raw word."""
 
@@ -63,7 +63,7 @@ class ProviderRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     minor: int | None = None
 
 
-class EffectOrder(msgspec.Struct, frozen=True, kw_only=True):
+class EffectOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a connector is asked to send, once. `key` goes to providers that have idempotency keys; `order` is our ORDERID,
     `reference` the provider's payment id, `minor` > 0 in `currency`; `last`: nothing more will follow on this payment."""
 
@@ -79,7 +79,7 @@ class EffectOrder(msgspec.Struct, frozen=True, kw_only=True):
     last: bool = False
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What came back from `send` or `query`; `request` and `answer` are kept as evidence, scrubbed of secrets and cards.
 
     `record`: the operation that `send` was told of. `records`: the whole history that `query` read, oldest first.
@@ -94,7 +94,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: str = ""
 
 
-class EffectRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class EffectRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A decision's wish: becomes one row before it becomes a call. `business_key` is unique per tenant: one row for one
     business refund. `needs_approval`: stays planned until a second person grants it (X-27)."""
 
@@ -124,7 +124,7 @@ class Move(StrEnum):
     REFUSE = "refuse"  # a person saw that it did not and will not
 
 
-class EffectMove(msgspec.Struct, frozen=True, kw_only=True):
+class EffectMove(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One move of one effect; `record` the provider's own number when a person gave it."""
 
     effect: str
@@ -133,7 +133,7 @@ class EffectMove(msgspec.Struct, frozen=True, kw_only=True):
     record: str = ""
 
 
-class PaymentQuery(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentQuery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Ask the provider for the whole history of one payment, as soon as it may be asked."""
 
     provider: str

@@ -15,9 +15,11 @@ PREFIX = "foliohub."
 SUFFIX = ".v1"
 _NAMESPACE = UUID("6f0c1d3e-0b5e-5c35-9d5e-f011083b0000").bytes
 _NAMED = sha1(_NAMESPACE, usedforsecurity=False)
+_HASHED = ~(0xF << 76 | 0x3 << 62) & ((1 << 128) - 1)  # bits of a digest that stay; version and variant take the others
+_VERSION_5 = 0x5 << 76 | 0x2 << 62
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """CloudEvents attributes and ours. `(tenant, source, id)` is the identity of a message (X-1)."""
 
     id: Id
@@ -52,16 +54,13 @@ def derived(cause: bytes, what: str) -> bytes:
 
 
 def _version_5(digest: bytes) -> bytes:
-    id_ = bytearray(digest[:16])
-    id_[6] = id_[6] & 0x0F | 0x50
-    id_[8] = id_[8] & 0x3F | 0x80
-    return bytes(id_)
+    return (int.from_bytes(digest[:16], "big") & _HASHED | _VERSION_5).to_bytes(16, "big")
 
 
 def uuid_text(id_: bytes) -> str:
     """16 bytes as a UUID is written."""
-    digits = id_.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    pairs = id_.hex("-", 2)
+    return f"{pairs[:4]}{pairs[5:24]}{pairs[24:29]}{pairs[30:34]}{pairs[35:]}"
 
 
 def uuid_bytes(text: str) -> bytes:
@@ -84,9 +83,9 @@ def message_id(tenant: str, source: str, id_: str) -> str:
     return uuid_text(message_bytes(tenant, source, id_))
 
 
-def derived_id(cause: str, n: int | str) -> str:
-    """Id of the n-th thing that `cause` (a message id) led to: a second run gives the same one."""
-    return uuid_text(derived(uuid_bytes(cause), str(n)))
+def derived_id(cause: bytes, n: int | str) -> str:
+    """Id, as text, of the n-th thing that `cause` (a message id) led to: a second run gives the same one."""
+    return uuid_text(derived(cause, str(n)))
 
 
 def folio_id(tenant: str, namespace: str, value: str) -> str:

@@ -16,7 +16,7 @@ from schemas.effect import EffectState
 from schemas.payment import Initiation, Tender
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of what an aggregate keeps."""
 
 
@@ -124,7 +124,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
 
     def refundable(self) -> int:
         """What may still be given back, minor units."""
-        return max(0, self.collected())
+        left = self.collected()
+        return left if left > 0 else 0
 
 
 class RefundPart(State, frozen=True, kw_only=True):

@@ -70,7 +70,7 @@ def times(minor: int, rate: Fraction, how: Rounding = HALF_UP) -> int:
     return rounded(minor * numerator, denominator, how)
 
 
-class Money(msgspec.Struct, frozen=True, order=True):
+class Money(msgspec.Struct, frozen=True, order=True, gc=False):
     """An amount: `minor` 1999 is 19.99 EUR, 1999 JPY, 1.999 KWD."""
 
     minor: int

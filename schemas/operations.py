@@ -121,7 +121,7 @@ class PersonForgotten(Fact, frozen=True, kw_only=True):
     person: str
 
 
-class ReplyArrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReplyArrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: what an effect came to. `state` is the effect's new state, `record` PAYID/PAYIDSUB."""
 
     folio: str
@@ -138,7 +138,7 @@ class ReplyArrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     at: Instant | None = None
 
 
-class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: the provider shows a refund that no effect of ours made (a back office did)."""
 
     folio: str
@@ -151,7 +151,7 @@ class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     result: Word = "confirmed"
 
 
-class PayoutBraked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PayoutBraked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: a brake of X-27 holds an effect back; `limit` minor units, or refunds an hour."""
 
     effect: str
@@ -161,7 +161,7 @@ class PayoutBraked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     limit: int
 
 
-class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: a timer that a decision set has come due. `name` is unique in its key."""
 
     name: str
@@ -170,7 +170,7 @@ class TimerFired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: str = ""
 
 
-class DeadLetterKept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeadLetterKept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: a door kept bytes that are no message; the tenant is told."""
 
     dead_letter: str

@@ -29,7 +29,7 @@ class RefundExecutedExternally(Message, frozen=True, kw_only=True, omit_defaults
     occurred_at: Instant | None = None
 
 
-class RefundDestination(msgspec.Struct, frozen=True, kw_only=True):
+class RefundDestination(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One part of a refund: minor units of one payment, and where they go."""
 
     payment: str

@@ -9,7 +9,7 @@ import msgspec
 from schemas.common import Fact
 
 
-class ReleasedLine(msgspec.Struct, frozen=True, kw_only=True):
+class ReleasedLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is free again: the nights from `arrival` to `departure`."""
 
     line: str

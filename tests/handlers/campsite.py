@@ -18,7 +18,7 @@ from ledger.recipes import guest
 from ledger.transfer import Transfer
 from schemas.booking import BalanceChanged, Booking, Overpaid
 from schemas.common import Fact
-from schemas.envelope import message_id
+from schemas.envelope import message_bytes
 from schemas.folio import Folio
 from schemas.operations import TimerFired
 from schemas.payment import Payment
@@ -103,7 +103,7 @@ class Stay:
             frozen_terms=self._known,
         )
         return Facts(
-            message=message_id("azur", source, str(self._count)), name=name, source=source, tenant=self.tenant, key="B-1",
+            message=message_bytes("azur", source, str(self._count)), name=name, source=source, tenant=self.tenant, key="B-1",
             act=at, received_at=at, policies=policies, folio=self.state,
         )  # fmt: skip
 
