@@ -28,7 +28,7 @@ SLICE_US = 7 * 24 * 3600 * 1_000_000
 
 
 class Fenced(HubError):
-    """Somebody else owns the lane now: its position or epoch is not ours. Nothing was written."""
+    """Somebody else was here: the lane's position or epoch is not ours, or a request is not as it was read. Nothing was written."""
 
     code = "fenced"
 

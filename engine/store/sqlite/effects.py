@@ -141,10 +141,10 @@ class SqliteEffectTransaction:
 
     def effects(self, payments: Collection[Payment]) -> Iterable[tuple[Effect, bool]]:
         rows = self._of(
-            f"SELECT {_COLUMNS}, {_NEWS} FROM %s CROSS JOIN effect ON merchant = column1 AND reference = column2 ORDER BY id",
+            f"SELECT {_NEWS}, {_COLUMNS} FROM %s CROSS JOIN effect ON merchant = column1 AND reference = column2 ORDER BY id",
             payments,
         )
-        return ((Effect(*row[:-1]), bool(row[-1])) for row in rows)
+        return [(Effect._make(effect), bool(unheard)) for unheard, *effect in rows]
 
     def records(self, payments: Collection[Payment]) -> Mapping[Payment, Mapping[str, Known]]:
         found: dict[Payment, dict[str, Known]] = {}
@@ -217,16 +217,17 @@ class SqliteEffectTransaction:
         """How many rows it changed."""
         return self._db.executemany(statement, rows).rowcount if rows else 0
 
-    def _of(self, statement: str, payments: Collection[Payment]) -> Iterator[tuple[Any, ...]]:
+    def _of(self, statement: str, payments: Collection[Payment]) -> list[tuple[Any, ...]]:
         """The rows of a statement about these payments, which it reads as a table; filled up with none, so that few statements are to
         be remembered for batches of any size."""
-        wanted = list(payments)
+        wanted, rows = list(payments), []
         for first in range(0, len(wanted), _AT_ONCE):
             some = wanted[first : first + _AT_ONCE]
             size = 1 << (len(some) - 1).bit_length()
             table = f"(VALUES {','.join(['(?,?)'] * size)})"
             values = [part for payment in some for part in payment] + [None] * (2 * (size - len(some)))
-            yield from self._db.execute(statement % table, values)
+            rows += self._db.execute(statement % table, values).fetchall()
+        return rows
 
 
 def _move(one: Moved) -> tuple[object, ...]:
