@@ -1,7 +1,8 @@
-"""What a world is for, by its seed: one script that most of its requests meet, and the combinations at which it is to die with it.
+"""What a world is for, by its seed: one script that most of its requests meet, one state to which `fate` brings them, and the
+combinations of both at which it is to die.
 
-Luck alone would need millions of worlds for the rare ones. Each script has its turn every so many seeds, and each turn takes the next
-few combinations of that script, so that all have been aimed at equally often; whatever else a death interrupts counts as well.
+Luck alone would need millions of worlds for the rare ones. Each script has its turn every so many seeds, with one state after the
+other, so that all have been aimed at equally often; whatever else a death interrupts counts as well.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from typing import Final, NamedTuple, TypeVar
 from tests.simulation.disk import Stands
 from tests.simulation.points import CALLS, GENERAL, OF_EFFECTS, OF_PAYMENTS, POINTS
 from tests.simulation.reach import unreachable
-from tests.simulation.scripts import NEVER_CALLED, QUERIES, SCRIPTS
+from tests.simulation.scripts import NEVER_CALLED, QUERIES, SCRIPTS, answered
 
 _T = TypeVar("_T")
 FOCUS: Final = SCRIPTS
 _PROVOKED: Final = frozenset({*GENERAL, *OF_PAYMENTS, "ask payment"})
 """Steps that can be brought about at any time, whatever state an effect is in."""
-_TURNS: Final = {
-    "planned": 4, "sending": 4, "accepted": 4, "confirmed": 3, "refused": 3, "unknown": 4, "needs_person": 5, "reversed": 5,
-}  # fmt: skip
-"""How many deaths a world provokes while one of its script's effects is in a state; more where few worlds come to it."""
+_GOALS: Final = ("planned", "sending", "accepted", "confirmed", "refused", "unknown", "needs_person", "reversed")
+_AT_GOAL: Final = 39
+"""How many deaths a world provokes while one of its script's effects is in the state that it is for."""
+_BESIDE: Final[Mapping[str, int]] = {"confirmed": 4, "refused": 4, "needs_person": 4, "reversed": 4}
+"""And in another state in which a request stays through a death: on the way to its own, none is to keep it from there."""
+_LAST: Final = ("new generation", "payment learned", "claim payment", "payment again", "ask payment", "try alone")
+"""Steps that may bring an effect out of its state: after all others."""
+_EARLY: Final = frozenset({"planned", "sending"})
 _OWN: Final = 5
 """At how many of an effect's own combinations a world is to die when it comes to them."""
 
@@ -41,20 +46,30 @@ class Aims:
     def __init__(self, seed: int) -> None:
         turn, number = divmod(seed, len(FOCUS))
         self.script = FOCUS[number]
-        self.left: dict[str, deque[str]] = {}
-        for state, many in _TURNS.items():
-            points = [one for one in _shuffled(_points(_PROVOKED), state) if not unreachable(one, self.script, state)]
-            self.left[state] = deque(points[(turn * many + n) % len(points)] for n in range(many)) if points else deque()
+        turn, place = divmod(turn, len(_GOALS))
+        self.goal = _GOALS[place]
+        early = self.goal in _EARLY
+        self.left = {
+            state: self._share(state, turn, _AT_GOAL if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
+        }
         own = [
             (point, state)
-            for state in _TURNS
+            for state in _GOALS
             for point in _points(frozenset({*OF_EFFECTS, *CALLS}) - _PROVOKED)
-            if not unreachable(point, self.script, state)
+            if not unreachable(point, self.script, state) and (state == self.goal or (early and state not in _EARLY))
         ]
         own = _shuffled(own, self.script)
         self.own = [own[(turn * _OWN + n) % len(own)] for n in range(min(_OWN, len(own)))]
         if self.script == NEVER_CALLED:
             self.own.append((("after mark", "before send")[turn % 2], "sending"))
+        elif self.goal not in _EARLY and answered(self.script) not in ("", self.goal):
+            self.own.append(("after send", "sending"))
+
+    def _share(self, state: str, turn: int, many: int) -> deque[str]:
+        points = [one for one in _shuffled(_points(_PROVOKED), state) if not unreachable(one, self.script, state)]
+        chosen = [points[(turn * many + n) % len(points)] for n in range(min(many, len(points)))]
+        last = _LAST[turn % len(_LAST) :] + _LAST[: turn % len(_LAST)]  # each is the first of the last in its turn
+        return deque(sorted(chosen, key=lambda point: _rank(point, last)))
 
     def next(self, standing: Mapping[str, Stands], scripts: Callable[[str, str, str], Sequence[str]]) -> Aim | None:
         """The next death to provoke as the effects stand."""
@@ -67,6 +82,11 @@ class Aims:
 
 def _points(names: frozenset[str]) -> list[str]:
     return [point for point in POINTS if point.partition(" ")[2] in names]
+
+
+def _rank(point: str, last: Sequence[str]) -> int:
+    name = point.partition(" ")[2]
+    return 1 + last.index(name) if name in last else 0
 
 
 def _shuffled(values: list[_T], salt: str) -> list[_T]:

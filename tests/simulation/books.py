@@ -70,10 +70,11 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
     stands at the provider and may be a request's, and a stranger's refund above what the payment holds by our books."""
     effects = world.rows("SELECT id, kind, reference, state, minor, record FROM effect")
     confirmed = {row["id"] for row in effects if row["state"] == "confirmed"}
-    decided, captures_open = Counter[str](), Counter[str]()
+    decided, captures_open, taken_back = Counter[str](), Counter[str](), Counter[str]()
     for row in effects:
         decided[row["reference"]] += row["minor"] * (row["kind"] == "refund" and row["state"] == "confirmed")
         captures_open[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "needs_person")
+        taken_back[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "reversed")
     refunds_open = _unplaced(world, [row for row in effects if (row["kind"], row["state"]) == ("refund", "needs_person")])
     wrong = []
     for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'"):
@@ -95,7 +96,7 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
             wrong.append(f"provider {payid}: refunded {refunded}, folios {given} ({foreign} foreign, {refunds_open[payid]} open)")
         if not 0 <= refunded - decided[payid] - foreign <= refunds_open[payid]:
             wrong.append(f"provider {payid}: refunded {refunded}, decided {decided[payid]}, foreign {foreign}")
-        took = sum(payment.captured for payment in ours)
+        took = sum(payment.captured for payment in ours) - taken_back[payid]
         if not 0 <= captured - took <= captures_open[payid]:
             wrong.append(f"provider {payid}: captured {captured}, folios {took} ({captures_open[payid]} open)")
     return wrong + _once(world)

@@ -29,7 +29,7 @@ class Calling:
         self.name = _OF_EFFECTS[call.act] if self.effect else "ask payment"
         self.reference = call.item.reference
         self._failing, self._exchanges = self._fails(), 0
-        self._state = self._world.disk.standing[self.effect].state if self.effect else ""
+        self._state = "sending" if call.act is Act.SEND else call.item.state if isinstance(call.item, Effect) else ""
 
     def _fails(self) -> str:
         """How this query fails, or empty. One on whose failure a wanted death depends does, a few times."""
@@ -40,7 +40,11 @@ class Calling:
         wanted = {"look": "put off", "ask payment": "payment again"}.get(self.name, "")
         if wanted and world.failures < 3 and (world.luck.armed.endswith(wanted) or (world.luck.wants(wanted) and self._in_focus())):
             world.failures += 1
-        elif not world.queries_fail and chance.random() > (0.3 if focus in QUERIES else 0.02):
+        elif (
+            not world.queries_fail
+            and not (world.fate.nobody_answers and self.effect)
+            and chance.random() > (0.3 if focus in QUERIES else 0.02)
+        ):
             return ""
         return focus if focus in QUERIES and chance.random() < 0.9 else chance.choice(QUERIES)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -118,11 +118,11 @@ class Disk(Database):
             name = self._kind(effect, was, stands)
             before.append(Step(name, [(effect, was.state)]))
             after_.append(Step(name, [(effect, stands.state)]))
-        for act, effect, _ in self._evidence:
-            if act == "late" and effect:  # a payment that was asked about late is told below
-                late = Step("late answer", [(effect, self.standing[effect].state)])
-                before.append(late)
-                after_.append(late)
+        for effect in self._too_late(now):
+            state = self.standing[effect].state
+            late = Step("late look" if state in ("planned", "sending") else "late answer", [(effect, state)])
+            before.append(late)
+            after_.append(late)
         payments = {payment: "payment again" if again else "claim payment" for payment, again in self._asked.items()}
         payments |= {
             payment: "payment learned" for act, effect, payment in self._evidence if not effect and payment not in payments
@@ -134,6 +134,14 @@ class Disk(Database):
         if not before:
             before = after_ = [Step(f"{caller} (not in the table)", [])]
         return before, after_
+
+    def _too_late(self, now: Container[str]) -> list[str]:
+        """Effects of which an answer is kept as evidence and moves nothing: others have gone on with them."""
+        return [
+            effect
+            for act, effect, _ in self._evidence  # without an effect: a payment was asked about
+            if effect and (act == "late" or (act == "query" and effect not in now))
+        ]
 
     def _kind(self, effect: str, was: Stands, now: Stands) -> str:
         """What a transaction of the effects runner did to one effect."""

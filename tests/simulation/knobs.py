@@ -25,7 +25,7 @@ class Knobs:
         camp = replace(
             self._shipped.properties["camp-azur"],
             version=f"camp-azur/{self._version}",
-            approval_above=chance.choice((None, None, 15_000)),
+            approval_above=chance.choice((None, None, None, None, 15_000)),
             override_above=chance.choice((None, 3_000)),
             tender_order=chance.choice(list(TenderOrder)),
             arrhes_double=chance.random() < 0.2,

@@ -19,3 +19,14 @@ def arrival(source: str, id_: str, name: str, data: dict[str, Any], at: datetime
         "specversion": "1.0", "id": id_, "source": source, "type": f"foliohub.{name}.v1", "time": at.isoformat(), "tenant": TENANT,
     }  # fmt: skip
     return Arrival(door="simulation", body=msgspec.json.encode(body), attributes=attributes)
+
+
+def slip(number: int, at: datetime) -> Arrival:
+    """An operator's word about nothing."""
+    return arrival("house", f"slip-{number}", "approval.grant", {"subject": "nobody", "reason": "a slip"}, at, actor="operator")
+
+
+def told_again(number: int, reference: str, at: datetime) -> Arrival:
+    """A callback about a payment that says nothing of what became of it."""
+    data = {"provider": "ogone", "merchant": "azur", "provider_reference": reference, "status": "8", "raw": {}}
+    return arrival("psp.ogone.azur", f"again-{number}", "provider.notified", data, at)

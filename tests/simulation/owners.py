@@ -15,6 +15,7 @@ from engine.store.effects import Effect, PaymentAsk
 from schemas.errors import Retryable
 from tests.simulation.calls import Calling
 from tests.simulation.luck import IN_FLIGHT, Crash
+from tests.simulation.scripts import NOT_ALLOWED
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -194,7 +195,10 @@ class Owners:
         if call.hub is not self.hub or len(self.calling) > 2:
             return
         if call.name == "send":
-            world.tempt()
+            if when == "before" and world.aims.script == NOT_ALLOWED:
+                world.back_office(call.reference, world.provider.left(call.reference))
+            if when == "after" or world.aims.goal == "sending":
+                world.tempt()
             late = world.luck.wants("late answer") & (_LATE - {"sending"})
             if when == "after" and late and world.in_focus(call.effect):
                 self._sleep(lambda: world.disk.standing[call.effect].state in late, 30 * 86_400)

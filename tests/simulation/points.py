@@ -42,6 +42,11 @@ CALLS: Final = ("look", "send", "ask", "ask payment")
 """Calls of a provider: before a request is sent, the request, about one in doubt, about a payment. The effect, or the payment's
 effects, are at hand."""
 
+UNCOUNTED: Final[Mapping[str, str]] = {
+    "late look": "what was looked at on the way to a send that others have taken up meanwhile is kept as evidence and moves nothing",
+}
+"""Steps at which luck may have a hub die, and that no world aims at."""
+
 NAMES: Final = (*GENERAL, *OF_EFFECTS, *OF_PAYMENTS, *CALLS)
 POINTS: Final = tuple(
     f"{when} {name}" for name in NAMES for when in ("before", "after") if (when, name) != ("after", "note beside")

@@ -179,6 +179,11 @@ class SimulatedProvider:
             sums[payment.payid] = (captured, sum(one.minor for one in refunds_standing(self.books, payment.payid)))
         return sums
 
+    def left(self, payid: str) -> int:
+        """What may still be given back of a payment."""
+        captured, refunded = self.captured_and_refunded()[payid]
+        return captured - refunded
+
 
 def refunds_standing(books: Books, payid: str) -> list[Operation]:
     """What was given back of a payment, or may yet be."""

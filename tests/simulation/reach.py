@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple
 
-from tests.simulation.scripts import NEVER_CALLED, QUERIES
+from tests.simulation.scripts import NEVER_CALLED, NOT_ALLOWED, QUERIES, answered
 
 _FINAL = frozenset({"confirmed", "refused", "reversed"})
 _ASKED = frozenset({"unknown", "accepted"})
@@ -81,6 +81,18 @@ RULES: list[Rule] = [
     Rule(
         "a query about one request is made when it is in doubt or accepted",
         lambda when, step, script, state: script in QUERIES and (when, step, state) == ("before", "learn", "needs_person"),
+    ),
+    Rule(
+        "a request is not allowed any more when it is sent: before, it has the script that waits for it",
+        lambda when, step, script, state: (
+            script == NOT_ALLOWED and (state == "planned" or (when, step) in {("after", "mark"), ("before", "send")})
+        ),
+    ),
+    Rule(
+        "the answer of this script says otherwise, or nothing",
+        lambda when, step, script, state: (
+            (when, step) == ("after", "answer") and state in ("accepted", "confirmed", "refused") and answered(script) != state
+        ),
     ),
     Rule(
         "what may still be sent has the script that waits for it",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 
-from connectors.psp.ogone.simulator.script import Act, Answering, Rule
+from connectors.psp.ogone.codes import ANSWERED, status_meaning, trouble
+from connectors.psp.ogone.simulator.script import Answering, Rule
 
 PLAIN: Final = "plain"
 REFUNDS: Final[Mapping[str, dict[str, Any]]] = {
@@ -77,13 +79,17 @@ def rule(name: str, payid: str, call: int) -> Rule:
     return msgspec.convert({"name": name, "when": when, **of[name]}, Rule)
 
 
-def acts(name: str) -> bool:
-    """Whether the provider ever does what it was asked."""
+@cache
+def answered(name: str) -> str:
+    """Where the answer of a script leaves a request when it is heard in time; unless it leaves it in doubt, as any may that names no
+    level. Empty: nothing that can be read comes, or it is no script of a call."""
+    if name == NOT_ALLOWED:
+        return "refused"
+    if name not in REFUNDS and name not in CLOSINGS:
+        return ""
     played = msgspec.convert({**REFUNDS, **CLOSINGS}[name], Rule)
-    return played.acts is not Act.NEVER
-
-
-def answers(name: str) -> bool:
-    """Whether an answer comes that can be read."""
-    played = msgspec.convert({**REFUNDS, **CLOSINGS}[name], Rule)
-    return played.answer is Answering.NORMAL and not played.answer_after_s
+    if played.answer is not Answering.NORMAL or played.answer_after_s:
+        return ""
+    if played.ncerror:
+        return ANSWERED[trouble(played.ncerror)].value
+    return status_meaning(played.status or "8")[1].value

@@ -24,9 +24,10 @@ from tests.simulation.aims import Aims
 from tests.simulation.broker import Broker
 from tests.simulation.deaths import Deaths
 from tests.simulation.disk import Disk, image
+from tests.simulation.fate import Fate
 from tests.simulation.knobs import Knobs
 from tests.simulation.luck import IN_FLIGHT, Luck
-from tests.simulation.messages import arrival
+from tests.simulation.messages import arrival, slip, told_again
 from tests.simulation.owners import Owners
 from tests.simulation.people import People
 from tests.simulation.plan import START, Plan
@@ -60,8 +61,7 @@ class World:
         self.broker = Broker(seed)
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
-        self.queries_fail = False
-        self.failures = 0  # queries that were made to fail for a wanted death
+        self.queries_fail, self.failures = False, 0  # failures: queries that were made to fail for a wanted death
         self.played: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self.writes: dict[str, int] = {}
@@ -70,9 +70,9 @@ class World:
         self._called: dict[tuple[str, bool], int] = {}
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._mail: list[Arrival] = []
-        self._number = 0
-        self._down_until = 0
+        self._number = self._down_until = 0
         self._deaths = Deaths(self)
+        self.fate = Fate(self)
         self.owners = Owners(self)
         self.people = People(self)
         Plan(seed, self)
@@ -117,8 +117,7 @@ class World:
     def word(self) -> Arrival:
         """A message that is refused, whatever the world is like."""
         self._number += 1
-        data = {"subject": "nobody", "reason": "a slip"}
-        return arrival("house", f"slip-{self._number}", "approval.grant", data, self.now(), actor="operator")
+        return slip(self._number, self.now())
 
     def rubbish(self) -> Arrival:
         """A message that nobody can read."""
@@ -133,10 +132,7 @@ class World:
     def notify(self, reference: str) -> None:
         """A callback that tells of a payment nothing that is new."""
         self._number += 1
-        data = {
-            "provider": "ogone", "merchant": "azur", "provider_reference": reference, "status": "8", "raw": {},
-        }  # fmt: skip
-        self.deliver(arrival("psp.ogone.azur", f"again-{self._number}", "provider.notified", data, self.now()))
+        self.deliver(told_again(self._number, reference, self.now()))
 
     # -- at the doors ----------------------------------------------------------------------------------------------------------
 
@@ -175,6 +171,7 @@ class World:
         self.luck.stop()
         self.owners.wake()
         self.queries_fail, self._down_until = False, 0
+        self.fate.stop()
         for last in (False, True):
             self.at(self.seconds() + 60, self.people.act)
             self._quiet()
@@ -253,9 +250,10 @@ class World:
             self.at(chance.randrange(0, 80 * 86_400), lambda: self.people.act())
 
     def tempt(self) -> None:
-        """Die where this world is to die while an effect of its script is as it is now."""
+        """Die where this world is to die while an effect of its script is as it is now; then let others bring it further."""
         while self.luck.in_flight < IN_FLIGHT and (aim := self.aims.next(self.disk.standing, self.scripts_of)) is not None:
             self._deaths.provoke(aim)
+        self.fate.act()
 
     # -- what is known from outside --------------------------------------------------------------------------------------------
 

@@ -1,0 +1,92 @@
+"""How a request of a world's script is brought to the state that the world is for, by what others may do at any time: the acquirer speaks,
+somebody gives back in the back office, the provider cannot be asked for days.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from connectors.psp.ogone.simulator.books import Operation
+from schemas.errors import Rejected
+from tests.simulation.disk import Stands
+from tests.simulation.scripts import QUERIES
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_SAYS: Final[Mapping[str, Mapping[str, str]]] = {
+    "refund": {"accepted": "81", "confirmed": "8", "refused": "83", "reversed": "8"},
+    "capture": {"accepted": "91", "confirmed": "9", "refused": "93", "reversed": "9"},
+    "void": {"accepted": "61", "confirmed": "6", "refused": "63", "reversed": "6"},
+}
+"""By kind and by the state that a world is for: the status that brings a request in doubt there, or on the way."""
+_TAKES_BACK: Final = {"refund": "83", "capture": "93", "void": "63"}
+_OPERATIONS: Final = {"refund": ("RFD", "RFS"), "capture": ("SAL", "SAS"), "void": ("DEL", "DES")}
+
+
+class Fate:
+    """What others do to one request of a world, each thing once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._done: set[tuple[str, str]] = set()
+        self._over = False
+        self.nobody_answers = False  # no query about a request, until a person is asked
+
+    def act(self) -> None:
+        """A look at every request that the world is for."""
+        world, goal = self._world, self._world.aims.goal
+        if self._over or any(call.hub is world.hub for call in world.owners.calling):
+            return
+        asked_in_vain = False
+        for effect, stands in world.disk.standing.items():
+            if world.aims.script not in QUERIES and not world.in_focus(effect):
+                continue
+            if stands.state in ("unknown", "accepted") and goal == "needs_person":
+                asked_in_vain = True
+            elif stands.state in ("unknown", "accepted") and goal in _SAYS[stands.kind] and self._once(effect, stands.state):
+                self._say(stands, effect, _SAYS[stands.kind][goal])
+            elif stands.state == "confirmed" and goal == "reversed" and self._once(effect, "confirmed"):
+                self._say(stands, effect, _TAKES_BACK[stands.kind])
+                world.notify(stands.reference)
+        self.nobody_answers = asked_in_vain
+
+    def stop(self) -> None:
+        """From here on everything goes as it goes by itself."""
+        self._over, self.nobody_answers = True, False
+
+    def _once(self, effect: str, state: str) -> bool:
+        if (effect, state) in self._done:
+            return False
+        self._done.add((effect, state))
+        return True
+
+    def _say(self, stands: Stands, effect: str, status: str) -> None:
+        """The acquirer settles what the request did; when it did nothing, somebody else does as much."""
+        world = self._world
+        provider, now = world.provider.provider, world.now()
+        level = self._level(stands, effect)
+        with contextlib.suppress(Rejected):
+            if level is not None:
+                provider.settle(stands.reference, level, status, now)
+            else:
+                operation = _OPERATIONS[stands.kind][0]
+                level = provider.back_office(stands.reference, operation, stands.minor, now, status=status)
+            world.luck.trace.append(f"{world.seconds()} the acquirer says {status} of {stands.reference}/{level}")
+
+    def _level(self, stands: Stands, effect: str) -> int | None:
+        """The operation that is the request's, or may be."""
+        world = self._world
+        owners = {
+            row["level"]: row["owner"]
+            for row in world.rows("SELECT level, owner FROM provider_record WHERE reference = ?", (stands.reference,))
+        }
+
+        def may_be(one: Operation) -> bool:
+            owner = owners.get(str(one.level), "")
+            own = owner == f"effect:{effect}"
+            return own or (not owner and one.operation in _OPERATIONS[stands.kind] and one.minor == stands.minor and one.level > 0)
+
+        return next((one.level for one in world.provider.books.operations(stands.reference) if may_be(one)), None)
