@@ -149,7 +149,10 @@ class Leaving(Stay):
         assert not out_of_balance(trial_balance(entries))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)
+        numbered = [(part.payment, part.number) for part in self.parts() if part.status is not PartStatus.WAITING]
+        assert len(numbered) == len(set(numbered)), "the store knows parts by these"
         for payment in folio.payments:
+            assert payment.number >= max((number for of, number in numbered if of == payment.payment), default=0)
             assert payment.refunding + payment.refunded + payment.foreign <= payment.captured
             assert payment.refunding == sum(part.minor for part in waits if part.payment == payment.payment)
         assert isinstance(folio, Folio)

@@ -233,6 +233,10 @@ def test_s4_30_moves_of_a_part(status: PartStatus, state: EffectState) -> None:
     assert (then is PartStatus.EXECUTED) == (waits and state is EffectState.CONFIRMED)
     assert (then is PartStatus.REFUSED) == (waits and state is EffectState.REFUSED)
     assert (then is PartStatus.REVERSED) == (status is PartStatus.EXECUTED and state is EffectState.REVERSED)
+    assert (then is PartStatus.UNKNOWN) == (status is PartStatus.REQUESTED and state is EffectState.UNKNOWN)
+    assert (then is PartStatus.NEEDS_PERSON) == (
+        status in (PartStatus.REQUESTED, PartStatus.UNKNOWN) and state is EffectState.NEEDS_PERSON
+    )
     assert then is not status
 
 
@@ -401,6 +405,7 @@ def test_foreign_refund_while_ours_is_under_way() -> None:
     out = stay.foreign(20_000)
 
     assert (out.moves, fact(out, EffectNeedsPerson).amount) == ((), 19_500)
+    assert {step.rule for step in out.trace} == {"X-3"}
     assert stay.payment().foreign == 500
     assert stay.reply("confirmed").facts
 
