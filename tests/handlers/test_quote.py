@@ -277,6 +277,18 @@ def test_x_23_tourist_tax_and_insurance(days: int, cause: str, actor: dict[str, 
     assert stay.owes() == 0
 
 
+@pytest.mark.parametrize("days", [pytest.param(1, id="the day before"), pytest.param(-1, id="after one night")])
+def test_x_23_tourist_tax_of_nights_that_nobody_stays(days: int) -> None:
+    """Fewer nights: what is taken off comes back whole, also when somebody stays the others."""
+    tax = line("tax", 700, kind="tourist_tax", terms="")
+    stay = leaving(21_200, line(), tax)
+    fewer = {"line": "tax", "new_departure": "2026-07-28", "new_price": 400}
+    quote = fact(stay.ask(fewer, at=before(days)), CancellationQuoted)
+
+    assert [(one.line, one.refund_rate, one.penalty) for one in quote.lines] == [("tax", "100 %", 0)]
+    assert quote.refund == 300
+
+
 def test_x_23_what_stays_of_tax_and_insurance_is_no_income() -> None:
     """It is the municipality's and the insurer's."""
     stay = leaving(22_100, *ASIDE)

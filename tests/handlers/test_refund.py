@@ -290,6 +290,9 @@ def test_x_19_closed_by_hand(amounts: tuple[int, ...], code: str) -> None:
     assert (f"refund_due:{refund}",) == outs[-1].cancel
     with pytest.raises(Stale):
         stay.by_hand(15_000, refund=refund)
+    with pytest.raises(Rejected) as no:
+        stay.by_hand(14_999, refund=refund)
+    assert no.value.code == "amount_mismatch"
 
 
 @pytest.mark.parametrize(
