@@ -223,6 +223,18 @@ def test_success_that_later_turns_into_failure() -> None:
     assert (stay.payment().refunded, balance(stay.entries, "money:ogone/azur", "EUR")) == (20_000, 500)
 
 
+def test_of_two_refunds_of_a_payment_one_comes_back() -> None:
+    """The other one is still on its way."""
+    stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
+    stay.leave("1", at=before(10))
+    first = stay.requests[0]
+    stay.reply("confirmed")
+    stay.leave("2", at=before(10), request="R2")
+    stay.reply("reversed", first)
+
+    assert (stay.payment().refunding, stay.payment().refunded) == (20_000, 0)
+
+
 @pytest.mark.parametrize("status", list(PartStatus))
 @pytest.mark.parametrize("state", list(EffectState))
 def test_s4_30_moves_of_a_part(status: PartStatus, state: EffectState) -> None:
