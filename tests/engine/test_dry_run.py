@@ -15,7 +15,7 @@ from connectors.psp.ogone.simulator.script import Script
 from engine import dry_run
 from engine.dry_run import DryRun, Unreadable, read
 from schemas.effect import EffectKind, EffectOrder, RecordKind, Result
-from schemas.envelope import name_of
+from schemas.envelope import message_id, name_of
 
 LINE = {"line": "1", "trade": "outdoor", "price": 20_000, "arrival": "2026-07-24", "terms": "outdoor/flexible"}
 BOOKING = {"actor": {"kind": "system"}, "folio": "A", "property": "camp-azur", "currency": "EUR", "lines": [LINE]}
@@ -168,6 +168,18 @@ def test_what_is_no_message_is_a_dead_letter(message: dict[str, Any], said: str)
     assert [text.partition(":")[0] for text in unsettled] == ["dead letter"]
     assert said in unsettled[0]
     assert "booking.accepted" in {outcome["name"] for outcome in outcomes}
+
+
+def test_a_decision_is_told_with_its_message_and_before_what_it_led_to() -> None:
+    """By the hub's id of it and the sender's."""
+    run = DryRun(load(None, {}), explain=True)
+    (line,) = read("play.jsonl", lines_of(booking()))
+    decision, *outcomes = [json.loads(one) for one in run.play(line)]
+    run.close()
+    told = decision["decision"]
+
+    assert (told["message"], told["input"], told["name"]) == (message_id("azur", "pms.thais", "1"), "1", "booking.confirmed")
+    assert told["outcomes"] == [one["id"] for one in outcomes]
 
 
 def test_a_refusal_is_no_failure() -> None:

@@ -11,7 +11,7 @@ from engine.explain import FORGOTTEN, SEALED, explain
 from engine.explanation import Decision, Explained
 from engine.store.sqlite.history import SqliteHistory
 from schemas.errors import HubError
-from tests.engine.campsite import Campsite, configuration, eventful
+from tests.engine.campsite import Campsite, asked, booking, configuration, eventful, payment
 
 
 @pytest.fixture(scope="module")
@@ -141,5 +141,18 @@ def test_what_nobody_knows(summer: Campsite, subject: str, tenant: str) -> None:
     with pytest.raises(HubError) as raised:
         told(summer, subject, tenant=tenant)
 
-    assert raised.value.code == "unknown_subject"
-    assert raised.value.value == subject
+    assert (raised.value.code, raised.value.field, raised.value.value) == ("unknown_subject", "subject", subject)
+
+
+def test_requests_are_told_in_the_order_in_which_they_were_made() -> None:
+    """Whatever their ids are."""
+    camp = Campsite()
+    camp.send(booking("A", (7_000, 6_000, 5_000, 4_000)))
+    camp.send(payment("A", "3003", 22_000))
+    for day, line in enumerate("1234", 1):
+        camp.until(f"2026-06-0{day}T08:00:00+00:00")
+        camp.send(asked("A", id_=f"ask-{line}", confirm=True, lines=[{"line": line}], request=f"R-{line}"))
+    found = told(camp, "A")
+    camp.close()
+
+    assert [request.minor for request in found.requests] == [7_000, 6_000, 5_000, 4_000]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -161,6 +162,25 @@ def test_s4_36_force_majeure_needs_an_open_event(area: str, start: str, end: str
         stay.ask(at=before(0), cause="force_majeure")
     assert why.value.code == "no_force_majeure"
     assert fact(stay.ask(at=before(0), cause="force_majeure", proof="doc-7"), CancellationQuoted).refund == 20_000
+
+
+def test_s4_36_only_services_are_asked_whether_they_were_hit() -> None:
+    """A tax that stands with another day is no stay; of several stays those that are named count."""
+    tax = line("2", 700, kind="tourist_tax", terms="", arrival="2026-09-01", departure="2026-09-02")
+    autumn = line("3", 5_000, arrival="2026-09-01", departure="2026-09-02")
+    event = AreaEvent(event="E", start=date(2026, 7, 20), end=date(2026, 8, 2))
+
+    def stay(*lines: dict[str, Any]) -> Leaving:
+        made = leaving(20_000, *lines, camp=replace(CAMP, areas=("var",)))
+        made.areas = (Area(area="var", events=(event,)),)
+        return made
+
+    assert "CancellationQuoted" in kinds(stay(line("1"), tax).ask(at=before(0), cause="force_majeure"))
+    assert "CancellationQuoted" in kinds(stay(line("1"), autumn).ask("1", at=before(0), cause="force_majeure"))
+    for named in ((), ("3",)):
+        with pytest.raises(Rejected) as why:
+            stay(line("1"), autumn).ask(*named, at=before(0), cause="force_majeure")
+        assert why.value.code == "no_force_majeure"
 
 
 @pytest.mark.parametrize(
