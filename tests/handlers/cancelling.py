@@ -95,10 +95,10 @@ class Leaving(Stay):
         body = msgspec.convert({"actor": MERCHANT, "amount": amount, **more}, RefundExecutedExternally)
         return self._take(refund.decide_external, body, self.facts("refund.executed_externally"))
 
-    def foreign(self, amount: int, payment: str = "P1", record: str = "301/9") -> Outcome:
+    def foreign(self, amount: int, payment: str = "P1", record: str = "301/9", **more: Any) -> Outcome:
         """The provider shows a refund that is not ours."""
         body = ForeignRecordSeen(
-            folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR"
+            folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR", **more
         )
         return self._take(refund.decide_foreign, body, self.facts("foreign_record.seen"))
 

@@ -14,7 +14,7 @@ from handlers import payment, refund_reply
 from handlers.refund_parts import allocation
 from ledger.balance import balance
 from schemas.booking import BalanceChanged, CollectedBy
-from schemas.effect import EffectMove, EffectState, Move
+from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus, RequestStatus
 from schemas.operations import EffectNeedsPerson
@@ -357,6 +357,50 @@ def test_foreign_refund_of_a_failed_part_closes_it() -> None:
 
     assert [f.provider_record for f in out.facts if isinstance(f, RefundExecuted)] == ["301/7"]
     assert RequestStatus.REFUNDED is stay.folio.requests[0].status
+
+
+@pytest.mark.parametrize("end", [Result.REFUSED, Result.REVERSED])
+def test_a_foreign_refund_that_failed_after_all_opens_what_it_had_closed(end: Result) -> None:
+    """Its money is with us again and owed again, with its alarm."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.reply("refused")
+    stay.foreign(20_000, record="301/7")
+    out = stay.foreign(20_000, record="301/7", result=end)
+    refund = stay.folio.refunds[0]
+
+    assert kinds(out) == ["RefundReversed", "RefundManualRequired"]
+    assert [(one.entry, one.minor) for one in out.entries] == [("refund_reopened", 20_000)]
+    assert [(timer.name, timer.due) for timer in out.timers] == [(f"refund_due:{refund.refund}", refund.due_by)]
+    assert (refund.parts[0].status, stay.payment().refunded, stay.payment().refunding) == (PartStatus.REVERSED, 0, 20_000)
+    with pytest.raises(Stale):
+        stay.foreign(20_000, record="301/7", result=end)
+
+
+def test_a_foreign_refund_that_failed_after_all_may_be_given_again() -> None:
+    """It had closed nothing of ours: the balance is what it was."""
+    stay = leaving()
+    stay.foreign(5_000)
+    out = stay.foreign(5_000, result=Result.REFUSED)
+
+    assert [(one.entry, one.minor) for one in out.entries] == [("foreign_refund_reversed", 5_000)]
+    assert (fact(out, BalanceChanged).balance, stay.payment().foreign, stay.payment().foreign_records) == (0, 0, ())
+    assert ([step.rule for step in out.trace], stay.payment().refundable()) == (["X-3"], 20_500)
+    with pytest.raises(Stale):
+        stay.foreign(1_000, record="301/8", result=Result.REFUSED)
+
+
+def test_x_16_a_foreign_refund_of_a_receipt_without_a_home() -> None:
+    """It stands with the suspense account, and goes back there when it fails."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.card(3_000, "P2", occurred_at=before(5))
+    given = stay.foreign(3_000, "P2", record="302/1")
+    failed = stay.foreign(3_000, "P2", record="302/1", result=Result.REFUSED)
+
+    assert stay.payment("P2").unapplied
+    assert [one.entry for one in given.entries] == ["unapplied_foreign_refund"]
+    assert [one.entry for one in failed.entries] == ["unapplied_foreign_refund_reversed"]
 
 
 @pytest.mark.parametrize(
