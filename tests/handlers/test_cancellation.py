@@ -504,6 +504,17 @@ def test_s4_38_no_commission_no_note() -> None:
     assert "CommissionCreditNoteRequested" not in kinds(leaving(commission_rate="10 %").leave(at=before(0)))
 
 
+@pytest.mark.parametrize("days", [pytest.param(3, id="before it"), pytest.param(-2, id="after it")])
+def test_s4_28_stock_of_a_day(days: int) -> None:
+    """What is booked for a day and not for nights is free on that day, whenever that is; taxes free nothing."""
+    day = line("2", 500, kind="service", arrival="2026-07-24", departure="2026-07-24")
+    stay = leaving(21_000, line(), day, line("tax", 700, kind="tourist_tax", terms=""))
+    released = fact(stay.leave(at=before(days)), StockReleased).lines
+
+    assert [(one.line, one.departure) for one in released] == [("1", date(2026, 7, 31)), ("2", date(2026, 7, 24))]
+    assert released[1].arrival == date(2026, 7, 24)
+
+
 @pytest.mark.parametrize(
     ("days", "chosen", "nights"),
     [
