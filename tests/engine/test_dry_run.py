@@ -182,6 +182,33 @@ def test_a_decision_is_told_with_its_message_and_before_what_it_led_to() -> None
     assert told["outcomes"] == [one["id"] for one in outcomes]
 
 
+def test_a_decision_is_told_with_what_it_asked_for_and_booked() -> None:
+    """And only with that."""
+    paid = {
+        "actor": {"kind": "system"}, "folio": "A", "payment": "P1", "amount": 20_000, "currency": "EUR", "provider": "ogone",
+        "merchant": "azur", "provider_reference": "3001",
+    }  # fmt: skip
+    asked = {"actor": {"kind": "guest"}, "folio": "A", "request": "R1", "confirm": True}
+    run = DryRun(load(None, {}), explain=True)
+    told = []
+    for line in read(
+        "play.jsonl",
+        lines_of(
+            booking(),
+            event("payment.received", "2026-05-01T09:00:00Z", paid, id="2"),
+            event("cancellation.request", "2026-05-02T09:00:00Z", asked, id="3"),
+        ),
+    ):
+        told += [json.loads(one) for one in run.play(line)]
+    run.close()
+    decisions = [one["decision"] for one in told if "decision" in one and one["decision"]["kind"] == "folio"]
+    by_name = {one["name"]: one for one in reversed(decisions)}
+
+    assert [one["business_key"] for one in by_name["cancellation.request"]["requests"]] == ["A/P1/1"]
+    assert [one["requests"] for one in (by_name["booking.confirmed"], by_name["payment.received"])] == [[], []]
+    assert [(one["entry"], one["minor"]) for one in by_name["payment.received"]["entries"]] == [("captured", 20_000)]
+
+
 def test_a_refusal_is_no_failure() -> None:
     outcomes, unsettled = played(ask("2026-07-14T10:00:00Z"))
 
