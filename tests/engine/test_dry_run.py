@@ -180,6 +180,10 @@ def test_a_decision_is_told_with_its_message_and_before_what_it_led_to() -> None
 
     assert (told["message"], told["input"], told["name"]) == (message_id("azur", "pms.thais", "1"), "1", "booking.confirmed")
     assert told["outcomes"] == [one["id"] for one in outcomes]
+    assert {
+        "decision", "under", "origin", "input", "message", "name", "tenant", "kind", "key", "result", "act", "received_at",
+        "decided_at", "policy_version", "trace", "entries", "requests", "outcomes",
+    } <= set(told)  # fmt: skip
 
 
 def test_a_decision_is_told_with_what_it_asked_for_and_booked() -> None:

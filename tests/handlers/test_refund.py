@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handlers import payment, refund_reply
+from handlers.refund import decide_overdue
 from handlers.refund_parts import allocation
 from ledger.balance import balance
 from schemas.booking import BalanceChanged, CollectedBy
 from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus, RequestStatus
-from schemas.operations import EffectNeedsPerson
+from schemas.operations import EffectNeedsPerson, TimerFired
 from schemas.payment import Tender
 from schemas.policy import TenderOrder, WithinTender
 from schemas.refund import RefundDecided, RefundExecuted, RefundManualRequired, RefundOverdue
@@ -268,6 +269,17 @@ def test_x_24_alarm_only_while_open() -> None:
     stay.reply("confirmed")
     with pytest.raises(Stale):
         stay.fire(out, "refund_due")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_x_24_an_alarm_of_nothing_is_stale(known: bool) -> None:
+    """No such refund, or no such booking."""
+    stay = leaving() if known else Leaving()
+    fired = TimerFired(name="refund_due:R9", due=datetime(2026, 7, 1, tzinfo=UTC), kind="refund_due", subject="R9")
+    with pytest.raises(Stale) as nothing:
+        decide_overdue(fired, stay.facts("timer.fired"))
+
+    assert (nothing.value.field, nothing.value.value) == ("subject", "R9")
 
 
 def two_by_hand() -> Leaving:
