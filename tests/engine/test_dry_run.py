@@ -15,7 +15,7 @@ from connectors.psp.ogone.simulator.script import Script
 from engine import dry_run
 from engine.dry_run import DryRun, Unreadable, read
 from schemas.effect import EffectKind, EffectOrder, RecordKind, Result
-from schemas.envelope import name_of
+from schemas.envelope import message_id, name_of
 
 LINE = {"line": "1", "trade": "outdoor", "price": 20_000, "arrival": "2026-07-24", "terms": "outdoor/flexible"}
 BOOKING = {"actor": {"kind": "system"}, "folio": "A", "property": "camp-azur", "currency": "EUR", "lines": [LINE]}
@@ -168,6 +168,49 @@ def test_what_is_no_message_is_a_dead_letter(message: dict[str, Any], said: str)
     assert [text.partition(":")[0] for text in unsettled] == ["dead letter"]
     assert said in unsettled[0]
     assert "booking.accepted" in {outcome["name"] for outcome in outcomes}
+
+
+def test_a_decision_is_told_with_its_message_and_before_what_it_led_to() -> None:
+    """By the hub's id of it and the sender's."""
+    run = DryRun(load(None, {}), explain=True)
+    (line,) = read("play.jsonl", lines_of(booking()))
+    decision, *outcomes = [json.loads(one) for one in run.play(line)]
+    run.close()
+    told = decision["decision"]
+
+    assert (told["message"], told["input"], told["name"]) == (message_id("azur", "pms.thais", "1"), "1", "booking.confirmed")
+    assert told["outcomes"] == [one["id"] for one in outcomes]
+    assert {
+        "decision", "under", "origin", "input", "message", "name", "tenant", "kind", "key", "result", "act", "received_at",
+        "decided_at", "policy_version", "trace", "entries", "requests", "outcomes",
+    } <= set(told)  # fmt: skip
+
+
+def test_a_decision_is_told_with_what_it_asked_for_and_booked() -> None:
+    """And only with that."""
+    paid = {
+        "actor": {"kind": "system"}, "folio": "A", "payment": "P1", "amount": 20_000, "currency": "EUR", "provider": "ogone",
+        "merchant": "azur", "provider_reference": "3001",
+    }  # fmt: skip
+    asked = {"actor": {"kind": "guest"}, "folio": "A", "request": "R1", "confirm": True}
+    run = DryRun(load(None, {}), explain=True)
+    told = []
+    for line in read(
+        "play.jsonl",
+        lines_of(
+            booking(),
+            event("payment.received", "2026-05-01T09:00:00Z", paid, id="2"),
+            event("cancellation.request", "2026-05-02T09:00:00Z", asked, id="3"),
+        ),
+    ):
+        told += [json.loads(one) for one in run.play(line)]
+    run.close()
+    decisions = [one["decision"] for one in told if "decision" in one and one["decision"]["kind"] == "folio"]
+    by_name = {one["name"]: one for one in reversed(decisions)}
+
+    assert [one["business_key"] for one in by_name["cancellation.request"]["requests"]] == ["A/P1/1"]
+    assert [one["requests"] for one in (by_name["booking.confirmed"], by_name["payment.received"])] == [[], []]
+    assert [(one["entry"], one["minor"]) for one in by_name["payment.received"]["entries"]] == [("captured", 20_000)]
 
 
 def test_a_refusal_is_no_failure() -> None:

@@ -11,7 +11,7 @@ from engine.explain import FORGOTTEN, SEALED, explain
 from engine.explanation import Decision, Explained
 from engine.store.sqlite.history import SqliteHistory
 from schemas.errors import HubError
-from tests.engine.campsite import Campsite, configuration, eventful
+from tests.engine.campsite import Campsite, asked, booking, configuration, event, eventful, payment
 
 
 @pytest.fixture(scope="module")
@@ -141,5 +141,52 @@ def test_what_nobody_knows(summer: Campsite, subject: str, tenant: str) -> None:
     with pytest.raises(HubError) as raised:
         told(summer, subject, tenant=tenant)
 
-    assert raised.value.code == "unknown_subject"
-    assert raised.value.value == subject
+    assert (raised.value.code, raised.value.field, raised.value.value) == ("unknown_subject", "subject", subject)
+
+
+def test_requests_are_told_in_the_order_in_which_they_were_made() -> None:
+    """Whatever their ids are."""
+    camp = Campsite()
+    camp.send(booking("A", (7_000, 6_000, 5_000, 4_000)))
+    camp.send(payment("A", "3003", 22_000))
+    for day, line in enumerate("1234", 1):
+        camp.until(f"2026-06-0{day}T08:00:00+00:00")
+        camp.send(asked("A", id_=f"ask-{line}", confirm=True, lines=[{"line": line}], request=f"R-{line}"))
+    found = told(camp, "A")
+    camp.close()
+
+    assert [request.minor for request in found.requests] == [7_000, 6_000, 5_000, 4_000]
+
+
+def test_what_waits_for_a_folio_is_told_with_it() -> None:
+    """How, for what, and since when."""
+    camp = Campsite()
+    camp.send(event("early-K", "booking.changed", {**booking("K")["data"], "references": [], "revision": 2}))
+    found = told(camp, "K")
+    camp.close()
+    (waiting,) = found.waiting
+
+    assert (found.folio, found.sums) == (None, {})
+    assert (waiting["how"], waiting["reason"], waiting["id"], waiting["name"]) == (
+        "parked",
+        "booking",
+        "early-K",
+        "booking.changed",
+    )
+    assert (waiting["message"], waiting["received_at"]) == (found.decisions[0].message, "2026-05-01T08:00:00Z")
+
+
+def test_all_requests_of_a_decision_are_told() -> None:
+    """Two cards paid, two are asked; in the order of their names."""
+    camp = Campsite()
+    camp.send(booking("A", (12_000, 8_000)))
+    for payid in ("3001", "3002", "3003", "3004"):
+        one = payment("A", payid, 5_000)
+        camp.send({**one, "id": f"paid-{payid}", "data": {**one["data"], "payment": f"P-{payid}", "order": f"A-{payid}"}})
+    camp.send(asked("A", confirm=True))
+    found = told(camp, "A")
+    camp.close()
+    made = named(found, "cancellation.request").effects
+
+    assert len(made) == 4
+    assert list(made) == sorted(request.effect for request in found.requests)

@@ -12,7 +12,7 @@ import pytest
 from engine import ledger_check
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.reading import SqliteReading
-from tests.engine.campsite import Campsite, configuration, eventful
+from tests.engine.campsite import Campsite, booking, configuration, eventful
 
 CAPTURED = "WHERE seq IN (SELECT seq FROM transfer WHERE folio = 'A' AND entry = 'captured')"
 REFUNDED = "WHERE seq IN (SELECT seq FROM transfer WHERE folio = 'A' AND entry = 'refund_executed')"
@@ -66,6 +66,17 @@ def test_a_planted_falsehood_is_found(store: Database, statement: str, rule: str
 
     assert not found.true
     assert any(one.rule == rule and one.subject.startswith(subject) for one in found.findings), found.findings
+
+
+def test_a_folio_that_booked_nothing_is_true() -> None:
+    """Nothing to pay, nothing in the book; also between two that have booked."""
+    camp = Campsite()
+    for folio, price in (("A", 5_000), ("B", 0), ("C", 5_000), ("D", 0)):
+        camp.send(booking(folio, (price,)))
+    found = ledger_check.check(camp.hub.database)
+    camp.close()
+
+    assert (found.findings, found.folios, found.transfers) == ((), 4, 2)
 
 
 def test_findings_are_bounded(store: Database) -> None:

@@ -38,6 +38,11 @@ def test_an_attribute_holds_no_card(made: Any, name: str) -> None:
     assert opened.scrubbed == (f"ce-{name}",)
 
 
+def test_all_attributes_that_held_one_are_named() -> None:
+    """In order of their names."""
+    assert open_envelope(binary(tenant=PAN, subject=PAN)).scrubbed == ("ce-subject", "ce-tenant")
+
+
 @pytest.mark.parametrize("name", ["specversion", "time"])
 def test_a_refusal_quotes_no_card(name: str) -> None:
     with pytest.raises(Undecodable) as refused:

@@ -121,3 +121,29 @@ def test_every_exchange_of_a_history_is_counted() -> None:
     assert len(paced.query(payid, "", 30).records) == 2
 
     assert pace.ready_in() == pytest.approx((1 + 3) / 4)
+
+
+@pytest.mark.parametrize(
+    ("reply", "silent"),
+    [
+        (Reply(result=Result.UNKNOWN, code="silence"), True),
+        (Reply(result=Result.UNKNOWN, code="deadline"), True),
+        (Reply(result=Result.UNKNOWN, code="not_connected"), True),
+        (Reply(result=Result.NOT_SENT, code="busy"), True),
+        (Reply(result=Result.UNKNOWN, code="50001111"), False),
+        (Reply(result=Result.REFUSED), False),
+        (Reply(result=Result.CONFIRMED), False),
+    ],
+)
+def test_what_is_silence(reply: Reply, silent: bool) -> None:
+    """An answer that says nothing of use is one."""
+
+    class Saying(AcceptingConnector):
+        def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+            return reply
+
+    paced = Paced(Saying("azur"), Pace("azur", 100, 1, 30, Clock()), 4)
+    heard = paced.query("1", "", 1)
+
+    assert heard is reply
+    assert paced.pace.ready_in() == (30 if silent else 0)

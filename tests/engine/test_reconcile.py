@@ -42,6 +42,21 @@ def test_an_uncertain_level_that_becomes_our_refund_is_bound() -> None:
     assert compare([PAID, GIVEN], BEFORE, [refund()]).bound == (("E1", GIVEN),)
 
 
+SEEKING = ("unknown", "accepted", "confirmed", "needs_person")
+
+
+@pytest.mark.parametrize("state", list(EffectState))
+def test_a_request_that_was_sent_finds_its_record(state: EffectState) -> None:
+    """Whatever is known of it, as long as it has none yet; of one that is under way its answer will tell. One that was never sent, or
+    is over, made nothing."""
+    found = compare([PAID, GIVEN], BEFORE, [refund(state)])
+    ours, aside = state in SEEKING, state is EffectState.SENDING
+
+    assert found.bound == ((("E1", GIVEN),) if ours else ())
+    assert found.aside == ((GIVEN,) if aside else ())
+    assert found.foreign == (() if ours or aside else (GIVEN,))
+
+
 @pytest.mark.parametrize("result", [Result.UNKNOWN, Result.ACCEPTED, Result.REFUSED])
 def test_what_was_the_payments_is_matched_again_when_it_shows_itself_as_a_refund(result: Result) -> None:
     """Its kind has changed: ours, when it came after our request and has our amount."""

@@ -95,10 +95,10 @@ class Leaving(Stay):
         body = msgspec.convert({"actor": MERCHANT, "amount": amount, **more}, RefundExecutedExternally)
         return self._take(refund.decide_external, body, self.facts("refund.executed_externally"))
 
-    def foreign(self, amount: int, payment: str = "P1", record: str = "301/9") -> Outcome:
+    def foreign(self, amount: int, payment: str = "P1", record: str = "301/9", **more: Any) -> Outcome:
         """The provider shows a refund that is not ours."""
         body = ForeignRecordSeen(
-            folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR"
+            folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR", **more
         )
         return self._take(refund.decide_foreign, body, self.facts("foreign_record.seen"))
 
@@ -149,7 +149,10 @@ class Leaving(Stay):
         assert not out_of_balance(trial_balance(entries))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)
+        numbered = [(part.payment, part.number) for part in self.parts() if part.status is not PartStatus.WAITING]
+        assert len(numbered) == len(set(numbered)), "the store knows parts by these"
         for payment in folio.payments:
+            assert payment.number >= max((number for of, number in numbered if of == payment.payment), default=0)
             assert payment.refunding + payment.refunded + payment.foreign <= payment.captured
             assert payment.refunding == sum(part.minor for part in waits if part.payment == payment.payment)
         assert isinstance(folio, Folio)

@@ -199,6 +199,29 @@ def test_x_2_revisions_are_each_sources_own() -> None:
     assert stay.owes() == 30_500
 
 
+@pytest.mark.parametrize(
+    ("name", "revision", "taken"),
+    [
+        ("booking.confirmed", 2, True),
+        ("booking.confirmed", 1, False),
+        ("booking.confirmed", 3, True),
+        ("booking.requested", 2, False),
+        ("booking.changed", 2, False),
+    ],
+)
+def test_x_2_the_confirmation_of_a_request_may_carry_its_revision(name: str, revision: int, taken: bool) -> None:
+    """That revision, and only its confirmation."""
+    stay = Stay()
+    stay.book(ordered(revision=2), "booking.requested")
+    if not taken:
+        with pytest.raises(Stale) as old:
+            stay.book(ordered(revision=revision), name)
+        assert (old.value.field, old.value.value) == ("revision", str(revision))
+        return
+    stay.book(ordered(revision=revision), name)
+    assert stay.folio.status == "confirmed"
+
+
 def test_a_request_without_revision_may_come_again() -> None:
     """Nothing says which of the two is older: the later one counts, as long as nobody has confirmed."""
     stay = Stay()

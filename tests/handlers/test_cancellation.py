@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -161,6 +162,25 @@ def test_s4_36_force_majeure_needs_an_open_event(area: str, start: str, end: str
         stay.ask(at=before(0), cause="force_majeure")
     assert why.value.code == "no_force_majeure"
     assert fact(stay.ask(at=before(0), cause="force_majeure", proof="doc-7"), CancellationQuoted).refund == 20_000
+
+
+def test_s4_36_only_services_are_asked_whether_they_were_hit() -> None:
+    """A tax that stands with another day is no stay; of several stays those that are named count."""
+    tax = line("2", 700, kind="tourist_tax", terms="", arrival="2026-09-01", departure="2026-09-02")
+    autumn = line("3", 5_000, arrival="2026-09-01", departure="2026-09-02")
+    event = AreaEvent(event="E", start=date(2026, 7, 20), end=date(2026, 8, 2))
+
+    def stay(*lines: dict[str, Any]) -> Leaving:
+        made = leaving(20_000, *lines, camp=replace(CAMP, areas=("var",)))
+        made.areas = (Area(area="var", events=(event,)),)
+        return made
+
+    assert "CancellationQuoted" in kinds(stay(line("1"), tax).ask(at=before(0), cause="force_majeure"))
+    assert "CancellationQuoted" in kinds(stay(line("1"), autumn).ask("1", at=before(0), cause="force_majeure"))
+    for named in ((), ("3",)):
+        with pytest.raises(Rejected) as why:
+            stay(line("1"), autumn).ask(*named, at=before(0), cause="force_majeure")
+        assert why.value.code == "no_force_majeure"
 
 
 @pytest.mark.parametrize(
@@ -482,6 +502,17 @@ def test_s4_38_no_commission_no_note() -> None:
     """Without a rate, or with nothing to give back."""
     assert "CommissionCreditNoteRequested" not in kinds(leaving().leave(at=before(10)))
     assert "CommissionCreditNoteRequested" not in kinds(leaving(commission_rate="10 %").leave(at=before(0)))
+
+
+@pytest.mark.parametrize("days", [pytest.param(3, id="before it"), pytest.param(-2, id="after it")])
+def test_s4_28_stock_of_a_day(days: int) -> None:
+    """What is booked for a day and not for nights is free on that day, whenever that is; taxes free nothing."""
+    day = line("2", 500, kind="service", arrival="2026-07-24", departure="2026-07-24")
+    stay = leaving(21_000, line(), day, line("tax", 700, kind="tourist_tax", terms=""))
+    released = fact(stay.leave(at=before(days)), StockReleased).lines
+
+    assert [(one.line, one.departure) for one in released] == [("1", date(2026, 7, 31)), ("2", date(2026, 7, 24))]
+    assert released[1].arrival == date(2026, 7, 24)
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,14 @@ def test_x_25_max_advance(months: int | None, booked: str, plan: str, refused: b
     assert ("advance_above_maximum", "payment_plan", plan) == (caught.value.code, caught.value.field, caught.value.value)
 
 
+def test_x_25_the_first_arrival_counts() -> None:
+    """A second stay in winter takes the first one's nearness away from nobody."""
+    winter = line("2", arrival="2026-12-24", departure="2026-12-31")
+    more = {"max_advance_rate": "25 %", "max_advance_months": 6}
+
+    assert split(line(), winter, booked_at="2026-02-01T10:00:00+01:00", **more)[:2] == (20_500, 20_000)
+
+
 def test_x_25_at_the_maximum_is_allowed() -> None:
     """50 % of the services; with the fee it would be more."""
     assert split(max_advance_rate="50 %") == (10_500, 10_000, DUE)

@@ -252,6 +252,15 @@ def test_x_6_a_callback_only_causes_a_query(named: dict[str, str], payment: str,
     assert ((), (), None, state) == (out.facts, out.entries, out.state, stay.folio)
 
 
+@pytest.mark.parametrize("whose", [{"merchant": "vert"}, {"provider": "other"}])
+@pytest.mark.parametrize("named", [{"provider_reference": "301"}, {"order": "B1-1"}])
+def test_x_6_a_number_of_another_account_is_none_of_ours(whose: dict[str, str], named: dict[str, str]) -> None:
+    """Each provider and each merchant counts for itself."""
+    (query,) = leaving().notified(**whose, **named).queries
+
+    assert (query.payment, query.reference, query.order) == ("", named.get("provider_reference", ""), named.get("order", ""))
+
+
 def test_x_6_a_callback_that_names_nothing() -> None:
     """Refused."""
     with pytest.raises(Rejected) as why:

@@ -277,6 +277,46 @@ def test_x_23_tourist_tax_and_insurance(days: int, cause: str, actor: dict[str, 
     assert stay.owes() == 0
 
 
+@pytest.mark.parametrize("days", [pytest.param(1, id="the day before"), pytest.param(-1, id="after one night")])
+def test_x_23_tourist_tax_of_nights_that_nobody_stays(days: int) -> None:
+    """Fewer nights: what is taken off comes back whole, also when somebody stays the others."""
+    tax = line("tax", 700, kind="tourist_tax", terms="")
+    stay = leaving(21_200, line(), tax)
+    fewer = {"line": "tax", "new_departure": "2026-07-28", "new_price": 400}
+    quote = fact(stay.ask(fewer, at=before(days)), CancellationQuoted)
+
+    assert [(one.line, one.refund_rate, one.penalty) for one in quote.lines] == [("tax", "100 %", 0)]
+    assert quote.refund == 300
+
+
+def test_x_23_with_fewer_nights_tax_and_insurance_stay() -> None:
+    """The service goes on, so that what stands beside it does too."""
+    stay = leaving(22_100, *ASIDE)
+    fewer = {"line": "1", "new_departure": "2026-07-28", "new_price": 12_000}
+    quote = fact(stay.ask(fewer, at=before(10)), CancellationQuoted)
+
+    assert [(one.line, one.penalty) for one in quote.lines] == [("1", 0)]
+    assert quote.refund == 8_000
+
+
+@pytest.mark.parametrize(("package", "refund"), [(False, 20_700), (True, 22_100)])
+def test_x_23_x_24_insurance_and_force_majeure(package: bool, refund: int) -> None:
+    """It stays with the insurer, but a package comes back whole, with its fee."""
+    stay = leaving(22_100, *ASIDE, is_package=package)
+    stay.told_cancelled(at=before(3), reason="force_majeure", refund="policy")
+
+    assert stay.folio.refunds[0].minor == refund
+
+
+@pytest.mark.parametrize(("nature", "said"), [("acompte", "is a claim, not collected"), ("arrhes", "is not claimed")])
+def test_s4_34_the_trace_says_what_becomes_of_it(nature: str, said: str) -> None:
+    """100 are kept of 200 where 50 were paid."""
+    stay = leaving(5_000, service_fee=0, deposit_nature=nature)
+    out = stay.ask(at=before(3))
+
+    assert [step.text for step in out.trace if step.rule == "S4-34"] == [f"50.00 EUR beyond what was collected {said} ({nature})"]
+
+
 def test_x_23_what_stays_of_tax_and_insurance_is_no_income() -> None:
     """It is the municipality's and the insurer's."""
     stay = leaving(22_100, *ASIDE)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handlers import payment, refund_reply
+from handlers.refund import decide_overdue
 from handlers.refund_parts import allocation
 from ledger.balance import balance
 from schemas.booking import BalanceChanged, CollectedBy
-from schemas.effect import EffectMove, EffectState, Move
+from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus, RequestStatus
-from schemas.operations import EffectNeedsPerson
+from schemas.operations import EffectNeedsPerson, TimerFired
 from schemas.payment import Tender
 from schemas.policy import TenderOrder, WithinTender
 from schemas.refund import RefundDecided, RefundExecuted, RefundManualRequired, RefundOverdue
@@ -223,6 +224,18 @@ def test_success_that_later_turns_into_failure() -> None:
     assert (stay.payment().refunded, balance(stay.entries, "money:ogone/azur", "EUR")) == (20_000, 500)
 
 
+def test_of_two_refunds_of_a_payment_one_comes_back() -> None:
+    """The other one is still on its way."""
+    stay = leaving(20_500, *TWO_LINES[:1], line("2", 8_000, kind="service"))
+    stay.leave("1", at=before(10))
+    first = stay.requests[0]
+    stay.reply("confirmed")
+    stay.leave("2", at=before(10), request="R2")
+    stay.reply("reversed", first)
+
+    assert (stay.payment().refunding, stay.payment().refunded) == (20_000, 0)
+
+
 @pytest.mark.parametrize("status", list(PartStatus))
 @pytest.mark.parametrize("state", list(EffectState))
 def test_s4_30_moves_of_a_part(status: PartStatus, state: EffectState) -> None:
@@ -233,6 +246,10 @@ def test_s4_30_moves_of_a_part(status: PartStatus, state: EffectState) -> None:
     assert (then is PartStatus.EXECUTED) == (waits and state is EffectState.CONFIRMED)
     assert (then is PartStatus.REFUSED) == (waits and state is EffectState.REFUSED)
     assert (then is PartStatus.REVERSED) == (status is PartStatus.EXECUTED and state is EffectState.REVERSED)
+    assert (then is PartStatus.UNKNOWN) == (status is PartStatus.REQUESTED and state is EffectState.UNKNOWN)
+    assert (then is PartStatus.NEEDS_PERSON) == (
+        status in (PartStatus.REQUESTED, PartStatus.UNKNOWN) and state is EffectState.NEEDS_PERSON
+    )
     assert then is not status
 
 
@@ -252,6 +269,17 @@ def test_x_24_alarm_only_while_open() -> None:
     stay.reply("confirmed")
     with pytest.raises(Stale):
         stay.fire(out, "refund_due")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_x_24_an_alarm_of_nothing_is_stale(known: bool) -> None:
+    """No such refund, or no such booking."""
+    stay = leaving() if known else Leaving()
+    fired = TimerFired(name="refund_due:R9", due=datetime(2026, 7, 1, tzinfo=UTC), kind="refund_due", subject="R9")
+    with pytest.raises(Stale) as nothing:
+        decide_overdue(fired, stay.facts("timer.fired"))
+
+    assert (nothing.value.field, nothing.value.value) == ("subject", "R9")
 
 
 def two_by_hand() -> Leaving:
@@ -286,6 +314,9 @@ def test_x_19_closed_by_hand(amounts: tuple[int, ...], code: str) -> None:
     assert (f"refund_due:{refund}",) == outs[-1].cancel
     with pytest.raises(Stale):
         stay.by_hand(15_000, refund=refund)
+    with pytest.raises(Rejected) as no:
+        stay.by_hand(14_999, refund=refund)
+    assert no.value.code == "amount_mismatch"
 
 
 @pytest.mark.parametrize(
@@ -338,6 +369,50 @@ def test_foreign_refund_of_a_failed_part_closes_it() -> None:
 
     assert [f.provider_record for f in out.facts if isinstance(f, RefundExecuted)] == ["301/7"]
     assert RequestStatus.REFUNDED is stay.folio.requests[0].status
+
+
+@pytest.mark.parametrize("end", [Result.REFUSED, Result.REVERSED])
+def test_a_foreign_refund_that_failed_after_all_opens_what_it_had_closed(end: Result) -> None:
+    """Its money is with us again and owed again, with its alarm."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.reply("refused")
+    stay.foreign(20_000, record="301/7")
+    out = stay.foreign(20_000, record="301/7", result=end)
+    refund = stay.folio.refunds[0]
+
+    assert kinds(out) == ["RefundReversed", "RefundManualRequired"]
+    assert [(one.entry, one.minor) for one in out.entries] == [("refund_reopened", 20_000)]
+    assert [(timer.name, timer.due) for timer in out.timers] == [(f"refund_due:{refund.refund}", refund.due_by)]
+    assert (refund.parts[0].status, stay.payment().refunded, stay.payment().refunding) == (PartStatus.REVERSED, 0, 20_000)
+    with pytest.raises(Stale):
+        stay.foreign(20_000, record="301/7", result=end)
+
+
+def test_a_foreign_refund_that_failed_after_all_may_be_given_again() -> None:
+    """It had closed nothing of ours: the balance is what it was."""
+    stay = leaving()
+    stay.foreign(5_000)
+    out = stay.foreign(5_000, result=Result.REFUSED)
+
+    assert [(one.entry, one.minor) for one in out.entries] == [("foreign_refund_reversed", 5_000)]
+    assert (fact(out, BalanceChanged).balance, stay.payment().foreign, stay.payment().foreign_records) == (0, 0, ())
+    assert ([step.rule for step in out.trace], stay.payment().refundable()) == (["X-3"], 20_500)
+    with pytest.raises(Stale):
+        stay.foreign(1_000, record="301/8", result=Result.REFUSED)
+
+
+def test_x_16_a_foreign_refund_of_a_receipt_without_a_home() -> None:
+    """It stands with the suspense account, and goes back there when it fails."""
+    stay = leaving()
+    stay.leave(at=before(10))
+    stay.card(3_000, "P2", occurred_at=before(5))
+    given = stay.foreign(3_000, "P2", record="302/1")
+    failed = stay.foreign(3_000, "P2", record="302/1", result=Result.REFUSED)
+
+    assert stay.payment("P2").unapplied
+    assert [one.entry for one in given.entries] == ["unapplied_foreign_refund"]
+    assert [one.entry for one in failed.entries] == ["unapplied_foreign_refund_reversed"]
 
 
 @pytest.mark.parametrize(
@@ -401,6 +476,7 @@ def test_foreign_refund_while_ours_is_under_way() -> None:
     out = stay.foreign(20_000)
 
     assert (out.moves, fact(out, EffectNeedsPerson).amount) == ((), 19_500)
+    assert {step.rule for step in out.trace} == {"X-3"}
     assert stay.payment().foreign == 500
     assert stay.reply("confirmed").facts
 

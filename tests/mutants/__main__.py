@@ -60,7 +60,7 @@ def _given(argv: Sequence[str] | None) -> argparse.Namespace:
         "--again", default="", help="only the changes that this file, a former report, says nobody saw; all of them"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--budget", type=float, default=30.0, help="seconds of testing that one change is worth")
+    parser.add_argument("--budget", type=float, default=20.0, help="seconds of testing, of a quiet machine, that a change is worth")
     parser.add_argument("--share", type=float, default=80.0, help="per cent that must be seen, in each room")
     parser.add_argument("--verbose", action="store_true", help="tell of each change what became of it")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)

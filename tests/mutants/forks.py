@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
+from tests.mutants.quiet import waited_s
+
 _MEMORY = 3 << 30
 _SURVIVED, _KILLED, _BROKEN = 0, 1, 9
 _LONGEST_WORD = 4_000
@@ -33,7 +35,7 @@ class End(StrEnum):
 
 
 class Job(NamedTuple, Generic[_T]):
-    """What is done in the child, about what, and how long it may take."""
+    """What is done in the child, about what, and how long it may take, the waiting for a processor apart."""
 
     about: _T
     work: Callable[[], str]
@@ -110,7 +112,7 @@ def _child(job: Job[_T], writing: int, folder: str) -> None:
 
 def _look(one: _Running[_T]) -> Done[_T] | None:
     ended = os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    lasted = time.monotonic() - one.began
+    lasted = time.monotonic() - one.began - waited_s(one.pid)
     if ended is None and lasted < one.job.limit_s:
         return None
     status = _close(one)

@@ -16,6 +16,8 @@ import coverage
 import msgspec
 import pytest
 
+from tests.mutants.quiet import waited_s
+
 ROOMS = ("engine", "ledger", "handlers")
 _MOST_FAILURES = 5
 _READ = ("schemas", "topics", "ledger", "handlers", "connectors", "config", "engine", "console", "tests")
@@ -50,9 +52,9 @@ class Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._watched.switch_context(item.nodeid)
-        began = time.perf_counter()
+        began = time.perf_counter() - waited_s()
         result = yield
-        self.seconds[item.nodeid] = time.perf_counter() - began
+        self.seconds[item.nodeid] = time.perf_counter() - waited_s() - began
         if not len(self.seconds) % _EVERY:
             print(f"{len(self.seconds)} of {self._count} tests measured", file=self._told)
         return result

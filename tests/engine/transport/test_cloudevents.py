@@ -36,9 +36,9 @@ OUT = Outgoing(
 @pytest.mark.parametrize("prefix", ["cloudEvents:", "cloudEvents_", "ce-", "ce_"])
 def test_every_prefix(prefix: str) -> None:
     """Bridges between protocols leave their own prefix behind."""
-    headers = {f"{prefix}id": "m-1", f"{prefix}Source": "pms.thais", "traceparent": "00-a-b-01", "other": "x"}
+    headers = {f"{prefix}id": "m-1", f"{prefix}Source": "pms.thais", "traceparent": "00-a-b-01", "tracestate": "t=1", "other": "x"}
 
-    assert attributes(headers) == {"id": "m-1", "source": "pms.thais", "traceparent": "00-a-b-01"}
+    assert attributes(headers) == {"id": "m-1", "source": "pms.thais", "traceparent": "00-a-b-01", "tracestate": "t=1"}
 
 
 def test_the_specified_prefix_wins() -> None:
