@@ -159,7 +159,7 @@ def _parser(encoding: str) -> etree.XMLParser:
         attribute_defaults=False,
         huge_tree=False,
         recover=False,
-        remove_blank_text=True,  # nothing reads it, and half of an indented document's nodes are blanks
+        remove_blank_text=True,  # nothing reads it, and most nodes of an indented document are blanks
         remove_comments=True,
         remove_pis=True,
     )
