@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.services.rabbitmq import RabbitMQ, running
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""What a property says is tested, not how fast a machine is that does something else as well."""
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
