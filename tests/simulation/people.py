@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from connectors.psp.ogone.simulator.answers import stands
 from handlers.refund_parts import BY_HAND
 from schemas.folio import Folio
 from tests.simulation.messages import arrival
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+
+_OPERATIONS: Final = {"refund": ("RFD", "RFS"), "capture": ("SAL", "SAS"), "void": ("DEL", "DES")}
+"""What the provider calls it."""
 
 
 class People:
@@ -50,7 +55,8 @@ class People:
         return self._chance.random() < (0.95 if self.last else chance)
 
     def _settle(self, effect: str) -> None:
-        """What the provider's own page shows: an operation of ours of that amount that no other effect has, or none."""
+        """What the provider's own page shows: an operation of that amount that no other effect has, or none. A refund is ours; a
+        capture or a void is done, whoever did it."""
         row = self._world.rows("SELECT * FROM effect WHERE id = ?", (effect,))[0]
         owned = {
             one["level"]
@@ -62,16 +68,16 @@ class People:
         shown = [
             one
             for one in self._world.provider.provider.books.operations(row["reference"])
-            if one.operation in ("RFD", "RFS") and one.source == "merchant" and one.minor == row["minor"]
-            and str(one.level) not in owned
+            if one.operation in _OPERATIONS[row["kind"]] and (one.source == "merchant" or row["kind"] != "refund")
+            and one.minor == row["minor"] and str(one.level) not in owned
         ]  # fmt: skip
-        standing = [one for one in shown if one.status in ("8", "81", "82", "91", "92")]
+        standing = [one for one in shown if stands(one)]
         data: dict[str, Any] = {
             "subject": effect,
             "reason": "the provider's page",
             "result": "confirmed" if standing else "refused",
         }
-        if standing and self._chance.random() < 0.5:
+        if standing and row["kind"] == "refund" and self._chance.random() < 0.5:
             data["provider_record"] = f"{row['reference']}/{standing[0].level}"
         self._say("effect.settle", data)
 
