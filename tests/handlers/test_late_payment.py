@@ -79,6 +79,7 @@ def test_a_4_rate_of_what_is_collected_late(late: int, more: int) -> None:
     out = stay.card(late, "P2", occurred_at=before(4))
 
     assert (more, 0) == (fact(out, RefundDecided).amount, stay.owes())
+    assert "A-4" in [step.rule for step in out.trace]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,17 @@ def test_x_17_authorised_before_told_after(days: int, kind: EffectKind, minor: i
     stay.leave(at=before(days))
     (request,) = stay.card(20_500, name="payment.authorised", occurred_at=before(12)).requests
     assert (kind, minor) == (request.kind, request.minor)
+    stay.reply("confirmed")
+    assert stay.owes() == 0
+
+
+def test_x_17_what_is_claimed_is_taken_of_an_authorisation_told_later() -> None:
+    """Acompte: nothing was waived, the penalty and the fee are owed."""
+    stay = leaving(0, deposit_nature="acompte")
+    stay.leave(at=before(3))
+    (request,) = stay.card(20_500, name="payment.authorised", occurred_at=before(12)).requests
+
+    assert (request.kind, request.minor) == (EffectKind.CAPTURE, 10_500)
     stay.reply("confirmed")
     assert stay.owes() == 0
 

@@ -32,7 +32,10 @@ class Book:
     def ask(self, checker: Checker) -> None:
         """What no test saw is shown to the type checker."""
         unseen = [at for at, one in enumerate(self.all) if one.change is not None and one.verdict not in _SEEN]
-        if not checker.works:
+        if not unseen:
+            return
+        print(f"asking mypy about {len(unseen)} that no test saw", flush=True)
+        if not checker.works():
             print("mypy refuses the code as it stands, and is not asked", flush=True)
             return
         for at in unseen:
