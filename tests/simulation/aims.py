@@ -74,7 +74,7 @@ class Aims:
     def next(self, standing: Mapping[str, Stands], scripts: Callable[[str, str, str], Sequence[str]]) -> Aim | None:
         """The next death to provoke as the effects stand."""
         for effect, stands in standing.items():
-            left = self.left[stands.state]
+            left = self.left.get(stands.state)
             if left and (self.script in QUERIES or self.script in scripts("", effect, stands.state)):
                 return Aim(left.popleft(), effect)
         return None

@@ -115,7 +115,7 @@ class Disk(Database):
         before, after_ = [], []
         for effect, stands in now.items():
             was = self.standing[effect]
-            name = self._kind(effect, was, stands)
+            name = self._kind(caller, effect, was, stands)
             before.append(Step(name, [(effect, was.state)]))
             after_.append(Step(name, [(effect, stands.state)]))
         for effect in self._too_late(now):
@@ -143,13 +143,13 @@ class Disk(Database):
             if effect and (act == "late" or (act == "query" and effect not in now))
         ]
 
-    def _kind(self, effect: str, was: Stands, now: Stands) -> str:
+    def _kind(self, caller: str, effect: str, was: Stands, now: Stands) -> str:
         """What a transaction of the effects runner did to one effect."""
         claimed = now.lease_until > was.lease_until and now.state == was.state
         answered = any(act == "send" and about == effect for act, about, _ in self._evidence)
         match was.state, now.state:
             case "planned", "planned":
-                return "claim to send" if claimed else "put off"
+                return f"{caller} (claims what is planned)" if claimed else "put off"
             case "planned", "sending":
                 return "mark"
             case "sending", _:

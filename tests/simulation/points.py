@@ -34,7 +34,7 @@ HOUSEKEEPING: Final = frozenset({"SqliteLanes.drop_slices", "SqliteShelf.destroy
 """These count also when they find nothing to do; any other transaction that changes nothing is no step."""
 GENERAL: Final = (*STEPS.values(), "note beside")
 
-OF_EFFECTS: Final = ("claim to send", "mark", "answer", "put off", "doubt", "claim to ask", "learn", "late answer")
+OF_EFFECTS: Final = ("mark", "answer", "put off", "doubt", "claim to ask", "learn", "late answer")
 """What a transaction does to one effect, which is at hand."""
 OF_PAYMENTS: Final = ("claim payment", "payment learned", "payment again")
 """What it does to a payment that a callback made the hub ask about: the payment's effects are at hand."""

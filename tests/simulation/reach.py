@@ -14,7 +14,6 @@ from tests.simulation.scripts import NEVER_CALLED, NOT_ALLOWED, QUERIES, answere
 _FINAL = frozenset({"confirmed", "refused", "reversed"})
 _ASKED = frozenset({"unknown", "accepted"})
 _STATES_OF: Final = {
-    "claim to send": ("only what is planned is claimed for sending", {"planned"}, {"planned"}),
     "look": ("the provider is looked at before what is planned is marked", {"planned"}, {"planned"}),
     "put off": ("only what is planned is put off", {"planned"}, {"planned"}),
     "mark": ("the mark makes sending of planned", {"planned"}, {"sending"}),
@@ -97,8 +96,7 @@ RULES: list[Rule] = [
     Rule(
         "what may still be sent has the script that waits for it",
         lambda when, step, script, state: (
-            script == NEVER_CALLED
-            and (state in ("planned", "sending") or step in ("claim to send", "look", "put off", "mark", "send", "answer"))
+            script == NEVER_CALLED and (state in ("planned", "sending") or step in ("look", "put off", "mark", "send", "answer"))
         ),
     ),
 ]

@@ -178,9 +178,9 @@ class World:
             self._audit()
             self._quiet()
             self.people.last = last
+        self.broker.away, self.aims.left = 0.0, {}
         self.at(self.seconds() + 60, self.people.act)
         self._quiet()
-        self.broker.away = 0.0
         while self.broker.behind(self):
             self.owners.relay(self.hub)
 
