@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from engine.brakes import VELOCITY_US, brake_on
+from engine.brakes import VELOCITY_US, Outgo, brake_on
 from engine.clock import micros
-from engine.store.effects import Effect, EffectStore, Spent
+from engine.store.effects import Effect, EffectTransaction, Spent
 from schemas import registry
 from schemas.operations import PayoutBraked
 from schemas.policy import TenantPolicy
@@ -36,10 +36,14 @@ class Books:
         return Spent(5_000, 3_000, 4)
 
 
+def outgo(books: Books | None = None) -> Outgo:
+    return Outgo(cast(EffectTransaction, books or Books()), NOW)
+
+
 def braked(effect: Effect = EFFECT, zone: str = "Europe/Paris", **limits: Any) -> tuple[str, int, int] | None:
     """By which brake, until when, and the limit that people are told."""
     policy = TenantPolicy(tenant="azur", version="azur/1", zone=zone, **limits)
-    brake = brake_on(effect, policy, cast(EffectStore, Books()), NOW)
+    brake = brake_on(effect, policy, outgo())
     if brake is None:
         return None
     alarm = registry.decode_data("payout.braked", brake.alarm.body)
@@ -69,12 +73,12 @@ def test_x_27_what_holds_a_payout(limits: dict[str, Any], held: tuple[str, int, 
 def test_x_27_only_refunds_are_held() -> None:
     """And those of a tenant that is known."""
     assert braked(EFFECT._replace(kind="capture"), day_sum=1) is None
-    assert brake_on(EFFECT, None, cast(EffectStore, Books()), NOW) is None
+    assert brake_on(EFFECT, None, outgo()) is None
 
 
 def test_x_27_the_tenants_day_is_summed() -> None:
     """From its own midnight."""
     books = Books()
-    brake_on(EFFECT, TenantPolicy(tenant="azur", version="azur/1", zone="Europe/Paris", day_sum=1), cast(EffectStore, books), NOW)
+    brake_on(EFFECT, TenantPolicy(tenant="azur", version="azur/1", zone="Europe/Paris", day_sum=1), outgo(books))
 
     assert books.asked == [("azur", "camp-azur", PARIS - DAY_US, NOW)]
