@@ -1,7 +1,7 @@
 """OgoneConnector: sends one maintenance order, reads one payment's whole history. It decides nothing and repeats nothing.
 
 DirectLink has no idempotency key, so that `Can.KEYS` is not declared: whoever calls must send an order once, and query after
-a silence. `NOT_SENT` is said only where the connection was never made.
+a silence. `NOT_SENT` is said only where nothing of the request was written.
 """
 
 from __future__ import annotations
