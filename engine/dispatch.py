@@ -17,11 +17,12 @@ from typing import Final
 import structlog
 from prometheus_client import Gauge
 
-from engine.effects import Act, Answer, Call
+from engine.calls import Act, Answer, Call
 from engine.hub import Hub
 from engine.pacing import Paced
 from engine.store.contract import StoreAway
 from engine.store.effects import Effect, PaymentAsk
+from engine.together import Partly
 from schemas.effect import Reply, Result
 
 TICK_S: Final = 1.0
@@ -123,9 +124,15 @@ class Dispatcher:
     def _store_answers(self) -> None:
         if not self._answers:
             return
-        calls = self._hub.effects.absorb(self._answers, sending=not self._stopping)
-        heard, self._answers = self._answers, []
-        self._give(calls, [answer.call.item for answer in heard if self._waits_for(answer.call)], moved=True)
+        heard, away = self._answers, None
+        try:
+            calls, self._answers = self._hub.effects.absorb(heard, sending=not self._stopping), []
+        except Partly as partly:
+            calls, self._answers, away = partly.made, partly.left, partly
+        stored = heard[: len(heard) - len(self._answers)]
+        self._give(calls, [answer.call.item for answer in stored if self._waits_for(answer.call)], moved=True)
+        if away is not None:
+            raise away
 
     def _recall(self) -> None:
         """What no thread has begun when the hub stops was marked and not sent: said so, it is sent after the next start."""
@@ -148,10 +155,16 @@ class Dispatcher:
                 items.append(item)
         for item in items:
             self._let_go(item)
-        calls = self._hub.effects.begin(items)
+        away = None
+        try:
+            calls = self._hub.effects.begin(items)
+        except Partly as partly:
+            calls, items, away = partly.made, items[: len(items) - len(partly.left)], partly
         for item in items:
             self._begun(item)
         self._give(calls, items, moved=False)
+        if away is not None:
+            raise away
         if items:
             return 0.0
         wait_s = min([TICK_S, *(pause_s for merchant in room if (pause_s := self._pause(merchant)) > 0)])

@@ -6,9 +6,7 @@ part is done in batches, one transaction each (`begin`, `absorb`); between them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from prometheus_client import Counter
@@ -16,12 +14,14 @@ from prometheus_client import Counter
 from connectors.psp.contract import Deadline, PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
+from engine.calls import Act, Answer, Call, about, claims, doubted, planned
 from engine.clock import Clock
-from engine.effect_batch import About, Batch, Item, payment_of
+from engine.effect_batch import Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
 from engine.reconcile import after_result
 from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
+from engine.together import Partly, Steps, together
 from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
@@ -29,36 +29,9 @@ from schemas.policy import TenantPolicy
 _UNCONFIGURED = 300 * SECOND_US  # how long what concerns a merchant without connector rests
 _AT_ONCE = 500  # items of one transaction
 _TO_COME = frozenset({EffectState.PLANNED, EffectState.NEEDS_PERSON})  # may yet be sent, or leads to another request
-_T = TypeVar("_T")
+_UNSTORED = "says what cannot be stored: see the log"
 log = structlog.get_logger(__name__)
 calls = Counter("foliohub_provider_calls_total", "Calls to payment providers", ("merchant", "act", "result"))
-
-
-class Act(StrEnum):
-    """What a provider is called for: `LOOK` before a request is sent, `ASK` about one in doubt or a payment, `SEND`."""
-
-    LOOK = "look"
-    ASK = "ask"
-    SEND = "send"
-
-
-class Call(NamedTuple):
-    """One call to a provider, ready to be made. It is ours until `until` (microseconds): nothing is written after that."""
-
-    act: Act
-    item: Item
-    connector: PaymentConnector
-    until: int
-
-
-class Answer(NamedTuple):
-    """What came of a call; `began` when it was made (microseconds): a history may be no younger than that. `doubted`: the store has
-    refused the number in it."""
-
-    call: Call
-    reply: Reply
-    began: int
-    doubted: bool = False
 
 
 class EffectsRunner:
@@ -79,9 +52,9 @@ class EffectsRunner:
         self._histories = Histories(self._timing)
 
     def due(self, limit: int = _AT_ONCE, without: Collection[str] = ()) -> list[Item]:
-        """What is to be done now, in order, but for merchants `without`."""
+        """What is to be done now, in order, but for merchants `without`: what callbacks tell of first, however much is to be paid out."""
         now = self._clock.now()
-        return [*self._store.due(now, limit, without), *self._store.asks(now, limit, without)]
+        return [*self._store.asks(now, limit, without), *self._store.due(now, limit, without)]
 
     def connector(self, merchant: str) -> PaymentConnector | None:
         """The connector of a merchant, if it is configured."""
@@ -93,15 +66,20 @@ class EffectsRunner:
 
     def work(self, items: Sequence[Item]) -> None:
         """Carry these as far as they go now, by this thread alone. Raises StoreAway."""
-        ready = self.begin(items)
-        while ready:
-            ready = self.absorb([self.make(call) for call in ready])
+        ready, left = self.begin(items), list[Answer]()
+        while ready or left:
+            try:
+                ready, left = self.absorb([*left, *(self.make(call) for call in ready)]), []
+            except Partly as partly:
+                ready, left = partly.made, partly.left
 
     # -- a batch ---------------------------------------------------------------------------------------------------------------
 
     def begin(self, items: Sequence[Item]) -> list[Call]:
-        """Claim these, in one transaction; the calls to make first. Raises StoreAway: nothing is claimed."""
-        return self._each([(item, self._own(item)) for item in items], _claims, self._claimed)
+        """Claim these, in one transaction; the calls to make first. Raises StoreAway: nothing is claimed; Partly: only the first ones
+        are."""
+        owned = [(item, self._own(item)) for item in items]
+        return together(self._store, self._clock, owned, Steps(claims, self._claimed))
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
@@ -111,6 +89,10 @@ class EffectsRunner:
             reply = connector.query(item.reference, item.order_ref, Deadline(since_s + most_s, self._clock.elapsed_s))
         elif ours_s <= 0:  # the mark was durable, then this thread slept: whoever took over has it in doubt
             reply = Reply(result=Result.NOT_SENT, code="lapsed", message="the lease was over before anything was written")
+        elif self._stopped(item):
+            reply = Reply(
+                result=Result.NOT_SENT, code="payouts_stopped", message="payouts were stopped before anything was written"
+            )
         else:
             assert isinstance(item, Effect)
             try:
@@ -122,36 +104,10 @@ class EffectsRunner:
 
     def absorb(self, answers: Sequence[Answer], *, sending: bool = True) -> list[Call]:
         """Store what came of calls, in one transaction; the calls that follow. Raises StoreAway: nothing is stored, and these
-        answers are to be kept for the next try. `sending` False: what was looked at is let go instead of sent."""
-        return self._each(answers, _about, lambda batch, answer: self._absorbed(batch, answer, sending=sending), _doubted)
-
-    def _each(
-        self,
-        things: Sequence[_T],
-        about: Callable[[Sequence[_T]], About],
-        step: Callable[[Batch, _T], Call | None],
-        doubted: Callable[[_T], _T | None] = lambda _: None,
-    ) -> list[Call]:
-        """All in one transaction, or else each in one of its own, so that one that fails takes nothing else with it; `doubted`: what
-        to take for one whose rows the store refuses."""
-        if not things:
-            return []
-        try:
-            with self._store.transaction() as transaction:
-                batch = Batch(transaction, self._clock.now(), about(things))
-                made = [call for thing in things if (call := step(batch, thing)) is not None]
-                batch.write()
-            return made
-        except StoreAway:
-            raise
-        except Exception as error:
-            if len(things) == 1:
-                again = doubted(things[0]) if isinstance(error, Constraint) else None
-                if again is None:
-                    log.exception("effect_failed", item=str(things[0])[:500])
-                    return []
-                things = [again]
-        return [call for thing in things for call in self._each([thing], about, step, doubted)]
+        answers are to be kept for the next try; Partly: those that are `left`. `sending` False: what was looked at is let go instead
+        of sent."""
+        steps = Steps(about, lambda batch, answer: self._absorbed(batch, answer, sending=sending), doubted, self._unstored)
+        return together(self._store, self._clock, answers, steps)
 
     def _claimed(self, batch: Batch, owned: tuple[Item, PaymentConnector | None]) -> Call | None:
         (item, connector), lease, unconfigured = owned, self._lease(batch), batch.now + _UNCONFIGURED
@@ -167,14 +123,14 @@ class EffectsRunner:
             told = messages.reply(item, EffectState.UNKNOWN, None, "abandoned", "the sender died or fell silent", batch.now)
             batch.doubt(item, self._timing.query_after(batch.now, 0), told)
             return None
-        claimed = item if _planned(item) else batch.claim(item, lease)
+        claimed = item if planned(item) else batch.claim(item, lease)
         if claimed is None:
             return None
         if connector is None:
             log.error("no_connector", merchant=item.merchant, effect=item.id)
-            batch.put_off(claimed, unconfigured, f"merchant {item.merchant} is not configured" if _planned(item) else item.reason)
+            batch.put_off(claimed, unconfigured, f"merchant {item.merchant} is not configured" if planned(item) else item.reason)
             return None
-        return Call(Act.LOOK if _planned(item) else Act.ASK, claimed, connector, lease)
+        return Call(Act.LOOK if planned(item) else Act.ASK, claimed, connector, lease)
 
     def _absorbed(self, batch: Batch, answer: Answer, *, sending: bool) -> Call | None:
         (act, item, _, until), reply, began = answer.call, answer.reply, answer.began
@@ -192,6 +148,21 @@ class EffectsRunner:
         else:
             batch.put_off(item, item.next_at, item.reason)
         return None
+
+    def _unstored(self, batch: Batch, answer: Answer, little: bool) -> None:
+        """What was heard is kept, `little`: without the words; what it is about comes later, after the last time before a person."""
+        (act, item, _, _), now = answer.call, batch.now
+        heard = evidence_of(item, "late", answer.reply, now)
+        if little:
+            heard = heard._replace(request="", answer="")
+        if isinstance(item, PaymentAsk):
+            batch.ask_again(item, self._timing.query_after(now, item.attempts), heard)
+        elif act is Act.ASK:
+            batch.learn(item, (), [self._histories.in_vain(item, _UNSTORED, now)], (), heard)
+        else:
+            batch.keep(heard)
+            if act is Act.LOOK:
+                batch.put_off(item, self._timing.query_after(now, item.queries), f"the provider {_UNSTORED}", queried=1)
 
     # -- sending ---------------------------------------------------------------------------------------------------------------
 
@@ -243,39 +214,19 @@ class EffectsRunner:
         evidence = evidence_of(effect, "send", reply, now)
         batch.settle(effect, state, next_at=next_at, reason=reply.message[:500], record=record, evidence=evidence, told=told)
 
+    def _stopped(self, item: Item) -> bool:
+        """X-27: whether payouts were stopped since the mark. A store that cannot be asked stops them."""
+        try:
+            return isinstance(item, Effect) and item.kind == EffectKind.REFUND and self._store.stopped(item.tenant)
+        except StoreAway:
+            return True
+
     def _own(self, item: Item) -> PaymentConnector | None:
         """The connector of an item's merchant, if it is configured and the item's tenant's own (X-12)."""
         return self.connector(item.merchant) if self._owners.get(item.merchant, item.tenant) == item.tenant else None
 
     def _lease(self, batch: Batch) -> int:
         return batch.now + int(self._timing.lease_s * SECOND_US)
-
-
-def _planned(item: Item) -> bool:
-    return isinstance(item, Effect) and item.state == EffectState.PLANNED
-
-
-def _claims(owned: Sequence[tuple[Item, PaymentConnector | None]]) -> About:
-    """A request that is planned has nothing to be claimed: to look is free, the mark is what counts."""
-    return About([item for item, connector in owned if connector is None or not _planned(item)])
-
-
-def _about(answers: Sequence[Answer]) -> About:
-    """What answers may move: the records that they show may be known under another number of the payment than they were asked for."""
-    items = [answer.call.item for answer in answers]
-    shown = {
-        (answer.call.item.merchant, record.reference)
-        for answer in answers
-        for record in (*answer.reply.records, answer.reply.record)
-        if record is not None
-    }
-    asked = {payment_of(answer.call.item) for answer in answers if answer.call.act is not Act.SEND}
-    return About(items, shown | {payment_of(item) for item in items}, asked)
-
-
-def _doubted(answer: Answer) -> Answer | None:
-    """The store refuses the number of an answer: the history tells."""
-    return answer._replace(doubted=True) if answer.call.act is Act.SEND and not answer.doubted else None
 
 
 def _closes(batch: Batch, effect: Effect) -> bool:

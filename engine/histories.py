@@ -53,7 +53,7 @@ class Histories:
     def of_effect(self, batch: Batch, effect: Effect, shown: Reply, began: int) -> None:
         """What came of asking about a request in doubt, or about one that the provider has accepted."""
         if shown.result is Result.UNKNOWN:
-            in_vain = self._in_vain(effect, "cannot be asked", batch.now)
+            in_vain = self.in_vain(effect, "cannot be asked", batch.now)
             batch.learn(effect, (), [in_vain], (), evidence_of(effect, "query", shown, began))
         elif self.overtaken(batch, effect, shown, began):
             batch.put_off(effect, self._timing.query_after(batch.now, 0), effect.reason)
@@ -98,14 +98,14 @@ class Histories:
         if about is not None and about.id in found.absent:
             effect = effects[about.id]
             if EffectState(effect.state) in (EffectState.UNKNOWN, EffectState.ACCEPTED):
-                moves.append(self._in_vain(effect, "shows nothing of it", now))
+                moves.append(self.in_vain(effect, "shows nothing of it", now))
         moves += [
             _to_person(effects[id_], why, now)
             for id_, why in found.unclear
             if EffectState(effects[id_].state) is EffectState.UNKNOWN
         ]
         if about is not None and about.id not in moved | {move.id for move in moves}:  # pending still
-            moves.append(self._in_vain(about, "says neither yes nor no", now))
+            moves.append(self.in_vain(about, "says neither yes nor no", now))
         return moves
 
     def _shown(self, effect: Effect, record: ProviderRecord, now: int) -> Learned:
@@ -113,14 +113,14 @@ class Histories:
         before = EffectState(effect.state)
         after = after_result(before, record.result)
         if after is EffectState.UNKNOWN:  # an uncertain record
-            move = self._in_vain(effect, f"shows a record of it that says nothing (status {record.status})", now)
+            move = self.in_vain(effect, f"shows a record of it that says nothing (status {record.status})", now)
             return move._replace(record=record)
         told = None if after is before else messages.reply(effect, after, record, record.status, "", now)
         if before in (EffectState.REFUSED, EffectState.REVERSED) and moved_money(record):
             told = messages.foreign(effect, record, now)  # given back after all, when nobody expected it any more
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
 
-    def _in_vain(self, effect: Effect, why: str, now: int) -> Learned:
+    def in_vain(self, effect: Effect, why: str, now: int) -> Learned:
         """A query brought nothing: the next one comes later than this one did, and after the last a person decides."""
         state = EffectState(effect.state)
         if state is EffectState.UNKNOWN:

@@ -178,5 +178,8 @@ class EffectStore(Protocol):
     def next_due(self) -> int | None:
         """When the next of either is due."""
 
+    def stopped(self, tenant: str) -> bool:
+        """Whether a tenant's payouts are stopped at this moment. Any thread may ask."""
+
     def transaction(self) -> AbstractContextManager[EffectTransaction]:
         """Durable when the block has ended, nothing of it when it raises. Raises StoreAway."""

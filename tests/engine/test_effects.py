@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import Configuration
 from connectors.psp.contract import Can, Deadline, PaymentConnector
-from engine.effects import Act, Answer, Call
+from engine.calls import Act, Answer, Call
 from engine.transport.contract import Taken
 from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
 from schemas.policy import TenantPolicy

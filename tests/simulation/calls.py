@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.psp.ogone.wire import Answered, NotConnected
-from engine.effects import Act, Call
+from engine.calls import Act, Call
 from engine.hub import Hub
 from engine.store.effects import Effect
 from tests.simulation.luck import Step

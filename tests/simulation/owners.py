@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.effects import Act, Answer, Call
+from engine.calls import Act, Answer, Call
 from engine.hub import Hub
 from engine.relay import Relay
 from engine.store.contract import Fenced

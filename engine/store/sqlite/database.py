@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+
 from engine.store.contract import Constraint, StoreAway, StoreBusy
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
 from engine.store.sqlite.owning import prepare, take
@@ -40,6 +42,9 @@ _AWAY = (
     "disk image is malformed",
     "out of memory",
 )
+
+
+log = structlog.get_logger(__name__)
 
 
 class Database:
@@ -135,7 +140,7 @@ class Database:
                 finally:
                     self._writing = 0
                 if progress is not None:
-                    self.note(progress)
+                    self._note_after(progress)
             except sqlite3.DatabaseError as error:
                 raise _translated(error, self.path) from error
 
@@ -195,6 +200,13 @@ class Database:
         said = beside(self._guard)
         with self.read() as connection:
             return is_new_generation(self.progress(connection), said, self.path), said.epoch if said else 0
+
+    def _note_after(self, progress: Progress) -> None:
+        """What is committed is committed, whatever happens beside it: the next note says it as well."""
+        try:
+            self.note(progress)
+        except OSError as error:
+            log.error("not_noted", store=self.path, reason=str(error), meaning="a restored backup may not be known as one")
 
     def note(self, progress: Progress) -> None:
         """Say beside the store how far it has come, durably."""

@@ -107,6 +107,11 @@ class SqliteEffects:
             ).fetchone()
             return row[0] if row and row[0] is not None else None
 
+    def stopped(self, tenant: str) -> bool:
+        with self._database.read() as connection:
+            found = connection.execute("SELECT 1 FROM payout_switch WHERE tenant = ? AND stopped = 1", (tenant,)).fetchone()
+            return found is not None
+
     def new_generation(
         self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]
     ) -> int:
