@@ -21,6 +21,7 @@ from benchmarks.messages import MERCHANT, REFUND, ids, order, payid, stream
 from benchmarks.setting import Figures, Setting
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
+from connectors.psp.contract import Deadline
 from engine.clock import ManualClock, micros
 from engine.hub import Hub
 from engine.lane import Ran
@@ -107,7 +108,7 @@ def check(hub: Hub, providers: AcceptingProviders, names: Sequence[str], bad: tu
     dead, refused = bad
     whole(hub.database, Expected.all(len(names))._replace(dead=dead, refused=refused))
     for name in names:
-        shown = providers[MERCHANT].query(payid(name), order(name), 1.0).records
+        shown = providers[MERCHANT].query(payid(name), order(name), Deadline.within(1)).records
         assert [(record.kind, record.minor) for record in shown] == [(RecordKind.REFUND, REFUND)], (name, shown)
 
 

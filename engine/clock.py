@@ -11,9 +11,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
-    """Says what time it is, microseconds since 1970 UTC."""
+    """Says what time it is."""
 
-    def now(self) -> int: ...
+    def now(self) -> int:
+        """Microseconds since 1970 UTC."""
+
+    def elapsed_s(self) -> float:
+        """Seconds since some beginning: who sets the machine's clock does not move these."""
 
 
 class SystemClock:
@@ -26,6 +30,9 @@ class SystemClock:
         self._last = max(self._last, time.time_ns() // 1000)
         return self._last
 
+    def elapsed_s(self) -> float:
+        return time.monotonic()
+
 
 class ManualClock:
     """Stands still until it is moved, and moves only forward."""
@@ -35,6 +42,9 @@ class ManualClock:
 
     def now(self) -> int:
         return self._now
+
+    def elapsed_s(self) -> float:
+        return self._now / 1_000_000
 
     def advance(self, to: int) -> None:
         """Move to an instant; an earlier one changes nothing."""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 from prometheus_client import Counter
 
-from connectors.psp.contract import PaymentConnector
+from connectors.psp.contract import Deadline, PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
 from engine.calls import Act, Answer, Call, about, claims, doubted, planned
@@ -83,11 +83,11 @@ class EffectsRunner:
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
-        item, connector, began = call.item, call.connector, self._clock.now()
-        deadline_s = min(self._timing.deadline_s, (call.until - began) / SECOND_US)
+        since_s, began = self._clock.elapsed_s(), self._clock.now()  # in this order: a pause between them shortens the call
+        item, connector, ours_s, most_s = call.item, call.connector, (call.until - began) / SECOND_US, self._timing.deadline_s
         if call.act is not Act.SEND:
-            reply = connector.query(item.reference, item.order_ref, self._timing.deadline_s)
-        elif deadline_s <= 0:  # the mark was durable, then this thread slept: whoever took over has it in doubt
+            reply = connector.query(item.reference, item.order_ref, Deadline(since_s + most_s, self._clock.elapsed_s))
+        elif ours_s <= 0:  # the mark was durable, then this thread slept: whoever took over has it in doubt
             reply = Reply(result=Result.NOT_SENT, code="lapsed", message="the lease was over before anything was written")
         elif self._stopped(item):
             reply = Reply(
@@ -96,7 +96,7 @@ class EffectsRunner:
         else:
             assert isinstance(item, Effect)
             try:
-                reply = connector.send(_order(item), deadline_s)
+                reply = connector.send(_order(item), Deadline(since_s + min(ours_s, most_s), self._clock.elapsed_s))
             except Rejected as never:  # an order that cannot be written: nothing was sent, and again would not help
                 reply = Reply(result=Result.REFUSED, code=never.code, message=never.message)
         calls.labels(item.merchant, "send" if call.act is Act.SEND else "query", reply.result.value).inc()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from prometheus_client import Gauge
 
-from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.contract import Can, Deadline, PaymentConnector
 from connectors.psp.ogone.wire import Answered, Wire
 from schemas.effect import EffectOrder, Reply, Result
 
@@ -70,9 +70,9 @@ class PacedWire:
     def __init__(self, wire: Wire, pace: Pace) -> None:
         self._wire, self._pace = wire, pace
 
-    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
+    def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered:
         self._pace.spend()
-        return self._wire.post(url, form, deadline_s=deadline_s, cap=cap)
+        return self._wire.post(url, form, deadline=deadline, cap=cap)
 
 
 class Paced:
@@ -85,11 +85,11 @@ class Paced:
         self.pace = pace
         self.concurrency = concurrency
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
-        return self._heard(self._connector.send(order, deadline_s))
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        return self._heard(self._connector.send(order, deadline))
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
-        return self._heard(self._connector.query(reference, order, deadline_s))
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
+        return self._heard(self._connector.query(reference, order, deadline))
 
     def _heard(self, reply: Reply) -> Reply:
         silent = reply.result is Result.NOT_SENT or reply.code in ("silence", "deadline", "not_connected")

@@ -59,7 +59,7 @@ class ScriptedOgone(Mapping[str, PaymentConnector]):
             account = merchant_account(self._account(merchant), merchant, _URL)
             account = msgspec.structs.replace(account, level_amounts=self._script.level_amounts)
             wire = InProcessWire(self.provider, self._now)
-            self._connectors[merchant] = OgoneConnector(account, wire, lambda: self._clock.now() / 1_000_000)
+            self._connectors[merchant] = OgoneConnector(account, wire)
         return self._connectors[merchant]
 
     def __iter__(self) -> Iterator[str]:

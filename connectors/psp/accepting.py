@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 
-from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.contract import Can, Deadline, PaymentConnector
 from schemas.effect import EffectKind, EffectOrder, ProviderRecord, RecordKind, Reply, Result
 
 _SAID: Mapping[EffectKind, tuple[RecordKind, str]] = {
@@ -29,8 +29,10 @@ class AcceptingConnector:
         self._history: dict[str, list[ProviderRecord]] = {}
         self._lock = threading.Lock()
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:  # noqa: ARG002  # the contract's; nothing here takes time
-        """CONFIRMED, always, with a record that every later query shows."""
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        """CONFIRMED, if it comes in time, with a record that every later query shows."""
+        if deadline.left_s() <= 0:
+            return Reply(result=Result.NOT_SENT, code="deadline")
         kind, status = _SAID[order.kind]
         payment = order.reference or order.order
         with self._lock:
@@ -47,7 +49,7 @@ class AcceptingConnector:
             history.append(record)
         return Reply(result=Result.CONFIRMED, record=record)
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:  # noqa: ARG002  # the contract's; nothing here takes time
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:  # noqa: ARG002  # the contract's; nothing here takes time
         """CONFIRMED with everything that was asked of this payment, oldest first."""
         with self._lock:
             return Reply(result=Result.CONFIRMED, records=tuple(self._history.get(reference or order, ())))

@@ -22,6 +22,7 @@ from benchmarks.embedded import AcceptingProviders
 from benchmarks.messages import MERCHANT, REFUND, ids, order, payid, stream
 from benchmarks.processes import Provider, configuration
 from config.loader import load
+from connectors.psp.contract import Deadline
 from engine.clock import ManualClock
 from engine.store.sqlite.database import Database
 from schemas.effect import EffectKind, EffectOrder
@@ -143,7 +144,7 @@ def test_the_provider_of_the_embedded_way_is_asked(tmp_path: Path) -> None:
             effect="x", key="x", kind=EffectKind.REFUND, provider="ogone", merchant=MERCHANT, reference=payid(NAMES[3]),
             order=order(NAMES[3]), minor=REFUND, currency="EUR", last=False,
         )  # fmt: skip
-        providers[MERCHANT].send(again, 1.0)
+        providers[MERCHANT].send(again, Deadline.within(1))
 
         with pytest.raises(AssertionError, match=NAMES[3]):
             embedded.check(hub, providers, NAMES)

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import pytest
 
-from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.contract import Can, Deadline, PaymentConnector
 from schemas.effect import EffectKind, EffectOrder, RecordKind, Reply, Result
 
 DEADLINE_S = 1.0
@@ -75,11 +75,11 @@ class PaymentConnectorContract(ABC):
             minor=minor,
             currency="EUR",
         )
-        return connector.send(order, DEADLINE_S)
+        return connector.send(order, Deadline.within(DEADLINE_S))
 
     def refunds(self, connector: PaymentConnector) -> list[int | None]:
         """Amounts of the refunds in the provider's history; requires that it could be read."""
-        reply = connector.query(self.reference(), "B1001-1", 10.0)
+        reply = connector.query(self.reference(), "B1001-1", Deadline.within(10))
         assert reply.result is Result.CONFIRMED
         return [record.minor for record in reply.records if record.kind is RecordKind.REFUND]
 
@@ -90,7 +90,7 @@ class PaymentConnectorContract(ABC):
 
         assert reply.result is Result.CONFIRMED
         if Can.QUERY in connector.can:
-            history = connector.query(self.reference(), "", 10.0).records
+            history = connector.query(self.reference(), "", Deadline.within(10)).records
             assert reply.record in history
             assert [r.kind for r in history] == [RecordKind.CAPTURE, RecordKind.REFUND]
             assert [r.minor for r in history] == [20000, 2000]
@@ -146,7 +146,7 @@ class PaymentConnectorContract(ABC):
             currency="EUR",
         )
 
-        assert connector.send(order, 0.0).result is Result.NOT_SENT
+        assert connector.send(order, Deadline.within(0)).result is Result.NOT_SENT
         assert self.requests_seen() == 0
 
     @pytest.mark.parametrize("part", [Part.QUERY_FAILS, Part.QUERY_FAILS_LATER])
@@ -156,13 +156,13 @@ class PaymentConnectorContract(ABC):
         if Can.QUERY not in connector.can:
             pytest.fail("a provider that cannot be queried needs another contract")
         self.refund(connector)
-        reply = connector.query(self.reference(), "", DEADLINE_S)
+        reply = connector.query(self.reference(), "", Deadline.within(DEADLINE_S))
 
         assert (reply.result, reply.records) == (Result.UNKNOWN, ())
 
     def test_unreachable_query(self) -> None:
         """A query that was not sent knows nothing."""
-        reply = self.unreachable().query(self.reference(), "", DEADLINE_S)
+        reply = self.unreachable().query(self.reference(), "", Deadline.within(DEADLINE_S))
 
         assert (reply.result, reply.records) == (Result.UNKNOWN, ())
 
@@ -187,7 +187,7 @@ class PaymentConnectorContract(ABC):
     def test_evidence_keeps_no_secret(self, part: Part) -> None:
         """Request and answer are kept, passwords and passphrases are not."""
         connector = self.connector(part)
-        replies = [self.refund(connector), connector.query(self.reference(), "", 10.0)]
+        replies = [self.refund(connector), connector.query(self.reference(), "", Deadline.within(10))]
 
         for reply in replies:
             assert self.reference() in reply.request

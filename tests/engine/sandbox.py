@@ -64,7 +64,7 @@ class Sandbox:
         self.clock = ManualClock(micros(datetime.fromisoformat(begins)))
         self.provider = Provider(books or Books(":memory:"), self._script(rules, script), (SANDBOX,))
         wire = InProcessWire(self.provider, self.now)
-        self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire, lambda: self.clock.now() / 1_000_000)
+        self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire)
         self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
         self.chunk, self.configuration = chunk, configuration
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.loader import load
 from connectors.psp.accepting import AcceptingConnector
+from connectors.psp.contract import Deadline
 from engine.hub import Hub
 from engine.pacing import Pace, Paced
 from engine.serving import Serving
@@ -19,19 +20,20 @@ LEASE_US = 90 * 1_000_000
 
 
 class Stopped(AcceptingConnector):
-    """Its first send stands before the wire until it is let go; whether it is written then is for the test to say."""
+    """Its first send stands before the wire until it is let go. `written`: it was written before, and the provider acts only then."""
 
-    def __init__(self, merchant: str) -> None:
+    def __init__(self, merchant: str, *, written: bool = False) -> None:
         super().__init__(merchant)
+        self.written = written
         self.stands, self.go = threading.Event(), threading.Event()
         self.sent = 0
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
         self.sent += 1
         if self.sent == 1:
             self.stands.set()
             assert self.go.wait(20)
-        return super().send(order, deadline_s)
+        return super().send(order, Deadline.within(1) if self.written else deadline)
 
 
 def evidence(hub: Hub) -> list[tuple[str, str]]:
@@ -70,7 +72,7 @@ def test_a_payment_is_asked_for_again_at_the_next_callback(tmp_path: Path) -> No
 
 def test_a_thread_that_is_too_slow_is_waited_for_by_nobody(tmp_path: Path) -> None:
     """Its lease is over: the request is in doubt and is asked about, nothing is sent again, and what it brings late is kept."""
-    connector, clock = Stopped("azur"), at()
+    connector, clock = Stopped("azur", written=True), at()
     with served(tmp_path, {"azur": connector}, clock=clock) as (hub, _):
         paid_and_cancelled(hub, "B-1", "9001")
         assert connector.stands.wait(8)
@@ -88,6 +90,25 @@ def test_a_thread_that_is_too_slow_is_waited_for_by_nobody(tmp_path: Path) -> No
         assert soon(lambda: states(hub) == ["confirmed"])
         assert connector.sent == 1
         assert soon(lambda: hub.reading.rows("SELECT 1 FROM outbox WHERE name = 'refund.executed'"))
+
+
+def test_a_thread_that_stands_before_the_wire_past_its_lease_writes_nothing(tmp_path: Path) -> None:
+    """However late it goes on, even after a person has settled the request: its call has one end, fixed before it stood."""
+    connector, clock = Stopped("azur"), at()
+    with served(tmp_path, {"azur": connector}, clock=clock) as (hub, _):
+        paid_and_cancelled(hub, "B-1", "9001")
+        assert connector.stands.wait(8)
+        clock.advance(clock.now() + LEASE_US)
+        assert soon(lambda: states(hub) == ["unknown"])
+        (effect,) = hub.reading.rows("SELECT id FROM effect")
+        say(hub, "s", "effect.settle", folio="B-1", subject=effect["id"], result="refused", reason="nothing is there",
+            actor={"kind": "operator", "id": "ops"})  # fmt: skip
+        assert soon(lambda: states(hub) == ["refused"])
+
+        connector.go.set()
+
+        assert soon(lambda: ("late", "not_sent") in evidence(hub)), evidence(hub)
+        assert (states(hub), connector.query("9001", "", Deadline.within(1)).records) == (["refused"], ())
 
 
 def test_what_no_thread_has_begun_when_the_hub_stops_was_not_sent(tmp_path: Path) -> None:

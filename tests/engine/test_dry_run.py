@@ -10,7 +10,7 @@ import pytest
 
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
-from connectors.psp.contract import Can
+from connectors.psp.contract import Can, Deadline
 from connectors.psp.ogone.simulator.script import Script
 from engine import dry_run
 from engine.dry_run import DryRun, Unreadable, read
@@ -240,14 +240,14 @@ def test_the_accepting_provider_shows_what_it_did() -> None:
         for n, kind in enumerate((EffectKind.REFUND, EffectKind.CAPTURE, EffectKind.VOID), 1)
     ]
 
-    replies = [connector.send(order, 1.0) for order in orders]
+    replies = [connector.send(order, Deadline.within(1)) for order in orders]
 
     assert {reply.result for reply in replies} == {Result.CONFIRMED}
-    assert [reply.record for reply in replies] == list(connector.query("1", "", 1.0).records)
-    assert [(record.level, record.kind, record.minor) for record in connector.query("1", "", 1.0).records] == [
+    assert [reply.record for reply in replies] == list(connector.query("1", "", Deadline.within(1)).records)
+    assert [(record.level, record.kind, record.minor) for record in connector.query("1", "", Deadline.within(1)).records] == [
         ("1", RecordKind.REFUND, 1),
         ("2", RecordKind.CAPTURE, 2),
         ("3", RecordKind.VOID, 3),
     ]
-    assert connector.query("2", "", 1.0).records == ()
+    assert connector.query("2", "", Deadline.within(1)).records == ()
     assert Can.KEYS not in connector.can

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from config.settings import Configuration
-from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.contract import Can, Deadline, PaymentConnector
 from engine.calls import Act, Answer, Call
 from engine.transport.contract import Taken
 from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
@@ -30,16 +30,18 @@ class Instead:
     def __init__(self, real: PaymentConnector, *replies: Reply | None) -> None:
         self._real, self._replies = real, list(replies)
         self.sent: list[EffectOrder] = []
+        self.ends: list[float] = []
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        self.ends.append(deadline.end_s)
         reply = self._replies.pop(0) if self._replies else None
         if reply is not None:
             return reply
         self.sent.append(order)
-        return self._real.send(order, deadline_s)
+        return self._real.send(order, deadline)
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
-        return self._real.query(reference, order, deadline_s)
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
+        return self._real.query(reference, order, deadline)
 
 
 def instead(box: Sandbox, *replies: Reply | None) -> Instead:
@@ -409,6 +411,45 @@ def test_a_sender_that_died_after_its_mark_is_doubted_never_repeated() -> None:
     assert (box.effect()["state"], box.sent()) == ("unknown", 0)
     box.pass_time(20 * HOUR)
     assert (box.effect()["state"], box.operations(payid)) == ("needs_person", [])
+
+
+@pytest.mark.parametrize(("slept_s", "left_s"), [(0, 30), (60, 30), (75, 15), (89, 1)])
+def test_a_send_ends_at_one_instant_and_never_after_its_lease(slept_s: int, left_s: int) -> None:
+    """Whatever is slept on the way to the wire, the end does not move: who comes there after it has written nothing."""
+    box = Sandbox()
+    payid = box.paid()
+    other = instead(box)
+    sent = _marked(box)
+    box.wait(slept_s)
+    end_s = box.clock.elapsed_s() + left_s
+
+    class Sleeping(Instead):
+        def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+            box.wait(left_s)
+            return other.send(order, deadline)
+
+    answer = box.hub.effects.make(sent._replace(connector=Sleeping(box.connector)))
+
+    assert (answer.reply.result, answer.reply.code, other.ends) == (Result.NOT_SENT, "deadline", [end_s])
+    assert (box.sent(), box.operations(payid), end_s * 1_000_000 <= sent.until) == (0, [], True)
+
+
+def test_a_pause_while_the_end_is_fixed_shortens_the_call() -> None:
+    """The machine's seconds are read before the hub's time, from which the rest of the lease is counted."""
+    box = Sandbox()
+    box.paid()
+    other = instead(box)
+    sent = _marked(box)
+    before_s, now = box.clock.elapsed_s(), box.clock.now
+
+    def later() -> int:
+        box.clock.advance(int((before_s + 80) * 1_000_000))
+        return now()
+
+    box.clock.now = later  # type: ignore[method-assign]  # the pause falls on this very look
+    box.hub.effects.make(sent._replace(connector=other))
+
+    assert other.ends == [before_s + 10]
 
 
 def test_a_late_reply_is_kept_as_evidence() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.psp.accepting import AcceptingConnector
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.simulator.inprocess import InProcessWire
 from engine.pacing import Pace, Paced, PacedWire
@@ -79,7 +80,7 @@ def test_rest_after_so_many_silences_in_a_row() -> None:
 class Silent(AcceptingConnector):
     """Says nothing to anything."""
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
         return Reply(result=Result.UNKNOWN, code="silence")
 
 
@@ -98,11 +99,11 @@ def test_a_connector_counts_what_it_is_asked() -> None:
         minor=1,
         currency="EUR",
     )
-    paced.query("1", "", 1)
-    assert paced.send(order, 1).result is Result.CONFIRMED
-    paced.query("1", "", 1)
+    paced.query("1", "", Deadline.within(30))
+    assert paced.send(order, Deadline.within(30)).result is Result.CONFIRMED
+    paced.query("1", "", Deadline.within(30))
     assert paced.pace.ready_in() == 0
-    paced.query("1", "", 1)
+    paced.query("1", "", Deadline.within(30))
 
     assert paced.pace.ready_in() == pytest.approx(30)
     assert (paced.merchant, paced.can) == ("azur", AcceptingConnector.can)
@@ -115,10 +116,10 @@ def test_every_exchange_of_a_history_is_counted() -> None:
     pace = Pace("azur", 4, 5, 30, Clock())
     paced = Paced(OgoneConnector(box.connector.account, PacedWire(InProcessWire(box.provider, box.now), pace)), pace, 4)
 
-    assert paced.query(payid, "", 30).result is Result.CONFIRMED
+    assert paced.query(payid, "", Deadline.within(30)).result is Result.CONFIRMED
     assert pace.ready_in() == 0
     box.cancel()
-    assert len(paced.query(payid, "", 30).records) == 2
+    assert len(paced.query(payid, "", Deadline.within(30)).records) == 2
 
     assert pace.ready_in() == pytest.approx((1 + 3) / 4)
 
@@ -139,11 +140,11 @@ def test_what_is_silence(reply: Reply, silent: bool) -> None:
     """An answer that says nothing of use is one."""
 
     class Saying(AcceptingConnector):
-        def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+        def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
             return reply
 
     paced = Paced(Saying("azur"), Pace("azur", 100, 1, 30, Clock()), 4)
-    heard = paced.query("1", "", 1)
+    heard = paced.query("1", "", Deadline.within(30))
 
     assert heard is reply
     assert paced.pace.ready_in() == (30 if silent else 0)

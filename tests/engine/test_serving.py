@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from config.loader import load
 from connectors.psp.accepting import AcceptingConnector
-from connectors.psp.contract import PaymentConnector
+from connectors.psp.contract import Deadline, PaymentConnector
 from engine.clock import ManualClock, SystemClock, micros
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
@@ -52,7 +52,7 @@ class Slow(AcceptingConnector):
         self._counting = threading.Lock()
         self.begun = threading.Event()
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
         with self._counting:
             self.sent.append(order.effect)
             self._now += 1
@@ -61,7 +61,7 @@ class Slow(AcceptingConnector):
         time.sleep(self.pause_s)
         with self._counting:
             self._now -= 1
-        return super().send(order, deadline_s)
+        return super().send(order, deadline)
 
 
 def at(text: str = START) -> ManualClock:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.psp.contract import Can, PaymentConnector
+from connectors.psp.contract import Can, Deadline, PaymentConnector
 from engine.calls import Act, Call
 from engine.effects import EffectsRunner
 from engine.store.contract import StoreAway
@@ -143,15 +143,15 @@ class Garbled:
         self._real, self._acts, self._first = real, acts, first
         self.asked = 0
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
         if self._first is not None:
             return self._first
-        reply = self._real.send(order, deadline_s)
+        reply = self._real.send(order, deadline)
         return self._garbled(reply) if "send" in self._acts else reply
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
         self.asked += 1
-        reply = self._real.query(reference, order, deadline_s)
+        reply = self._real.query(reference, order, deadline)
         return self._garbled(reply) if "query" in self._acts else reply
 
     @staticmethod

@@ -33,8 +33,8 @@ class Late(NamedTuple):
 @pytest.mark.parametrize(
     "late",
     [
-        pytest.param(Late("send", "unknown", 1, "confirmed"), id="before the connection, while it is asked about"),
-        pytest.param(Late("send", "needs_person", 1, "confirmed"), id="before the connection, when nobody asks any more"),
+        pytest.param(Late("send", "unknown", 0, "needs_person"), id="before the connection, while it is asked about"),
+        pytest.param(Late("send", "needs_person", 0, "needs_person"), id="before the connection, when nobody asks any more"),
         pytest.param(Late("connected", "needs_person", 0, "needs_person"), id="connected: the deadline has shut the socket"),
         pytest.param(Late("half", "needs_person", 0, "needs_person"), id="half written: the deadline has shut the socket"),
         pytest.param(Late("written", "confirmed", 1, "confirmed"), id="written: a query has found it meanwhile"),

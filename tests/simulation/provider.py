@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone import callback
 from connectors.psp.ogone.account import LevelAmounts
 from connectors.psp.ogone.client import OgoneConnector
@@ -65,7 +66,7 @@ class SimulatedWire:
         self._inner, self._books, self._now = inner, books, now
         self.under_way: Callable[[], OnTheWire] | None = None
 
-    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
+    def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered:
         assert self.under_way is not None
         call = self.under_way()
         query = "querydirect" in url
@@ -76,10 +77,10 @@ class SimulatedWire:
             if instead is not None:
                 return instead
             if query:
-                return self._inner.post(url, form, deadline_s=deadline_s, cap=cap)
+                return self._inner.post(url, form, deadline=deadline, cap=cap)
             refused = self._refuses(form)
             try:
-                return self._inner.post(url, form, deadline_s=deadline_s, cap=cap)
+                return self._inner.post(url, form, deadline=deadline, cap=cap)
             finally:
                 call.reached(scripts.NOT_ALLOWED if refused else self._books.rule)
         finally:
@@ -118,7 +119,7 @@ class SimulatedProvider:
         self.provider = Provider(self.books, self._script(chance, amounts, focus), (account,))
         self.wire = SimulatedWire(InProcessWire(self.provider, self.now), self.books, self.now)
         merchant = msgspec.structs.replace(merchant_account(account, "azur", URL), level_amounts=amounts)
-        self.connector = OgoneConnector(merchant, self.wire, lambda: self._clock.now() / 1_000_000)
+        self.connector = OgoneConnector(merchant, self.wire)
 
     def _script(self, chance: random.Random, amounts: LevelAmounts, focus: str) -> Script:
         """What waits for each call on each payment."""

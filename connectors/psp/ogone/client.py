@@ -1,17 +1,16 @@
 """OgoneConnector: sends one maintenance order, reads one payment's whole history. It decides nothing and repeats nothing.
 
 DirectLink has no idempotency key, so that `Can.KEYS` is not declared: whoever calls must send an order once, and query after
-a silence. `NOT_SENT` is said only where the connection was never made.
+a silence. `NOT_SENT` is said only where nothing of the request was written.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 
 import msgspec
 
-from connectors.psp.contract import Can
+from connectors.psp.contract import Can, Deadline
 from connectors.psp.ogone import codec, codes, evidence
 from connectors.psp.ogone.account import OgoneAccount, guard_endpoint
 from connectors.psp.ogone.codec import NcResponse
@@ -35,49 +34,46 @@ class _Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
 class OgoneConnector:
     """One merchant's account. Thread-safe: it holds nothing that changes. `wire` is how bytes travel (tests, in-process
-    simulation give their own); `clock_s` a monotonic clock for the deadline of a query's several calls."""
+    simulation give their own)."""
 
     name = "ogone"
     can = Can.REFUND | Can.PARTIAL_REFUND | Can.CAPTURE | Can.VOID | Can.QUERY
 
-    def __init__(self, account: OgoneAccount, wire: Wire | None = None, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, account: OgoneAccount, wire: Wire | None = None) -> None:
         guard_endpoint(account.environment, account.base_url)
         self.account = account
         self.merchant = account.merchant
         self._wire = wire or RequestsWire()
-        self._clock_s = clock_s
 
-    def send(self, order: EffectOrder, deadline_s: float) -> Reply:
-        """Asks for one operation, once, within `deadline_s` seconds.
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        """Asks for one operation, once, before `deadline` is over.
 
         Raises Rejected for an order that cannot be written (amount, merchant, reference): nothing was sent, and sending it
         again cannot help. What the world does never raises; see `schemas.effect.Result`.
         """
         fields = codec.maintenance_fields(order, self.account)
-        call = self._exchange("maintenancedirect", fields, deadline_s)
+        call = self._exchange("maintenancedirect", fields, deadline)
         if call.answer is None:
             return Reply(result=call.result, code=call.code, request=call.request, answer=call.text)
         reply = codec.maintenance_reply(call.answer, order, self.account)
         message = evidence.without_cards(reply.message)
         return msgspec.structs.replace(reply, request=call.request, answer=call.text, message=message)
 
-    def query(self, reference: str, order: str, deadline_s: float) -> Reply:
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
         """The whole history of one payment, oldest first, each level with its own amount.
 
         CONFIRMED: the history was read to its end. UNKNOWN: it was not, and `records` is empty; `code` says why. The latest
         level is asked first and must be found again at the end of the levels, so that a query that fails half-way is never
         taken for a shorter history.
         """
-        end_s = self._clock_s() + deadline_s
         calls: list[_Exchange] = []
 
         def ask(level: int | None) -> _Exchange:
-            left_s = end_s - self._clock_s()
             fields = codec.query_fields(reference, order, level, self.account)
-            if left_s <= 0:
+            if deadline.left_s() <= 0:
                 request = evidence.request_text(self.account.page("querydirect"), fields)
                 return _Exchange(request=request, code="deadline")
-            call = self._exchange("querydirect", fields, left_s)
+            call = self._exchange("querydirect", fields, deadline)
             calls.append(call)
             return call
 
@@ -120,13 +116,13 @@ class OgoneConnector:
             return "history_incomplete", ()
         return "", tuple(msgspec.structs.replace(r, reference=r.reference or reference) for r in records)
 
-    def _exchange(self, stem: str, fields: Mapping[str, str], deadline_s: float) -> _Exchange:
+    def _exchange(self, stem: str, fields: Mapping[str, str], deadline: Deadline) -> _Exchange:
         url = self.account.page(stem)
         request = evidence.request_text(url, fields)
         try:
-            got = self._wire.post(url, codec.form(fields, self.account), deadline_s=deadline_s, cap=codec.MAX_BODY)
+            got = self._wire.post(url, codec.form(fields, self.account), deadline=deadline, cap=codec.MAX_BODY)
         except NotConnected as error:
-            return _Exchange(request=request, result=Result.NOT_SENT, code="not_connected", text=f"[{error}]")
+            return _Exchange(request=request, result=Result.NOT_SENT, code=error.code, text=f"[{error}]")
         except Silent as error:
             return _Exchange(request=request, code="silence", text=f"[{error}]")
         secrets = (self.account.pswd, self.account.sha_in, *self.account.sha_out)

@@ -2,6 +2,9 @@
 
 A watch shuts the socket down at the deadline, so that neither a server that drips bytes nor one that never reads can stretch
 a call. Two failures are told apart: `NotConnected` (no byte of the request was written) and `Silent` (anything after that).
+The deadline is an instant that the caller has fixed, and it is looked at right before each write: who was paused on the way here, for
+however long, writes nothing. What cannot be looked at is the one system call that writes: a process that is stopped between the look
+and it, and goes on after the deadline before its watch does, writes that piece; and what was written in time may travel for a while.
 The system's resolver keeps its own time-outs; an address that resolves too late is `NotConnected`.
 """
 
@@ -22,11 +25,21 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from connectors.psp.contract import Deadline
+
 _CHUNK = 16 * 1024
 
 
 class NotConnected(Exception):
-    """The connection was never made: nothing was written."""
+    """The connection was never made, or too late: nothing was written."""
+
+    code = "not_connected"
+
+
+class Lapsed(NotConnected):
+    """The deadline was over before the first byte."""
+
+    code = "deadline"
 
 
 class Silent(Exception):
@@ -45,14 +58,15 @@ class Answered(msgspec.Struct, frozen=True, kw_only=True):
 class Wire(Protocol):
     """How a form is posted and its answer read. Raises NotConnected or Silent, nothing else for what the world does."""
 
-    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered: ...
+    def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered: ...
 
 
 class Watch:
     """The deadline of one call; shuts its socket down when it strikes. `wrote` is set before the first byte leaves."""
 
-    def __init__(self, deadline_s: float) -> None:
-        self.end = time.monotonic() + deadline_s
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self.strikes_s = time.monotonic() + deadline.left_s()  # the machine's clock, which is the one that wakes threads
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.struck = False
@@ -69,10 +83,20 @@ class Watch:
 
     def left_s(self) -> float:
         """Seconds until the deadline; raises TimeoutError when none are left."""
-        left = self.end - time.monotonic()
-        if left <= 0 or self.struck:
+        left_s = self._deadline.left_s()
+        if left_s <= 0 or self.struck:
             raise TimeoutError("deadline")
-        return left
+        return left_s
+
+    def over(self) -> bool:
+        """Whether the deadline is over."""
+        return self.struck or self._deadline.left_s() <= 0
+
+    def writing(self) -> None:
+        """Right before bytes of the request leave; raises TimeoutError when it is too late for them."""
+        with self._lock:
+            self.left_s()
+            self.wrote = True
 
     def guard(self, connected: socket.socket) -> None:
         """Take the socket under watch: a second handle on it, because TLS empties the first."""
@@ -104,8 +128,8 @@ class _Watches:
 
     def add(self, watch: Watch) -> None:
         with self._changed:
-            first = not self._waiting or watch.end < self._waiting[0][0]
-            heapq.heappush(self._waiting, (watch.end, next(self._numbers), watch))
+            first = not self._waiting or watch.strikes_s < self._waiting[0][0]
+            heapq.heappush(self._waiting, (watch.strikes_s, next(self._numbers), watch))
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="ogone-deadlines", daemon=True)
                 self._thread.start()
@@ -138,8 +162,8 @@ class RequestsWire:
         self._verify = verify
         self._own = threading.local()
 
-    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
-        watch = Watch(deadline_s)
+    def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered:
+        watch = Watch(deadline)
         watch.start()
         _CALL.watch = watch
         session = self._session()
@@ -154,10 +178,11 @@ class RequestsWire:
                 cut=cut,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-            reason = "deadline" if watch.struck else type(error).__name__
+            over = watch.over()
+            reason = "deadline" if over else type(error).__name__
             if watch.wrote:
                 raise Silent(reason) from None
-            raise NotConnected(reason) from None
+            raise (Lapsed if over else NotConnected)(reason) from None
         finally:
             session.close()  # its connections, which a provider may leave open
             session.cookies.clear()
@@ -221,8 +246,7 @@ class _WatchedMixin:
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        _CALL.watch.left_s()
-        _CALL.watch.wrote = True
+        _CALL.watch.writing()
         super().send(data)  # type: ignore[misc]  # http.client's, behind the mixin
 
 

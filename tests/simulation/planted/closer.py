@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone.client import OgoneConnector
 from schemas.effect import EffectOrder, Reply
 from tests.simulation import playing
@@ -52,11 +53,11 @@ def look_closer(patch: pytest.MonkeyPatch) -> None:
             raise Endless(f"{_MOST_WRITES} transactions, and no end")
         return write(self, *given)
 
-    def sending(self: OgoneConnector, order: EffectOrder, deadline_s: float) -> Reply:
+    def sending(self: OgoneConnector, order: EffectOrder, deadline: Deadline) -> Reply:
         (row,) = worlds[0].rows("SELECT state, lease_until FROM effect WHERE id = ?", (order.effect,))
         if row["state"] != "sending" or row["lease_until"] < worlds[0].clock.now():
             wrong.append(f"effect {order.effect} is {row['state']} and its lease is over, and it is sent")
-        return send(self, order, deadline_s)
+        return send(self, order, deadline)
 
     def closely(world: World) -> None:
         check(world)

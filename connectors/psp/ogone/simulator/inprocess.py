@@ -6,8 +6,9 @@ from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone.simulator.provider import Provider
-from connectors.psp.ogone.wire import Answered, Silent
+from connectors.psp.ogone.wire import Answered, Lapsed, Silent
 
 
 class InProcessWire:
@@ -18,10 +19,13 @@ class InProcessWire:
         self._provider = provider
         self._clock = clock
 
-    def post(self, url: str, form: bytes, *, deadline_s: float, cap: int) -> Answered:
+    def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered:
+        left_s = deadline.left_s()
+        if left_s <= 0:
+            raise Lapsed("deadline")
         page = urlsplit(url).path.rpartition("/")[2].removesuffix(".asp")
         played = self._provider.handle(page, form, self._clock())
-        if played.silent or played.after_s >= deadline_s:
+        if played.silent or played.after_s >= left_s:
             raise Silent("silence")
         return Answered(
             status=played.http_status,

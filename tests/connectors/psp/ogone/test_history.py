@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.simulator.accounts import SANDBOX, merchant_account
 from connectors.psp.ogone.simulator.books import Books
@@ -39,7 +40,7 @@ def test_a_latest_answer_without_level(refunded: bool, result: Result) -> None:
         merchant_account(SANDBOX, "azur", "http://127.0.0.1/ncol/test/"), InProcessWire(provider, lambda: NOW)
     )
 
-    reply = connector.query(payid, "O-1", 5.0)
+    reply = connector.query(payid, "O-1", Deadline.within(5))
 
     assert reply.result is result
     assert (reply.records == ()) is refunded

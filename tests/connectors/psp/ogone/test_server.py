@@ -18,6 +18,7 @@ import msgspec
 import pytest
 import requests
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone import callback
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.simulator.accounts import SANDBOX, merchant_account
@@ -33,7 +34,7 @@ def refund(connector: OgoneConnector, payid: str, minor: int = 2000, deadline_s:
         effect="e", key="e", kind=EffectKind.REFUND, provider="ogone", merchant="azur", reference=payid, order="B1", minor=minor,
         currency="EUR",
     )  # fmt: skip
-    return connector.send(order, deadline_s)
+    return connector.send(order, Deadline.within(deadline_s))
 
 
 @contextmanager
@@ -198,7 +199,7 @@ def test_killed_and_started_again(tmp_path: Path) -> None:
     process, base_url = start(*arguments)
     try:
         connector = OgoneConnector(merchant_account(SANDBOX, "azur", base_url))
-        assert [r.minor for r in connector.query(payid, "", 5).records] == [20000, 2000]
+        assert [r.minor for r in connector.query(payid, "", Deadline.within(5)).records] == [20000, 2000]
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     finally:

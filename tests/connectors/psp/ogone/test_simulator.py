@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from connectors.psp.contract import Deadline
 from connectors.psp.ogone import callback
 from connectors.psp.ogone.account import LevelAmounts
 from connectors.psp.ogone.client import OgoneConnector
@@ -47,7 +48,7 @@ class World:
             effect="e", key="e", kind=kind, provider="ogone", merchant="azur", reference=reference or self.payid, order="B1",
             minor=minor, currency="EUR", last=last,
         )  # fmt: skip
-        return self.connector.send(order, 10)
+        return self.connector.send(order, Deadline.within(10))
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -55,7 +56,7 @@ class World:
 
     def history(self) -> list[tuple[str, Result, int | None]]:
         """Status, result and amount of every level after the order."""
-        reply = self.connector.query(self.payid, "", 10)
+        reply = self.connector.query(self.payid, "", Deadline.within(10))
         assert reply.result is Result.CONFIRMED, reply
         return [(r.status, r.result, r.minor) for r in reply.records[1:]]
 
@@ -92,7 +93,7 @@ def test_cumulated_amounts_read_as_operations_would_be_wrong() -> None:
         InProcessWire(world.provider, lambda: world.now),
     )
 
-    assert [r.minor for r in wrong.query(world.payid, "", 10).records] == [20000, 2000, 4000]
+    assert [r.minor for r in wrong.query(world.payid, "", Deadline.within(10)).records] == [20000, 2000, 4000]
 
 
 @pytest.mark.parametrize("end", ["50001130", "88"])
@@ -271,7 +272,7 @@ def test_authorise_capture_and_void() -> None:
     assert world.send(4000, EffectKind.CAPTURE, last=True, reference=held).result is Result.CONFIRMED
     assert world.send(10000, EffectKind.VOID, last=True, reference=freed).code == "6"
     assert world.send(20000, EffectKind.VOID, last=True).code == "7"
-    kinds = [r.kind for r in world.connector.query(held, "", 10).records]
+    kinds = [r.kind for r in world.connector.query(held, "", Deadline.within(10)).records]
     assert kinds == [RecordKind.AUTHORISATION, RecordKind.CAPTURE, RecordKind.CAPTURE]
 
 
@@ -316,11 +317,11 @@ def test_currencies_through_the_wire(currency: str, minor: int) -> None:
         effect="e", key="e", kind=EffectKind.REFUND, provider="ogone", merchant="azur", reference=payid, order="B2", minor=minor,
         currency=currency,
     )  # fmt: skip
-    reply = world.connector.send(order, 10)
+    reply = world.connector.send(order, Deadline.within(10))
 
     assert reply.record is not None
     assert reply.record.minor == minor
-    assert [r.minor for r in world.connector.query(payid, "", 10).records] == [minor * 10, minor]
+    assert [r.minor for r in world.connector.query(payid, "", Deadline.within(10)).records] == [minor * 10, minor]
     assert [o.minor for o in world.provider.books.operations(payid)] == [minor * 10, minor]
 
 
@@ -329,8 +330,8 @@ def test_unknown_payment() -> None:
     world = World()
 
     assert world.send(reference="3999999999").code == "50001130"
-    assert world.connector.query("3999999999", "", 10).code == "50001130"
-    assert world.connector.query("", "B1", 10).records[0].reference == world.payid
+    assert world.connector.query("3999999999", "", Deadline.within(10)).code == "50001130"
+    assert world.connector.query("", "B1", Deadline.within(10)).records[0].reference == world.payid
 
 
 def test_same_story_same_bytes() -> None:

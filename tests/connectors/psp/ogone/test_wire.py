@@ -17,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from connectors.psp.ogone.wire import Answered, NotConnected, RequestsWire, Silent
+from connectors.psp.contract import Deadline
+from connectors.psp.ogone.wire import Answered, Lapsed, NotConnected, RequestsWire, Silent
 
 DEADLINE_S = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
@@ -61,7 +62,7 @@ def served(play: Play, context: ssl.SSLContext | None = None) -> Iterator[tuple[
 
 
 def post(port: int, scheme: str = "http", cap: int = 1000, verify: bool | str = True) -> Answered:
-    return RequestsWire(verify).post(f"{scheme}://127.0.0.1:{port}/x.asp", b"A=1", deadline_s=DEADLINE_S, cap=cap)
+    return RequestsWire(verify).post(f"{scheme}://127.0.0.1:{port}/x.asp", b"A=1", deadline=Deadline.within(DEADLINE_S), cap=cap)
 
 
 def drip(start: bytes) -> Play:
@@ -142,10 +143,10 @@ def test_every_call_has_a_connection_and_a_deadline_of_its_own() -> None:
     wire = RequestsWire()
     with served(play) as (port, seen):
         url = f"http://127.0.0.1:{port}/x.asp"
-        assert [wire.post(url, b"A=1", deadline_s=5, cap=10).body for _ in range(2)] == [b"ok", b"ok"]
+        assert [wire.post(url, b"A=1", deadline=Deadline.within(5), cap=10).body for _ in range(2)] == [b"ok", b"ok"]
         begun = time.monotonic()
         with pytest.raises(Silent):
-            wire.post(url, b"A=1", deadline_s=DEADLINE_S, cap=10)
+            wire.post(url, b"A=1", deadline=Deadline.within(DEADLINE_S), cap=10)
         assert time.monotonic() - begun < DEADLINE_S + 0.5
 
     assert len(seen) == 3
@@ -181,7 +182,7 @@ def test_closed_port_was_never_connected() -> None:
 def test_name_that_does_not_exist() -> None:
     """Nothing was written."""
     with pytest.raises(NotConnected):
-        RequestsWire().post("http://nowhere.invalid/x.asp", b"A=1", deadline_s=5, cap=10)
+        RequestsWire().post("http://nowhere.invalid/x.asp", b"A=1", deadline=Deadline.within(5), cap=10)
 
 
 def test_connection_that_never_completes() -> None:
@@ -200,6 +201,40 @@ def test_connection_that_never_completes() -> None:
             filler.close()
 
     assert time.monotonic() - started < DEADLINE_S + 0.5
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    """Whoever comes to the wire too late, however long before the end was fixed, does not even connect."""
+    over = Deadline.within(0.1)
+    time.sleep(0.15)
+    with served(say(HEAD)) as (port, seen), pytest.raises(Lapsed):
+        RequestsWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=over, cap=10)
+
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        pytest.param(0, Lapsed, id="before all"),
+        pytest.param(1, Lapsed, id="before the address"),
+        pytest.param(2, Lapsed, id="before the connection"),
+        pytest.param(3, Lapsed, id="connected"),
+        pytest.param(4, Silent, id="head written"),
+    ],
+)
+def test_nothing_is_written_after_the_deadline(looks: int, told: type[Exception]) -> None:
+    """However far it came: the process was stopped and goes on, and its watch has not struck yet."""
+    left = iter([DEADLINE_S] * looks)
+    paused = Deadline(0.0, lambda: -next(left, 0.0))
+    with served(say(HEAD + b"Content-Length: 2\r\n\r\nok")) as (port, seen):
+        with pytest.raises(told):
+            RequestsWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=paused, cap=10)
+        time.sleep(0.1)
+
+    assert next(left, None) is None
+    assert [request[:4] for request in seen if request] == ([b"POST"] if told is Silent else [])
+    assert not any(request.endswith(b"A=1") for request in seen)
 
 
 @pytest.fixture(scope="module")
