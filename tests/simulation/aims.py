@@ -28,9 +28,7 @@ _BESIDE: Final[Mapping[str, int]] = {"confirmed": 4, "refused": 4, "needs_person
 """And in another state in which a request stays through a death: on the way to its own, none is to keep it from there."""
 _LAST: Final = ("new generation", "payment learned", "claim payment", "payment again", "ask payment", "try alone")
 """Steps that may bring an effect out of its state: after all others."""
-_EARLY: Final = frozenset({"planned", "sending"})
-_OWN: Final = 5
-"""At how many of an effect's own combinations a world is to die when it comes to them."""
+_EARLY: Final = ("planned", "sending")
 
 
 class Aim(NamedTuple):
@@ -38,32 +36,30 @@ class Aim(NamedTuple):
 
     point: str
     effect: str
+    state: str = ""
 
 
 class Aims:
     """One world's share."""
 
     def __init__(self, seed: int) -> None:
+        self._again: set[Aim] = set()
         turn, number = divmod(seed, len(FOCUS))
         self.script = FOCUS[number]
         turn, place = divmod(turn, len(_GOALS))
         self.goal = _GOALS[place]
         early = self.goal in _EARLY
+        self.patience = 2 if early else 1
+        """How many stays more a world is given for deaths that hang on a request of their own."""
         self.left = {
             state: self._share(state, turn, _AT_GOAL if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
         }
-        own = [
-            (point, state)
-            for state in _GOALS
-            for point in _points(frozenset({*OF_EFFECTS, *CALLS}) - _PROVOKED)
-            if not unreachable(point, self.script, state) and (state == self.goal or (early and state not in _EARLY))
-        ]
-        own = _shuffled(own, self.script)
-        self.own = [own[(turn * _OWN + n) % len(own)] for n in range(min(_OWN, len(own)))]
+        own = _points(frozenset({*OF_EFFECTS, *CALLS}) - _PROVOKED)
+        self.own = [(point, self.goal) for point in own if not unreachable(point, self.script, self.goal)]
         if self.script == NEVER_CALLED:
             self.own.append((("after mark", "before send")[turn % 2], "sending"))
-        elif self.goal not in _EARLY and answered(self.script) not in ("", self.goal):
-            self.own.append(("after send", "sending"))
+        elif self.goal == "unknown" or (self.goal not in _EARLY and answered(self.script) not in ("", self.goal)):
+            self.own.append((("after send", "before answer")[turn % 2], "sending"))
 
     def _share(self, state: str, turn: int, many: int) -> deque[str]:
         points = [one for one in _shuffled(_points(_PROVOKED), state) if not unreachable(one, self.script, state)]
@@ -71,12 +67,22 @@ class Aims:
         last = _LAST[turn % len(_LAST) :] + _LAST[: turn % len(_LAST)]  # each is the first of the last in its turn
         return deque(sorted(chosen, key=lambda point: _rank(point, last)))
 
+    def met(self) -> bool:
+        """Whether a request of the script was in the state that the world is for, and every death there has been died."""
+        return not self.left[self.goal]
+
+    def again(self, aim: Aim) -> None:
+        """It did not come to this death: after all others, once more."""
+        if aim not in self._again:
+            self._again.add(aim)
+            self.left[aim.state].append(aim.point)
+
     def next(self, standing: Mapping[str, Stands], scripts: Callable[[str, str, str], Sequence[str]]) -> Aim | None:
         """The next death to provoke as the effects stand."""
         for effect, stands in standing.items():
             left = self.left.get(stands.state)
             if left and (self.script in QUERIES or self.script in scripts("", effect, stands.state)):
-                return Aim(left.popleft(), effect)
+                return Aim(left.popleft(), effect, stands.state)
         return None
 
 

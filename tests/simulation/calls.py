@@ -28,8 +28,8 @@ class Calling:
         self.effect = call.item.id if isinstance(call.item, Effect) else ""
         self.name = _OF_EFFECTS[call.act] if self.effect else "ask payment"
         self.reference = call.item.reference
-        self._failing, self._exchanges = self._fails(), 0
         self._state = "sending" if call.act is Act.SEND else call.item.state if isinstance(call.item, Effect) else ""
+        self._failing, self._exchanges = self._fails(), 0
 
     def _fails(self) -> str:
         """How this query fails, or empty. One on whose failure a wanted death depends does, a few times."""
@@ -37,16 +37,25 @@ class Calling:
         if self._call.act is Act.SEND:
             return ""
         focus = world.aims.script
-        wanted = {"look": "put off", "ask payment": "payment again"}.get(self.name, "")
-        if wanted and world.failures < 3 and (world.luck.armed.endswith(wanted) or (world.luck.wants(wanted) and self._in_focus())):
+        wanted = {"look": "put off", "ask": "learn", "ask payment": "payment again"}[self.name]
+        if world.failures < 10 and (world.luck.armed.endswith(wanted) or self._depends(wanted)):
             world.failures += 1
-        elif (
-            not world.queries_fail
-            and not (world.fate.nobody_answers and self.effect)
-            and chance.random() > (0.3 if focus in QUERIES else 0.02)
-        ):
+        elif not world.queries_fail and not world.fate.nobody_answers and chance.random() > (0.3 if focus in QUERIES else 0.02):
             return ""
         return focus if focus in QUERIES and chance.random() < 0.9 else chance.choice(QUERIES)
+
+    def _depends(self, step: str) -> bool:
+        """Whether this world is yet to die at a step to which the failure of this query leads."""
+        states = self._world.luck.wants(step)
+        return bool(self.effect) and (self._state in states if step == "learn" else bool(states)) and self._in_focus()
+
+    def _is_to_fail(self) -> bool:
+        """Whether a wanted death depends on that nothing of this request is written."""
+        world = self._world
+        if self.name != "send" or world.failures >= 10 or "planned" not in world.luck.wants("answer") or not self._in_focus():
+            return False
+        world.failures += 1
+        return True
 
     def _in_focus(self) -> bool:
         state = self._world.disk.standing[self.effect].state
@@ -66,7 +75,7 @@ class Calling:
             self._owners.meanwhile(self, "before")
             if world.clock.now() - began > DEADLINE_US:
                 raise NotConnected("the deadline was over before anything was written")
-        if world.chance.random() < world.unreachable:
+        if world.chance.random() < world.unreachable or (first and self._is_to_fail()):
             raise NotConnected("connection refused")
 
     def answer(self) -> Answered | None:

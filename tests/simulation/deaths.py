@@ -45,12 +45,13 @@ class Deaths:
             "ask payment": self._callback,
         }
 
-    def provoke(self, aim: Aim) -> None:
-        """Come to a point and die there, if it can be; the next hub is there at once."""
+    def provoke(self, aim: Aim) -> bool:
+        """Come to a point and die there, if it can be; the next hub is there at once. Whether it died."""
         world = self._world
         world.luck.armed, world.owners.swift = aim.point, True
         try:
             self._ways[aim.point.partition(" ")[2]](aim)
+            return not world.luck.armed
         finally:
             world.luck.armed, world.owners.swift = "", False
 
@@ -98,10 +99,14 @@ class Deaths:
     def _moved(self, aim: Aim) -> None:
         """The store was put elsewhere; after a death before it was seen it is put back, for the story to go on as it was."""
         world = self._world
-        world.disk.moved = True
+        world.disk.moved, world.disk.returns = True, aim.point.startswith("before")
         self._act(world.owners.stop)
-        if aim.point.startswith("before"):
-            world.disk.moved = False
+        if world.disk.returns:
+            world.disk.moved = world.disk.returns = False
+
+    def _drain(self, hub: Hub) -> None:
+        while hub.run_lanes().more:
+            pass
 
     def _try_alone(self, aim: Aim) -> None:
         """Three deaths with the same message in flight, then it is tried alone."""
@@ -120,7 +125,7 @@ class Deaths:
         world = self._world
         reference = world.disk.standing[aim.effect].reference
         world.notify(reference)
-        for act in (world.post, lambda hub: void(hub.run_lanes()), lambda hub: world.owners.carry_payment(hub, reference)):
+        for act in (world.post, self._drain, lambda hub: world.owners.carry_payment(hub, reference)):
             while not world.owners.alive(act) and world.luck.armed:
                 pass
 

@@ -46,6 +46,7 @@ class Disk(Database):
         self.standing: dict[str, Stands] = {}
         self.commits = 0
         self.moved = False  # the file was put elsewhere: the next hub on it is to see a new generation
+        self.returns = False  # and is put back when that hub dies of it
         self.doubted: set[str] = set()  # effects that were ever in doubt
         self._touched: dict[str, None] = {}
         self._evidence: list[tuple[str, str, str]] = []
@@ -174,6 +175,8 @@ class Disk(Database):
         """The process died: what was not committed is gone."""
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
+        if self.returns:
+            self.moved = False
 
 
 def image() -> bytes:

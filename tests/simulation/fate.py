@@ -22,6 +22,8 @@ _SAYS: Final[Mapping[str, Mapping[str, str]]] = {
     "void": {"accepted": "61", "confirmed": "6", "refused": "63", "reversed": "6"},
 }
 """By kind and by the state that a world is for: the status that brings a request in doubt there, or on the way."""
+_OTHERWISE: Final = {"confirmed": "refused", "refused": "confirmed", "reversed": "confirmed", "needs_person": "confirmed"}
+"""What is said of a request that had come to its end."""
 _TAKES_BACK: Final = {"refund": "83", "capture": "93", "void": "63"}
 _OPERATIONS: Final = {"refund": ("RFD", "RFS"), "capture": ("SAL", "SAS"), "void": ("DEL", "DES")}
 
@@ -51,7 +53,26 @@ class Fate:
             elif stands.state == "confirmed" and goal == "reversed" and self._once(effect, "confirmed"):
                 self._say(stands, effect, _TAKES_BACK[stands.kind])
                 world.notify(stands.reference)
+            elif stands.state == goal and goal in _OTHERWISE and self._learns(effect, stands):
+                self._say(stands, effect, _SAYS[stands.kind][_OTHERWISE[goal]])
+                world.notify(stands.reference)
         self.nobody_answers = asked_in_vain
+
+    def _learns(self, effect: str, stands: Stands) -> bool:
+        """Whether this world is yet to die before it learns of a request that its end was none, and of nothing before that."""
+        world = self._world
+        wanted = world.aims.met() and stands.state in world.luck.wants("learn")
+        return wanted and self._can(effect, stands) and self._once(effect, stands.state)
+
+    def _can(self, effect: str, stands: Stands) -> bool:
+        """Whether the acquirer may still say yes to what came to nothing: the money is there, and no script has more to say."""
+        provider = self._world.provider
+        return stands.state not in ("refused", "reversed") or (
+            stands.kind == "refund"
+            and self._level(stands, effect) is not None
+            and provider.left(stands.reference) >= stands.minor
+            and provider.next_due() is None
+        )
 
     def stop(self) -> None:
         """From here on everything goes as it goes by itself."""

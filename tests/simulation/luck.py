@@ -58,6 +58,10 @@ class Luck:
         """States in which this world is yet to die before or after a step of this name."""
         return {state for when in ("before", "after") for state in self._wanted.get(f"{when} {name}", ())}
 
+    def hopes(self) -> bool:
+        """Whether there is a combination at which this world was to die, and has not."""
+        return any(self._wanted.values())
+
     def step(self, when: str, steps: Sequence[Step]) -> None:
         """Die here, or not; `when` is before or after."""
         if self.in_flight >= IN_FLIGHT and not self.reckless:

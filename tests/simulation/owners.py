@@ -200,8 +200,9 @@ class Owners:
             if when == "after" or world.aims.goal == "sending":
                 world.tempt()
             late = world.luck.wants("late answer") & (_LATE - {"sending"})
-            if when == "after" and late and world.in_focus(call.effect):
-                self._sleep(lambda: world.disk.standing[call.effect].state in late, 30 * 86_400)
+            in_time = len(world.writes) < 2 and world.aims.goal in world.luck.wants("answer")
+            if when == "after" and late and not in_time and world.in_focus(call.effect):
+                self._sleep(lambda: world.disk.standing[call.effect].state in late, 60 * 86_400)
                 return
         if chance.random() < (0.1 if call.name == "send" else 0.01):
             self._sleep(lambda: False, chance.choice((20, 100, 1_000, 100_000)))
@@ -217,6 +218,8 @@ class Owners:
         self.world.luck.trace.append("stopped in a call")
         self.hub = self._open()
         self.world.until(self.world.clock.now() + at_most_s * SECOND, enough)
+        while self.world.luck.in_flight and not self.alive(self._lanes):  # so that he who wakes may die
+            pass
 
 
 _LATE = frozenset({"unknown", "accepted", "confirmed", "refused", "needs_person", "reversed"})

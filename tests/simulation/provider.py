@@ -28,6 +28,7 @@ from connectors.psp.ogone.wire import Answered, Silent
 from engine.clock import ManualClock, instant
 from engine.transport.contract import Arrival
 from tests.simulation import scripts
+from tests.simulation.aims import Aims
 from tests.simulation.messages import arrival
 
 URL = "http://127.0.0.1/ncol/test/"
@@ -107,27 +108,27 @@ def failed_query(how: str) -> Answered:
 
 
 class SimulatedProvider:
-    """One provider, one merchant. `focus`: the script that most of its requests meet."""
+    """One provider, one merchant. Most of its requests meet the script that the world aims at."""
 
-    def __init__(self, seed: int, clock: ManualClock, focus: str) -> None:
+    def __init__(self, seed: int, clock: ManualClock, aims: Aims) -> None:
         chance = random.Random(f"provider {seed}")
         self._clock = clock
         self.waiting: dict[tuple[str, bool, int], str] = {}
         amounts = chance.choice((LevelAmounts.OPERATION, LevelAmounts.OPERATION, LevelAmounts.CUMULATED))
         account = msgspec.structs.replace(SANDBOX, callback_url=URL)
         self.books = _Noting(":memory:")
-        self.provider = Provider(self.books, self._script(chance, amounts, focus), (account,))
+        self.provider = Provider(self.books, self._script(chance, amounts, aims), (account,))
         self.wire = SimulatedWire(InProcessWire(self.provider, self.now), self.books, self.now)
         merchant = msgspec.structs.replace(merchant_account(account, "azur", URL), level_amounts=amounts)
         self.connector = OgoneConnector(merchant, self.wire)
 
-    def _script(self, chance: random.Random, amounts: LevelAmounts, focus: str) -> Script:
+    def _script(self, chance: random.Random, amounts: LevelAmounts, aims: Aims) -> Script:
         """What waits for each call on each payment."""
         return Script(
-            rules=tuple(self._rules(chance, focus)),
+            rules=tuple(self._rules(chance, aims.script)),
             level_amounts=amounts,
             end_of_history=chance.choice(("50001130", "50001131", "88")),
-            shows_level=chance.random() < 0.8,
+            shows_level=chance.random() < (0.2 if aims.goal == "unknown" else 0.8),
             callbacks=Callbacks(
                 send=chance.random() < 0.7,
                 repeat=chance.choice((1, 1, 2)),
@@ -142,7 +143,7 @@ class SimulatedProvider:
             payid = str(FIRST_PAYID + number)
             for closing, names in ((False, list(scripts.REFUNDS)), (True, list(scripts.CLOSINGS))):
                 for call in range(1, scripts.CALLS + 1):
-                    name = focus if focus in names and chance.random() < 0.75 else chance.choice([names[0], names[0], *names])
+                    name = focus if focus in names and chance.random() < 0.9 else chance.choice([names[0], names[0], *names])
                     self.waiting[payid, closing, call] = name
                     if name not in (scripts.PLAIN, "closing plain"):
                         rules.append(scripts.rule(name, payid, call))

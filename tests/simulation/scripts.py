@@ -66,7 +66,7 @@ NOT_ALLOWED: Final = "no longer allowed"
 so."""
 SCRIPTS: Final = (*REFUNDS, *CLOSINGS, *QUERIES, NOT_ALLOWED, NEVER_CALLED)
 
-PAYMENTS: Final = 13  # payments of a world at most, of which the first calls have a script each
+PAYMENTS: Final = 19  # payments of a world at most, of which the first calls have a script each
 CALLS: Final = 4
 _REFUNDS = ("RFD", "RFS")
 _CLOSINGS = ("SAS", "SAL", "DES", "DEL")

@@ -14,6 +14,7 @@ from schemas.booking import PaymentPlan, SaleChannel
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus
 from schemas.payment import Tender
 from tests.simulation import books
+from tests.simulation.aims import Aims
 from tests.simulation.plan import START
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.world import World
@@ -31,7 +32,7 @@ class Shown(NamedTuple):
 
 def _check(*shown: Shown, state: str = "needs_person", record: str = "", foreign: int = 0) -> list[str]:
     """What is wrong with one payment of which one refund was decided, and that shows these."""
-    provider = SimulatedProvider(0, ManualClock(micros(START)), "plain")
+    provider = SimulatedProvider(0, ManualClock(micros(START)), Aims(0))
     payid = provider.provider.create("O-1", 60_000, "EUR", START)
     store = sqlite3.connect(":memory:")
     store.row_factory = sqlite3.Row

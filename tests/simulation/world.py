@@ -33,8 +33,10 @@ from tests.simulation.people import People
 from tests.simulation.plan import START, Plan
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scripts import NEVER_CALLED
+from tests.simulation.troubles import trouble
 
 SECOND = 1_000_000
+LATE_STAYS = 2
 HORIZON_US = 250 * 86_400 * SECOND
 
 
@@ -57,7 +59,7 @@ class World:
         self.luck = Luck(seed, self.chance.choice((0.0, 0.005, 0.01, 0.02)), self.aims.script, self.aims.own)
         self.luck.scripts = self.scripts_of
         self.disk = Disk(self.luck, empty)
-        self.provider = SimulatedProvider(seed, self.clock, self.aims.script)
+        self.provider = SimulatedProvider(seed, self.clock, self.aims)
         self.broker = Broker(seed)
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
@@ -70,13 +72,13 @@ class World:
         self._called: dict[tuple[str, bool], int] = {}
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         self._mail: list[Arrival] = []
-        self._number = self._down_until = 0
-        self._deaths = Deaths(self)
+        self._number = self.down_until = 0
+        self.deaths = Deaths(self)
         self.fate = Fate(self)
         self.owners = Owners(self)
         self.people = People(self)
-        Plan(seed, self)
-        self._troubles()
+        self._plan = Plan(seed, self)
+        trouble(self)
 
     # -- what a plan asks for --------------------------------------------------------------------------------------------------
 
@@ -168,9 +170,16 @@ class World:
         """Until nothing will ever happen by itself. Then, with no more deaths, people look at what waits for them; every payment is
         asked for its history; and people look again."""
         self._quiet()
+        for number in range(1 + LATE_STAYS):
+            if self.aims.met() and (number > self.aims.patience or not self.luck.hopes()):
+                break
+            if number:
+                self._plan.another()
+            self.at(self.seconds() + number * 600_000, self.people.act)
+            self._quiet()
         self.luck.stop()
         self.owners.wake()
-        self.queries_fail, self._down_until = False, 0
+        self.queries_fail, self.down_until = False, 0
         self.fate.stop()
         for last in (False, True):
             self.at(self.seconds() + 60, self.people.act)
@@ -213,14 +222,14 @@ class World:
             self._callbacks()
             while not self.owners.alive(self.post):
                 pass
-            if self.clock.now() >= self._down_until:
+            if self.clock.now() >= self.down_until:
                 self.owners.work()
 
     def _hub_due(self) -> int | None:
         due = self.hub.next_due()
         if due is None and self.hub.store.waiting_count():  # what was acknowledged wakes a live hub
             due = self.clock.now()
-        return None if due is None else max(due, self._down_until)
+        return None if due is None else max(due, self.down_until)
 
     def _callbacks(self) -> None:
         arrivals = self.provider.callbacks()
@@ -228,31 +237,11 @@ class World:
         if arrivals and self.chance.random() < 0.2:
             self.deliver(*reversed(arrivals))
 
-    def _troubles(self) -> None:
-        """The worker is down and the door stays open; an owner is paused; no query is answered for days; the house keeps itself."""
-        chance = self.chance
-        for _ in range(chance.choice((0, 0, 1, 3))):
-            length = chance.choice((600, 7_200, 200_000))
-            begins = chance.randrange(0, 80 * 86_400)
-            self.at(begins, lambda length=length: setattr(self, "_down_until", self.clock.now() + length * SECOND))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-            self.at(begins + length, lambda: None)
-        for _ in range(chance.choice((0, 0, 0, 1, 2))):
-            begins = chance.randrange(0, 80 * 86_400)
-            self.at(begins, lambda: self.owners.pause())
-            self.at(begins + chance.choice((5, 100, 100_000)), lambda: self.owners.wake())
-        if chance.random() < 0.05:
-            begins = chance.randrange(0, 80 * 86_400)
-            self.at(begins, lambda: setattr(self, "queries_fail", True))
-            self.at(begins + 3 * 86_400, lambda: setattr(self, "queries_fail", False))
-        for day in range(chance.randrange(1, 40), 90, chance.choice((7, 30))):
-            self.at(day * 86_400, lambda: self._deaths.quietly("drop identities"))
-        for _ in range(chance.choice((0, 1, 3))):
-            self.at(chance.randrange(0, 80 * 86_400), lambda: self.people.act())
-
     def tempt(self) -> None:
         """Die where this world is to die while an effect of its script is as it is now; then let others bring it further."""
         while self.luck.in_flight < IN_FLIGHT and (aim := self.aims.next(self.disk.standing, self.scripts_of)) is not None:
-            self._deaths.provoke(aim)
+            if not self.deaths.provoke(aim):
+                self.aims.again(aim)
         self.fate.act()
 
     # -- what is known from outside --------------------------------------------------------------------------------------------
