@@ -49,7 +49,7 @@ class Aims:
         turn, place = divmod(turn, len(_GOALS))
         self.goal = _GOALS[place]
         early = self.goal in _EARLY
-        self.patience = 2 if early else 1
+        self.patience = 2 if early or self.goal == "unknown" else 1
         """How many stays more a world is given for deaths that hang on a request of their own."""
         self.left = {
             state: self._share(state, turn, _AT_GOAL if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
