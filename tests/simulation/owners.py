@@ -200,8 +200,10 @@ class Owners:
             if when == "after" or world.aims.goal == "sending":
                 world.tempt()
             late = world.luck.wants("late answer") & (_LATE - {"sending"})
-            in_time = len(world.writes) < 2 and world.aims.goal in world.luck.wants("answer")
+            in_time = len(world.writes) <= 2 and world.aims.goal in world.luck.wants("answer")
             if when == "after" and late and not in_time and world.in_focus(call.effect):
+                if world.luck.in_flight:  # none is to be suspected by the time that another one takes over
+                    self.alive(self._lanes)
                 self._sleep(lambda: world.disk.standing[call.effect].state in late, 60 * 86_400)
                 return
         if chance.random() < (0.1 if call.name == "send" else 0.01):
