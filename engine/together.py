@@ -44,7 +44,7 @@ def together(store: EffectStore, clock: Clock, things: Sequence[_Thing], steps: 
     if not things:
         return []
     try:
-        return _stored(store, clock, things, steps)
+        return _stored(store, clock, things, steps.about, steps.step)
     except StoreAway:
         raise
     except Exception as error:
@@ -61,10 +61,16 @@ def together(store: EffectStore, clock: Clock, things: Sequence[_Thing], steps: 
     return made
 
 
-def _stored(store: EffectStore, clock: Clock, things: Sequence[_Thing], steps: Steps[_Thing, _Made]) -> list[_Made]:
+def _stored(
+    store: EffectStore,
+    clock: Clock,
+    things: Sequence[_Thing],
+    about: Callable[[Sequence[_Thing]], About],
+    step: Callable[[Batch, _Thing], _Made | None],
+) -> list[_Made]:
     with store.transaction() as transaction:
-        batch = Batch(transaction, clock.now(), steps.about(things))
-        made = [one for thing in things if (one := steps.step(batch, thing)) is not None]
+        batch = Batch(transaction, clock.now(), about(things))
+        made = [one for thing in things if (one := step(batch, thing)) is not None]
         batch.write()
     return made
 
@@ -75,16 +81,28 @@ def _alone(store: EffectStore, clock: Clock, thing: _Thing, steps: Steps[_Thing,
     if again is not None:
         return together(store, clock, [again], steps)
     log.error("effect_failed", item=str(thing)[:500], exc_info=error)
-    for little in (False, True) if steps.failed is not None else ():
+    if steps.failed is not None:
+        _kept(store, clock, thing, steps.about, steps.failed)
+    return []
+
+
+def _kept(
+    store: EffectStore,
+    clock: Clock,
+    thing: _Thing,
+    about: Callable[[Sequence[_Thing]], About],
+    failed: Callable[[Batch, _Thing, bool], None],
+) -> None:
+    """As much of it as the store takes."""
+    for little in (False, True):
+
+        def step(batch: Batch, one: _Thing, little: bool = little) -> None:
+            failed(batch, one, little)
+
         try:
-            with store.transaction() as transaction:
-                batch = Batch(transaction, clock.now(), steps.about([thing]))
-                assert steps.failed is not None
-                steps.failed(batch, thing, little)
-                batch.write()
-            return []
+            _stored(store, clock, [thing], about, step)
+            return
         except StoreAway:
             raise
         except Exception:
             log.exception("effect_failed", item=str(thing)[:500], again=True)
-    return []

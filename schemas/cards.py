@@ -168,11 +168,7 @@ def _perhaps_a_card(data: bytes, letters: str) -> bool:
         text = data.decode()
     except UnicodeDecodeError:
         return True
-    for run in _RUN.finditer(text):
-        groups = [match.span() for match in _GROUP.finditer(text, *run.span())]
-        if any(_window(text, groups, first) is not None for first in range(len(groups))):
-            return True
-    return False
+    return next(_windows(text), None) is not None
 
 
 def is_card(digits: str) -> bool:
@@ -227,20 +223,23 @@ def _key(name: str) -> str:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Where card numbers stand in a text, from left to right, without overlap."""
     exempt: list[tuple[int, int]] | None = None
+    for start, end in _windows(text):
+        if exempt is None:
+            exempt = list(_exempt(text))
+        if not any(low <= start and end <= high for low, high in exempt):
+            yield start, end
+
+
+def _windows(text: str) -> Iterator[tuple[int, int]]:
+    """The same, whatever the words beside them say."""
     for run in _RUN.finditer(text):
         groups = [match.span() for match in _GROUP.finditer(text, *run.span())]
         first = 0
         while first < len(groups):
             last = _window(text, groups, first)
-            if last is None:
-                first += 1
-                continue
-            if exempt is None:
-                exempt = list(_exempt(text))
-            start, end = groups[first][0], groups[last][1]
-            if not any(low <= start and end <= high for low, high in exempt):
-                yield start, end
-            first = last + 1
+            if last is not None:
+                yield groups[first][0], groups[last][1]
+            first = first + 1 if last is None else last + 1
 
 
 def _window(text: str, groups: list[tuple[int, int]], first: int) -> int | None:

@@ -91,9 +91,6 @@ class ChunkTransaction(Protocol):
 
     def dead_letter(self, id_: str) -> DeadLetterRow | None: ...
 
-    def effect_owner(self, id_: str) -> tuple[str, str] | None:
-        """Tenant and folio of an effect."""
-
     def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
         """Where each effect of a folio stands, by its id."""
 

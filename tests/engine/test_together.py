@@ -46,7 +46,7 @@ class Tripping(SqliteEffects):
     failures: Sequence[Exception | None] = ()
 
     @contextmanager
-    def transaction(self) -> Iterator[EffectTransaction]:  # type: ignore[override]
+    def transaction(self) -> Iterator[EffectTransaction]:
         failure, self.failures = (self.failures[0], self.failures[1:]) if self.failures else (None, ())
         if failure is not None:
             raise failure

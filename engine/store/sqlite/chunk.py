@@ -100,10 +100,6 @@ class SqliteChunk:
         row = self._db.execute(f"SELECT {LETTER} FROM dead_letter WHERE id = ?", (id_,)).fetchone()
         return DeadLetterRow(*row) if row else None
 
-    def effect_owner(self, id_: str) -> tuple[str, str] | None:
-        row = self._db.execute("SELECT tenant, folio FROM effect WHERE id = ?", (id_,)).fetchone()
-        return (row[0], row[1]) if row else None
-
     def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
         rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = ? AND folio = ?", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}

@@ -142,7 +142,6 @@ def what_is_seldom(box: Sandbox) -> None:
     with store.chunk() as chunk:
         chunk.blocked(Key("azur", "folio", "B-1"))
         chunk.parked([Key("azur", "folio", "B-1"), Key("azur", "reference", "R-1")])
-        chunk.effect_owner("nobody")
     store.release()
     shelf.owner_of("nobody")
     shelf.keep_master_mark(shelf.master_mark() or b"")
