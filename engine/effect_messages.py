@@ -39,7 +39,7 @@ def reply(effect: Effect, state: EffectState, record: ProviderRecord | None, cod
 
 
 def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow:
-    """`foreign_record.seen`: a refund at the provider that is none of ours."""
+    """`foreign_record.seen`: a refund at the provider that is none of ours. Each turn of a record is told, back and forth."""
     body = ForeignRecordSeen(
         folio=item.folio,
         provider=item.provider,
@@ -50,7 +50,7 @@ def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> Inte
         currency=record.currency,
         result=record.result.value,
     )
-    return _row(item, "foreign_record.seen", body, f"{item.merchant}:{body.record}:{record.result}", now)
+    return _row(item, "foreign_record.seen", body, f"{item.merchant}:{body.record}:{record.result}:{now}", now)
 
 
 def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow | None:

@@ -211,6 +211,32 @@ def test_a_foreign_refund_that_fails_later_is_taken_back() -> None:
                         " WHERE debit LIKE 'guest:%' OR credit LIKE 'guest:%'")["owed"] == 0  # fmt: skip
 
 
+@pytest.mark.parametrize("script", [{"when": MAINTENANCE, "status": "83"}, {}], ids=["refused", "reversed"])
+def test_a_refund_that_turns_again_and_again_is_told_each_time(script: dict[str, object]) -> None:
+    """83, 8, 83, 8, ...: folio and provider agree after each turn, whatever the request's own end was."""
+    box = Sandbox(script)
+    payid = box.paid()
+    box.cancel()
+    box.drain()
+
+    for status, refunded in (("83", 0), ("8", 20_000), ("83", 0), ("8", 20_000), ("83", 0)):
+        box.wait(HOUR)
+        box.provider.settle(payid, 1, status, box.now())
+        box.notified(payid, status)
+        assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign) == (refunded, 0), status
+
+
+def test_somebody_elses_refund_that_turns_again_and_again_is_told_each_time() -> None:
+    box = Sandbox()
+    payid = box.paid()
+    level = box.provider.back_office(payid, "RFD", 5_000, box.now())
+    for status, foreign in (("8", 5_000), ("83", 0), ("8", 5_000), ("83", 0)):
+        box.wait(HOUR)
+        box.provider.settle(payid, level, status, box.now())
+        box.notified(payid, status)
+        assert box.folio().payments[0].foreign == foreign, status
+
+
 def test_success_that_turns_into_failure_is_reversed() -> None:
     """8, then 83 (or 96): an entry and a fact of its own, and a person gives the money back."""
     for status in ("83", "96"):

@@ -65,13 +65,12 @@ class Fate:
         return wanted and self._can(effect, stands) and self._once(effect, stands.state)
 
     def _can(self, effect: str, stands: Stands) -> bool:
-        """Whether the acquirer may still say yes to what came to nothing: the money is there, and no script has more to say."""
+        """Whether the acquirer may still say yes to what came to nothing: the money is there."""
         provider = self._world.provider
         return stands.state not in ("refused", "reversed") or (
             stands.kind == "refund"
             and self._level(stands, effect) is not None
             and provider.left(stands.reference) >= stands.minor
-            and provider.next_due() is None
         )
 
     def stop(self) -> None:
