@@ -140,12 +140,13 @@ class Batch:
         self, effect: Effect, state: EffectState, *, next_at: int, reason: str, record: ProviderRecord | None, evidence: Evidence,
         told: InternalRow | None,
     ) -> bool:  # fmt: skip
-        """The answer to one request. False when the fence has moved: the answer is kept as evidence and changes nothing.
+        """The answer to one request. False when others have gone on with it, or when it was answered already: the answer is kept as
+        evidence and changes nothing.
 
         Raises Constraint for a record that is somebody else's: nothing is done.
         """
         stands = self._held(effect)
-        if stands is None:
+        if stands is None or stands.state != EffectState.SENDING:
             self.keep(evidence._replace(act="late"))
             return False
         own = f"effect:{effect.id}"

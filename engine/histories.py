@@ -116,8 +116,9 @@ class Histories:
             move = self.in_vain(effect, f"shows a record of it that says nothing (status {record.status})", now)
             return move._replace(record=record)
         told = None if after is before else messages.reply(effect, after, record, record.status, "", now)
-        if before in (EffectState.REFUSED, EffectState.REVERSED):  # given back after all, or not even that: nobody expects it any more
-            told = messages.foreign(effect, record, now)
+        if before in (EffectState.REFUSED, EffectState.REVERSED):  # done after all, or not even that: nobody expects it any more
+            say = messages.foreign if effect.kind == EffectKind.REFUND else messages.observed
+            told = say(effect, record, now)
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
 
     def in_vain(self, effect: Effect, why: str, now: int) -> Learned:

@@ -237,6 +237,27 @@ def test_somebody_elses_refund_that_turns_again_and_again_is_told_each_time() ->
         assert box.folio().payments[0].foreign == foreign, status
 
 
+def test_a_refused_capture_that_is_done_after_all_is_the_payments() -> None:
+    """93, then 9: money taken, and no refund of anybody."""
+    box = Sandbox({"when": MAINTENANCE, "status": "93"})
+    box.say("booking.confirmed", booking("B-1", price=20_000))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    paid = {
+        "folio": "B-1", "payment": "P-1", "amount": 20_000, "currency": "EUR", "provider": "ogone", "merchant": "azur",
+        "provider_reference": payid, "order": "O-1", "occurred_at": box.now().isoformat(),
+    }  # fmt: skip
+    box.say("payment.authorised", paid)
+    box.say("booking.cancelled", {"folio": "B-1", "revision": 2, "reason": "", "refund": "none"})
+    assert (box.effect()["kind"], box.effect()["state"]) == ("capture", "refused")
+
+    box.provider.settle(payid, 1, "9", box.now())
+    outcomes = box.notified(payid, "9")
+
+    (payment,) = box.folio().payments
+    assert "payment.captured" in names(outcomes)
+    assert (payment.captured, payment.foreign) == (20_000, 0)
+
+
 def test_success_that_turns_into_failure_is_reversed() -> None:
     """8, then 83 (or 96): an entry and a fact of its own, and a person gives the money back."""
     for status in ("83", "96"):
@@ -492,6 +513,26 @@ def test_a_late_reply_is_kept_as_evidence() -> None:
 
     assert box.effect()["state"] == "unknown"
     assert box.one("SELECT answer FROM evidence WHERE act = 'late'")["answer"] == "late but whole"
+
+
+def test_an_answer_that_is_stored_already_changes_nothing() -> None:
+    """Whoever hands it on again, not knowing that it was stored, adds evidence and nothing else."""
+    box = Sandbox({"when": MAINTENANCE, "status": "81"})
+    box.paid()
+    box.append(arrival("cancel", "cancellation.request", {"folio": "B-1", "request": "C-1", "confirm": True}, actor="guest"))
+    box.hub.run_lanes()
+    effects = box.hub.effects
+    (look,) = effects.begin(effects.due())
+    (send,) = effects.absorb([effects.make(look)])
+    answer = effects.make(send)
+    assert effects.absorb([answer]) == []
+    box.drain()
+    before = box.effect()
+
+    effects.absorb([answer._replace(reply=Reply(result=Result.REFUSED, code="83"))])
+
+    assert (before["state"], box.effect(), names(box.drain())) == ("accepted", before, [])
+    assert [row["code"] for row in box.rows("SELECT code FROM evidence WHERE act = 'late'")] == ["83"]
 
 
 def test_an_older_history_that_comes_after_a_newer_one_changes_nothing() -> None:

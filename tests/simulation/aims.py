@@ -19,7 +19,7 @@ from tests.simulation.scripts import NEVER_CALLED, QUERIES, SCRIPTS, answered
 
 _T = TypeVar("_T")
 FOCUS: Final = SCRIPTS
-_PROVOKED: Final = frozenset({*GENERAL, *OF_PAYMENTS, "ask payment"})
+_PROVOKED: Final = frozenset({*GENERAL, *OF_PAYMENTS, "ask payment", "late answer"})
 """Steps that can be brought about at any time, whatever state an effect is in."""
 _GOALS: Final = ("planned", "sending", "accepted", "confirmed", "refused", "unknown", "needs_person", "reversed")
 _AT_GOAL: Final = 39
@@ -54,7 +54,7 @@ class Aims:
         self.left = {
             state: self._share(state, turn, _AT_GOAL if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
         }
-        own = _points(frozenset({*OF_EFFECTS, *CALLS}) - _PROVOKED)
+        own = _points(frozenset({*OF_EFFECTS, *CALLS}) - {"ask payment"})
         self.own = [(point, self.goal) for point in own if not unreachable(point, self.script, self.goal)]
         if self.script == NEVER_CALLED:
             self.own.append((("after mark", "before send")[turn % 2], "sending"))

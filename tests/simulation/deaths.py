@@ -39,6 +39,7 @@ class Deaths:
             "door key": lambda aim: self._act(self._door_key),
             "door key revoked": lambda aim: self._act(self._door_key),
             "probe": lambda aim: self._act(lambda hub: hub.database.probe()),
+            "late answer": lambda aim: self._act(lambda hub: world.owners.hear_again(hub, aim.effect)),
             "claim payment": self._callback,
             "payment learned": self._callback,
             "payment again": self._callback,

@@ -65,12 +65,11 @@ class Fate:
         return wanted and self._can(effect, stands) and self._once(effect, stands.state)
 
     def _can(self, effect: str, stands: Stands) -> bool:
-        """Whether the acquirer may still say yes to what came to nothing: the money is there."""
+        """Whether the acquirer may still say yes to what came to nothing: it is known there, and a refund's money is too."""
         provider = self._world.provider
         return stands.state not in ("refused", "reversed") or (
-            stands.kind == "refund"
-            and self._level(stands, effect) is not None
-            and provider.left(stands.reference) >= stands.minor
+            self._level(stands, effect) is not None
+            and (stands.kind != "refund" or provider.left(stands.reference) >= stands.minor)
         )
 
     def stop(self) -> None:

@@ -36,6 +36,7 @@ class Owners:
         self.world = world
         self.calling: list[Calling] = []
         self._asleep: list[Hub] = []
+        self._answers: dict[str, Answer] = {}  # the last answer to each request, by effect
         self.swift = False  # the next one is there at once
         self.fenced = 0
         self._more = False
@@ -176,9 +177,17 @@ class Owners:
             self._sleep(lambda: False, self.world.chance.choice((20, 100, 100_000)))  # between its mark and its call
         self.calling.append(Calling(self, hub, call))
         try:
-            return hub.effects.make(call)
+            answer = hub.effects.make(call)
         finally:
             self.calling.pop()
+        if call.act is Act.SEND:
+            self._answers[call.item.id] = answer
+        return answer
+
+    def hear_again(self, hub: Hub, effect: str) -> None:
+        """Who is not sure that an answer was stored hands it on once more; others have long gone on with the request."""
+        if effect in self._answers:
+            self._absorb(hub, [self._answers[effect]])
 
     def relay(self, hub: Hub) -> None:
         """Outcomes to the broker, one batch."""
