@@ -22,8 +22,8 @@ FOCUS: Final = SCRIPTS
 _PROVOKED: Final = frozenset({*GENERAL, *OF_PAYMENTS, "ask payment", "late answer"})
 """Steps that can be brought about at any time, whatever state an effect is in."""
 _GOALS: Final = ("planned", "sending", "accepted", "confirmed", "refused", "unknown", "needs_person", "reversed")
-_AT_GOAL: Final = 39
-"""How many deaths a world provokes while one of its script's effects is in the state that it is for."""
+_TWICE: Final = frozenset({*OF_PAYMENTS, "ask payment", "late answer"})
+"""Steps at which a death may fail to come, or be that of another effect: provoked once more."""
 _BESIDE: Final[Mapping[str, int]] = {"confirmed": 4, "refused": 4, "needs_person": 4, "reversed": 4}
 """And in another state in which a request stays through a death: on the way to its own, none is to keep it from there."""
 _LAST: Final = ("new generation", "payment learned", "claim payment", "payment again", "ask payment", "try alone")
@@ -49,21 +49,28 @@ class Aims:
         turn, place = divmod(turn, len(_GOALS))
         self.goal = _GOALS[place]
         early = self.goal in _EARLY
-        self.patience = 2 if early or self.goal == "unknown" else 1
+        self.patience = 3 if early or self.goal == "unknown" else 2
         """How many stays more a world is given for deaths that hang on a request of their own."""
         self.left = {
-            state: self._share(state, turn, _AT_GOAL if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
+            state: self._share(state, turn, None if state == self.goal else _BESIDE.get(state, int(early))) for state in _GOALS
         }
         own = _points(frozenset({*OF_EFFECTS, *CALLS}) - {"ask payment"})
         self.own = [(point, self.goal) for point in own if not unreachable(point, self.script, self.goal)]
+        heard = ("after answer", answered(self.script) or "unknown")
+        if heard not in self.own and not early and not unreachable(heard[0], self.script, heard[1]):
+            self.own.append(heard)
         if self.script == NEVER_CALLED:
             self.own.append((("after mark", "before send")[turn % 2], "sending"))
         elif (self.goal != "unknown" or turn % 4 == 0) and self.goal not in _EARLY and answered(self.script) not in ("", self.goal):
             self.own.append((("after send", "before answer")[turn % 2], "sending"))
 
-    def _share(self, state: str, turn: int, many: int) -> deque[str]:
+    def _share(self, state: str, turn: int, many: int | None) -> deque[str]:
+        """The deaths to provoke in a state, `many` of all or everything."""
         points = [one for one in _shuffled(_points(_PROVOKED), state) if not unreachable(one, self.script, state)]
-        chosen = [points[(turn * many + n) % len(points)] for n in range(min(many, len(points)))]
+        if many is None:
+            chosen = [*points, *(one for one in points if one.partition(" ")[2] in _TWICE)]
+        else:
+            chosen = [points[(turn * many + n) % len(points)] for n in range(min(many, len(points)))]
         last = _LAST[turn % len(_LAST) :] + _LAST[: turn % len(_LAST)]  # each is the first of the last in its turn
         return deque(sorted(chosen, key=lambda point: _rank(point, last)))
 

@@ -38,8 +38,8 @@ class Calling:
             return ""
         focus = world.aims.script
         wanted = {"look": "put off", "ask": "learn", "ask payment": "payment again"}[self.name]
-        if world.failures < 10 and (world.luck.armed.endswith(wanted) or self._depends(wanted)):
-            world.failures += 1
+        if world.failures[wanted] < 10 and (world.luck.armed.endswith(wanted) or self._depends(wanted)):
+            world.failures[wanted] += 1
         elif not world.queries_fail and not world.fate.nobody_answers and chance.random() > (0.3 if focus in QUERIES else 0.02):
             return ""
         return focus if focus in QUERIES and chance.random() < 0.9 else chance.choice(QUERIES)
@@ -52,9 +52,11 @@ class Calling:
     def _is_to_fail(self) -> bool:
         """Whether a wanted death depends on that nothing of this request is written."""
         world = self._world
-        if self.name != "send" or world.failures >= 10 or "planned" not in world.luck.wants("answer") or not self._in_focus():
+        if world.failures["answer"] >= 10 or self.name != "send" or "planned" not in world.luck.wants("answer"):
             return False
-        world.failures += 1
+        if not self._in_focus():
+            return False
+        world.failures["answer"] += 1
         return True
 
     def _in_focus(self) -> bool:

@@ -41,7 +41,7 @@ class Deaths:
             "probe": lambda aim: self._act(lambda hub: hub.database.probe()),
             "late answer": lambda aim: self._act(lambda hub: world.owners.hear_again(hub, aim.effect)),
             "claim payment": self._callback,
-            "payment learned": self._callback,
+            "payment learned": self._told_nothing,
             "payment again": self._callback,
             "ask payment": self._callback,
         }
@@ -129,6 +129,14 @@ class Deaths:
         for act in (world.post, self._drain, lambda hub: world.owners.carry_payment(hub, reference)):
             while not world.owners.alive(act) and world.luck.armed:
                 pass
+
+    def _told_nothing(self, aim: Aim) -> None:
+        """A history that leaves in doubt what is in doubt: meanwhile the provider says of what was done that it does not know."""
+        if aim.state not in ("unknown", "needs_person"):
+            self._callback(aim)
+            return
+        with self._world.fate.uncertain(aim.effect):
+            self._callback(aim)
 
 
 def void(_: object) -> None:

@@ -5,7 +5,7 @@ somebody gives back in the back office, the provider cannot be asked for days.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from connectors.psp.ogone.simulator.books import Operation
@@ -24,6 +24,7 @@ _SAYS: Final[Mapping[str, Mapping[str, str]]] = {
 """By kind and by the state that a world is for: the status that brings a request in doubt there, or on the way."""
 _OTHERWISE: Final = {"confirmed": "refused", "refused": "confirmed", "reversed": "confirmed", "needs_person": "confirmed"}
 """What is said of a request that had come to its end."""
+_UNCERTAIN: Final = "92"
 _TAKES_BACK: Final = {"refund": "83", "capture": "93", "void": "63"}
 _OPERATIONS: Final = {"refund": ("RFD", "RFS"), "capture": ("SAL", "SAS"), "void": ("DEL", "DES")}
 
@@ -54,9 +55,18 @@ class Fate:
                 self._say(stands, effect, _TAKES_BACK[stands.kind])
                 world.notify(stands.reference)
             elif stands.state == goal and goal in _OTHERWISE and self._learns(effect, stands):
-                self._say(stands, effect, _SAYS[stands.kind][_OTHERWISE[goal]])
-                world.notify(stands.reference)
+                self._otherwise(stands, effect)
         self.nobody_answers = asked_in_vain
+
+    def _otherwise(self, stands: Stands, effect: str) -> None:
+        """What had come to its end was none; but a payment that was taken back stays so (X-17), and is in doubt for an hour."""
+        world, goal = self._world, self._world.aims.goal
+        if goal == "reversed" and stands.kind != "refund":
+            self._say(stands, effect, _UNCERTAIN)
+            world.at(world.seconds() + 3600, lambda: self._say(stands, effect, _TAKES_BACK[stands.kind]))
+        else:
+            self._say(stands, effect, _SAYS[stands.kind][_OTHERWISE[goal]])
+        world.notify(stands.reference)
 
     def _learns(self, effect: str, stands: Stands) -> bool:
         """Whether this world is yet to die before it learns of a request that its end was none, and of nothing before that."""
@@ -68,9 +78,23 @@ class Fate:
         """Whether the acquirer may still say yes to what came to nothing: it is known there, and a refund's money is too."""
         provider = self._world.provider
         return stands.state not in ("refused", "reversed") or (
-            self._level(stands, effect) is not None
-            and (stands.kind != "refund" or provider.left(stands.reference) >= stands.minor)
+            self._level(stands, effect) is not None and (stands.kind != "refund" or provider.left(stands.reference) >= stands.minor)
         )
+
+    @contextlib.contextmanager
+    def uncertain(self, effect: str) -> Iterator[None]:
+        """For a while the acquirer is not sure of what the request did, or may have done."""
+        world, stands = self._world, self._world.disk.standing[effect]
+        shown = next(
+            (one for one in world.provider.books.operations(stands.reference) if one.level == self._level(stands, effect)), None
+        )
+        if shown is not None:
+            world.provider.provider.settle(stands.reference, shown.level, _UNCERTAIN, world.now())
+        try:
+            yield
+        finally:
+            if shown is not None:
+                world.provider.provider.settle(stands.reference, shown.level, shown.status, world.now())
 
     def stop(self) -> None:
         """From here on everything goes as it goes by itself."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
@@ -36,7 +37,7 @@ from tests.simulation.scripts import NEVER_CALLED
 from tests.simulation.troubles import trouble
 
 SECOND = 1_000_000
-LATE_STAYS = 2
+LATE_STAYS = 3
 HORIZON_US = 250 * 86_400 * SECOND
 
 
@@ -63,7 +64,8 @@ class World:
         self.broker = Broker(seed)
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
-        self.queries_fail, self.failures = False, 0  # failures: queries that were made to fail for a wanted death
+        self.queries_fail = False
+        self.failures: Counter[str] = Counter()  # calls that were made to fail for a wanted death, by its step
         self.played: dict[str, str] = {}
         self.failed: dict[str, str] = {}
         self.writes: dict[str, int] = {}
