@@ -192,6 +192,8 @@ class World:
         self.broker.away, self.aims.left = 0.0, {}
         self.at(self.seconds() + 60, self.people.act)
         self._quiet()
+        self._audit()
+        self._quiet()
         while self.broker.behind(self):
             self.owners.relay(self.hub)
 
