@@ -167,18 +167,18 @@ class _Replay:
 
 
 def _parts(batch: Sequence[Root]) -> Iterator[Sequence[Root]]:
-    """A batch, cut before each message that it decides a second time: whether its identity was still known is asked of the store,
-    where the first one must stand for that."""
+    """A batch, cut before each message that is decided after it came before, in whatever way: whether its identity was still known is
+    asked of the store, and not of what the replay remembers since."""
     first = 0
-    decided: set[bytes] = set()
+    came: set[bytes] = set()
     for place, root in enumerate(batch):
-        if root.origin != "intake" or root.result in _REPEATED:
+        if root.origin != "intake":
             continue
-        if root.message in decided:
+        if root.message in came and root.result not in _REPEATED:
             yield batch[first:place]
             first = place
-            decided.clear()
-        decided.add(root.message)
+            came.clear()
+        came.add(root.message)
     yield batch[first:]
 
 
