@@ -19,6 +19,7 @@ from tests.simulation.coverage import Coverage, impossible
 from tests.simulation.playing import Played, play
 
 SHOWN = 20  # failures that are told in full
+EVERY_S = 30  # how often it says how far it is
 TWICE = 10  # each so many-th world is played twice
 
 
@@ -36,7 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     coverage = Coverage()
     digests: dict[int, str] = {}
     failed = []
-    for one in _all([*seeds, *seeds[::TWICE]], given.jobs, trace=given.trace):
+    told = began
+    for number, one in enumerate(_all([*seeds, *seeds[::TWICE]], given.jobs, trace=given.trace)):
+        if time.monotonic() - told > EVERY_S:
+            told = time.monotonic()
+            print(f"{number} worlds, {len(failed)} failed, {told - began:.0f} s", file=sys.stderr, flush=True)
         if one.seed not in digests:
             digests[one.seed] = one.digest
             coverage.add(one.combinations, one.deaths, one.states)
@@ -64,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(wrong + short) > 100:
         print(f"... and {len(wrong + short) - 100} more")
     print(f"{len(seeds)} worlds in {lasted:.1f} s ({len(seeds) / lasted:.0f} a second), {coverage.points.total()} deaths")
-    print(f"{len(failed)} failed: {sorted(set(failed))[:1000]}" if failed else "all held")
+    print(f"{len(set(failed))} failed: {sorted(set(failed))[:1000]}" if failed else "all held")
     return 1 if failed or wrong or short else 0
 
 
