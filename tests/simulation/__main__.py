@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     seeds = range(given.first, given.first + given.seeds)
     coverage = Coverage()
     digests: dict[int, str] = {}
-    failed = []
+    failed: list[int] = []
     told = began
     for number, one in enumerate(_all([*seeds, *seeds[::TWICE]], given.jobs, trace=given.trace)):
         if time.monotonic() - told > EVERY_S:
