@@ -33,6 +33,7 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=16000",
     f"PRAGMA journal_size_limit={128 * 1024 * 1024}",  # a long read makes the log grow: it shrinks again afterwards
 )
+_READING = ("PRAGMA query_only=ON", "PRAGMA cache_size=-4096")  # as many readers as threads: the system's own cache serves them
 _BUSY = "database is locked"
 _AWAY = (
     "disk is full",
@@ -167,7 +168,8 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
         if connection is None:
             connection = self._open()
-            connection.execute("PRAGMA query_only=ON")
+            for pragma in _READING:
+                connection.execute(pragma)
             self._readers.connection = connection
         if connection.in_transaction:
             yield connection
