@@ -57,11 +57,11 @@ def released(chunk: Chunk, key: Key, folio: str, waits: frozenset[str] | None = 
 
 
 def drained(chunk: Chunk, key: Key) -> list[Waiting]:
-    """Everything that queued behind a defect, oldest first, before anything newer."""
+    """Everything that queued behind a defect, oldest first, before anything newer; not what this chunk has let go before."""
     write = chunk.staging.write
     here = [row for row in write.blocked if row.key == key]
     write.blocked = [row for row in write.blocked if row.key != key]
-    rows = [*chunk.staging.read.blocked(key), *here]
+    rows = [*(row for row in chunk.staging.read.blocked(key) if row.seq not in write.unblocked), *here]
     write.unblocked.extend(row.seq for row in rows if row.seq)
     return [inline(key, row.cargo) for row in rows]
 

@@ -299,6 +299,21 @@ def test_a_replay_that_fails_again_blocks_again(route: Any) -> None:
     assert list(range(1, len(sequences) + 1)) == sequences
 
 
+def test_two_replays_of_one_chunk_drain_a_queue_once(route: Any) -> None:
+    """What the first one let go queues again behind the same defect, and the second one finds it once."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    route("payment.received", broken)
+    box.append(cash("p1", "B-1"), cash("p2", "B-1"))
+    box.drain()
+    letter = box.one("SELECT id FROM dead_letter")["id"]
+    box.append(*(arrival(f"again-{n}", "dead_letter.replay", {"subject": letter}, actor="operator") for n in range(2)))
+    box.drain()
+
+    assert box.hub.reading.unsettled() == {"dead_letters": 1, "blocked": 1, "parked": 0}
+    assert box.results("payment.received") == ["defect", "queued", "defect", "queued", "defect", "queued"]
+
+
 def test_a_discard_drains_too(route: Any) -> None:
     """What failed is given up; what waited goes on."""
     box = Sandbox()
