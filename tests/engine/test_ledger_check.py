@@ -12,7 +12,7 @@ import pytest
 from engine import ledger_check
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.reading import SqliteReading
-from tests.engine.campsite import Campsite, booking, configuration, eventful
+from tests.engine.campsite import Campsite, booking, configuration, event, eventful, payment
 
 CAPTURED = "WHERE seq IN (SELECT seq FROM transfer WHERE folio = 'A' AND entry = 'captured')"
 REFUNDED = "WHERE seq IN (SELECT seq FROM transfer WHERE folio = 'A' AND entry = 'refund_executed')"
@@ -77,6 +77,20 @@ def test_a_folio_that_booked_nothing_is_true() -> None:
     camp.close()
 
     assert (found.findings, found.folios, found.transfers) == ((), 4, 2)
+
+
+def test_x_16_a_receipt_without_a_home_is_in_suspense() -> None:
+    """Money that came after the end: its account and its folio say the same, and a cent less is told with both sums."""
+    camp = Campsite()
+    camp.send(booking("A", (5_000,)))
+    gone = {"actor": {"kind": "system", "id": "thais"}, "folio": "A", "revision": 2, "refund": "policy"}
+    camp.send(event("gone-A", "booking.cancelled", gone))
+    camp.until("2026-05-02T08:00:00+00:00")
+    camp.send(payment("A", "3001", 700))
+    suspense = camp.one("SELECT coalesce(sum(minor), 0) FROM transfer WHERE credit LIKE 'suspense:%'")
+    assert suspense == 700
+    assert ledger_check.check(camp.hub.database).findings == ()
+    camp.close()
 
 
 def test_findings_are_bounded(store: Database) -> None:

@@ -108,6 +108,22 @@ def test_x_17_pending_then_refused(stay: Stay) -> None:
     assert (caught.value.code, caught.value.field, caught.value.value) == ("payment_failed", "status", "93")
 
 
+def test_what_is_known_of_a_payment_is_kept(stay: Stay) -> None:
+    """Who paid was said when it was authorised; the capture does not say it again, or says another."""
+    stay.pay(paid(20_500, payer="agency"), "payment.authorised")
+    stay.pay(paid(20_500, payer="somebody else"))
+
+    assert the(stay).payer == "agency"
+
+
+@pytest.mark.parametrize("status", ["0", "1", "2", "93"])
+def test_x_17_words_of_ogone_for_what_failed(stay: Stay, status: str) -> None:
+    """Refused, cancelled by the guest, not authorised, refused at the capture: no money, whatever the message is called."""
+    with pytest.raises(Rejected) as caught:
+        stay.pay(paid(20_500, provider="ogone", status=status))
+    assert (caught.value.code, stay.owes()) == ("payment_failed", 20_500)
+
+
 def test_x_1_the_same_payment_again_is_stale(stay: Stay) -> None:
     """Another message about the same payment: recorded, nothing changes."""
     stay.pay(paid(10_500))

@@ -111,6 +111,7 @@ def test_x_5_parts_add_up_and_fit(
     [
         pytest.param({"provider": "ogone", "merchant": "azur", "provider_reference": "301"}, "original_card", "", id="card"),
         pytest.param({"provider": "ogone", "merchant": "azur"}, "manual", "reference", id="card without the provider's id"),
+        pytest.param({"merchant": "azur", "provider_reference": "301"}, "manual", "provider", id="card without a provider"),
         pytest.param({"tender": "cash"}, "manual", "cash", id="X-19 cash"),
         pytest.param({"tender": "holiday_voucher"}, "manual", "holiday_voucher", id="X-19 holiday voucher"),
         pytest.param({"tender": "voucher"}, "manual", "voucher", id="voucher"),
