@@ -77,7 +77,8 @@ def _all(seeds: Sequence[int], jobs: int, *, trace: bool) -> Iterator[Played]:
     if jobs == 1 or trace:
         yield from (play(seed, trace=trace) for seed in seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:  # each with hash seeds of its own
+    spawn = multiprocessing.get_context("spawn")  # each with hash seeds of its own; a few hundred worlds, then a fresh one
+    with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=20) as pool:
         yield from pool.map(play, seeds, chunksize=10)
 
 
