@@ -55,7 +55,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
         case Defective(reason):
             letter = uuid_text(derived(row.message, f"defect:{row.kind}"))
             _dead_letter(chunk, row, letter, "defect", "defect", reason)
-            staged.blocked, staged.changed = letter, True
+            staged.blocked, staged.changed = staged.blocked or letter, True
             kept = MessageDeadLettered(dead_letter=letter, reason=reason, code="defect", input=row.id)
             publisher.publish((kept, FolioBlocked(dead_letter=letter, reason=reason)), rules=("X-15",))
             chunk.record(row, staged, seq, parent, "defect", {"dead_letter": letter, "reason": reason})

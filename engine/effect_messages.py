@@ -68,11 +68,11 @@ def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> Int
         currency=record.currency,
         provider=item.provider,
         merchant=item.merchant,
-        provider_reference=item.reference,
+        provider_reference=record.reference,
         order=item.order_ref,
         status=record.status,
     )
-    return _row(item, name, body, f"{item.merchant}:{record.reference}/{record.level}:{record.result}", now)
+    return _row(item, name, body, f"{item.merchant}:{record.reference}/{record.level}:{record.result}:{now}", now)
 
 
 def alarm(effect: Effect, brake: str, limit: int, now: int) -> InternalRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.store.rows import EffectRow, MoveRow, QueryRow, Waiting
+from engine.store.rows import BY_ORDER, EffectRow, MoveRow, QueryRow, Waiting
 from handlers.outcome import Outcome
 from schemas.effect import EffectState, Move
 from schemas.folio import Folio, FolioPayment, PartStatus, State
@@ -67,7 +67,7 @@ def stage(chunk: Chunk, row: Waiting, seq: int, outcome: Outcome, before: State 
     write.queries.extend(
         QueryRow(
             query.merchant,
-            query.reference,
+            query.reference or BY_ORDER + query.order,
             query.provider,
             query.order,
             row.tenant,

@@ -21,6 +21,7 @@ from engine.histories import SECOND_US, Histories, Timing, evidence_of
 from engine.reconcile import after_result
 from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
+from engine.store.rows import BY_ORDER
 from engine.together import Partly, Steps, together
 from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
 from schemas.errors import Rejected
@@ -86,7 +87,8 @@ class EffectsRunner:
         since_s, began = self._clock.elapsed_s(), self._clock.now()  # in this order: a pause between them shortens the call
         item, connector, ours_s, most_s = call.item, call.connector, (call.until - began) / SECOND_US, self._timing.deadline_s
         if call.act is not Act.SEND:
-            reply = connector.query(item.reference, item.order_ref, Deadline(since_s + most_s, self._clock.elapsed_s))
+            known = "" if item.reference.startswith(BY_ORDER) else item.reference
+            reply = connector.query(known, item.order_ref, Deadline(since_s + most_s, self._clock.elapsed_s))
         elif ours_s <= 0:  # the mark was durable, then this thread slept: whoever took over has it in doubt
             reply = Reply(result=Result.NOT_SENT, code="lapsed", message="the lease was over before anything was written")
         elif self._stopped(item):

@@ -84,9 +84,9 @@ class Histories:
         ]
         found = compare(shown.records, known, opened)
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
-            found = found._replace(foreign=())
+            found = found._replace(foreign=(), payment=())
         told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
-        seen = found.payment if about or asked else [record for record in found.payment if record.level in known]
+        seen = [record for record in found.payment if about or asked or record.level in known or _news(record, shown)]
         told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         batch.learn(asker, owners, self._moves(found, effects, about, now), told, evidence_of(asker, "query", shown, began))
@@ -137,6 +137,12 @@ def evidence_of(item: Item, act: str, reply: Reply, at: int) -> Evidence:
     """What was asked and answered, as it is kept; a history at the instant at which it was asked for."""
     effect = item.id if isinstance(item, Effect) else ""
     return Evidence(at, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
+
+
+def _news(record: ProviderRecord, shown: Reply) -> bool:
+    """Whether a look before a send has to tell a new record of the payment: anything but its first one that stands, which the payment's
+    own message has told."""
+    return record is not shown.records[0] or record.result is not Result.CONFIRMED
 
 
 def _to_person(effect: Effect, why: str, now: int) -> Learned:

@@ -56,7 +56,7 @@ CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 """Causes of theirs for which it is read."""
 
 READS_EFFECTS: Final = frozenset(
-    {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally"}
+    {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally", "payment.reversed"}
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 

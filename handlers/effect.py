@@ -169,17 +169,17 @@ def _pending(message: Operate | EffectSettle, facts: Facts) -> tuple[Folio, Pend
         raise Rejected(f"no effect {subject!r} is known", code="unknown_effect", rule="X-15", field="subject", value=subject)
     if folio is None:
         raise Early("the booking of this effect is not here", waits_for="booking")
-    effect = next((known for known in folio.effects if known.effect == subject), None) or _withdrawn(folio, subject)
+    effect = next((known for known in folio.effects if known.effect == subject), None) or _withdrawn(folio, subject, facts)
     if effect is None:
         text = f"{folio.folio} waits for no effect {subject!r}"
         raise Rejected(text, code="unknown_effect", rule="X-15", field="subject", value=subject)
     return folio, effect
 
 
-def _withdrawn(folio: Folio, subject: str) -> PendingEffect | None:
+def _withdrawn(folio: Folio, subject: str, facts: Facts) -> PendingEffect | None:
     """An effect that was withdrawn too late, when it was on its way already: a person may still say how it ended."""
     found = part_of_effect(folio, subject)
-    if found is None or found[1].status is not PartStatus.DROPPED:
+    if found is None or found[1].status is not PartStatus.DROPPED or facts.effects.get(subject) in FINAL:
         return None
     refund, part = found
     return PendingEffect(

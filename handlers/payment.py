@@ -5,6 +5,7 @@ What follows for a cancelled booking is `handlers.late_payment`; refunds and cap
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -13,7 +14,9 @@ from handlers import account
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
+from handlers.refund_parts import BY_HAND, without_effect
 from ledger import recipes
+from schemas.effect import EffectMove, EffectState, Move
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
@@ -44,6 +47,9 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
     then = NEXT[known.status if known is not None else None, said]
+    if known is not None and facts.source == "foliohub" and (known.status, said) == (PaymentStatus.REVERSED, Told.CAPTURED):
+        then = PaymentStatus.CAPTURED  # X-6: the provider's own history, not a message that came late: the money is here again
+        folio = account.replace_payment(folio, known := replace(known, captured=known.captured - known.reversed, reversed=0))
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, known)
     payment = _recorded(message, folio, known, facts)
@@ -51,7 +57,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         case PaymentStatus.CAPTURED:
             first = _captured(message, folio, payment)
         case PaymentStatus.REVERSED:
-            first = _reversed(message, folio, payment)
+            first = _reversed(message, folio, payment, facts.effects)
         case PaymentStatus.VOIDED:
             first = _voided(message, folio, payment, said)
         case _:
@@ -176,7 +182,7 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
     )
 
 
-def _reversed(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
+def _reversed(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
     """X-19: taken back from us, whole or in part: the balance is open again. Refunds of it that wait for a person's hands are
     dropped as far as its money no longer covers them."""
     rest = payment.captured - payment.reversed
@@ -193,16 +199,21 @@ def _reversed(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
         entries=recipe(after, payment, message.amount),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
-    return merge(first, _dropped(after, payment))
+    return merge(first, _dropped(after, payment, stored))
 
 
-def _dropped(folio: Folio, payment: FolioPayment) -> Outcome:
-    """X-19: nobody gives money back by hand that we do not have any more."""
-    out, refunds = Outcome(), []
+def _dropped(folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
+    """X-13, X-19: nobody gives money back that we do not have any more: by hand, refused, or planned and not sent yet."""
+    out, refunds, waiting = Outcome(), [], {one.effect for one in folio.effects}
     for refund in folio.refunds:
         parts: list[RefundPart] = []
         for part in refund.parts:
-            if part.payment == payment.payment and part.status is PartStatus.MANUAL and payment.collected() < 0:
+            planned = part.effect in waiting and stored.get(part.effect, EffectState.PLANNED) is EffectState.PLANNED
+            open_ = part.status in BY_HAND or (part.status is PartStatus.REQUESTED and planned)
+            if part.payment == payment.payment and open_ and payment.collected() < 0:
+                if part.status is PartStatus.REQUESTED:
+                    out = merge(out, Outcome(moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason="charged back"),)))
+                    folio = without_effect(folio, part.effect)
                 payment = replace(payment, refunding=payment.refunding - part.minor)
                 out = merge(out, _drop(folio, payment, refund, part))
                 part = replace(part, status=PartStatus.DROPPED)

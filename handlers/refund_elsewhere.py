@@ -134,6 +134,12 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     payment = replace(payment, foreign_records=(*payment.foreign_records, message.record))
     folio = account.replace_payment(folio, payment)
     found = by_hand(folio, payment, message.minor)
+    if found is not None and message.result == Result.UNKNOWN:
+        reason = f"record {message.record}: uncertain, and a refund of as much waits for a person's hands"
+        told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
+        unchanged = tuple(known for known in payment.foreign_records if known != message.record)
+        folio = account.replace_payment(folio, replace(payment, foreign_records=unchanged))
+        return Outcome(state=folio, facts=(told,), trace=(Step("X-6", reason),), policy_version=folio.policy)
     if found is not None:
         refund, part = found
         return executed(folio, refund, replace(part, record=message.record))

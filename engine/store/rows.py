@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.envelope import derived
 
@@ -305,6 +305,10 @@ class MoveRow(NamedTuple):
     record: str
     at: int
     allowed: str
+
+
+BY_ORDER: Final = "order:"
+"""Begins the reference of a payment that is known by our order alone, so that two of a merchant are not taken for one."""
 
 
 class QueryRow(NamedTuple):

@@ -314,6 +314,23 @@ def test_two_replays_of_one_chunk_drain_a_queue_once(route: Any) -> None:
     assert box.results("payment.received") == ["defect", "queued", "defect", "queued", "defect", "queued"]
 
 
+def test_a_second_defect_of_a_blocked_folio_keeps_it_behind_the_first(route: Any) -> None:
+    """A reply passes a blocked folio and fails too: what waits goes on when the first letter is mended, and not before."""
+    box = Sandbox({"when": {"endpoint": "maintenance"}, "status": "81"})
+    payid = box.paid()
+    box.cancel()
+    route("payment.received", broken)
+    box.append(cash("p1", "B-1"))
+    box.drain()
+    first = box.one("SELECT id FROM dead_letter")["id"]
+    route("reply.arrived", broken)
+    box.provider.settle(payid, 1, "8", box.now())
+    box.pass_time(3_600)
+
+    assert box.hub.reading.unsettled()["dead_letters"] == 2
+    assert box.one("SELECT blocked FROM state WHERE key = 'B-1'")["blocked"] == first
+
+
 def test_a_discard_drains_too(route: Any) -> None:
     """What failed is given up; what waited goes on."""
     box = Sandbox()

@@ -1,0 +1,169 @@
+"""What the provider says of payments and refunds after everybody thought that they were over: a folio is told, whoever hears it first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine import ledger_check
+from engine.verify import verify
+from tests.engine.sandbox import Sandbox, arrival, booking, names
+
+MAINTENANCE = {"endpoint": "maintenance"}
+HOUR = 3600
+BACK = {"folio": "B-1", "payment": "P-O-1", "currency": "EUR", "provider": "ogone", "merchant": "azur"}
+
+
+def true(box: Sandbox) -> bool:
+    """The book, the folios and the log say the same."""
+    return ledger_check.check(box.database).true and verify(box.database).agrees
+
+
+def authorised(box: Sandbox, amount: int = 20_000, number: str = "1", **more: Any) -> str:
+    """A booking and its authorisation, known by `more`; the PAYID."""
+    box.say("booking.confirmed", booking(f"B-{number}", price=amount))
+    payid = box.provider.create(f"O-{number}", amount, "EUR", box.now(), operation="RES", callback=False)
+    data = {
+        "folio": f"B-{number}", "payment": f"P-{number}", "amount": amount, "currency": "EUR", "provider": "ogone", "merchant": "azur",
+        "order": f"O-{number}", **more,
+    }  # fmt: skip
+    box.say("payment.authorised", data)
+    return payid
+
+
+@pytest.mark.parametrize(("taken", "sent"), [(20_000, []), (15_000, [("RFS", 5_000, "8")])])
+def test_x_13_a_planned_refund_is_withdrawn_when_its_money_is_taken_back(taken: int, sent: list[tuple[str, int, str]]) -> None:
+    """Charged back while payouts stand still: afterwards goes out what is left, and nothing else."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    box.say("payment.reversed", {**BACK, "amount": taken})
+    box.say("payouts.start", {"reason": "go on"}, actor="operator")
+    box.pass_time(HOUR)
+
+    assert (box.operations(payid), box.rows("SELECT state FROM effect ORDER BY created_at, minor DESC")[0]["state"]) == (
+        sent,
+        "refused",
+    )
+    assert true(box)
+
+
+def test_x_13_a_refused_refund_is_nobodys_work_any_more() -> None:
+    """Refused by the provider, it waited for a person's hands; then the payment was charged back."""
+    box = Sandbox({"when": MAINTENANCE, "status": "83"})
+    box.paid()
+    assert "refund.refused_by_provider" in names(box.cancel())
+
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+
+    (refund,) = box.folio().refunds
+    assert [part.status.value for part in refund.parts] == ["dropped"]
+    assert box.folio().payments[0].refunding == 0
+    assert true(box)
+
+
+def test_x_15_a_withdrawn_request_has_nothing_to_be_settled() -> None:
+    """A person who settles it all the same is refused; the folio goes on."""
+    box = Sandbox()
+    box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    effect = box.effect()["id"]
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+
+    assert box.folio().effects == ()
+    assert "effect.refused" in names(
+        box.say("effect.settle", {"subject": effect, "result": "refused", "reason": "x"}, actor="operator")
+    )
+
+
+def test_callbacks_by_order_alone_keep_to_their_payments() -> None:
+    """Two callbacks without a PAYID in one chunk: each asks about its own order."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking("B-1", price=7_000))
+    payid = box.provider.create("O-1", 7_000, "EUR", box.now(), operation="SAL", callback=False)
+    paid = {"folio": "B-1", "payment": "P-1", "amount": 7_000, "currency": "EUR", "provider": "ogone", "merchant": "azur"}
+    box.say("payment.authorised", {**paid, "order": "O-1"})
+    authorised(box, number="2")
+    told = [
+        {"provider": "ogone", "merchant": "azur", "order": "O-1", "status": "9"},
+        {"provider": "ogone", "merchant": "azur", "order": "O-2", "status": "5"},
+    ]
+    box.append(*(arrival(f"told-{n}", "provider.notified", data) for n, data in enumerate(told)))
+    box.drain()
+
+    first, second = box.folio("B-1").payments[0], box.folio("B-2").payments[0]
+    assert (first.captured, first.reference, second.captured) == (7_000, payid, 0)
+    assert box.rows("SELECT * FROM payment_query") == []
+
+
+def test_a_look_before_a_send_tells_what_it_finds_of_the_payment() -> None:
+    """The sale has failed since (93) and nobody said so: the folio hears it from the look, and no refund goes out."""
+    box = Sandbox()
+    payid = box.paid()
+    box.provider.settle(payid, 0, "93", box.now())
+
+    box.cancel()
+    box.pass_time(HOUR)
+
+    payment = box.folio().payments[0]
+    assert (payment.captured - payment.reversed, payment.refunded, payment.refunding) == (0, 0, 0)
+    assert true(box)
+
+
+def test_a_capture_by_others_is_told_by_the_look() -> None:
+    """The house has captured in the back office: our closing is not needed, and the folio knows of the money."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking("B-1"))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.say("payment.authorised", {**BACK, "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+
+    box.cancel()
+    box.pass_time(24 * HOUR)
+    box.notified(payid, "9")
+
+    assert box.folio().payments[0].captured == 20_000
+
+
+def test_a_payment_that_turns_again_and_again() -> None:
+    """9, 93, 9, 93, 9 of a sale: what the provider holds is what the folio has collected, and can be given back."""
+    box = Sandbox()
+    payid = box.paid()
+    for status, collected in (("93", 0), ("9", 20_000), ("93", 0), ("9", 20_000)):
+        box.wait(HOUR)
+        box.provider.settle(payid, 0, status, box.now())
+        box.notified(payid, status)
+        payment = box.folio().payments[0]
+        assert payment.captured - payment.reversed == collected, status
+        assert true(box), status
+
+    assert "refund.executed" in names(box.cancel())
+
+
+def test_a_late_message_of_a_payment_that_was_taken_back_is_stale() -> None:
+    """Only the provider's own history brings it back (X-2)."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+    box.say("payment.received", {**BACK, "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+
+    assert (box.folio().payments[0].reversed, box.results("payment.received")) == (20_000, ["decided", "stale"])
+
+
+def test_an_uncertain_record_does_not_overrule_a_person() -> None:
+    """82, and a person says that it was refused: it waits for their hands until the provider knows."""
+    box = Sandbox({"when": MAINTENANCE, "status": "82"})
+    payid = box.paid()
+    box.cancel()
+    effect = box.effect()["id"]
+    box.say("effect.settle", {"subject": effect, "result": "refused", "reason": "never went"}, actor="operator")
+    outcomes = box.notified(payid, "82")
+    assert "refund.executed" not in names(outcomes)
+    assert box.folio().payments[0].refunded == 0
+
+    box.provider.settle(payid, 1, "8", box.now())
+    assert "refund.executed" in names(box.notified(payid, "8"))
+    assert box.folio().payments[0].refunded == 20_000
