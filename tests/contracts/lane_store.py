@@ -133,9 +133,10 @@ class LaneStoreContract(ABC):
         claim = store.claim()
         store.append([arrived("a"), arrived("b")], [], [], [])
 
-        with pytest.raises(Fenced), store.chunk() as chunk:
+        with pytest.raises(Fenced) as fenced, store.chunk() as chunk:
             chunk.write(ChunkWrite(positions={0: (1, 2)}), claim.epoch)
 
+        assert (fenced.value.field, fenced.value.value) == ("lane", "0")
         assert dict(store.claim().positions) == {0: 0}
 
     def test_all_or_nothing(self) -> None:
@@ -191,7 +192,7 @@ class LaneStoreContract(ABC):
             assert (row.sequence, row.blocked, row.body) == (3, "letter", b'{"a":1}')
             parked, blocked = chunk.parked([one, two]), chunk.blocked(one)
             assert [row.cargo.id for row in parked] == ["p1", "p2"]
-            assert [row.cargo.id for row in blocked] == ["q1", "q2"]
+            assert [(row.dead_letter, row.cargo.id) for row in blocked] == [("letter", "q1"), ("letter", "q2")]
             chunk.write(ChunkWrite(unparked=[parked[0].seq], unblocked=[blocked[1].seq]), claim.epoch)
         with store.chunk() as chunk:
             assert [row.cargo.id for row in chunk.parked([two])] == ["p2"]

@@ -129,6 +129,7 @@ def test_what_no_thread_has_begun_when_the_hub_stops_was_not_sent(tmp_path: Path
 
         assert sorted(states(hub)) == ["planned", "planned", "sending"]
         assert evidence(hub)[2:] == [("send", "not_sent")]
+        assert [row["code"] for row in hub.reading.rows("SELECT code FROM evidence WHERE result = 'not_sent'")] == ["stopped"]
         connector.go.set()
         assert soon(lambda: sorted(states(hub)) == ["confirmed", "planned", "planned"])
         assert connector.sent == 1

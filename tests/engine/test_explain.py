@@ -61,6 +61,7 @@ def test_a_folio_is_told_from_its_first_message_to_its_last_cent(summer: Campsit
         ("0", "capture", 20_000),
         ("1", "refund", 10_000),
     ]
+    assert [str(one["seen_at"])[:11] for one in request.records] == ["2026-07-21T"] * 2
     assert sum(row.balance for row in found.balances) == 0
 
 

@@ -66,6 +66,7 @@ def test_a_planted_falsehood_is_found(store: Database, statement: str, rule: str
 
     assert not found.true
     assert any(one.rule == rule and one.subject.startswith(subject) for one in found.findings), found.findings
+    assert all(one.other == 0 for one in found.findings if one.rule == "X-4"), found.findings
 
 
 def test_a_folio_that_booked_nothing_is_true() -> None:

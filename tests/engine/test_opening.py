@@ -171,7 +171,7 @@ def test_what_is_too_deep_to_be_searched_is_refused(depth: int) -> None:
     with pytest.raises(Undecodable) as refused:
         without_cards(data)
 
-    assert refused.value.code == "too_deep"
+    assert (refused.value.code, refused.value.field) == ("too_deep", "data")
 
 
 @pytest.mark.parametrize("name", sorted(OPERATORS))
@@ -187,6 +187,28 @@ def test_an_operators_word_wants_an_operators_door(name: str) -> None:
 
     assert (refused.taken, refused.code) == (Taken.DEAD, "forbidden_type")
     assert taken.taken is Taken.ACCEPTED
+
+
+def test_what_a_door_gave_up_on_keeps_its_name() -> None:
+    """The id that the sender put on the envelope finds the letter again."""
+    box = Sandbox()
+    came = Arrival(door="test", body=b"{", attributes={"id": "m-7"})
+
+    receipt = box.hub.intake.keep(came, "azur", Undecodable("cut off", field="data"))
+
+    assert (receipt.taken, receipt.id) == (Taken.DEAD, "m-7")
+
+
+def test_x_11_who_names_no_person_is_sealed_under_the_stay() -> None:
+    """By the folio's name, or by the reference under which the folio is looked for."""
+    box = Sandbox()
+    guest = {"name": "Ada"}
+    box.append(arrival("b-1", "booking.confirmed", booking("B-1", guest=guest)))
+    box.append(arrival("b-2", "booking.confirmed", booking("", references=["R-2"], guest=guest)))
+
+    assert [row["subject"] for row in box.rows("SELECT subject FROM subject_key ORDER BY subject")] == [
+        "folio:B-1", "folio:pms:thais=R-2"
+    ]  # fmt: skip
 
 
 def test_a_door_whose_tenant_is_gone_stops_nobody() -> None:

@@ -217,6 +217,27 @@ def test_what_is_unexpected_ends_the_serving(tmp_path: Path) -> None:
     assert [line["log_level"] for line in logs if line["event"] == "serving_failed"] == ["critical"]
 
 
+def test_a_store_that_is_away_is_a_problem_until_it_is_back(tmp_path: Path) -> None:
+    """Told as the store's and as no other part's; nothing has failed, and what waited is decided."""
+    hub = Hub(load(None, {}), str(tmp_path / "hub.sqlite"), {}, clock=at())
+    serving = Serving(hub, {})
+    try:
+        say(hub, "c", "cancellation.request", folio="none", request="R")
+        hub.database._writer.execute("PRAGMA busy_timeout=50")
+        with closing(sqlite3.connect(hub.database.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # somebody holds the file: the same as a disk that does not take a byte
+            serving.start()
+            assert soon(serving.problems) == {"store": "cannot be written"}
+            other.execute("ROLLBACK")
+
+        assert soon(lambda: not serving.problems())
+        assert soon(lambda: hub.reading.rows("SELECT 1 FROM decision"))
+        assert not serving.failed.is_set()
+        serving.stop()
+    finally:
+        hub.close()
+
+
 def test_an_idle_hub_costs_nothing(tmp_path: Path) -> None:
     """No busy waiting: less than one part in a hundred of a processor."""
     with served(tmp_path, {}):

@@ -54,6 +54,15 @@ def test_taken_as_far_as_needed() -> None:
         stay.reply("confirmed")
 
 
+def test_x_7_what_is_taken_and_what_is_released_is_told() -> None:
+    """With the quote, to the cent."""
+    stay = leaving(0)
+    stay.card(20_500, name="payment.authorised")
+    out = stay.leave(at=before(3))
+
+    assert "payment P1, authorised only: 105.00 EUR taken, 100.00 EUR released" in [step.text for step in out.trace]
+
+
 def test_all_of_it_leaves_nothing_to_release() -> None:
     """After the arrival everything is kept."""
     stay = authorised(days=0)

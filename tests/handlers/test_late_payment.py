@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handlers import account
 from schemas.effect import EffectKind
 from schemas.errors import HubError
-from schemas.folio import PaymentStatus
+from schemas.folio import PartStatus, PaymentStatus
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
@@ -139,6 +139,27 @@ def test_x_17_a_refused_capture_is_not_asked_for_again() -> None:
     stay.reply("refused")
 
     assert stay.card(500, name="payment.reversed").requests == ()
+
+
+def test_x_17_what_waits_waits_for_what_is_pending() -> None:
+    """Not for a payment that was authorised, told after it, and is final."""
+    stay = leaving(10_500)
+    stay.card(5_000, "P2", status="91")
+    stay.card(5_000, "P3", name="payment.authorised")
+    stay.card(5_000, "P3")
+    stay.leave(at=before(10))
+
+    assert [(part.payment, part.minor) for part in stay.parts() if part.status is PartStatus.WAITING] == [("P2", 5_000)]
+
+
+def test_x_17_a_payment_that_is_waited_for_is_given_back_whenever_it_moved() -> None:
+    """By its own time it moved after one line was cancelled, which it was to pay: pending then, and final now."""
+    stay = leaving(0, *TWO_LINES)
+    stay.card(20_500, status="91", occurred_at=before(2))
+    stay.leave("1", at=before(10))
+    out = stay.card(20_500, occurred_at=before(2))
+
+    assert (fact(out, RefundDecided).amount, stay.owes()) == (12_000, 0)
 
 
 @pytest.mark.parametrize("answer", ["confirmed", "refused"])

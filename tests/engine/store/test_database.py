@@ -105,3 +105,17 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Database(str(tmp_path / "file" / "deeper" / "hub.sqlite"))
     with pytest.raises(StoreAway, match="Is a directory"):
         Database(str(tmp_path))
+
+
+def test_a_store_that_takes_no_writes_is_away(tmp_path: Path) -> None:
+    """A disk that was mounted read-only is waited for as a full one is; what was begun is undone, and it goes on afterwards."""
+    database = Database(str(tmp_path / "hub.sqlite"))
+    with database.write() as connection:
+        connection.execute("PRAGMA query_only=ON")
+    with pytest.raises(StoreAway, match="readonly"), database.write():
+        connection.execute("INSERT INTO meta VALUES ('a', 'b')")
+    connection.execute("PRAGMA query_only=OFF")
+
+    with database.write():
+        assert connection.execute("SELECT count(*) FROM meta WHERE name = 'a'").fetchone() == (0,)
+    database.close()
