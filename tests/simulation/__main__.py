@@ -12,7 +12,6 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.simulation.coverage import Coverage, impossible
@@ -77,9 +76,9 @@ def _all(seeds: Sequence[int], jobs: int, *, trace: bool) -> Iterator[Played]:
     if jobs == 1 or trace:
         yield from (play(seed, trace=trace) for seed in seeds)
         return
-    spawn = multiprocessing.get_context("spawn")  # each with hash seeds of its own; a few hundred worlds, then a fresh one
-    with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=20) as pool:
-        yield from pool.map(play, seeds, chunksize=10)
+    spawn = multiprocessing.get_context("spawn")  # each with hash seeds of its own; some hundred worlds, then a fresh one
+    with spawn.Pool(jobs, maxtasksperchild=20) as pool:
+        yield from pool.imap(play, seeds, chunksize=10)
 
 
 if __name__ == "__main__":
