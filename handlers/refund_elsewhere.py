@@ -148,6 +148,10 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     payment = account.payment_of(roomy, message.payment)
     assert payment is not None
     minor = min(message.minor, payment.refundable())
+    if minor < message.minor:
+        payment = replace(payment, foreign_partly=(*payment.foreign_partly, (message.record, minor)))
+        roomy = account.replace_payment(roomy, payment)
+        made_room = replace(made_room, state=roomy)
     out = merge(made_room, foreign(roomy, payment, minor, "X-3")) if minor else made_room
     out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, _folio(out))))
     if minor < message.minor:
@@ -163,21 +167,25 @@ def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) 
     lowered is raised. Raises Stale for one that was never counted."""
     if message.record not in payment.foreign_records:
         raise Stale(f"record {message.record} moved no money", field="record", value=message.record)
-    rest = tuple(known for known in payment.foreign_records if known != message.record)
-    payment = replace(payment, foreign_records=rest)
+    counted = dict(payment.foreign_partly).get(message.record, message.minor)
+    payment = replace(
+        payment,
+        foreign_records=tuple(known for known in payment.foreign_records if known != message.record),
+        foreign_partly=tuple(known for known in payment.foreign_partly if known[0] != message.record),
+    )
     folio = account.replace_payment(folio, payment)
     for refund in folio.refunds:
         for part in refund.parts:
             if part.record == message.record and part.status is PartStatus.EXECUTED:
                 return came_back(folio, refund, replace(part, status=PartStatus.REVERSED), message.result)
-    minor = min(message.minor, payment.foreign)
+    minor = min(counted, payment.foreign)
     after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor)))
     recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
     amount = account.text(minor, folio.currency)
     return Outcome(
         state=after,
         facts=account.balance_facts(folio, after),
-        entries=tuple(recipes.reversal(transfer) for transfer in recipe(folio, payment, minor)),
+        entries=tuple(recipes.reversal(transfer) for transfer in recipe(folio, payment, minor)) if minor else (),
         trace=(Step("X-3", f"payment {payment.payment}: record {message.record} failed after all, {amount} are with us again"),),
         policy_version=folio.policy,
     )

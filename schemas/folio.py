@@ -117,6 +117,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     number: int = 0
     closing: str = ""  # what was asked of its authorisation, once and last: capture or void (X-17)
     foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
+    foreign_partly: tuple[tuple[str, int], ...] = ()  # those of which less is in `foreign`, and how much: no more was there
 
     def collected(self) -> int:
         """What of it is with us and not promised back, minor units; negative when it was refunded and then charged back."""

@@ -167,3 +167,26 @@ def test_an_uncertain_record_does_not_overrule_a_person() -> None:
     box.provider.settle(payid, 1, "8", box.now())
     assert "refund.executed" in names(box.notified(payid, "8"))
     assert box.folio().payments[0].refunded == 20_000
+
+
+def test_x_3_what_was_counted_of_a_record_is_what_its_failure_brings_back() -> None:
+    """Two back-office refunds and ours take everything; one of the two fails, is done again, of which nothing is left to be counted,
+    and fails again: the other one still stands."""
+    box = Sandbox()
+    payid = box.paid()
+    first = box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.notified(payid)
+    box.provider.settle(payid, first, "83", box.now())
+    box.notified(payid, "83")
+    box.provider.back_office(payid, "RFD", 3_000, box.now())
+    box.notified(payid)
+    box.cancel()
+    box.pass_time(HOUR)
+    assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign) == (17_000, 3_000)
+
+    for status in ("8", "83", "8", "83"):
+        box.wait(HOUR)
+        box.provider.settle(payid, first, status, box.now())
+        box.notified(payid, status)
+        assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign) == (17_000, 3_000), status
+    assert true(box)
