@@ -67,8 +67,8 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
     """
     pending = next((known for known in folio.effects if known.effect == message.effect), None)
     payment = account.payment_of(folio, message.payment or (pending.payment if pending is not None else ""))
-    captured_before = state is EffectState.REVERSED and payment is not None and payment.status is PaymentStatus.CAPTURED
-    if payment is None or (pending is None and not captured_before):
+    ended = payment is not None and payment.status in (PaymentStatus.CAPTURED, PaymentStatus.VOIDED)
+    if payment is None or (pending is None and not (ended and state is EffectState.REVERSED)):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     after = noted(folio, message.effect, state)
     step = Step("X-17", f"{message.kind} of payment {payment.payment}: {state.value} {message.code}".rstrip())
@@ -80,6 +80,8 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
             return _voided(after, payment, out)
         case EffectState.REVERSED, EffectKind.CAPTURE:
             return _reversed(folio, after, payment, message.minor, out)
+        case EffectState.REVERSED, _:
+            return _stands_again(after, payment, message, out)
         case EffectState.REFUSED | EffectState.NEEDS_PERSON, _:
             return _failed(folio, after, message, state, out)
     return out
@@ -109,6 +111,15 @@ def _voided(after: Folio, payment: FolioPayment, out: Outcome) -> Outcome:
         return out
     after = account.changed(account.replace_payment(after, replace(payment, status=PaymentStatus.VOIDED)))
     told = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=after.currency)
+    return replace(out, state=after, facts=(told,))
+
+
+def _stands_again(after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
+    """A void that has failed after all: the authorisation holds the guest's money again, and a person is told."""
+    if payment.status is PaymentStatus.VOIDED:
+        after = account.changed(account.replace_payment(after, replace(payment, status=PaymentStatus.AUTHORISED)))
+    reason = f"void reversed: {message.message or message.code}"
+    told = EffectNeedsPerson(effect=message.effect, reason=reason, amount=message.minor, currency=after.currency)
     return replace(out, state=after, facts=(told,))
 
 

@@ -190,3 +190,20 @@ def test_x_3_what_was_counted_of_a_record_is_what_its_failure_brings_back() -> N
         box.notified(payid, status)
         assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign) == (17_000, 3_000), status
     assert true(box)
+
+
+def test_x_17_a_void_that_fails_after_all_is_told() -> None:
+    """6, then 63: the authorisation stands again, and a person knows."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking("B-1"))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.say("payment.authorised", {**BACK, "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    assert "payment.voided" in names(box.cancel())
+
+    box.wait(HOUR)
+    box.provider.settle(payid, 1, "63", box.now())
+    outcomes = box.notified(payid, "63")
+
+    assert "effect.needs_person" in names(outcomes)
+    assert (box.effect()["state"], box.folio().payments[0].status.value) == ("reversed", "authorised")
+    assert true(box)
