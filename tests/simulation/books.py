@@ -69,12 +69,14 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
     history of every payment was asked for at the end. What waits for a person leaves a difference open, as large as it is: what
     stands at the provider and may be a request's, and a stranger's refund above what the payment holds by our books."""
     effects = world.rows("SELECT id, kind, reference, state, minor, record FROM effect")
+    standing = {row["owner"] for row in world.rows("SELECT owner FROM provider_record WHERE result = 'confirmed'")}
     confirmed = {row["id"] for row in effects if row["state"] == "confirmed"}
     decided, captures_open, taken_back = Counter[str](), Counter[str](), Counter[str]()
     for row in effects:
         decided[row["reference"]] += row["minor"] * (row["kind"] == "refund" and row["state"] == "confirmed")
         captures_open[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "needs_person")
-        taken_back[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "reversed")
+        reversed_ = row["state"] == "reversed" and f"effect:{row['id']}" not in standing  # or captured once more
+        taken_back[row["reference"]] += row["minor"] * (row["kind"] == "capture" and reversed_)
     refunds_open = _unplaced(world, [row for row in effects if (row["kind"], row["state"]) == ("refund", "needs_person")])
     wrong = []
     for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'"):

@@ -55,18 +55,9 @@ class Fate:
                 self._say(stands, effect, _TAKES_BACK[stands.kind])
                 world.notify(stands.reference)
             elif stands.state == goal and goal in _OTHERWISE and self._learns(effect, stands):
-                self._otherwise(stands, effect)
+                self._say(stands, effect, _SAYS[stands.kind][_OTHERWISE[goal]])
+                world.notify(stands.reference)
         self.nobody_answers = asked_in_vain
-
-    def _otherwise(self, stands: Stands, effect: str) -> None:
-        """What had come to its end was none; but a payment that was taken back stays so (X-17), and is in doubt for an hour."""
-        world, goal = self._world, self._world.aims.goal
-        if goal == "reversed" and stands.kind != "refund":
-            self._say(stands, effect, _UNCERTAIN)
-            world.at(world.seconds() + 3600, lambda: self._say(stands, effect, _TAKES_BACK[stands.kind]))
-        else:
-            self._say(stands, effect, _SAYS[stands.kind][_OTHERWISE[goal]])
-        world.notify(stands.reference)
 
     def _learns(self, effect: str, stands: Stands) -> bool:
         """Whether this world is yet to die before it learns of a request that its end was none, and of nothing before that."""
