@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from engine import effect_rows, parking
 from engine.clock import micros
 from engine.staging import Staged
-from engine.store.rows import NUMBERED, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
+from engine.store.rows import NUMBERED, BlockedRow, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
 from engine.verdict import Decided, Defective, Forwarded, Operated, Outdated, Parked, Refused, Verdict
 from handlers.outcome import Outcome
 from schemas import registry
@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, parent: int, verdict: Verdict) -> list[Waiting]:
     """Stage what a verdict means; the messages to decide next, in order."""
-    publisher = Publisher(chunk, row, staged, seq)
-    if row.scrubbed and row.origin == "intake":
-        scrubbed = GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed)))
-        publisher.publish((scrubbed,), rules=("X-10", "X-22"))
+    publisher = _publisher(chunk, row, staged, seq)
     match verdict:
         case Forwarded(folio):
             chunk.record(row, staged, seq, parent, "forwarded", {"folio": folio})
@@ -60,6 +57,22 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             publisher.publish((kept, FolioBlocked(dead_letter=letter, reason=reason)), rules=("X-15",))
             chunk.record(row, staged, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
     return []
+
+
+def queued(chunk: Chunk, row: Waiting, staged: Staged, seq: int, parent: int) -> None:
+    """A message for a folio that is blocked: behind the defect, in order (X-15)."""
+    _publisher(chunk, row, staged, seq)
+    chunk.staging.write.blocked.append(BlockedRow(staged.key, staged.blocked, row.cargo))
+    chunk.record(row, staged, seq, parent, "queued", {"behind": staged.blocked})
+
+
+def _publisher(chunk: Chunk, row: Waiting, staged: Staged, seq: int) -> Publisher:
+    """Of one decision; what was taken out of the message at the door is told first, and once."""
+    publisher = Publisher(chunk, row, staged, seq)
+    if row.scrubbed and row.origin == "intake":
+        scrubbed = GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed)))
+        publisher.publish((scrubbed,), rules=("X-10", "X-22"))
+    return publisher
 
 
 def repeated(chunk: Chunk, row: Waiting, seq: int, *, same: bool) -> None:

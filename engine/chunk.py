@@ -20,7 +20,7 @@ from engine.address import lane_of, reference_key, references_of
 from engine.clock import instant
 from engine.staging import Remembered, Staged, Staging
 from engine.store.contract import SLICE_US, ChunkTransaction, Constraint
-from engine.store.rows import BlockedRow, DecisionRow, Key, OutboxRow, TimerRow, Waiting
+from engine.store.rows import DecisionRow, Key, OutboxRow, TimerRow, Waiting
 from schemas import registry
 from schemas.envelope import derived, uuid_bytes
 from schemas.errors import HubError
@@ -176,8 +176,7 @@ class Chunk:
         """Decide one message for its key and stage what follows; the messages to decide next, in order."""
         staged = self.staging.state(row.owner)
         if staged.blocked and row.name not in _PASSES:
-            self.staging.write.blocked.append(BlockedRow(staged.key, staged.blocked, row.cargo))
-            self.record(row, staged, seq, parent, "queued", {"behind": staged.blocked})
+            applying.queued(self, row, staged, seq, parent)
             return []
         verdict = deciding.decide(self, row, message, staged, condemned=self.defects.get(seq, ""))
         try:

@@ -12,6 +12,7 @@ from engine.clock import instant
 from engine.store.contract import Fenced, StoreAway
 from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Taken
+from engine.verify import verify
 from handlers.outcome import Outcome
 from ledger.transfer import Transfer
 from schemas.booking import BalanceChanged
@@ -329,6 +330,23 @@ def test_a_second_defect_of_a_blocked_folio_keeps_it_behind_the_first(route: Any
 
     assert box.hub.reading.unsettled()["dead_letters"] == 2
     assert box.one("SELECT blocked FROM state WHERE key = 'B-1'")["blocked"] == first
+
+
+def test_x_22_what_was_scrubbed_of_a_message_is_told_though_it_queues(route: Any) -> None:
+    """At once, and not again when the queue goes on."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    route("payment.received", broken)
+    box.append(cash("p1", "B-1"))
+    box.drain()
+    route("payment.received", REAL["payment.received"])
+    card = {"folio": "B-1", "payment": "p2", "amount": 1, "currency": "EUR", "mandate_text": "4111111111111111"}
+
+    assert names(box.say("payment.received", card)) == ["guarantee.scrubbed"]
+    letter = box.one("SELECT id FROM dead_letter")["id"]
+    outcomes = names(box.say("dead_letter.discard", {"subject": letter, "reason": "no"}, actor="operator"))
+    assert ("payment.captured" in outcomes, "guarantee.scrubbed" in outcomes) == (True, False)
+    assert verify(box.database).agrees
 
 
 def test_a_discard_drains_too(route: Any) -> None:
