@@ -210,7 +210,7 @@ def set_aside_for_ever(patch: pytest.MonkeyPatch) -> None:
 
 BUGS: Sequence[Bug] = (
     Bug("no inbox", no_inbox, ("fates",)),
-    Bug("acknowledged before the commit", acknowledged_before_the_commit, ("acknowledged", "fenced and wrote"), seeds=180),
+    Bug("acknowledged before the commit", acknowledged_before_the_commit, ("acknowledged", "fenced and wrote"), seeds=80),
     Bug("blind retry after a time-out", blind_retry, ("written to the wire",), seeds=80),
     Bug("unfenced writer", unfenced_writer, ("not fenced", "decisions of")),
     Bug("timer lost on restart", timer_lost_on_restart, ("timer",)),
