@@ -14,7 +14,7 @@ from handlers import account
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
-from handlers.refund_parts import BY_HAND, without_effect
+from handlers.refund_parts import not_sent, without_effect
 from ledger import recipes
 from schemas.effect import EffectMove, EffectState, Move
 from schemas.errors import Early, Rejected, Stale
@@ -204,13 +204,11 @@ def _reversed(message: Payment, folio: Folio, payment: FolioPayment, stored: Map
 
 def _dropped(folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
     """X-13, X-19: nobody gives money back that we do not have any more: by hand, refused, or planned and not sent yet."""
-    out, refunds, waiting = Outcome(), [], {one.effect for one in folio.effects}
+    out, refunds, droppable = Outcome(), [], not_sent(folio, stored)
     for refund in folio.refunds:
         parts: list[RefundPart] = []
         for part in refund.parts:
-            planned = part.effect in waiting and stored.get(part.effect, EffectState.PLANNED) is EffectState.PLANNED
-            open_ = part.status in BY_HAND or (part.status is PartStatus.REQUESTED and planned)
-            if part.payment == payment.payment and open_ and payment.collected() < 0:
+            if part.payment == payment.payment and droppable(part) and payment.collected() < 0:
                 if part.status is PartStatus.REQUESTED:
                     out = merge(out, Outcome(moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason="charged back"),)))
                     folio = without_effect(folio, part.effect)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Facts, Outcome, Step, merge
-from handlers.refund_parts import BY_HAND, CLOSED, refund_of, replace_part, without_effect
+from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, without_effect
 from handlers.refund_reply import came_back, executed, manual_required, timer
 from ledger import recipes
 from schemas.effect import EffectMove, EffectState, Move, Result
@@ -20,9 +20,6 @@ from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
 from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
 from schemas.refund import RefundExecutedExternally
-
-PLANNED = frozenset({EffectState.PLANNED})
-"""What was not sent yet can be withdrawn; the store knows it before the folio hears of it."""
 
 
 def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
@@ -195,12 +192,11 @@ def _make_room(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[
     """Withdraws planned parts, the newest first, until `minor` fits. Of those, as much as went back elsewhere is dropped, since the
     guest has that money; the rest of a part stays owed, by hand."""
     out, absorbed = Outcome(state=folio), 0
-    states = {effect.effect: stored.get(effect.effect, effect.state) for effect in folio.effects}
+    droppable = not_sent(folio, stored)
     for refund in reversed(folio.refunds):
         for part in reversed(refund.parts):
             short = minor - payment.refundable()
-            planned = part.status in BY_HAND or (part.status is PartStatus.REQUESTED and states.get(part.effect) in PLANNED)
-            if short <= 0 or part.payment != payment.payment or not planned:
+            if short <= 0 or part.payment != payment.payment or not droppable(part):
                 continue
             rest = max(0, part.minor - (minor - absorbed))
             absorbed += part.minor - rest

@@ -5,7 +5,7 @@ Amounts are minor units of the folio's currency. Nothing is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -92,6 +92,18 @@ def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
     if not payment.provider or not payment.reference:
         return MANUAL, "card payment without a provider's reference"
     return ORIGINAL_CARD, ""
+
+
+def not_sent(folio: Folio, stored: Mapping[str, EffectState]) -> Callable[[RefundPart], bool]:
+    """Tells parts that can still be dropped: they wait for a person's hands, or are planned. What is `stored` of an effect is known
+    before the folio hears of it."""
+    states = {effect.effect: stored.get(effect.effect, effect.state) for effect in folio.effects}
+
+    def tells(part: RefundPart) -> bool:
+        planned = part.status is PartStatus.REQUESTED and states.get(part.effect) is EffectState.PLANNED
+        return planned or part.status in BY_HAND
+
+    return tells
 
 
 def refund_of(folio: Folio, refund: str) -> FolioRefund | None:

@@ -230,6 +230,17 @@ def route(monkeypatch: pytest.MonkeyPatch) -> Any:
 REAL = dict(routes.ROUTES)
 
 
+def blocked(route: Any) -> Sandbox:
+    """A folio behind a payment that met a defect, which is mended since."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    route("payment.received", broken)
+    box.append(cash("p1", "B-1"))
+    box.drain()
+    route("payment.received", REAL["payment.received"])
+    return box
+
+
 def test_a_defect_blocks_its_folio_and_nothing_else(route: Any) -> None:
     """Later messages queue behind it in order; other folios, and replies, go on."""
     box = Sandbox()
@@ -247,12 +258,7 @@ def test_a_defect_blocks_its_folio_and_nothing_else(route: Any) -> None:
 
 def test_a_replay_drains_the_queue_oldest_first(route: Any) -> None:
     """What failed is decided again, then what waited, in order, before anything newer of the same chunk."""
-    box = Sandbox()
-    box.say("booking.confirmed", booking())
-    route("payment.received", broken)
-    box.append(cash("p1", "B-1"))
-    box.drain()
-    route("payment.received", REAL["payment.received"])
+    box = blocked(route)
     box.append(cash("p2", "B-1"), cash("p3", "B-1"))
     box.drain()
     letter = box.one("SELECT id FROM dead_letter")["id"]
@@ -334,12 +340,7 @@ def test_a_second_defect_of_a_blocked_folio_keeps_it_behind_the_first(route: Any
 
 def test_x_22_what_was_scrubbed_of_a_message_is_told_though_it_queues(route: Any) -> None:
     """At once, and not again when the queue goes on."""
-    box = Sandbox()
-    box.say("booking.confirmed", booking())
-    route("payment.received", broken)
-    box.append(cash("p1", "B-1"))
-    box.drain()
-    route("payment.received", REAL["payment.received"])
+    box = blocked(route)
     card = {"folio": "B-1", "payment": "p2", "amount": 1, "currency": "EUR", "mandate_text": "4111111111111111"}
 
     assert names(box.say("payment.received", card)) == ["guarantee.scrubbed"]
@@ -351,12 +352,7 @@ def test_x_22_what_was_scrubbed_of_a_message_is_told_though_it_queues(route: Any
 
 def test_a_discard_drains_too(route: Any) -> None:
     """What failed is given up; what waited goes on."""
-    box = Sandbox()
-    box.say("booking.confirmed", booking())
-    route("payment.received", broken)
-    box.append(cash("p1", "B-1"))
-    box.drain()
-    route("payment.received", REAL["payment.received"])
+    box = blocked(route)
     box.append(cash("p2", "B-1"))
     box.drain()
 

@@ -52,9 +52,8 @@ class Calling:
     def _is_to_fail(self) -> bool:
         """Whether a wanted death depends on that nothing of this request is written."""
         world = self._world
-        if world.failures["answer"] >= 10 or self.name != "send" or "planned" not in world.luck.wants("answer"):
-            return False
-        if not self._in_focus():
+        wanted = self.name == "send" and "planned" in world.luck.wants("answer")
+        if not wanted or world.failures["answer"] >= 10 or not self._in_focus():
             return False
         world.failures["answer"] += 1
         return True
