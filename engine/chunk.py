@@ -9,8 +9,9 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
@@ -33,6 +34,8 @@ TIMERS = 500  # at most so many that came due are read for one transaction
 _PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay", "dead_letter.discard"})
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
 
+_NONE: Final[Mapping[bytes, str]] = MappingProxyType({})
+
 log = structlog.get_logger(__name__)
 _ENCODER = msgspec.json.Encoder()
 
@@ -53,14 +56,18 @@ class Chunk:
         self._names: dict[bytes, tuple[Key, ...]] = {}
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
+        self._condemned: Mapping[bytes, str] = _NONE
         self._single = False
+        self.first = b""  # the message of the first decision
 
     # -- the order of things -------------------------------------------------------------------------------------------------
 
-    def run(self, waiting: Sequence[Waiting], until: int, *, single: bool = False, condemned: str = "") -> None:
+    def run(
+        self, waiting: Sequence[Waiting], until: int, *, single: bool = False, condemned: Mapping[bytes, str] = _NONE
+    ) -> None:  # fmt: skip
         """Decide what waits, oldest first; timers due before a message fire before it, those due by `until` after all.
 
-        `single`: only the first of all these. `condemned`: the first is a defect, for this reason.
+        `single`: only the first of all these. `condemned`: by message id, those that are defects, with the reason.
         """
         horizon = max((row.received_at for row in waiting), default=0)
         timers = self.staging.read.due(max(horizon, until), TIMERS)
@@ -74,9 +81,7 @@ class Chunk:
         self._seen.update(self.staging.read.seen(fresh) if fresh else {})
         messages = [self.decoded(row) for row in waiting]
         self.staging.load(key for row, message in zip(waiting, messages, strict=True) for key in self._keys(row, message))
-        if condemned:
-            self.defects[self.staging.next_decision] = condemned
-        self._single = single
+        self._condemned, self._single = condemned, single
         for row, message in zip(waiting, messages, strict=True):
             if row.origin == "intake":
                 self._fire(row.received_at)
@@ -151,6 +156,9 @@ class Chunk:
         """Decide a message and everything that it leads to inside."""
         seq = self.staging.decision()
         self.decided += 1
+        self.first = self.first or row.message
+        if row.message in self._condemned:
+            self.defects[seq] = self._condemned[row.message]
         if row.origin == "intake":
             base, _ = self.staging.write.positions.setdefault(row.lane, (row.place, row.place))
             self.staging.write.positions[row.lane] = (base, row.place + 1)

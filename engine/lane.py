@@ -4,7 +4,8 @@ finds the one message that the store, our code or the process trips over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -63,6 +64,7 @@ class Lanes:
         self._remembered = Remembered()
         self._careful = 0  # so many messages are taken `_small` at a time: one of them is refused by the store
         self._small = 1
+        self._tried = b""  # the first message of the transaction that failed last
 
     def run(self) -> Ran:
         """One transaction over what waits. Raises StoreAway (nothing happened: wait, and again) and Fenced (stop)."""
@@ -84,11 +86,16 @@ class Lanes:
             return ran
 
     def _single(self) -> Ran:
-        """The next message or timer in a transaction of its own; a defect if the store refuses even that."""
-        try:
-            return self._chunk(1, single=True)
-        except Constraint as refused:
-            return self._chunk(1, single=True, condemned=f"the store refused what follows from it: {refused}")
+        """The next message or timer in a transaction of its own; a defect if the store refuses even that. What comes before it
+        meanwhile is not taken for it."""
+        condemned: dict[bytes, str] = {}
+        while True:
+            try:
+                return self._chunk(1, single=True, condemned=condemned)
+            except Constraint as refused:
+                if self._tried in condemned:
+                    raise
+                condemned[self._tried] = f"the store refused what follows from it: {refused}"
 
     def _suspect(self) -> tuple[int, int] | None:
         """The message that was in flight when the process last died too often, if it is still next."""
@@ -112,7 +119,8 @@ class Lanes:
             self._store.try_alone(lane, offset)
 
         def suspect(transaction: ChunkTransaction, chunk: Chunk) -> bool:
-            chunk.run(transaction.take({lane: offset}, 1, internal=False), 0, condemned=DIED if died else "")
+            waiting = transaction.take({lane: offset}, 1, internal=False)
+            chunk.run(waiting, 0, condemned={row.message: DIED for row in waiting if died})
             return True
 
         try:
@@ -124,7 +132,7 @@ class Lanes:
         self._claim = msgspec.structs.replace(self._claim, deaths=deaths)
         return ran if ran.decided else self.run()
 
-    def _chunk(self, limit: int, *, single: bool = False, condemned: str = "") -> Ran:
+    def _chunk(self, limit: int, *, single: bool = False, condemned: Mapping[bytes, str] = MappingProxyType({})) -> Ran:
         def fill(transaction: ChunkTransaction, chunk: Chunk) -> bool:
             waiting = transaction.take(self._positions, limit)
             more = len(waiting) >= limit
@@ -135,6 +143,7 @@ class Lanes:
 
     def _transaction(self, fill: Callable[[ChunkTransaction, Chunk], bool]) -> Ran:
         """`fill` decides on a fresh chunk and says whether more waits; all that it staged is committed, or nothing happened."""
+        chunk: Chunk | None = None
         try:
             with self._store.chunk() as transaction:
                 chunk = Chunk(self, transaction, self._remembered)
@@ -143,6 +152,7 @@ class Lanes:
                     write = chunk.staging.finish(self._store.lanes)
                     transaction.write(write, self._claim.epoch)
         except BaseException:
+            self._tried = chunk.first if chunk is not None else b""
             self._remembered.forget()
             raise
         self._remembered.keep(chunk.staging.kept())

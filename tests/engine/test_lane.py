@@ -430,6 +430,33 @@ def test_a_constraint_takes_only_its_own_message(route: Any, decision: Any, chun
     assert box.one("SELECT count(*) AS n FROM transfer WHERE minor = 5")["n"] == 0
 
 
+def test_what_comes_in_meanwhile_is_not_taken_for_what_the_store_refuses(route: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the try that is refused and the one that puts it aside, a provider's news is stored: it is decided as ever."""
+    box = Sandbox(chunk=1)
+    payid = box.paid()
+    box.provider.back_office(payid, "RFD", 5_000, box.now())
+    told = {"provider": "ogone", "merchant": "azur", "provider_reference": payid, "status": "8"}
+    box.append(arrival("told", "provider.notified", told))
+    box.hub.run_lanes()  # it is to be asked, and has not been
+    route("payment.reversed", too_much)
+    box.append(arrival("bad", "payment.reversed", {"folio": "B-1", "payment": "P-O-1", "amount": 1, "currency": "EUR"}))
+    begin, tries = box.hub.store.chunk, []
+
+    def chunk() -> Any:
+        tries.append(len(tries))
+        if len(tries) == 3:
+            box.hub.effects.work(box.hub.effects.due())
+        return begin()
+
+    monkeypatch.setattr(box.hub.store, "chunk", chunk)
+
+    box.drain()
+
+    assert box.results("foreign_record.seen") == ["decided"]
+    assert box.results("payment.reversed") == ["defect"]
+    assert box.folio().payments[0].foreign == 5_000
+
+
 def test_a_timer_that_the_store_refuses_is_dead_lettered_and_no_message_for_it(route: Any) -> None:
     """What comes first in the transaction is not always a message."""
     box = Sandbox()
