@@ -77,8 +77,13 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         input_id=row.id,
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, message, folio),
-        effects=_effects(chunk, row) if row.name in routes.READS_EFFECTS else {},
+        effects=_effects(chunk, row) if _reads_effects(row, folio) else {},
     )
+
+
+def _reads_effects(row: Waiting, folio: Folio | None) -> bool:
+    waits = folio is not None and bool(folio.effects)
+    return row.name in routes.READS_EFFECTS or (waits and row.name in routes.READS_WAITED)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:

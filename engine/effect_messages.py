@@ -71,6 +71,7 @@ def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> Int
         provider_reference=record.reference,
         order=item.order_ref,
         status=record.status,
+        record=f"{record.reference}/{record.level}",
     )
     return _row(item, name, body, f"{item.merchant}:{record.reference}/{record.level}:{record.result}:{now}", now)
 

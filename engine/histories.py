@@ -12,6 +12,7 @@ from engine import effect_messages as messages
 from engine.effect_batch import Batch, Item, payment_of
 from engine.reconcile import Findings, Open, after_result, compare, moved_money
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk
+from engine.store.rows import InternalRow
 from handlers.effect import GIVE_UP
 from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
 
@@ -117,8 +118,9 @@ class Histories:
             return move._replace(record=record)
         told = None if after is before else messages.reply(effect, after, record, record.status, "", now)
         if before in (EffectState.REFUSED, EffectState.REVERSED):  # done after all, or not even that: nobody expects it any more
-            say = messages.foreign if effect.kind == EffectKind.REFUND else messages.observed
-            told = say(effect, record, now)
+            told = _unexpected(effect, record, now)
+        elif after is before is EffectState.CONFIRMED and not effect.record and effect.kind == EffectKind.CAPTURE:
+            told = messages.observed(effect, record, now)  # a person had said that it was done, and this is its name
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
 
     def in_vain(self, effect: Effect, why: str, now: int) -> Learned:
@@ -143,6 +145,23 @@ def _news(record: ProviderRecord, shown: Reply) -> bool:
     """Whether a look before a send has to tell a new record of the payment: anything but its first one that stands, which the payment's
     own message has told."""
     return record is not shown.records[0] or record.result is not Result.CONFIRMED
+
+
+def _unexpected(effect: Effect, record: ProviderRecord, now: int) -> InternalRow | None:
+    """What a request that was over has come to after all, for the folio."""
+    match effect.kind:
+        case EffectKind.REFUND:
+            return messages.foreign(effect, record, now)
+        case EffectKind.CAPTURE:
+            return messages.observed(effect, record, now)
+        case _:
+            ended = {
+                Result.CONFIRMED: EffectState.CONFIRMED,
+                Result.REFUSED: EffectState.REVERSED,
+                Result.REVERSED: EffectState.REVERSED,
+            }
+            state = ended.get(record.result)
+            return None if state is None else messages.reply(effect, state, record, record.status, "", now)
 
 
 def _to_person(effect: Effect, why: str, now: int) -> Learned:

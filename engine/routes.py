@@ -60,6 +60,9 @@ READS_EFFECTS: Final = frozenset(
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 
+READS_WAITED: Final = frozenset({"payment.received"})
+"""Those that are shown it while the folio waits for one."""
+
 
 def decision_of(name: str, message: Any) -> Decision:
     """The decision that a message meets. KeyError for a name without route: a defect of ours."""

@@ -5,17 +5,18 @@ Refunds are `handlers.refund`. Amounts are minor units of the folio's currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.capture_records import gave_back, shown, took
 from handlers.outcome import Facts, Outcome, Step
-from handlers.refund_parts import noted
+from handlers.refund_parts import noted, without_effect
 from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
-from schemas.effect import EffectKind, EffectRequest, EffectState
+from schemas.effect import EffectKind, EffectMove, EffectRequest, EffectState, Move
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus, PendingEffect
 from schemas.operations import EffectNeedsPerson, ReplyArrived
@@ -61,25 +62,25 @@ def take_or_release(folio: Folio, taken: Sequence[tuple[FolioPayment, int]], fac
 
 
 def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> Outcome:
-    """What a capture or a void came to; a reply that says what is known changes nothing.
+    """What a capture or a void came to; a reply that says what is known changes nothing. What the provider made of one that nobody
+    waits for any more, withdrawn too late or refused before, counts all the same.
 
     Raises Stale for an effect or a payment that nobody waits for.
     """
     pending = next((known for known in folio.effects if known.effect == message.effect), None)
     payment = account.payment_of(folio, message.payment or (pending.payment if pending is not None else ""))
-    ended = payment is not None and payment.status in (PaymentStatus.CAPTURED, PaymentStatus.VOIDED)
-    if payment is None or (pending is None and not (ended and state is EffectState.REVERSED)):
+    if payment is None or (pending is None and not _counts(message, payment, state)):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     after = noted(folio, message.effect, state)
     step = Step("X-17", f"{message.kind} of payment {payment.payment}: {state.value} {message.code}".rstrip())
     out = Outcome(state=after, trace=(step,), policy_version=folio.policy)
     match state, message.kind:
         case EffectState.CONFIRMED, EffectKind.CAPTURE:
-            return _captured(folio, after, payment, message.minor, out)
+            return _captured(folio, after, payment, message, out)
         case EffectState.CONFIRMED, _:
             return _voided(after, payment, out)
         case EffectState.REVERSED, EffectKind.CAPTURE:
-            return _reversed(folio, after, payment, message.minor, out)
+            return _reversed(folio, after, payment, message, out)
         case EffectState.REVERSED, _:
             return _stands_again(after, payment, message, out)
         case EffectState.REFUSED | EffectState.NEEDS_PERSON, _:
@@ -87,22 +88,71 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
     return out
 
 
-def _captured(before: Folio, after: Folio, payment: FolioPayment, minor: int, out: Outcome) -> Outcome:
-    if payment.status not in OPEN:
-        return out
-    rest = payment.authorised - minor
-    moved = replace(payment, status=PaymentStatus.CAPTURED, captured=minor)
+def _counts(message: ReplyArrived, payment: FolioPayment, state: EffectState) -> bool:
+    """Whether what nobody waits for changes the payment: money that moved, or an authorisation that fell or stands again."""
+    if message.kind == EffectKind.CAPTURE:
+        moved, _ = _moved(message, payment, stands=state is EffectState.CONFIRMED)
+        return state in (EffectState.CONFIRMED, EffectState.REVERSED) and moved != payment
+    expected = {EffectState.CONFIRMED: PaymentStatus.AUTHORISED, EffectState.REVERSED: PaymentStatus.VOIDED}
+    return expected.get(state) is payment.status
+
+
+def _moved(message: ReplyArrived, payment: FolioPayment, *, stands: bool) -> tuple[FolioPayment, int]:
+    """The payment and what our own capture adds to it or takes away; without the provider's name for it, money that moved elsewhere
+    meanwhile is taken for it."""
+    if message.record:
+        record = message.record if "/" in message.record else f"{payment.reference}/{message.record}"  # as a person names it
+        return shown(payment, record, message.minor, stands=stands)
+    if stands:
+        return (took(payment, message.minor), message.minor) if payment.status in OPEN else (payment, 0)
+    minor = min(message.minor, payment.captured - payment.reversed)
+    return gave_back(payment, minor), -minor
+
+
+def _captured(before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
+    moved, minor = _moved(message, payment, stands=True)
     after = account.changed(account.replace_payment(after, moved))
+    if not minor:
+        return replace(out, state=after)
     told: tuple[Fact, ...] = (
         PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=after.currency),
     )
+    rest = payment.authorised - moved.captured
     if rest > 0:
         told = (*told, PaymentVoided(payment=payment.payment, amount=rest, currency=after.currency))
+    beyond = min(minor, -account.balance(after))
+    if beyond > 0 and payment.status not in OPEN:
+        reason = f"payment {payment.payment} was captured elsewhere too: so much more than is owed"
+        told = (*told, EffectNeedsPerson(effect=message.effect, reason=reason, amount=beyond, currency=after.currency))
     return replace(
         out,
         state=after,
         facts=(*told, *account.balance_facts(before, after)),
         entries=recipes.captured(after, moved, minor),
+    )
+
+
+def withdraw_taken(folio: Folio, payment: str, stored: Mapping[str, EffectState]) -> Outcome:
+    """X-17: what others took of an authorisation meanwhile is not taken twice. A capture that is planned and not sent is withdrawn once
+    less than it is owed; what is still owed then is for a person, since another capture may not be allowed.
+
+    `stored`: where effects stand.
+    """
+    planned = [known for known in folio.effects if known.kind == EffectKind.CAPTURE]
+    ours = next((known for known in planned if known.payment == payment), None)
+    owed = max(0, account.balance(folio)) - sum(known.minor for known in planned if known is not ours)
+    if ours is None or stored.get(ours.effect) is not EffectState.PLANNED or owed >= ours.minor:
+        return Outcome(state=folio)
+    text = f"payment {payment} was captured elsewhere: our capture of {account.text(ours.minor, folio.currency)} is withdrawn"
+    told: tuple[Fact, ...] = ()
+    if owed > 0:
+        reason = f"{text}; {account.text(owed, folio.currency)} are still owed"
+        told = (EffectNeedsPerson(effect=ours.effect, reason=reason, amount=owed, currency=folio.currency),)
+    return Outcome(
+        state=without_effect(folio, ours.effect),
+        facts=told,
+        moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=text),),
+        trace=(Step("X-17", text),),
     )
 
 
@@ -123,14 +173,14 @@ def _stands_again(after: Folio, payment: FolioPayment, message: ReplyArrived, ou
     return replace(out, state=after, facts=(told,))
 
 
-def _reversed(before: Folio, after: Folio, payment: FolioPayment, minor: int, out: Outcome) -> Outcome:
-    moved = replace(payment, status=PaymentStatus.REVERSED, reversed=payment.reversed + minor)
+def _reversed(before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
+    moved, minor = _moved(message, payment, stands=False)
     after = account.changed(account.replace_payment(after, moved))
     return replace(
         out,
         state=after,
         facts=account.balance_facts(before, after),
-        entries=recipes.capture_reversed(after, payment, minor),
+        entries=recipes.capture_reversed(after, payment, -minor),
     )
 
 

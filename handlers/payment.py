@@ -11,14 +11,16 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.capture import withdraw_taken
+from handlers.capture_records import gave_back, shown
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
-from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
+from handlers.payment_states import BY_NAME, BY_RECORD, BY_STATUS, NEXT, Halt, Told
 from handlers.refund_parts import not_sent, without_effect
 from ledger import recipes
 from schemas.effect import EffectMove, EffectState, Move
 from schemas.errors import Early, Rejected, Stale
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.folio import CaptureRecord, Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
 
 
@@ -46,23 +48,37 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
+    if known is not None and message.record and (known.status, said) in BY_RECORD:
+        return _shown(message, folio, known, said, facts)
     then = NEXT[known.status if known is not None else None, said]
-    if known is not None and facts.source == "foliohub" and (known.status, said) == (PaymentStatus.REVERSED, Told.CAPTURED):
-        then = PaymentStatus.CAPTURED  # X-6: the provider's own history, not a message that came late: the money is here again
-        folio = account.replace_payment(folio, known := replace(known, captured=known.captured - known.reversed, reversed=0))
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, known)
     payment = _recorded(message, folio, known, facts)
     match then:
         case PaymentStatus.CAPTURED:
-            first = _captured(message, folio, payment)
+            first = _taken(message, folio, payment, facts.effects)
         case PaymentStatus.REVERSED:
-            first = _reversed(message, folio, payment, facts.effects)
+            first = _taken_back(message, folio, payment, facts.effects)
         case PaymentStatus.VOIDED:
             first = _voided(message, folio, payment, said)
         case _:
             first = _promised(message, folio, payment, then)
     return _concluded(folio, first, message.payment, facts)
+
+
+def _shown(message: Payment, folio: Folio, known: FolioPayment, said: Told, facts: Facts) -> Outcome:
+    """X-6: one capture by its provider's name for it. Raises Stale for a record that says nothing new."""
+    _same_reference(message, known)
+    payment, moved = shown(_named(message, known), message.record, message.amount, stands=said is Told.CAPTURED)
+    if payment == known:
+        raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
+    if not moved:
+        step = Step("X-1", f"payment {message.payment}: record {message.record} is what was told before, and moves nothing")
+        after = account.changed(account.replace_payment(folio, payment))
+        return Outcome(state=after, trace=(step,), policy_version=folio.policy)
+    if moved > 0:
+        return _concluded(folio, _captured(folio, payment, moved, facts.effects), message.payment, facts)
+    return _concluded(folio, _reversed(folio, payment, -moved, facts.effects), message.payment, facts)
 
 
 def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: FolioPayment | None) -> Outcome:
@@ -89,7 +105,8 @@ def _same(message: Payment, known: FolioPayment, said: Told) -> None:
     """X-1: one id, one payment. Raises Rejected `duplicate_identity` for another amount or another provider payment."""
     amounts = {Told.AUTHORISED: known.authorised, Told.CAPTURED: known.captured, Told.PENDING: known.authorised}
     repeats = said.value == known.status.value or (said is Told.CAPTURED and known.captured > 0)
-    if repeats and said in amounts and amounts[said] != message.amount:
+    one_of_several = said is Told.CAPTURED and message.amount in [one.minor for one in known.captures]
+    if repeats and said in amounts and amounts[said] != message.amount and not one_of_several:
         text = f"payment {message.payment} is known with {amounts[said]}, not {message.amount}"
         raise Rejected(text, code="duplicate_identity", rule="X-1", field="amount", value=message.amount)
     _same_reference(message, known)
@@ -147,25 +164,29 @@ def _promised(message: Payment, folio: Folio, payment: FolioPayment, status: Pay
     return Outcome(state=after, trace=(Step("X-17", f"payment {message.payment}: {amount} {status.value}, not collected"),))
 
 
-def _captured(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
-    """X-17: final, so collected; X-16: after the cancellation, an unapplied receipt."""
+def _taken(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
+    """X-17: final, so collected, all of it at once."""
     if payment.authorised and message.amount > payment.authorised:
         text = f"payment {message.payment}: {message.amount} taken of {payment.authorised} authorised"
         raise Rejected(text, code="amount_above_authorised", rule="X-3", field="amount", value=message.amount)
     payment = replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount)
-    after, amount = account.replace_payment(folio, payment), account.text(message.amount, folio.currency)
-    captured = PaymentCaptured(
-        payment=payment.payment, tender=payment.tender.value, amount=payment.captured, currency=folio.currency
-    )
+    if message.record:
+        payment = replace(payment, captures=(CaptureRecord(record=message.record, minor=message.amount),))
+    return _captured(folio, payment, message.amount, stored)
+
+
+def _captured(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
+    """`minor` more of the payment is collected (X-17); after the cancellation, an unapplied receipt (X-16)."""
+    after, amount = account.replace_payment(folio, payment), account.text(minor, folio.currency)
+    captured = PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=folio.currency)
     if not payment.unapplied:
         step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
-        return Outcome(state=after, facts=(captured,), entries=recipes.captured(after, payment, payment.captured), trace=(step,))
+        first = Outcome(state=after, facts=(captured,), entries=recipes.captured(after, payment, minor), trace=(step,))
+        return merge(first, withdraw_taken(after, payment.payment, stored))
     reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
-    homeless = UnappliedReceipt(payment=payment.payment, amount=payment.captured, currency=folio.currency, reason=reason)
+    homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
     step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
-    return Outcome(
-        state=after, facts=(captured, homeless), entries=recipes.unapplied(after, payment, payment.captured), trace=(step,)
-    )
+    return Outcome(state=after, facts=(captured, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
 
 
 def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -> Outcome:
@@ -182,21 +203,24 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
     )
 
 
-def _reversed(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-19: taken back from us, whole or in part: the balance is open again. Refunds of it that wait for a person's hands are
-    dropped as far as its money no longer covers them."""
+def _taken_back(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
+    """X-19: a bounced cheque, a charge back: whole or in part."""
     rest = payment.captured - payment.reversed
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
         raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)
-    status = PaymentStatus.REVERSED if message.amount == rest else PaymentStatus.CAPTURED
-    payment = replace(payment, reversed=payment.reversed + message.amount, status=status)
+    return _reversed(folio, gave_back(payment, message.amount), message.amount, stored)
+
+
+def _reversed(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
+    """X-19: `minor` of the payment was taken back from us: the balance is open again. Refunds of it that wait for a person's hands are
+    dropped as far as its money no longer covers them."""
     after = account.replace_payment(folio, payment)
     recipe = recipes.unapplied_reversed if payment.unapplied else recipes.capture_reversed
-    amount = account.text(message.amount, folio.currency)
+    amount = account.text(minor, folio.currency)
     first = Outcome(
         state=after,
-        entries=recipe(after, payment, message.amount),
+        entries=recipe(after, payment, minor),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
     return merge(first, _dropped(after, payment, stored))

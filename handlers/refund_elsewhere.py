@@ -97,6 +97,23 @@ def by_hand(folio: Folio, payment: FolioPayment, minor: int) -> tuple[FolioRefun
     )
 
 
+def _said(
+    folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]
+) -> tuple[FolioRefund, RefundPart] | None:  # fmt: skip
+    """The oldest part of exactly this amount of the payment that a person gave back elsewhere, and that no record tells yet: not what
+    we sent and a person found done, which has a record of its own."""
+    return next(
+        (
+            (refund, part)
+            for refund in folio.refunds
+            for part in refund.parts
+            if part.payment == payment.payment and part.minor == minor and part.status is PartStatus.EXECUTED and not part.record
+            if stored.get(part.effect) is not EffectState.CONFIRMED
+        ),
+        None,
+    )
+
+
 def foreign(folio: Folio, payment: FolioPayment, minor: int, rule: str) -> Outcome:
     """X-3: `minor` of a payment went back without us; the guest's balance opens by as much."""
     after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign + minor)))
@@ -112,7 +129,8 @@ def foreign(folio: Folio, payment: FolioPayment, minor: int, rule: str) -> Outco
 
 
 def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
-    """The provider shows a refund that no effect of ours made. One that matches a part that waits for a person's hands closes it.
+    """The provider shows a refund that no effect of ours made. One that a person has told already is counted; one that matches a part
+    that waits for a person's hands closes it.
     Otherwise refunds of ours that no longer fit are withdrawn (not yet sent) and dropped, since the guest has that money; what even
     so is above what was captured is for a person. The same record twice changes nothing.
 
@@ -130,6 +148,12 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         raise Stale(f"record {message.record} is known", field="record", value=message.record)
     payment = replace(payment, foreign_records=(*payment.foreign_records, message.record))
     folio = account.replace_payment(folio, payment)
+    said = _said(folio, payment, message.minor, facts.effects)
+    if said is not None:
+        refund, part = said
+        text = f"record {message.record} is the part of refund {refund.refund} that was told as given back elsewhere"
+        after = account.changed(replace_part(folio, refund, replace(part, record=message.record)))
+        return Outcome(state=after, trace=(Step("X-19", text),), policy_version=folio.policy)
     found = by_hand(folio, payment, message.minor)
     if found is not None and message.result == Result.UNKNOWN:
         reason = f"record {message.record}: uncertain, and a refund of as much waits for a person's hands"

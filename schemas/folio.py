@@ -86,6 +86,15 @@ class FolioLine(State, frozen=True, kw_only=True):
     rate_cap: str = ""
 
 
+class CaptureRecord(State, frozen=True, kw_only=True):
+    """A capture that its provider has shown: `record` is its name there, `minor` what of `captured` it is. `stands` False: it was taken
+    back, or refused after it had been told as made."""
+
+    record: str
+    minor: int
+    stands: bool = True
+
+
 class FolioPayment(State, frozen=True, kw_only=True):
     """Money of one payment. `refunding` is decided and not yet final, `refunded` final, `foreign` given back elsewhere without us;
     `refunding + refunded + foreign <= captured` always (X-3). `reversed` was taken back from us (bounced cheque, charge back:
@@ -116,6 +125,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     unapplied: bool = False
     number: int = 0
     closing: str = ""  # what was asked of its authorisation, once and last: capture or void (X-17)
+    captures: tuple[CaptureRecord, ...] = ()  # what of `captured` the provider has shown, and is known by name
     foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
     foreign_partly: tuple[tuple[str, int], ...] = ()  # those of which less is in `foreign`, and how much: no more was there
 
