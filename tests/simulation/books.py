@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from connectors.psp.ogone.simulator.books import Books, Operation
 from handlers import account
 from handlers.refund_parts import CLOSED
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
-from tests.simulation.provider import refunds_standing
+from tests.simulation.provider import captures_standing, refunds_standing
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -69,19 +70,16 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
     history of every payment was asked for at the end. What waits for a person leaves a difference open, as large as it is: what
     stands at the provider and may be a request's, and a stranger's refund above what the payment holds by our books."""
     effects = world.rows("SELECT id, kind, reference, state, minor, record FROM effect")
-    standing = {row["owner"] for row in world.rows("SELECT owner FROM provider_record WHERE result = 'confirmed'")}
     confirmed = {row["id"] for row in effects if row["state"] == "confirmed"}
-    decided, captures_open, taken_back = Counter[str](), Counter[str](), Counter[str]()
+    decided = Counter[str]()
     for row in effects:
         decided[row["reference"]] += row["minor"] * (row["kind"] == "refund" and row["state"] == "confirmed")
-        captures_open[row["reference"]] += row["minor"] * (row["kind"] == "capture" and row["state"] == "needs_person")
-        reversed_ = row["state"] == "reversed" and f"effect:{row['id']}" not in standing  # or captured once more
-        taken_back[row["reference"]] += row["minor"] * (row["kind"] == "capture" and reversed_)
-    refunds_open = _unplaced(world, [row for row in effects if (row["kind"], row["state"]) == ("refund", "needs_person")])
+    asked = {
+        kind: [row for row in effects if (row["kind"], row["state"]) == (kind, "needs_person")] for kind in ("refund", "capture")
+    }
+    refunds_open = _unplaced(world, asked["refund"], refunds_standing) + _beyond(world, folios)
+    captures_open = _unplaced(world, asked["capture"], captures_standing)
     wrong = []
-    for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'"):
-        said = msgspec.json.decode(row["body"])
-        refunds_open[said["effect"].partition("/")[0]] += said["amount"] * ("/" in said["effect"])
     for folio in folios:
         for payment, part in _parts(folio):
             if part.status is PartStatus.EXECUTED and part.record and part.effect not in confirmed:  # a stranger's refund closed it
@@ -98,25 +96,44 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
             wrong.append(f"provider {payid}: refunded {refunded}, folios {given} ({foreign} foreign, {refunds_open[payid]} open)")
         if not 0 <= refunded - decided[payid] - foreign <= refunds_open[payid]:
             wrong.append(f"provider {payid}: refunded {refunded}, decided {decided[payid]}, foreign {foreign}")
-        took = sum(payment.captured for payment in ours) - taken_back[payid]
+        turned = sum(one.minor for payment in ours for one in payment.captures if not one.stands)
+        took = sum(payment.captured for payment in ours) - turned
         if not 0 <= captured - took <= captures_open[payid]:
             wrong.append(f"provider {payid}: captured {captured}, folios {took} ({captures_open[payid]} open)")
     return wrong + _once(world)
 
 
-def _unplaced(world: World, asked: list[dict[str, Any]]) -> Counter[str]:
-    """By payment, what stands refunded at the provider and waits for a person's word: the record of a request that a person is asked
-    about, and records that are nobody's while a person is asked about a request that has none, since one of them may be it."""
+def _unplaced(world: World, asked: list[dict[str, Any]], standing: Callable[[Books, str], list[Operation]]) -> Counter[str]:
+    """By payment, what stands at the provider and waits for a person's word: the record of a request that a person is asked about, and
+    records that are nobody's while a person is asked about a request that has none, since one of them may be it."""
     open_ = Counter[str]()
     waiting = {f"effect:{row['id']}" for row in asked}
     seeking = {row["reference"] for row in asked if not row["record"]}
     rows = world.rows("SELECT reference, level, owner FROM provider_record")
     owners = {(row["reference"], row["level"]): row["owner"] for row in rows}
     for payid in {row["reference"] for row in asked}:
-        for one in refunds_standing(world.provider.books, payid):
+        for one in standing(world.provider.books, payid):
             owner = owners.get((payid, str(one.level)))
             if owner in waiting or (owner is None and payid in seeking):
                 open_[payid] += one.minor
+    return open_
+
+
+def _beyond(world: World, folios: list[Folio]) -> Counter[str]:
+    """By payment, what strangers' refunds that stand are above what the payment holds by our books: a person was told of each."""
+    said = (
+        msgspec.json.decode(row["body"])["effect"]
+        for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'")
+    )
+    told_of = {one for one in said if "/" in one}
+    partly = {record: minor for folio in folios for payment in folio.payments for record, minor in payment.foreign_partly}
+    counted = {record for folio in folios for payment in folio.payments for record in payment.foreign_records}
+    open_ = Counter[str]()
+    for payid in {record.partition("/")[0] for record in told_of}:
+        for one in refunds_standing(world.provider.books, payid):
+            record = f"{payid}/{one.level}"
+            if record in told_of:
+                open_[payid] += one.minor - partly.get(record, one.minor if record in counted else 0)
     return open_
 
 

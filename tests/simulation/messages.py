@@ -26,7 +26,7 @@ def slip(number: int, at: datetime) -> Arrival:
     return arrival("house", f"slip-{number}", "approval.grant", {"subject": "nobody", "reason": "a slip"}, at, actor="operator")
 
 
-def told_again(number: int, reference: str, at: datetime) -> Arrival:
-    """A callback about a payment that says nothing of what became of it."""
-    data = {"provider": "ogone", "merchant": "azur", "provider_reference": reference, "status": "8", "raw": {}}
+def told_again(number: int, reference: str, order: str, at: datetime) -> Arrival:
+    """A callback about a payment, by the provider's id or by our order, that says nothing of what became of it."""
+    data = {"provider": "ogone", "merchant": "azur", "provider_reference": reference, "order": order, "status": "8", "raw": {}}
     return arrival("psp.ogone.azur", f"again-{number}", "provider.notified", data, at)

@@ -160,6 +160,7 @@ class _Stay:
             self._send(self.world.seconds() + late, f"pay-{order}", name, data, source=chance.choice(("web", "pms.thais")))
             for _ in range(chance.choice((0, 0, 0, 0, 1, 2))):
                 self.world.at(self.world.seconds() + chance.randrange(60, 75 * 86_400), lambda: self._back_office(payid, amount))
+            self._others(payid, order, amount, authorised)
             if not authorised and chance.random() < 0.06:
                 back = {**data, "amount": chance.choice((amount, amount // 2 or 1)), "occurred_at": None}
                 del back["occurred_at"]
@@ -171,6 +172,20 @@ class _Stay:
         minor = self.chance.choice((amount, max(1, amount // 2), 100))
         status = self.chance.choice(("8", "8", "8", "81", "83"))
         self.world.back_office(payid, minor, status)
+
+    def _others(self, payid: str, order: str, amount: int, authorised: bool) -> None:
+        """The house takes of an authorisation by itself; a sale fails after all, and stands again."""
+        world, others = self.world, random.Random(f"others {self.world.seed} {payid}")
+        later = world.seconds() + others.randrange(60, 60 * 86_400)
+        if authorised:
+            for _ in range(others.choice((0, 1, 1, 2))):
+                minor, status = others.choice((amount, max(1, amount // 2), 100)), others.choice(("9", "9", "9", "93"))
+                at = later + others.choice((0, 0, 5, 86_400))
+                world.at(at, lambda minor=minor, status=status: world.back_office(payid, minor, status, "SAL"))
+        elif others.random() < 0.1:
+            world.at(later, lambda: world.turn(payid, order, "93"))
+            if others.random() < 0.5:
+                world.at(later + others.choice((30, 86_400)), lambda: world.turn(payid, order, "9"))
 
     def _other_money(self, amount: int) -> None:
         tender = self.chance.choice(TENDERS)

@@ -176,9 +176,8 @@ class SimulatedProvider:
         """By PAYID: what stands captured and what stands refunded, minor units."""
         sums = {}
         for payment in self.books.payments():
-            operations = [one for one in self.books.operations(payment.payid) if stands(one)]
-            captured = sum(one.minor for one in operations if one.operation in ("SAL", "SAS") and one.status in ("9", "91", "92"))
-            sums[payment.payid] = (captured, sum(one.minor for one in refunds_standing(self.books, payment.payid)))
+            captured, refunded = captures_standing(self.books, payment.payid), refunds_standing(self.books, payment.payid)
+            sums[payment.payid] = (sum(one.minor for one in captured), sum(one.minor for one in refunded))
         return sums
 
     def left(self, payid: str) -> int:
@@ -190,3 +189,9 @@ class SimulatedProvider:
 def refunds_standing(books: Books, payid: str) -> list[Operation]:
     """What was given back of a payment, or may yet be."""
     return [one for one in books.operations(payid) if stands(one) and one.operation in ("RFD", "RFS")]
+
+
+def captures_standing(books: Books, payid: str) -> list[Operation]:
+    """What was taken of a payment, or may yet be."""
+    standing = [one for one in books.operations(payid) if stands(one)]
+    return [one for one in standing if one.operation in ("SAL", "SAS") and one.status in ("9", "91", "92")]

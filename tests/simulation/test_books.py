@@ -38,14 +38,14 @@ def _check(*shown: Shown, state: str = "needs_person", record: str = "", foreign
     store.row_factory = sqlite3.Row
     store.executescript(
         "CREATE TABLE effect (id, kind, reference, state, minor, record); CREATE TABLE outbox (name, body);"
-        "CREATE TABLE provider_record (reference, level, owner, result);"
+        "CREATE TABLE provider_record (reference, level, owner);"
     )
     store.execute("INSERT INTO effect VALUES ('E', 'refund', ?, ?, ?, ?)", (payid, state, MINOR, record))
     for one in shown:
         level = provider.provider.back_office(payid, "RFD", one.minor, START, status="8")
         provider.books._db.execute("UPDATE operations SET source = ? WHERE payid = ? AND level = ?", (one.source, payid, level))
         if one.owner:
-            store.execute("INSERT INTO provider_record VALUES (?, ?, ?, 'confirmed')", (payid, str(level), one.owner))
+            store.execute("INSERT INTO provider_record VALUES (?, ?, ?)", (payid, str(level), one.owner))
 
     def rows(statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         return [dict(row) for row in store.execute(statement, parameters)]

@@ -127,16 +127,25 @@ class World:
         """A message that nobody can read."""
         return arrival("pms.thais", f"bad-{self.chance.random()}", "booking.confirmed", {"nonsense": 1}, self.now())
 
-    def back_office(self, payid: str, minor: int, status: str = "8") -> None:
+    def back_office(self, payid: str, minor: int, status: str = "8", operation: str = "RFD") -> None:
         """Somebody clicks at the provider; what it refuses is no event."""
         with contextlib.suppress(Rejected):
-            self.provider.provider.back_office(payid, "RFD", minor, self.now(), status=status)
-            self.luck.trace.append(f"{self.seconds()} back office {payid} {minor} {status}")
+            self.provider.provider.back_office(payid, operation, minor, self.now(), status=status)
+            self.luck.trace.append(f"{self.seconds()} back office {operation} {payid} {minor} {status}")
 
-    def notify(self, reference: str) -> None:
-        """A callback that tells of a payment nothing that is new."""
+    def turn(self, payid: str, order: str, status: str) -> None:
+        """A sale of which nothing was given back turns out not to have been one (93), or to have been one after all (9)."""
+        if self.provider.captured_and_refunded()[payid][1]:
+            return
+        self.provider.provider.settle(payid, 0, status, self.now())
+        self.luck.trace.append(f"{self.seconds()} the sale {payid} is {status}")
+        self.notify(payid, order=order)
+
+    def notify(self, reference: str, *, order: str = "") -> None:
+        """A callback that tells of a payment nothing that is new; each third one by `order` alone, where it is given."""
         self._number += 1
-        self.deliver(told_again(self._number, reference, self.now()))
+        named = ("", order) if order and self._number % 3 == 0 else (reference, "")
+        self.deliver(told_again(self._number, *named, self.now()))
 
     # -- at the doors ----------------------------------------------------------------------------------------------------------
 
