@@ -70,16 +70,19 @@ class Watch:
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.struck = False
+        self.stopped = False
         self.wrote = False
 
     def start(self) -> None:
-        _WATCHES.add(self)
+        WATCHES.add(self)
 
     def stop(self) -> None:
         with self._lock:
+            self.stopped = True
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+        WATCHES.one_less()
 
     def left_s(self) -> float:
         """Seconds until the deadline; raises TimeoutError when none are left."""
@@ -117,12 +120,13 @@ class Watch:
 
 
 class _Watches:
-    """All watches of the process, and the one thread that strikes those whose deadline is over. One that was stopped stays until
-    then and strikes nothing."""
+    """All watches of the process, and the one thread that strikes those whose deadline is over. One that was stopped strikes nothing;
+    those are taken out together, once they are the most."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Watch]] = []
+        self._stopped = 0  # since they were last taken out
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
 
@@ -136,6 +140,18 @@ class _Watches:
             elif first:
                 self._changed.notify()
 
+    def one_less(self) -> None:
+        """A watch was stopped."""
+        with self._changed:
+            self._stopped += 1
+            if self._stopped > max(_STOPPED, len(self._waiting) // 2):
+                self._waiting = [one for one in self._waiting if not one[2].stopped]
+                heapq.heapify(self._waiting)
+                self._stopped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -145,7 +161,8 @@ class _Watches:
             watch.strike()
 
 
-_WATCHES = _Watches()
+_STOPPED = 100  # so many may stay
+WATCHES = _Watches()
 _HEADERS = {
     "Content-Type": "application/x-www-form-urlencoded",
     "Accept": "text/xml, application/xml",

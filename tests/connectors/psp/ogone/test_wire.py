@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.psp.contract import Deadline
-from connectors.psp.ogone.wire import Answered, Lapsed, NotConnected, RequestsWire, Silent
+from connectors.psp.ogone.wire import WATCHES, Answered, Lapsed, NotConnected, RequestsWire, Silent, Watch
 
 DEADLINE_S = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
@@ -150,6 +150,21 @@ def test_every_call_has_a_connection_and_a_deadline_of_its_own() -> None:
         assert time.monotonic() - begun < DEADLINE_S + 0.5
 
     assert len(seen) == 3
+
+
+def test_calls_that_are_over_are_not_kept_until_their_deadline() -> None:
+    """Hundreds of calls a second, each with half a minute: only those under way are watched, and one of these is still cut off."""
+    running = Watch(Deadline.within(DEADLINE_S))
+    running.start()
+    for _ in range(1_000):
+        one = Watch(Deadline.within(30))
+        one.start()
+        one.stop()
+    assert len(WATCHES) < 500
+
+    time.sleep(DEADLINE_S + 0.3)
+    assert running.struck
+    assert not one.struck
 
 
 def test_floods_are_cut() -> None:
