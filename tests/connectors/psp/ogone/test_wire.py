@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.psp.contract import Deadline
-from connectors.psp.ogone.wire import WATCHES, Answered, Lapsed, NotConnected, RequestsWire, Silent, Watch
+from connectors.psp.ogone.watch import WATCHES, Watch
+from connectors.psp.ogone.wire import Answered, Lapsed, NotConnected, RequestsWire, Silent
 
 DEADLINE_S = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
