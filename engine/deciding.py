@@ -14,7 +14,7 @@ from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from handlers.outcome import Facts
 from schemas import registry
-from schemas.effect import EffectState
+from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import Area, Folio, ReferenceState
@@ -77,13 +77,15 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         input_id=row.id,
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, message, folio),
-        effects=_effects(chunk, row) if _reads_effects(row, folio) else {},
+        effects=_effects(chunk, row) if _reads_effects(row, message, folio) else {},
     )
 
 
-def _reads_effects(row: Waiting, folio: Folio | None) -> bool:
-    waits = folio is not None and bool(folio.effects)
-    return row.name in routes.READS_EFFECTS or (waits and row.name in routes.READS_WAITED)
+def _reads_effects(row: Waiting, message: Any, folio: Folio | None) -> bool:
+    if row.name in routes.READS_EFFECTS:
+        return True
+    of_a_refund = row.name == "reply.arrived" and message.kind == EffectKind.REFUND  # concerns no other effect
+    return row.name in routes.READS_WAITED and not of_a_refund and folio is not None and bool(folio.effects)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:

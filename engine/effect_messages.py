@@ -10,12 +10,10 @@ from engine.clock import instant
 from engine.store.effects import Effect, PaymentAsk
 from engine.store.rows import InternalRow
 from schemas import registry
-from schemas.common import Actor, ActorKind
 from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
-from schemas.operations import ForeignRecordSeen, PayoutBraked, ReplyArrived
-from schemas.payment import Payment
+from schemas.operations import ForeignRecordSeen, PaymentRecordSeen, PayoutBraked, ReplyArrived
 
-_SAYS = {Result.CONFIRMED: "payment.received", Result.REFUSED: "payment.reversed", Result.REVERSED: "payment.reversed"}
+_SAYS = frozenset({Result.CONFIRMED, Result.REFUSED, Result.REVERSED})
 _NEWS = UUID("6f0c1d3e-0b5e-5c35-9d5e-0e11ec7e11e5")
 
 
@@ -38,8 +36,9 @@ def reply(effect: Effect, state: EffectState, record: ProviderRecord | None, cod
     return _row(effect, "reply.arrived", body, f"{effect.id}:{state}:{effect.attempts}:{effect.queries}", now)
 
 
-def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow:
-    """`foreign_record.seen`: a refund at the provider that is none of ours. Each turn of a record is told, back and forth."""
+def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own: str = "") -> InternalRow:
+    """`foreign_record.seen`: a refund at the provider that nobody here waits for: of others, or `own`, of a request that was over. Each
+    turn of a record is told, back and forth."""
     body = ForeignRecordSeen(
         folio=item.folio,
         provider=item.provider,
@@ -49,31 +48,31 @@ def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> Inte
         minor=record.minor or 0,
         currency=record.currency,
         result=record.result.value,
+        effect=own,
     )
     return _row(item, "foreign_record.seen", body, f"{item.merchant}:{body.record}:{record.result}:{now}", now)
 
 
-def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow | None:
-    """What the provider shows of the payment itself, as a payment message; None for what says nothing of money taken."""
-    if not item.payment or record.minor is None or record.kind is not RecordKind.CAPTURE:
+def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, first: bool = False) -> InternalRow | None:
+    """`payment_record.seen`: what the provider shows of the payment itself; None for what says nothing of money taken. Each turn of a
+    record is told, back and forth. `first`: the record is the payment, no later operation on it."""
+    if not item.payment or record.minor is None or record.kind is not RecordKind.CAPTURE or record.result not in _SAYS:
         return None
-    name = _SAYS.get(record.result)
-    if name is None:
-        return None
-    body = Payment(
-        actor=Actor(kind=ActorKind.SYSTEM, id=item.provider),
+    body = PaymentRecordSeen(
         folio=item.folio,
-        payment=item.payment,
-        amount=record.minor,
-        currency=record.currency,
         provider=item.provider,
         merchant=item.merchant,
-        provider_reference=record.reference,
+        payment=item.payment,
+        reference=record.reference,
         order=item.order_ref,
-        status=record.status,
         record=f"{record.reference}/{record.level}",
+        minor=record.minor,
+        currency=record.currency,
+        status=record.status,
+        result=record.result.value,
+        first=first,
     )
-    return _row(item, name, body, f"{item.merchant}:{record.reference}/{record.level}:{record.result}:{now}", now)
+    return _row(item, "payment_record.seen", body, f"{item.merchant}:{body.record}:{record.result}:{now}", now)
 
 
 def alarm(effect: Effect, brake: str, limit: int, now: int) -> InternalRow:

@@ -206,12 +206,12 @@ class EffectsRunner:
             self._settled(batch, effect, reply, Result.UNKNOWN)
 
     def _settled(self, batch: Batch, effect: Effect, reply: Reply, result: Result) -> None:
-        state, now, told = after_result(EffectState.SENDING, result), batch.now, None
+        state, now = after_result(EffectState.SENDING, result), batch.now
+        told = messages.reply(effect, state, reply.record, reply.code, reply.message, now)
         if state is EffectState.PLANNED:
             next_at = self._timing.query_after(now, effect.attempts)
         else:
             next_at = self._timing.pending_after(now, 0) if state is EffectState.ACCEPTED else self._timing.query_after(now, 0)
-            told = messages.reply(effect, state, reply.record, reply.code, reply.message, now)
         record = reply.record if state is not EffectState.UNKNOWN else None
         evidence = evidence_of(effect, "send", reply, now)
         batch.settle(effect, state, next_at=next_at, reason=reply.message[:500], record=record, evidence=evidence, told=told)

@@ -87,8 +87,9 @@ class Histories:
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=(), payment=())
         told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
-        seen = [record for record in found.payment if about or asked or record.level in known or _news(record, shown)]
-        told += [row for record in seen if (row := messages.observed(asker, record, now)) is not None]
+        first = shown.records[0] if shown.records else None
+        seen = [record for record in found.payment if about or asked or record.level in known or _news(asker, record, first)]
+        told += [row for one in seen if (row := messages.observed(asker, one, now, first=one is first)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         batch.learn(asker, owners, self._moves(found, effects, about, now), told, evidence_of(asker, "query", shown, began))
         return found
@@ -119,8 +120,8 @@ class Histories:
         told = None if after is before else messages.reply(effect, after, record, record.status, "", now)
         if before in (EffectState.REFUSED, EffectState.REVERSED):  # done after all, or not even that: nobody expects it any more
             told = _unexpected(effect, record, now)
-        elif after is before is EffectState.CONFIRMED and not effect.record and effect.kind == EffectKind.CAPTURE:
-            told = messages.observed(effect, record, now)  # a person had said that it was done, and this is its name
+        elif after is before is EffectState.CONFIRMED and effect.kind == EffectKind.CAPTURE:
+            told = messages.observed(effect, record, now)  # a person had said that it was done, and this is it
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
 
     def in_vain(self, effect: Effect, why: str, now: int) -> Learned:
@@ -141,17 +142,18 @@ def evidence_of(item: Item, act: str, reply: Reply, at: int) -> Evidence:
     return Evidence(at, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
 
 
-def _news(record: ProviderRecord, shown: Reply) -> bool:
-    """Whether a look before a send has to tell a new record of the payment: anything but its first one that stands, which the payment's
-    own message has told."""
-    return record is not shown.records[0] or record.result is not Result.CONFIRMED
+def _news(asker: Item, record: ProviderRecord, first: ProviderRecord | None) -> bool:
+    """Whether a look before a send has to tell a new record of the payment: anything but a first one that stands, which the payment's
+    own message has told; but where an authorisation is to be captured or released, that too is news."""
+    closing = isinstance(asker, Effect) and asker.kind != EffectKind.REFUND
+    return closing or record is not first or record.result is not Result.CONFIRMED
 
 
 def _unexpected(effect: Effect, record: ProviderRecord, now: int) -> InternalRow | None:
     """What a request that was over has come to after all, for the folio."""
     match effect.kind:
         case EffectKind.REFUND:
-            return messages.foreign(effect, record, now)
+            return messages.foreign(effect, record, now, own=effect.id)
         case EffectKind.CAPTURE:
             return messages.observed(effect, record, now)
         case _:

@@ -98,7 +98,8 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
             continue
         for effect in [rival for rival in rivals if rival.state is EffectState.CONFIRMED]:  # by a person, who named no record
             rivals.remove(effect)
-            done = next((record for record in mine if _fits(record, effect)), None)
+            fitting = sorted((record for record in mine if _fits(record, effect)), key=lambda record: not moved_money(record))
+            done = fitting[0] if fitting else None
             if done is not None:
                 bound.append((effect.id, done))
                 mine.remove(done)

@@ -16,6 +16,7 @@ from handlers import (
     effect,
     force_majeure,
     payment,
+    payment_record,
     refund,
     refund_elsewhere,
     refund_reply,
@@ -44,6 +45,7 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "effect.settle": effect.decide_settle,
     "reply.arrived": refund.decide_reply,
     "foreign_record.seen": refund_elsewhere.decide_foreign,
+    "payment_record.seen": payment_record.decide,
     f"timer.fired/{booking.SECOND_PAYMENT}": booking.decide_second_payment_due,
     f"timer.fired/{cancellation.EXPIRY}": cancellation.decide_expired,
     f"timer.fired/{refund_reply.OVERDUE}": refund.decide_overdue,
@@ -60,7 +62,7 @@ READS_EFFECTS: Final = frozenset(
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 
-READS_WAITED: Final = frozenset({"payment.received"})
+READS_WAITED: Final = frozenset({"payment.received", "payment_record.seen", "reply.arrived"})
 """Those that are shown it while the folio waits for one."""
 
 

@@ -5,14 +5,15 @@ Refunds are `handlers.refund`. Amounts are minor units of the folio's currency.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from handlers import account
 from handlers.capture_records import gave_back, shown, took
-from handlers.outcome import Facts, Outcome, Step
-from handlers.refund_parts import noted, without_effect
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.refund_parts import noted
+from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
@@ -61,14 +62,16 @@ def take_or_release(folio: Folio, taken: Sequence[tuple[FolioPayment, int]], fac
     return Outcome(state=replace(folio, effects=(*folio.effects, *effects)), requests=tuple(requests))
 
 
-def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> Outcome:
+def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState, stored: Stored) -> Outcome:
     """What a capture or a void came to; a reply that says what is known changes nothing. What the provider made of one that nobody
     waits for any more, withdrawn too late or refused before, counts all the same.
 
-    Raises Stale for an effect or a payment that nobody waits for.
+    `stored`: where effects stand. Raises Stale for an effect or a payment that nobody waits for.
     """
     pending = next((known for known in folio.effects if known.effect == message.effect), None)
     payment = account.payment_of(folio, message.payment or (pending.payment if pending is not None else ""))
+    if state is EffectState.PLANNED and payment is not None:
+        return _not_sent(message, folio, payment, pending, stored)
     if payment is None or (pending is None and not _counts(message, payment, state)):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     after = noted(folio, message.effect, state)
@@ -78,9 +81,9 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState) -> O
         case EffectState.CONFIRMED, EffectKind.CAPTURE:
             return _captured(folio, after, payment, message, out)
         case EffectState.CONFIRMED, _:
-            return _voided(after, payment, out)
+            return _voided(after, payment, message, out)
         case EffectState.REVERSED, EffectKind.CAPTURE:
-            return _reversed(folio, after, payment, message, out)
+            return _reversed(folio, after, payment, message, out, stored)
         case EffectState.REVERSED, _:
             return _stands_again(after, payment, message, out)
         case EffectState.REFUSED | EffectState.NEEDS_PERSON, _:
@@ -101,8 +104,7 @@ def _moved(message: ReplyArrived, payment: FolioPayment, *, stands: bool) -> tup
     """The payment and what our own capture adds to it or takes away; without the provider's name for it, money that moved elsewhere
     meanwhile is taken for it."""
     if message.record:
-        record = message.record if "/" in message.record else f"{payment.reference}/{message.record}"  # as a person names it
-        return shown(payment, record, message.minor, stands=stands)
+        return shown(payment, message.record, message.minor, stands=stands)
     if stands:
         return (took(payment, message.minor), message.minor) if payment.status in OPEN else (payment, 0)
     minor = min(message.minor, payment.captured - payment.reversed)
@@ -112,17 +114,15 @@ def _moved(message: ReplyArrived, payment: FolioPayment, *, stands: bool) -> tup
 def _captured(before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
     moved, minor = _moved(message, payment, stands=True)
     after = account.changed(account.replace_payment(after, moved))
-    if not minor:
-        return replace(out, state=after)
-    told: tuple[Fact, ...] = (
-        PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=after.currency),
-    )
+    told: tuple[Fact, ...] = ()
+    if minor:
+        told = (PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=after.currency),)
     rest = payment.authorised - moved.captured
-    if rest > 0:
+    if rest > 0 and moved != payment:
         told = (*told, PaymentVoided(payment=payment.payment, amount=rest, currency=after.currency))
     beyond = min(minor, -account.balance(after))
-    if beyond > 0 and payment.status not in OPEN:
-        reason = f"payment {payment.payment} was captured elsewhere too: so much more than is owed"
+    if beyond > 0:
+        reason = f"payment {payment.payment}: money came otherwise too, so much more than is owed"
         told = (*told, EffectNeedsPerson(effect=message.effect, reason=reason, amount=beyond, currency=after.currency))
     return replace(
         out,
@@ -132,36 +132,27 @@ def _captured(before: Folio, after: Folio, payment: FolioPayment, message: Reply
     )
 
 
-def withdraw_taken(folio: Folio, payment: str, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-17: what others took of an authorisation meanwhile is not taken twice. A capture that is planned and not sent is withdrawn once
-    less than it is owed; what is still owed then is for a person, since another capture may not be allowed.
-
-    `stored`: where effects stand.
-    """
-    planned = [known for known in folio.effects if known.kind == EffectKind.CAPTURE]
-    ours = next((known for known in planned if known.payment == payment), None)
-    owed = max(0, account.balance(folio)) - sum(known.minor for known in planned if known is not ours)
-    if ours is None or stored.get(ours.effect) is not EffectState.PLANNED or owed >= ours.minor:
-        return Outcome(state=folio)
-    text = f"payment {payment} was captured elsewhere: our capture of {account.text(ours.minor, folio.currency)} is withdrawn"
-    told: tuple[Fact, ...] = ()
-    if owed > 0:
-        reason = f"{text}; {account.text(owed, folio.currency)} are still owed"
-        told = (EffectNeedsPerson(effect=ours.effect, reason=reason, amount=owed, currency=folio.currency),)
-    return Outcome(
-        state=without_effect(folio, ours.effect),
-        facts=told,
-        moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=text),),
-        trace=(Step("X-17", text),),
-    )
+def _not_sent(
+    message: ReplyArrived, folio: Folio, payment: FolioPayment, pending: PendingEffect | None, stored: Stored
+) -> Outcome:  # fmt: skip
+    """It never left, and would be sent again: unless it was withdrawn meanwhile, or is not needed any more."""
+    step = Step("X-17", f"{message.kind} of payment {payment.payment} was not sent: {message.code}")
+    first = Outcome(state=folio, trace=(step,), policy_version=folio.policy)
+    if pending is None:
+        return merge(first, Outcome(moves=(EffectMove(effect=message.effect, move=Move.WITHDRAW, reason="not needed any more"),)))
+    return merge(first, unneeded_closings(noted(folio, message.effect, EffectState.PLANNED), payment.payment, stored))
 
 
-def _voided(after: Folio, payment: FolioPayment, out: Outcome) -> Outcome:
+def _voided(after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
+    if payment.status is PaymentStatus.CAPTURED:
+        reason = f"payment {payment.payment} was captured elsewhere and then released: see at the provider what stands"
+        told = EffectNeedsPerson(effect=message.effect, reason=reason, amount=message.minor, currency=after.currency)
+        return replace(out, facts=(told,))
     if payment.status not in OPEN:
         return out
     after = account.changed(account.replace_payment(after, replace(payment, status=PaymentStatus.VOIDED)))
-    told = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=after.currency)
-    return replace(out, state=after, facts=(told,))
+    released = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=after.currency)
+    return replace(out, state=after, facts=(released,))
 
 
 def _stands_again(after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
@@ -173,15 +164,20 @@ def _stands_again(after: Folio, payment: FolioPayment, message: ReplyArrived, ou
     return replace(out, state=after, facts=(told,))
 
 
-def _reversed(before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
+def _reversed(
+    before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome, stored: Stored
+) -> Outcome:  # fmt: skip
+    """Taken back from us: owed again, and a person is told; refunds of it that are not under way are dropped (X-13)."""
     moved, minor = _moved(message, payment, stands=False)
     after = account.changed(account.replace_payment(after, moved))
-    return replace(
-        out,
-        state=after,
-        facts=account.balance_facts(before, after),
-        entries=recipes.capture_reversed(after, payment, -minor),
-    )
+    out = replace(out, state=after, entries=recipes.capture_reversed(after, payment, -minor))
+    if not minor:
+        return out
+    out = merge(out, uncovered_refunds(after, moved, stored))
+    assert isinstance(out.state, Folio)
+    reason = f"capture reversed: {message.message or message.code}"
+    told = EffectNeedsPerson(effect=message.effect, reason=reason, amount=-minor, currency=after.currency)
+    return replace(out, facts=(told, *account.balance_facts(before, out.state)))
 
 
 def _failed(before: Folio, after: Folio, message: ReplyArrived, state: EffectState, out: Outcome) -> Outcome:

@@ -1,7 +1,7 @@
 """Captures by the provider's own records: each counts once, whoever told of its money first (X-1, X-3, X-6).
 
-Money may be told by a message that names no record, and then shown as one: so much of a new record was told before. Amounts are minor
-units of the folio's currency.
+Money may be told by a message, which names no record, and be shown as one afterwards: so much of a new record was told before. Amounts
+are minor units of the folio's currency.
 """
 
 from __future__ import annotations
@@ -17,21 +17,42 @@ def shown(payment: FolioPayment, record: str, minor: int, *, stands: bool) -> tu
     `stands`: the capture was made; else it was refused, or taken back. The payment is unchanged where the record says nothing new.
     """
     known = next((one for one in payment.captures if one.record == record), None)
-    others = tuple(one for one in payment.captures if one is not known)
-    unnamed = max(0, payment.captured - sum(one.minor for one in payment.captures))
     if known is not None and known.stands == stands:
         return payment, 0
+    others = tuple(one for one in payment.captures if one is not known)
+    unnamed = max(0, payment.captured - sum(one.minor for one in payment.captures))
     if stands:
-        now, back = CaptureRecord(record=record, minor=minor), known.minor if known is not None else 0
-        more = minor if known is not None else max(0, minor - unnamed)
-        return took(replace(payment, captures=(*others, now)), more, min(back, payment.reversed)), more
-    of_it = known.minor if known is not None else min(minor, unnamed)
-    if not of_it:
+        return _made(payment, others, known or CaptureRecord(record=record, minor=0), minor, 0 if known else min(minor, unnamed))
+    return _undone(payment, others, CaptureRecord(record=record, minor=known.minor if known else min(minor, unnamed), stands=False))
+
+
+def _made(
+    payment: FolioPayment, others: tuple[CaptureRecord, ...], known: CaptureRecord, minor: int, told: int
+) -> tuple[FolioPayment, int]:  # fmt: skip
+    """`told` of it was told before. A sale of which its message told a part is of several bookings, or pays more than this one: the rest
+    is not this payment's. What is captured of an authorisation is, up to what was authorised."""
+    more, back = minor - told, min(known.minor, payment.reversed)
+    if payment.authorised:
+        more = min(more, max(0, payment.authorised - payment.captured + payment.reversed))
+    elif told or known.minor:
+        more = known.minor
+    now = CaptureRecord(record=known.record, minor=told + more)
+    return took(replace(payment, captures=(*others, now)), more, back), more
+
+
+def _undone(payment: FolioPayment, others: tuple[CaptureRecord, ...], now: CaptureRecord) -> tuple[FolioPayment, int]:
+    """What a message told as taken back is the same money."""
+    if not now.minor:
         return payment, 0
-    without_record = max(0, payment.reversed - sum(one.minor for one in others if not one.stands))
-    less = max(0, of_it - without_record)
-    now = CaptureRecord(record=record, minor=of_it, stands=False)
+    less = max(0, now.minor + sum(one.minor for one in others if not one.stands) - payment.reversed)
     return gave_back(replace(payment, captures=(*others, now)), less), -less
+
+
+def told_back(payment: FolioPayment, minor: int) -> tuple[FolioPayment, int]:
+    """The payment once a message has told that so much was taken back from us, and how much of it no record has shown before."""
+    told = payment.reversed_told + minor
+    less = max(0, told - payment.reversed)
+    return gave_back(replace(payment, reversed_told=told), less), less
 
 
 def took(payment: FolioPayment, minor: int, back: int = 0) -> FolioPayment:
@@ -39,7 +60,8 @@ def took(payment: FolioPayment, minor: int, back: int = 0) -> FolioPayment:
     if not minor:
         return payment
     captured, reversed_ = payment.captured + minor - back, payment.reversed - back
-    return replace(payment, status=PaymentStatus.CAPTURED, captured=captured, reversed=reversed_)
+    told = min(payment.reversed_told, reversed_)
+    return replace(payment, status=PaymentStatus.CAPTURED, captured=captured, reversed=reversed_, reversed_told=told)
 
 
 def gave_back(payment: FolioPayment, minor: int) -> FolioPayment:

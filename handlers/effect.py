@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from handlers import account
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
 from handlers.outcome import Facts, Outcome, Step, merge
@@ -61,6 +62,9 @@ DOUBT: Mapping[EffectState, EffectState] = {
     EffectState.NEEDS_PERSON: EffectState.NEEDS_PERSON,
 }
 """A sender died after its mark, or the store is a restored one: only a query may tell."""
+
+_EARLY = 20
+"""So many names of payments that callbacks told of too early are kept."""
 
 FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
 """Nobody asks any more; CONFIRMED may still be reversed by the provider."""
@@ -138,6 +142,11 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     if effect.state not in (EffectState.UNKNOWN, EffectState.NEEDS_PERSON):
         text = f"effect {effect.effect} is {effect.state.value}: only an unknown one is settled by hand"
         raise Rejected(text, code="effect_not_open", rule="X-15", field="subject", value=effect.effect)
+    at_hand = account.payment_of(folio, effect.payment)
+    payid, _, _level = message.provider_record.rpartition("/")
+    if payid and at_hand is not None and payid != at_hand.reference:
+        text = f"record {message.provider_record} is not of payment {effect.payment}, which is {at_hand.reference} at the provider"
+        raise Rejected(text, code="unknown_record", rule="X-15", field="provider_record", value=message.provider_record)
     state = step(effect.state, Result(message.result))
     reply = ReplyArrived(
         folio=folio.folio,
@@ -157,10 +166,13 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
         trace=(Step("X-15", f"effect {effect.effect}: {state.value} by {who(message.actor)}: {message.reason}"),),
     )
     if effect.kind != EffectKind.REFUND:
-        return merge(first, settle_capture(reply, folio, state))
+        return merge(
+            first, settle_capture(replace(reply, record=""), folio, state, facts.effects)
+        )  # the provider's history names it
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
-    return merge(first, settle_part(folio, *found, state, reply))
+    refund, part = found
+    return merge(first, settle_part(folio, refund, replace(part, doubted=state is EffectState.REFUSED), state, reply))
 
 
 def _pending(message: Operate | EffectSettle, facts: Facts) -> tuple[Folio, PendingEffect]:
@@ -193,7 +205,8 @@ def _withdrawn(folio: Folio, subject: str, facts: Facts) -> PendingEffect | None
 
 
 def decide_notified(message: ProviderNotified, facts: Facts) -> Outcome:
-    """`provider.notified` (X-6): settles nothing; the payment that it names is asked for its history, known to us or not.
+    """`provider.notified` (X-6): settles nothing; the payment that it names is asked for its history, known to us or not; and once
+    more when one that is not becomes known.
 
     Found by the provider's id, else by our order. Raises Early for an unknown booking, Rejected `unknown_payment` for a callback that
     names neither.
@@ -217,7 +230,11 @@ def decide_notified(message: ProviderNotified, facts: Facts) -> Outcome:
     said = (
         f"{message.provider} says {message.status or 'something'} of {query.reference or query.order} (payment {name}): it is asked"
     )
-    return Outcome(queries=(query,), trace=(Step("X-6", said),), policy_version=folio.policy)
+    out = Outcome(queries=(query,), trace=(Step("X-6", said),), policy_version=folio.policy)
+    if payment is not None:
+        return out
+    early = [one for one in (message.provider_reference, message.order) if one and one not in folio.notified]
+    return replace(out, state=replace(folio, notified=(*folio.notified, *early)[-_EARLY:])) if early else out
 
 
 def _named(folio: Folio, message: ProviderNotified) -> FolioPayment | None:

@@ -1,6 +1,7 @@
 """Payments: promised, taken, or taken back elsewhere (X-2, X-3, X-16, X-17, X-19).
 
-What follows for a cancelled booking is `handlers.late_payment`; refunds and captures of ours are not decided here.
+What a provider's own history shows is `handlers.payment_record`; what money that came or went leads to is `handlers.collecting`; refunds
+and captures of ours are not decided here.
 """
 
 from __future__ import annotations
@@ -11,22 +12,14 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.capture import withdraw_taken
-from handlers.capture_records import gave_back, shown
-from handlers.late_payment import after_cancellation
-from handlers.outcome import Facts, Outcome, Step, merge
-from handlers.payment_states import BY_NAME, BY_RECORD, BY_STATUS, NEXT, Halt, Told
-from handlers.refund_parts import not_sent, without_effect
-from ledger import recipes
-from schemas.effect import EffectMove, EffectState, Move
+from handlers.capture_records import told_back
+from handlers.collecting import captured, concluded, taken_back, waits_for
+from handlers.outcome import Facts, Outcome, Step
+from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
+from schemas.effect import EffectState, PaymentQuery
 from schemas.errors import Early, Rejected, Stale
-from schemas.folio import CaptureRecord, Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
-from schemas.payment import Payment, PaymentCaptured, PaymentVoided, UnappliedReceipt
-
-
-def waits_for(payment: str) -> str:
-    """What a reversal waits for that comes before its payment (X-2)."""
-    return f"payment:{payment}"
+from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.payment import Payment, PaymentVoided
 
 
 def told(message: Payment, name: str) -> Told:
@@ -48,12 +41,11 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
-    if known is not None and message.record and (known.status, said) in BY_RECORD:
-        return _shown(message, folio, known, said, facts)
     then = NEXT[known.status if known is not None else None, said]
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, known)
     payment = _recorded(message, folio, known, facts)
+    folio, queries = _asked_again(message, folio) if known is None and folio.notified else (folio, ())
     match then:
         case PaymentStatus.CAPTURED:
             first = _taken(message, folio, payment, facts.effects)
@@ -63,22 +55,23 @@ def decide(message: Payment, facts: Facts) -> Outcome:
             first = _voided(message, folio, payment, said)
         case _:
             first = _promised(message, folio, payment, then)
-    return _concluded(folio, first, message.payment, facts)
+    return concluded(folio, replace(first, queries=queries), message.payment, facts)
 
 
-def _shown(message: Payment, folio: Folio, known: FolioPayment, said: Told, facts: Facts) -> Outcome:
-    """X-6: one capture by its provider's name for it. Raises Stale for a record that says nothing new."""
-    _same_reference(message, known)
-    payment, moved = shown(_named(message, known), message.record, message.amount, stands=said is Told.CAPTURED)
-    if payment == known:
-        raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
-    if not moved:
-        step = Step("X-1", f"payment {message.payment}: record {message.record} is what was told before, and moves nothing")
-        after = account.changed(account.replace_payment(folio, payment))
-        return Outcome(state=after, trace=(step,), policy_version=folio.policy)
-    if moved > 0:
-        return _concluded(folio, _captured(folio, payment, moved, facts.effects), message.payment, facts)
-    return _concluded(folio, _reversed(folio, payment, -moved, facts.effects), message.payment, facts)
+def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQuery, ...]]:
+    """X-6: what a callback had told of this payment before it was known was asked for in vain."""
+    named = {message.provider_reference, message.order}
+    if not named & set(folio.notified):
+        return folio, ()
+    query = PaymentQuery(
+        provider=message.provider,
+        merchant=message.merchant,
+        reference=message.provider_reference,
+        order=message.order,
+        folio=folio.folio,
+        payment=message.payment,
+    )
+    return replace(folio, notified=tuple(one for one in folio.notified if one not in named)), (query,)
 
 
 def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: FolioPayment | None) -> Outcome:
@@ -169,24 +162,7 @@ def _taken(message: Payment, folio: Folio, payment: FolioPayment, stored: Mappin
     if payment.authorised and message.amount > payment.authorised:
         text = f"payment {message.payment}: {message.amount} taken of {payment.authorised} authorised"
         raise Rejected(text, code="amount_above_authorised", rule="X-3", field="amount", value=message.amount)
-    payment = replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount)
-    if message.record:
-        payment = replace(payment, captures=(CaptureRecord(record=message.record, minor=message.amount),))
-    return _captured(folio, payment, message.amount, stored)
-
-
-def _captured(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
-    """`minor` more of the payment is collected (X-17); after the cancellation, an unapplied receipt (X-16)."""
-    after, amount = account.replace_payment(folio, payment), account.text(minor, folio.currency)
-    captured = PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=folio.currency)
-    if not payment.unapplied:
-        step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
-        first = Outcome(state=after, facts=(captured,), entries=recipes.captured(after, payment, minor), trace=(step,))
-        return merge(first, withdraw_taken(after, payment.payment, stored))
-    reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
-    homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
-    step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
-    return Outcome(state=after, facts=(captured, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
+    return captured(folio, replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount), message.amount, stored)
 
 
 def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -> Outcome:
@@ -205,70 +181,12 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
 
 def _taken_back(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
     """X-19: a bounced cheque, a charge back: whole or in part."""
-    rest = payment.captured - payment.reversed
+    rest = payment.captured - payment.reversed_told
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
         raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)
-    return _reversed(folio, gave_back(payment, message.amount), message.amount, stored)
-
-
-def _reversed(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-19: `minor` of the payment was taken back from us: the balance is open again. Refunds of it that wait for a person's hands are
-    dropped as far as its money no longer covers them."""
-    after = account.replace_payment(folio, payment)
-    recipe = recipes.unapplied_reversed if payment.unapplied else recipes.capture_reversed
-    amount = account.text(minor, folio.currency)
-    first = Outcome(
-        state=after,
-        entries=recipe(after, payment, minor),
-        trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
-    )
-    return merge(first, _dropped(after, payment, stored))
-
-
-def _dropped(folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-13, X-19: nobody gives money back that we do not have any more: by hand, refused, or planned and not sent yet."""
-    out, refunds, droppable = Outcome(), [], not_sent(folio, stored)
-    for refund in folio.refunds:
-        parts: list[RefundPart] = []
-        for part in refund.parts:
-            if part.payment == payment.payment and droppable(part) and payment.collected() < 0:
-                if part.status is PartStatus.REQUESTED:
-                    out = merge(out, Outcome(moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason="charged back"),)))
-                    folio = without_effect(folio, part.effect)
-                payment = replace(payment, refunding=payment.refunding - part.minor)
-                out = merge(out, _drop(folio, payment, refund, part))
-                part = replace(part, status=PartStatus.DROPPED)
-            parts.append(part)
-        refunds.append(replace(refund, parts=tuple(parts)))
-    return replace(out, state=account.replace_payment(replace(folio, refunds=tuple(refunds)), payment)) if out.trace else out
-
-
-def _drop(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: RefundPart) -> Outcome:
-    recipe = recipes.unapplied_dropped if payment.unapplied else recipes.refund_dropped
-    text = f"refund {refund.refund}: {account.text(part.minor, folio.currency)} of payment {part.payment} is dropped"
-    return Outcome(entries=recipe(folio, part.minor, refund.refund), trace=(Step("X-19", text),))
-
-
-def _concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
-    """The whole outcome: what a cancellation makes of it (X-16, X-17), and the balance once, at the end (S4-22)."""
-    after = first.state
-    assert isinstance(after, Folio)
-    final = after = account.changed(after)
-    known = account.payment_of(after, payment)
-    reduced = known is not None and account.before_reduction(before, known)
-    if before.cancelled_at is not None or reduced or _waits(before, payment):
-        first = merge(first, after_cancellation(before, after, payment, facts))
-        assert isinstance(first.state, Folio)
-        final = first.state
-    return replace(
-        first,
-        state=final,
-        facts=first.facts + account.balance_facts(before, final),
-        unparks=(waits_for(payment), *first.unparks),
-        policy_version=first.policy_version or before.policy,
-    )
-
-
-def _waits(folio: Folio, payment: str) -> bool:
-    return PartStatus.WAITING in [part.status for refund in folio.refunds for part in refund.parts if part.payment == payment]
+    payment, less = told_back(payment, message.amount)
+    if less:
+        return taken_back(folio, payment, less, stored)
+    step = Step("X-1", f"payment {payment.payment}: the provider has shown already that {message.amount} were taken back")
+    return Outcome(state=account.replace_payment(folio, payment), trace=(step,))

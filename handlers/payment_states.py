@@ -80,10 +80,3 @@ NEXT: Mapping[tuple[PaymentStatus | None, Told], PaymentStatus | Halt] = {
     (PaymentStatus.REVERSED, Told.REVERSED): Halt.STALE,
 }
 """From what is known (None: nothing) and what is told to what is true. Messages of one payment may come in any order (X-2)."""
-
-BY_RECORD = frozenset(
-    {(status, Told.CAPTURED) for status in PaymentStatus}
-    | {(status, Told.REVERSED) for status in PaymentStatus if status is not PaymentStatus.PENDING}
-)
-"""What is told of one capture by its provider's name for it counts by that name, whatever else came before (`capture_records`); but of
-a payment that is not final, a record that failed is the payment itself."""

@@ -174,7 +174,7 @@ def decide_reply(message: ReplyArrived, facts: Facts) -> Outcome:
         raise Early("the booking that this reply is about is not here", waits_for="booking")
     state = EffectState(message.state)
     if message.kind != EffectKind.REFUND:
-        return settle_capture(message, folio, state)
+        return settle_capture(message, folio, state, facts.effects)
     found = part_of_effect(folio, message.effect)
     if found is None:
         raise Stale(f"no refund of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)

@@ -40,6 +40,12 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
     payment = account.payment_of(folio, message.payment)
     if payment is None:
         raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+    record = next((record for record, minor in payment.foreign_shown if minor == message.amount), "")
+    if record:
+        shown = tuple(known for known in payment.foreign_shown if known[0] != record)
+        after = account.changed(account.replace_payment(folio, replace(payment, foreign_shown=shown)))
+        step = Step("X-19", f"payment {payment.payment}: the provider has shown it before, as record {record}")
+        return Outcome(state=after, trace=(step,), policy_version=folio.policy)
     found = by_hand(folio, payment, message.amount)
     if found is not None:
         refund, part = found
@@ -48,7 +54,16 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         amount, left = (account.text(minor, folio.currency) for minor in (message.amount, payment.refundable()))
         text = f"{amount} is above the {left} that payment {payment.payment} still holds"
         raise Rejected(text, code="amount_above_total", rule="X-3", field="amount", value=message.amount)
+    if payment.reference:
+        payment = replace(payment, foreign_told=(*payment.foreign_told, message.amount))
     return foreign(folio, payment, message.amount, "X-19")
+
+
+def _told_before(folio: Folio, payment: FolioPayment, minor: int, text: str) -> Outcome:
+    told = list(payment.foreign_told)
+    told.remove(minor)
+    after = account.changed(account.replace_payment(folio, replace(payment, foreign_told=tuple(told))))
+    return Outcome(state=after, trace=(Step("X-19", text),), policy_version=folio.policy)
 
 
 def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
@@ -148,12 +163,14 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         raise Stale(f"record {message.record} is known", field="record", value=message.record)
     payment = replace(payment, foreign_records=(*payment.foreign_records, message.record))
     folio = account.replace_payment(folio, payment)
-    said = _said(folio, payment, message.minor, facts.effects)
+    said = None if message.effect else _said(folio, payment, message.minor, facts.effects)
     if said is not None:
         refund, part = said
         text = f"record {message.record} is the part of refund {refund.refund} that was told as given back elsewhere"
         after = account.changed(replace_part(folio, refund, replace(part, record=message.record)))
-        return Outcome(state=after, trace=(Step("X-19", text),), policy_version=folio.policy)
+        reason = f"{text}; or it is request {part.effect}, which a person said was refused: then both were given back"
+        told = EffectNeedsPerson(effect=message.record, reason=reason, amount=part.minor, currency=folio.currency)
+        return Outcome(state=after, facts=(told,) if part.doubted else (), trace=(Step("X-19", text),), policy_version=folio.policy)
     found = by_hand(folio, payment, message.minor)
     if found is not None and message.result == Result.UNKNOWN:
         reason = f"record {message.record}: uncertain, and a refund of as much waits for a person's hands"
@@ -163,12 +180,20 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         return Outcome(state=folio, facts=(told,), trace=(Step("X-6", reason),), policy_version=folio.policy)
     if found is not None:
         refund, part = found
+        shown = () if message.effect else ((message.record, message.minor),)
+        folio = account.replace_payment(folio, replace(payment, foreign_shown=(*payment.foreign_shown, *shown)))
         return executed(folio, refund, replace(part, record=message.record))
+    if not message.effect and message.minor in payment.foreign_told:
+        return _told_before(folio, payment, message.minor, f"record {message.record} is what a person told of before")
     made_room = _make_room(folio, payment, message.minor, facts.effects)
     roomy = _folio(made_room)
     payment = account.payment_of(roomy, message.payment)
     assert payment is not None
     minor = min(message.minor, payment.refundable())
+    if minor == message.minor and not message.effect:
+        payment = replace(payment, foreign_shown=(*payment.foreign_shown, (message.record, minor)))
+        roomy = account.replace_payment(roomy, payment)
+        made_room = replace(made_room, state=roomy)
     if minor < message.minor:
         payment = replace(payment, foreign_partly=(*payment.foreign_partly, (message.record, minor)))
         roomy = account.replace_payment(roomy, payment)
@@ -193,6 +218,7 @@ def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) 
         payment,
         foreign_records=tuple(known for known in payment.foreign_records if known != message.record),
         foreign_partly=tuple(known for known in payment.foreign_partly if known[0] != message.record),
+        foreign_shown=tuple(known for known in payment.foreign_shown if known[0] != message.record),
     )
     folio = account.replace_payment(folio, payment)
     for refund in folio.refunds:

@@ -97,8 +97,9 @@ class CaptureRecord(State, frozen=True, kw_only=True):
 
 class FolioPayment(State, frozen=True, kw_only=True):
     """Money of one payment. `refunding` is decided and not yet final, `refunded` final, `foreign` given back elsewhere without us;
-    `refunding + refunded + foreign <= captured` always (X-3). `reversed` was taken back from us (bounced cheque, charge back:
-    X-19). `unapplied`: has no home (X-16). `number` counts its refunds."""
+    `refunding + refunded + foreign <= captured` always (X-3). `reversed` was taken back from us (bounced cheque, charge back: X-19),
+    `reversed_told` is what of it messages have told; the provider's records may tell the same. `unapplied`: has no home (X-16).
+    `number` counts its refunds."""
 
     payment: str
     tender: Tender
@@ -110,6 +111,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     refunded: int = 0
     foreign: int = 0
     reversed: int = 0
+    reversed_told: int = 0
     occurred_at: datetime | None = None
     provider: str = ""
     merchant: str = ""
@@ -126,6 +128,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     number: int = 0
     closing: str = ""  # what was asked of its authorisation, once and last: capture or void (X-17)
     captures: tuple[CaptureRecord, ...] = ()  # what of `captured` the provider has shown, and is known by name
+    foreign_told: tuple[int, ...] = ()  # refunds elsewhere that a person told and the provider has not shown yet
+    foreign_shown: tuple[tuple[str, int], ...] = ()  # records of such that it has shown and nobody told yet
     foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
     foreign_partly: tuple[tuple[str, int], ...] = ()  # those of which less is in `foreign`, and how much: no more was there
 
@@ -140,7 +144,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
 
 
 class RefundPart(State, frozen=True, kw_only=True):
-    """The part of a refund that one payment gives. `effect` is empty for what no provider does."""
+    """The part of a refund that one payment gives. `effect` is empty for what no provider does. `doubted`: a person, and not the
+    provider, has said that the request was refused."""
 
     payment: str
     tender: Tender
@@ -150,6 +155,7 @@ class RefundPart(State, frozen=True, kw_only=True):
     number: int
     effect: str = ""
     record: str = ""
+    doubted: bool = False
 
 
 class FolioRefund(State, frozen=True, kw_only=True):
@@ -250,6 +256,7 @@ class Folio(State, frozen=True, kw_only=True):
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()
     effects: tuple[PendingEffect, ...] = ()
+    notified: tuple[str, ...] = ()  # what callbacks named at a provider before the payment was known: ids and orders
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -139,7 +139,8 @@ class ReplyArrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 
 class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Internal: the provider shows a refund that no effect of ours made (a back office did)."""
+    """Internal: the provider shows a refund that nobody here waits for: a back office made it, or it is that of `effect`, a request of
+    ours that had come to nothing."""
 
     folio: str
     provider: Word
@@ -149,6 +150,25 @@ class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     minor: Minor
     currency: Word
     result: Word = "confirmed"
+    effect: OptionalId = ""
+
+
+class PaymentRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Internal: the provider shows a capture (a sale is one) that no reply tells: confirmed, refused or reversed. `first`: it is the
+    payment itself, and not a later operation on it. `reference` and `order` name the payment at the provider."""
+
+    folio: str
+    provider: Word
+    merchant: OptionalId
+    payment: OptionalId
+    reference: OptionalId
+    order: OptionalId
+    record: Word
+    minor: Minor
+    currency: Word
+    status: Word
+    result: Word
+    first: bool = False
 
 
 class PayoutBraked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -34,8 +34,7 @@ class Initiation(StrEnum):
 
 class Payment(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`payment.authorised`, `payment.received`, `payment.reversed`. `payment` identifies it in its folio, `occurred_at` is when
-    the money moved (absent: the act's instant), `status` the provider's own word (Ogone 5, 9, 51, 91, 92), `record` the provider's name
-    of this one capture (PAYID/PAYIDSUB): where one authorisation is captured several times, each record counts once."""
+    the money moved (absent: the act's instant), `status` the provider's own word (Ogone 5, 9, 51, 91, 92)."""
 
     payment: Id
     amount: PositiveMinor
@@ -47,7 +46,6 @@ class Payment(Message, frozen=True, kw_only=True, omit_defaults=True):
     provider_reference: OptionalId = ""
     order: OptionalId = ""
     status: Word = ""
-    record: OptionalId = ""
     initiation: Initiation = Initiation.UNKNOWN
     sca: Word = ""
     eci: Word = ""

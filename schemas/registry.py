@@ -109,6 +109,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
     {
         "reply.arrived": operations.ReplyArrived,
         "foreign_record.seen": operations.ForeignRecordSeen,
+        "payment_record.seen": operations.PaymentRecordSeen,
         "timer.fired": operations.TimerFired,
         "payout.braked": operations.PayoutBraked,
         "dead_letter.kept": operations.DeadLetterKept,

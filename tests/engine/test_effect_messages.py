@@ -75,23 +75,18 @@ def test_a_foreign_record() -> None:
     assert messages.foreign(EFFECT, given, NOW).correlation == "c"
 
 
-@pytest.mark.parametrize(
-    ("result", "name"),
-    [(Result.CONFIRMED, "payment.received"), (Result.REFUSED, "payment.reversed"), (Result.REVERSED, "payment.reversed")],
-)
-def test_what_is_shown_of_the_payment_itself(result: Result, name: str) -> None:
-    """As a payment message of the provider's."""
-    row = messages.observed(ASK, msgspec.structs.replace(TAKEN, result=result), NOW)
-    said = body(row)
+@pytest.mark.parametrize("result", [Result.CONFIRMED, Result.REFUSED, Result.REVERSED])
+@pytest.mark.parametrize("first", [False, True])
+def test_what_is_shown_of_the_payment_itself(result: Result, first: bool) -> None:
+    """Each capture by its own name, and whether it is the payment itself."""
+    row = messages.observed(ASK, msgspec.structs.replace(TAKEN, result=result), NOW, first=first)
 
     assert row is not None
-    assert row.name == name
-    wanted = {
-        "folio": "f", "payment": "p", "amount": 900, "currency": "EUR", "provider": "ogone", "merchant": "m", "provider_reference": "r",
-        "order": "o", "status": "9",
+    assert row.name == "payment_record.seen"
+    assert body(row) == {
+        "folio": "f", "payment": "p", "minor": 900, "currency": "EUR", "provider": "ogone", "merchant": "m", "reference": "r",
+        "order": "o", "status": "9", "record": "r/1", "result": result.value, **({"first": True} if first else {}),
     }  # fmt: skip
-    assert {name: said[name] for name in wanted} == wanted
-    assert said["actor"] == {"kind": "system", "id": "ogone"}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +101,7 @@ def test_what_is_shown_of_the_payment_itself(result: Result, name: str) -> None:
     ],
 )
 def test_what_says_nothing_of_money_taken(item: PaymentAsk, changes: dict[str, Any]) -> None:
-    """Is no payment message."""
+    """Is told to nobody."""
     assert messages.observed(item, msgspec.structs.replace(TAKEN, **changes), NOW) is None
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine import ledger_check
+from engine import ledger_check, routes
 from engine.verify import verify
+from handlers.outcome import Outcome
 from tests.engine.sandbox import Sandbox, arrival, booking, names
 
 MAINTENANCE = {"endpoint": "maintenance"}
@@ -209,186 +210,6 @@ def test_x_17_a_void_that_fails_after_all_is_told() -> None:
     assert true(box)
 
 
-# -- captures by others ------------------------------------------------------------------------------------------------------------
-
-UNASKABLE = {"when": {"endpoint": "query", "call": 1}, "status": "88"}
-
-
-def half_kept(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
-    """An authorised stay of 200 that is cancelled the day before: we capture 100, and cannot do so at once by `rules`. The PAYID."""
-    box = Sandbox(*rules)
-    payid = authorised(box, provider_reference="3000000001")
-    box.until("2026-07-22T08:00:00+00:00")
-    box.cancel()
-    return box, payid
-
-
-def books(box: Sandbox, payid: str) -> tuple[int, int]:
-    """What stands captured at the provider, and what the folio says."""
-    operations = [one for one in box.operations(payid) if one[0] in ("SAL", "SAS") and one[2] == "9"]
-    payment = box.folio().payments[0]
-    return sum(minor for _, minor, _ in operations), payment.captured - payment.reversed
-
-
-@pytest.mark.parametrize(
-    ("taken", "sent", "collected", "owed"),
-    [
-        ((10_000,), [], 10_000, 0),
-        ((12_000,), [], 12_000, 0),
-        ((4_000,), [], 4_000, 6_000),
-        ((4_000, 6_000), [], 10_000, 6_000),
-        ((), [("SAS", 10_000, "9")], 10_000, 0),
-    ],
-)
-def test_x_17_what_was_captured_elsewhere_is_not_captured_again(
-    taken: tuple[int, ...], sent: list[tuple[str, int, str]], collected: int, owed: int
-) -> None:  # fmt: skip
-    """While ours waits, the back office takes it, more, or a part: ours is withdrawn, and a person is told of what is owed then."""
-    box, payid = half_kept(UNASKABLE)
-    for minor in taken:
-        box.provider.back_office(payid, "SAL", minor, box.now())
-
-    outcomes = box.pass_time(HOUR)
-
-    assert [one for one in box.operations(payid) if one[0] == "SAS"] == sent
-    told = [data["amount"] for name, data in outcomes if name == "effect.needs_person"]
-    assert (books(box, payid), sum(told[-1:])) == ((collected, collected), owed)
-    assert true(box)
-
-
-@pytest.mark.parametrize("taken", [(10_000, 10_000), (12_000, 8_000), (8_000, 12_000)])
-def test_x_1_each_capture_by_others_counts_once(taken: tuple[int, int]) -> None:
-    """Two in the back office, equal or not, each told by callbacks that come twice."""
-    box = Sandbox()
-    payid = authorised(box)
-    for minor in taken:
-        box.provider.back_office(payid, "SAL", minor, box.now())
-        for _ in range(2):
-            box.wait(60)
-            box.say("provider.notified", {"provider": "ogone", "merchant": "azur", "order": "O-1", "status": "9"})
-
-    assert books(box, payid) == (20_000, 20_000)
-    assert true(box)
-
-
-def test_x_1_a_capture_that_the_house_told_of_and_the_provider_shows_is_one() -> None:
-    """The PMS captures in its own back office and says so; the provider's history is the same money, the next record is not."""
-    box = Sandbox()
-    payid = authorised(box)
-    box.provider.back_office(payid, "SAL", 10_000, box.now())
-    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 10_000, "provider_reference": payid, "status": "9"})
-    box.notified(payid, "9")
-    assert books(box, payid) == (10_000, 10_000)
-
-    box.wait(60)
-    box.provider.back_office(payid, "SAL", 10_000, box.now())
-    box.notified(payid, "9")
-
-    assert books(box, payid) == (20_000, 20_000)
-    assert true(box)
-
-
-def test_x_1_our_own_capture_that_the_house_tells_of_first_is_one() -> None:
-    """Its answer is lost; the PMS sees it at the provider and says so before we have asked."""
-    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence"})
-    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 10_000, "provider_reference": payid, "status": "9"})
-
-    outcomes = box.pass_time(HOUR)
-
-    assert (books(box, payid), box.effect()["state"]) == ((10_000, 10_000), "confirmed")
-    assert "effect.needs_person" not in names(outcomes)
-    assert true(box)
-
-
-@pytest.mark.parametrize("told_first", [False, True])
-def test_x_17_what_is_captured_beside_ours_is_given_back_or_told(told_first: bool) -> None:
-    """Ours is made late, another one in the back office before it, and both stand. What is heard last is too much: that of others goes
-    back by itself, of ours a person hears."""
-    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence", "act": "after", "act_after_s": 60})
-    box.provider.back_office(payid, "SAL", 4_000, box.now())
-    box.pass_time(HOUR)
-    effect = box.effect()
-    assert (effect["state"], box.folio().payments[0].captured) == ("needs_person", 0)
-
-    theirs = {**BACK, "payment": "P-1", "amount": 4_000, "record": f"{payid}/1", "status": "9"}
-    done = {"subject": effect["id"], "result": "confirmed", "reason": "seen", "provider_record": f"{payid}/2"}
-    first = box.say("payment.received", theirs) if told_first else []
-    second = box.say("effect.settle", done, actor="operator")
-    third = box.notified(payid, "9")
-
-    assert books(box, payid) == (14_000, 14_000)
-    taken = [data["amount"] for name, data in first + second + third if name == "payment.captured"]
-    assert taken == ([4_000, 10_000] if told_first else [10_000, 4_000])
-    asked = [data["amount"] for name, data in second if name == "effect.needs_person"]
-    returned = [data["amount"] for name, data in second + third if name == "refund.requested"]
-    assert (asked, returned) == (([4_000], []) if told_first else ([], [4_000]))
-    assert true(box)
-
-
-def test_x_6_a_capture_that_a_person_said_was_done_is_the_one_that_is_shown_later() -> None:
-    """Without its number: the record that shows itself afterwards is it, and the next one is another."""
-    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence", "act": "never"})
-    done = {"subject": box.effect()["id"], "result": "confirmed", "reason": "seen"}
-    box.say("effect.settle", done, actor="operator")
-    assert box.folio().payments[0].captured == 10_000
-
-    for minor, captured in ((10_000, 10_000), (3_000, 13_000)):
-        box.provider.back_office(payid, "SAL", minor, box.now())
-        box.wait(60)
-        box.notified(payid, "9")
-        assert books(box, payid) == (captured, captured)
-    assert true(box)
-
-
-def test_a_capture_of_others_that_is_refused_undoes_nothing() -> None:
-    """The authorisation stands, and what was captured before."""
-    box = Sandbox()
-    payid = authorised(box, provider_reference="3000000001")
-    box.provider.back_office(payid, "SAL", 5_000, box.now(), status="93")
-    box.notified(payid, "93")
-    assert box.folio().payments[0].status.value == "authorised"
-
-    box.wait(60)
-    box.provider.back_office(payid, "SAL", 6_000, box.now())
-    box.provider.back_office(payid, "SAL", 5_000, box.now(), status="93")
-    box.notified(payid, "9")
-
-    assert books(box, payid) == (6_000, 6_000)
-    assert true(box)
-
-
-def test_a_charge_back_that_is_told_before_the_payment_is_shown_stays() -> None:
-    """The provider goes on showing the sale that its bank took back: its record is no money again."""
-    box = Sandbox()
-    payid = box.paid()
-    box.say("payment.reversed", {**BACK, "amount": 20_000})
-
-    box.notified(payid, "9")
-
-    payment = box.folio().payments[0]
-    assert (payment.captured, payment.reversed, payment.status.value) == (20_000, 20_000, "reversed")
-    assert true(box)
-
-
-def test_x_17_a_refused_void_that_is_done_after_all_is_told() -> None:
-    """63, then 6, then 63: nothing is held, and then it is again; a person hears of the turn that costs the guest."""
-    box = Sandbox({"when": MAINTENANCE, "status": "63"})
-    payid = authorised(box, provider_reference="3000000001")
-    assert "effect.needs_person" in names(box.cancel())
-    box.wait(HOUR)
-    box.notified(payid, "63")
-
-    box.provider.settle(payid, 1, "6", box.now())
-    assert "payment.voided" in names(box.notified(payid, "6"))
-    assert box.folio().payments[0].status.value == "voided"
-
-    box.wait(HOUR)
-    box.provider.settle(payid, 1, "63", box.now())
-    assert "effect.needs_person" in names(box.notified(payid, "63"))
-    assert box.folio().payments[0].status.value == "authorised"
-    assert true(box)
-
-
 @pytest.mark.parametrize("told_first", [True, False])
 def test_x_19_a_refund_in_the_back_office_that_a_person_tells_of_counts_once(told_first: bool) -> None:
     """Ours was refused; the house gives back in the back office and says so, before the provider shows it or after."""
@@ -431,3 +252,73 @@ def test_x_19_another_refund_beside_one_that_a_person_found_done_is_foreign() ->
     payment = box.folio().payments[0]
     assert (payment.refunded, payment.foreign) == (10_000, 10_000)
     assert true(box)
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_x_19_a_refund_elsewhere_that_a_person_tells_by_its_payment_counts_once(told_first: bool) -> None:
+    """The house gives back 50 in the back office, and says so, before the provider shows it or after; the next one is another."""
+    box = Sandbox()
+    payid = box.paid()
+    for counted in (5_000, 10_000):
+        box.provider.back_office(payid, "RFD", 5_000, box.now())
+        for told in (told_first, not told_first):
+            box.wait(60)
+            if told:
+                box.say("refund.executed_externally", {**BACK, "amount": 5_000}, actor="operator")
+            else:
+                box.notified(payid)
+        assert box.folio().payments[0].foreign == counted
+    assert true(box)
+
+
+def test_x_19_a_part_that_a_record_has_closed_is_not_given_back_again_by_a_word() -> None:
+    """Ours was refused; the provider shows the house's refund, and then a person tells of it by the payment alone."""
+    box = Sandbox({"when": MAINTENANCE, "status": "83"})
+    payid = box.paid()
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+    box.wait(HOUR)
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.notified(payid)
+
+    box.say("refund.executed_externally", {**BACK, "amount": 10_000}, actor="operator")
+
+    payment = box.folio().payments[0]
+    assert (payment.refunded, payment.foreign) == (10_000, 0)
+    assert true(box)
+
+
+def test_x_3_our_own_refund_that_is_done_after_all_is_no_persons() -> None:
+    """In doubt, said to be refused, given back by bank transfer; then the provider makes it: twice, and a person hears of it."""
+    box = Sandbox({"when": MAINTENANCE, "status": "82"})
+    payid = box.paid()
+    box.cancel()
+    box.say("effect.settle", {"subject": box.effect()["id"], "result": "refused", "reason": "looks so"}, actor="operator")
+    (refund,) = box.folio().refunds
+    by_hand = {"folio": "B-1", "refund": refund.refund, "payment": "P-O-1", "amount": 20_000, "currency": "EUR"}
+    box.say("refund.executed_externally", by_hand, actor="operator")
+    box.wait(HOUR)
+    box.provider.settle(payid, 1, "8", box.now())
+
+    assert "effect.needs_person" in names(box.notified(payid))
+    assert true(box)
+
+
+def _defect(message: Any, facts: Any) -> Outcome:
+    raise RuntimeError("a defect of ours")
+
+
+def test_x_13_nothing_leaves_while_a_charge_back_queues_behind_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect blocks the folio; what came after it waits, and so does what had been planned before."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    monkeypatch.setattr(routes, "ROUTES", {**routes.ROUTES, "booking.changed": _defect})
+    box.say("booking.changed", {**booking(price=100), "revision": 9})
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+    box.say("payouts.start", {"reason": "go on"}, actor="operator")
+    box.pass_time(HOUR)
+
+    assert box.operations(payid) == []
+    assert box.rows("SELECT name FROM blocked") == [{"name": "payment.reversed"}]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from handlers.outcome import Facts, Outcome
 from ledger.balance import balance, out_of_balance, trial_balance
 from schemas.booking import BookingCancelled
 from schemas.cancellation import CancellationConfirm, CancellationRequest, CancellationWithdraw
-from schemas.effect import EffectRequest
+from schemas.effect import EffectRequest, EffectState
 from schemas.folio import Area, Folio, FolioPayment, PartStatus, RefundPart
 from schemas.operations import EffectSettle, ForeignRecordSeen, Operate, ReplyArrived, TimerFired
 from schemas.payment import ProviderNotified
@@ -36,14 +37,15 @@ def before(days: int, hour: int = 10) -> str:
 
 
 class Leaving(Stay):
-    """A stay with everything that can end it. `areas` are what the engine loads for it."""
+    """A stay with everything that can end it. `areas` and `stored` (where effects stand) are what the engine loads for it."""
 
     areas: tuple[Area, ...] = ()
+    stored: Mapping[str, EffectState] = MappingProxyType({})
     requests: tuple[EffectRequest, ...] = ()
 
     def facts(self, name: str, source: str = "pms.thais") -> Facts:
         """What the engine would load now."""
-        return replace(super().facts(name, source), areas=self.areas, input_id=f"in-{self._count}")
+        return replace(super().facts(name, source), areas=self.areas, effects=self.stored, input_id=f"in-{self._count}")
 
     def card(self, amount: int, payment: str = "P1", **more: Any) -> Outcome:
         """A card payment through the provider."""

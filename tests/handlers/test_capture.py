@@ -130,12 +130,14 @@ def test_in_doubt_or_pending_it_is_noted(state: str) -> None:
 
 
 def test_a_capture_that_came_back() -> None:
-    """The money is gone again, and owed; the book is as it was before it was taken."""
+    """The money is gone again, and owed, and a person is told; the book is as it was before it was taken."""
     stay = authorised()
     stay.reply("confirmed")
     out = stay.reply("reversed")
 
-    assert (kinds(out), fact(out, BalanceChanged).balance) == (["BalanceChanged"], 10_500)
+    assert (kinds(out), fact(out, BalanceChanged).balance) == (
+        ["EffectNeedsPerson", "BalanceChanged"], 10_500,
+    )  # fmt: skip
     assert book(out) == [("capture_reversed", "guest:B-1", "money:ogone/azur", 10_500)]
     assert (stay.payment().status, stay.payment().reversed) == (PaymentStatus.REVERSED, 10_500)
     with pytest.raises(Stale):

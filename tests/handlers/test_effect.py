@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -240,7 +241,7 @@ def test_x_17_a_capture_is_settled_too() -> None:
     ],
 )
 def test_x_6_a_callback_only_causes_a_query(named: dict[str, str], payment: str, reference: str) -> None:
-    """Nothing is settled, whatever it says."""
+    """Nothing is settled, whatever it says; what is not known yet is remembered, to be asked about when it is."""
     stay = leaving()
     state = stay.folio
     out = stay.notified(**named, status="8")
@@ -249,7 +250,11 @@ def test_x_6_a_callback_only_causes_a_query(named: dict[str, str], payment: str,
     assert (
         PaymentQuery(provider="ogone", merchant="azur", reference=reference, order=order, folio="B-1", payment=payment),
     ) == out.queries
-    assert ((), (), None, state) == (out.facts, out.entries, out.state, stay.folio)
+    assert ((), ()) == (out.facts, out.entries)
+    early = () if payment else tuple(named.values())
+    assert (msgspec.structs.replace(stay.folio, notified=()), stay.folio.notified) == (state, early)
+    again = stay.notified(**named, status="8")
+    assert (again.queries, again.state, stay.folio.notified) == (out.queries, None, early)
 
 
 @pytest.mark.parametrize("whose", [{"merchant": "vert"}, {"provider": "other"}])

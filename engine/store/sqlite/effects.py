@@ -34,17 +34,19 @@ _STOPPED = (
 """Payouts are stopped: nobody is asked about it again and again meanwhile, and it goes as soon as they are started."""
 _UNHEARD = (
     "state = 'planned' AND (effect.tenant, effect.folio) IN"
-    " (SELECT tenant, key FROM internal WHERE decision = 0 AND kind = 'folio')"
+    " (SELECT tenant, key FROM internal WHERE decision = 0 AND kind = 'folio'"
+    " UNION ALL SELECT tenant, key FROM blocked WHERE kind = 'folio')"
 )
 """Planned, and its folio has yet to hear something (`_NEWS`, of all at once): it goes as soon as that was decided."""
 _UNAPPROVED = "state = 'planned' AND needs_approval = 1"
 """Planned, and waits for a second person; what a new generation has put in doubt is asked about all the same."""
 _HELD = f"(({_UNAPPROVED}) OR ({_BEHIND}) OR ({_STOPPED}) OR ({_UNHEARD}))"
 _NEWS = (
-    "EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
+    "(EXISTS (SELECT 1 FROM internal WHERE internal.decision = 0 AND internal.tenant = effect.tenant AND internal.kind = 'folio'"
     " AND internal.key = effect.folio)"
+    " OR EXISTS (SELECT 1 FROM blocked WHERE blocked.tenant = effect.tenant AND blocked.kind = 'folio' AND blocked.key = effect.folio))"
 )
-"""The folio has yet to hear something, which may withdraw what it planned."""
+"""The folio has yet to hear something, which may withdraw what it planned; also what queues behind a defect."""
 _MARK = (
     "UPDATE effect SET state = 'sending', sent_at = ?, attempts = ?, queries = 0, lease_until = ?, next_at = ?, reason = '', fence = ?"
     " WHERE id = ? AND fence = ? AND state = 'planned' AND needs_approval = 0"

@@ -1,0 +1,73 @@
+"""Money of a payment that came or went: booked, told, and what follows for a cancelled booking (X-16, X-17, X-19).
+
+`handlers.payment` and `handlers.payment_record` say how much. Amounts are minor units of the folio's currency.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.late_payment import after_cancellation
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
+from ledger import recipes
+from schemas.folio import Folio, FolioPayment, PartStatus
+from schemas.payment import PaymentCaptured, UnappliedReceipt
+
+
+def waits_for(payment: str) -> str:
+    """What a reversal waits for that comes before its payment (X-2)."""
+    return f"payment:{payment}"
+
+
+def captured(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) -> Outcome:
+    """`minor` more of the payment is collected (X-17); after the cancellation, an unapplied receipt (X-16)."""
+    after, amount = account.replace_payment(folio, payment), account.text(minor, folio.currency)
+    told = PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=folio.currency)
+    if not payment.unapplied:
+        step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
+        first = Outcome(state=after, facts=(told,), entries=recipes.captured(after, payment, minor), trace=(step,))
+        return merge(first, unneeded_closings(after, payment.payment, stored))
+    reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
+    homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
+    step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
+    return Outcome(state=after, facts=(told, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
+
+
+def taken_back(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) -> Outcome:
+    """X-19: `minor` of the payment was taken back from us: the balance is open again. Refunds of it that are not under way are dropped as
+    far as its money no longer covers them."""
+    after = account.replace_payment(folio, payment)
+    recipe = recipes.unapplied_reversed if payment.unapplied else recipes.capture_reversed
+    amount = account.text(minor, folio.currency)
+    first = Outcome(
+        state=after,
+        entries=recipe(after, payment, minor),
+        trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
+    )
+    return merge(first, uncovered_refunds(after, payment, stored))
+
+
+def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
+    """The whole outcome: what a cancellation makes of it (X-16, X-17), and the balance once, at the end (S4-22)."""
+    after = first.state
+    assert isinstance(after, Folio)
+    final = after = account.changed(after)
+    known = account.payment_of(after, payment)
+    reduced = known is not None and account.before_reduction(before, known)
+    if before.cancelled_at is not None or reduced or _waits(before, payment):
+        first = merge(first, after_cancellation(before, after, payment, facts))
+        assert isinstance(first.state, Folio)
+        final = first.state
+    return replace(
+        first,
+        state=final,
+        facts=first.facts + account.balance_facts(before, final),
+        unparks=(waits_for(payment), *first.unparks),
+        policy_version=first.policy_version or before.policy,
+    )
+
+
+def _waits(folio: Folio, payment: str) -> bool:
+    return PartStatus.WAITING in [part.status for refund in folio.refunds for part in refund.parts if part.payment == payment]

@@ -1,0 +1,68 @@
+"""`payment_record.seen`: what the provider's own history shows of a payment, capture by capture (X-1, X-3, X-6).
+
+A capture of ours is told by a reply; here are those of others, and ours that turned after they were over.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.capture_records import shown
+from handlers.collecting import captured, concluded, taken_back, waits_for
+from handlers.outcome import Facts, Outcome, Step, merge
+from schemas.effect import Result
+from schemas.errors import Early, Stale
+from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.operations import EffectNeedsPerson, PaymentRecordSeen
+from schemas.payment import PaymentVoided
+
+
+def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
+    """Each record counts once, and each of its turns. Of a payment that is not final, a refused record is the end of it, or of a capture
+    that its authorisation outlives. Raises Early for an unknown booking or payment, Stale for what says nothing new.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this record is of is not here yet", waits_for="booking")
+    known = account.payment_of(folio, message.payment)
+    if known is None:
+        raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
+    named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
+    stands = message.result == Result.CONFIRMED
+    if named.status is PaymentStatus.PENDING and not stands:
+        return concluded(folio, _failed(message, folio, named), named.payment, facts)
+    payment, moved = shown(named, message.record, message.minor, stands=stands)
+    if payment == known:
+        raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
+    if moved > 0:
+        first = merge(captured(folio, payment, moved, facts.effects), _beyond(message, folio, payment))
+        return concluded(folio, first, payment.payment, facts)
+    if moved < 0:
+        return concluded(folio, taken_back(folio, payment, -moved, facts.effects), payment.payment, facts)
+    step = Step("X-1", f"payment {message.payment}: record {message.record} is what was told before, and moves nothing")
+    after = account.changed(account.replace_payment(folio, payment))
+    return replace(merge(Outcome(state=after, trace=(step,)), _beyond(message, folio, payment)), policy_version=folio.policy)
+
+
+def _failed(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:
+    """What was pending will not come (X-17)."""
+    amount = account.text(message.minor, folio.currency)
+    if not message.first:
+        step = Step("X-17", f"payment {payment.payment}: a capture of {amount} was refused, its authorisation stands")
+        return Outcome(state=account.replace_payment(folio, replace(payment, status=PaymentStatus.AUTHORISED)), trace=(step,))
+    told = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=folio.currency)
+    step = Step("X-17", f"payment {payment.payment}: {amount} will not be taken")
+    after = account.replace_payment(folio, replace(payment, status=PaymentStatus.VOIDED))
+    return Outcome(state=after, facts=(told,), trace=(step,))
+
+
+def _beyond(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:
+    """X-3: what a capture takes above the authorisation is not this payment's, and a person is told of it."""
+    counted = sum(one.minor for one in payment.captures if one.record == message.record)
+    beyond = message.minor - counted
+    if beyond <= 0 or not payment.authorised or message.result != Result.CONFIRMED:
+        return Outcome()
+    reason = f"record {message.record}: captured above what payment {payment.payment} authorised"
+    told = EffectNeedsPerson(effect=message.record, reason=reason, amount=beyond, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-3", reason),))

@@ -1,0 +1,84 @@
+"""Requests of ours that are planned and not sent, and fall because of what happened elsewhere (X-13, X-17).
+
+`stored` is where effects stand in the store; one that it does not have yet stands as the folio says. Amounts are minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.outcome import Outcome, Step, merge
+from handlers.refund_parts import not_sent, without_effect
+from ledger import recipes
+from schemas.effect import EffectKind, EffectMove, EffectState, Move
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
+from schemas.operations import EffectNeedsPerson
+
+Stored = Mapping[str, EffectState]
+
+
+def unneeded_closings(folio: Folio, payment: str, stored: Stored) -> Outcome:
+    """X-17: more was collected, of this payment or meanwhile. A planned capture is withdrawn, of this payment first, once all that are
+    under way are more than is owed; what is owed even so is for a person, since another capture may not be allowed. A planned release
+    of an authorisation that others have captured is withdrawn: it would undo their capture.
+    """
+    planned = [known for known in folio.effects if stored.get(known.effect, known.state) is EffectState.PLANNED]
+    captures = [known for known in planned if known.kind == EffectKind.CAPTURE]
+    owed = max(0, account.balance(folio))
+    excess = sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE) - owed
+    out = Outcome(state=folio)
+    for ours in sorted(captures, key=lambda known: known.payment != payment):
+        if excess > 0:
+            out = merge(out, _withdrawn(out, ours, still_owed=max(0, ours.minor - excess)))
+            excess -= ours.minor
+    at_hand = account.payment_of(folio, payment)
+    for ours in planned:
+        if ours.kind == EffectKind.VOID and ours.payment == payment and at_hand is not None and at_hand.captured > at_hand.reversed:
+            out = merge(out, _withdrawn(out, ours))
+    return out
+
+
+def _withdrawn(out: Outcome, ours: PendingEffect, still_owed: int = 0) -> Outcome:
+    folio = out.state
+    assert isinstance(folio, Folio)
+    amount = account.text(ours.minor, folio.currency)
+    text = f"the {ours.kind} of {amount} of payment {ours.payment} is withdrawn: the money came otherwise"
+    told = EffectNeedsPerson(
+        effect=ours.effect,
+        reason=f"{text}; {account.text(still_owed, folio.currency)} are still owed",
+        amount=still_owed,
+        currency=folio.currency,
+    )
+    return Outcome(
+        state=without_effect(folio, ours.effect),
+        facts=(told,) if still_owed else (),
+        moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=text),),
+        trace=(Step("X-17", text),),
+    )
+
+
+def uncovered_refunds(folio: Folio, payment: FolioPayment, stored: Stored) -> Outcome:
+    """X-13, X-19: nobody gives money back that we do not have any more: by hand, refused, or planned and not sent yet."""
+    out, refunds, droppable = Outcome(), [], not_sent(folio, stored)
+    for refund in folio.refunds:
+        parts: list[RefundPart] = []
+        for part in refund.parts:
+            if part.payment == payment.payment and droppable(part) and payment.collected() < 0:
+                if part.status is PartStatus.REQUESTED:
+                    out = merge(out, Outcome(moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason="charged back"),)))
+                    folio = without_effect(folio, part.effect)
+                payment = replace(payment, refunding=payment.refunding - part.minor)
+                out = merge(out, _dropped(folio, payment, refund, part))
+                part = replace(part, status=PartStatus.DROPPED)
+            parts.append(part)
+        refunds.append(replace(refund, parts=tuple(parts)))
+    return replace(out, state=account.replace_payment(replace(folio, refunds=tuple(refunds)), payment)) if out.trace else out
+
+
+def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: RefundPart) -> Outcome:
+    recipe = recipes.unapplied_dropped if payment.unapplied else recipes.refund_dropped
+    text = f"refund {refund.refund}: {account.text(part.minor, folio.currency)} of payment {part.payment} is dropped"
+    return Outcome(entries=recipe(folio, part.minor, refund.refund), trace=(Step("X-19", text),))

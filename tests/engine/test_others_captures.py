@@ -1,0 +1,463 @@
+"""Captures and releases of one payment by us and by others: each counts once, and nobody's card is charged twice (X-1, X-3, X-6, X-17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.psp.contract import Deadline
+from schemas.effect import EffectOrder, Reply, Result
+from tests.engine.sandbox import Sandbox, arrival, booking, names
+from tests.engine.test_provider_news import BACK, HOUR, MAINTENANCE, authorised, true
+
+UNASKABLE = {"when": {"endpoint": "query", "call": 1}, "status": "88"}
+
+
+def half_kept(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
+    """An authorised stay of 200 that is cancelled the day before: we capture 100, and cannot do so at once by `rules`. The PAYID."""
+    box = Sandbox(*rules)
+    payid = authorised(box, provider_reference="3000000001")
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+    return box, payid
+
+
+def books(box: Sandbox, payid: str) -> tuple[int, int]:
+    """What stands captured at the provider, and what the folio says."""
+    operations = [one for one in box.operations(payid) if one[0] in ("SAL", "SAS") and one[2] == "9"]
+    payment = box.folio().payments[0]
+    return sum(minor for _, minor, _ in operations), payment.captured - payment.reversed
+
+
+@pytest.mark.parametrize(
+    ("taken", "sent", "collected", "owed"),
+    [
+        ((10_000,), [], 10_000, 0),
+        ((12_000,), [], 12_000, 0),
+        ((4_000,), [], 4_000, 6_000),
+        ((4_000, 6_000), [], 10_000, 6_000),
+        ((), [("SAS", 10_000, "9")], 10_000, 0),
+    ],
+)
+def test_x_17_what_was_captured_elsewhere_is_not_captured_again(
+    taken: tuple[int, ...], sent: list[tuple[str, int, str]], collected: int, owed: int
+) -> None:  # fmt: skip
+    """While ours waits, the back office takes it, more, or a part: ours is withdrawn, and a person is told of what is owed then."""
+    box, payid = half_kept(UNASKABLE)
+    for minor in taken:
+        box.provider.back_office(payid, "SAL", minor, box.now())
+
+    outcomes = box.pass_time(HOUR)
+
+    assert [one for one in box.operations(payid) if one[0] == "SAS"] == sent
+    told = [data["amount"] for name, data in outcomes if name == "effect.needs_person"]
+    assert (books(box, payid), sum(told[-1:])) == ((collected, collected), owed)
+    assert true(box)
+
+
+@pytest.mark.parametrize("taken", [(10_000, 10_000), (12_000, 8_000), (8_000, 12_000)])
+def test_x_1_each_capture_by_others_counts_once(taken: tuple[int, int]) -> None:
+    """Two in the back office, equal or not, each told by callbacks that come twice."""
+    box = Sandbox()
+    payid = authorised(box)
+    for minor in taken:
+        box.provider.back_office(payid, "SAL", minor, box.now())
+        for _ in range(2):
+            box.wait(60)
+            box.say("provider.notified", {"provider": "ogone", "merchant": "azur", "order": "O-1", "status": "9"})
+
+    assert books(box, payid) == (20_000, 20_000)
+    assert true(box)
+
+
+def test_x_1_a_capture_that_the_house_told_of_and_the_provider_shows_is_one() -> None:
+    """The PMS captures in its own back office and says so; the provider's history is the same money, the next record is not."""
+    box = Sandbox()
+    payid = authorised(box)
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 10_000, "provider_reference": payid, "status": "9"})
+    box.notified(payid, "9")
+    assert books(box, payid) == (10_000, 10_000)
+
+    box.wait(60)
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.notified(payid, "9")
+
+    assert books(box, payid) == (20_000, 20_000)
+    assert true(box)
+
+
+def test_x_1_our_own_capture_that_the_house_tells_of_first_is_one() -> None:
+    """Its answer is lost; the PMS sees it at the provider and says so before we have asked."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence"})
+    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 10_000, "provider_reference": payid, "status": "9"})
+
+    outcomes = box.pass_time(HOUR)
+
+    assert (books(box, payid), box.effect()["state"]) == ((10_000, 10_000), "confirmed")
+    assert "effect.needs_person" not in names(outcomes)
+    assert true(box)
+
+
+@pytest.mark.parametrize("told_first", [False, True])
+def test_x_17_what_is_captured_beside_ours_is_given_back(told_first: bool) -> None:
+    """Ours is made late, another one in the back office before it, which the PMS tells or not, and both stand: the rest goes back."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence", "act": "after", "act_after_s": 60})
+    box.provider.back_office(payid, "SAL", 4_000, box.now())
+    box.pass_time(HOUR)
+    effect = box.effect()
+    assert (effect["state"], box.folio().payments[0].captured) == ("needs_person", 0)
+
+    theirs = {**BACK, "payment": "P-1", "amount": 4_000, "status": "9"}
+    done = {"subject": effect["id"], "result": "confirmed", "reason": "seen", "provider_record": f"{payid}/2"}
+    outcomes = box.say("payment.received", theirs) if told_first else []
+    outcomes += box.say("effect.settle", done, actor="operator") + box.notified(payid, "9")
+
+    assert books(box, payid) == (14_000, 14_000)
+    assert sum(data["amount"] for name, data in outcomes if name == "payment.captured") == 14_000
+    assert sum(data["amount"] for name, data in outcomes if name == "refund.requested") == 4_000
+    assert true(box)
+
+
+def test_x_6_a_capture_that_a_person_said_was_done_is_the_one_that_is_shown_later() -> None:
+    """Without its number: the record that shows itself afterwards is it, and the next one is another."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence", "act": "never"})
+    done = {"subject": box.effect()["id"], "result": "confirmed", "reason": "seen"}
+    box.say("effect.settle", done, actor="operator")
+    assert box.folio().payments[0].captured == 10_000
+
+    for minor, captured in ((10_000, 10_000), (3_000, 13_000)):
+        box.provider.back_office(payid, "SAL", minor, box.now())
+        box.wait(60)
+        box.notified(payid, "9")
+        assert books(box, payid) == (captured, captured)
+    assert true(box)
+
+
+def test_a_capture_of_others_that_is_refused_undoes_nothing() -> None:
+    """The authorisation stands, and what was captured before."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "SAL", 5_000, box.now(), status="93")
+    box.notified(payid, "93")
+    assert box.folio().payments[0].status.value == "authorised"
+
+    box.wait(60)
+    box.provider.back_office(payid, "SAL", 6_000, box.now())
+    box.provider.back_office(payid, "SAL", 5_000, box.now(), status="93")
+    box.notified(payid, "9")
+
+    assert books(box, payid) == (6_000, 6_000)
+    assert true(box)
+
+
+def test_a_charge_back_that_is_told_before_the_payment_is_shown_stays() -> None:
+    """The provider goes on showing the sale that its bank took back: its record is no money again."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+
+    box.notified(payid, "9")
+
+    payment = box.folio().payments[0]
+    assert (payment.captured, payment.reversed, payment.status.value) == (20_000, 20_000, "reversed")
+    assert true(box)
+
+
+def test_x_17_a_refused_void_that_is_done_after_all_is_told() -> None:
+    """63, then 6, then 63: nothing is held, and then it is again; a person hears of the turn that costs the guest."""
+    box = Sandbox({"when": MAINTENANCE, "status": "63"})
+    payid = authorised(box, provider_reference="3000000001")
+    assert "effect.needs_person" in names(box.cancel())
+    box.wait(HOUR)
+    box.notified(payid, "63")
+
+    box.provider.settle(payid, 1, "6", box.now())
+    assert "payment.voided" in names(box.notified(payid, "6"))
+    assert box.folio().payments[0].status.value == "voided"
+
+    box.wait(HOUR)
+    box.provider.settle(payid, 1, "63", box.now())
+    assert "effect.needs_person" in names(box.notified(payid, "63"))
+    assert box.folio().payments[0].status.value == "authorised"
+    assert true(box)
+
+
+# -- what we had planned ------------------------------------------------------------------------------------------------------------
+
+
+def wire(box: Sandbox) -> list[str]:
+    """The operations that we have asked for, in order."""
+    return [one["fields"]["OPERATION"] for one in box.provider.books.requests() if one["endpoint"] == "maintenance"]
+
+
+@pytest.mark.parametrize("rules", [(), (UNASKABLE,)])
+@pytest.mark.parametrize("taken", [20_000, 8_000])
+def test_x_17_a_release_is_withdrawn_when_others_have_captured(taken: int, rules: tuple[dict[str, Any], ...]) -> None:
+    """It would undo their capture: what they took is given back instead, and nothing else goes out."""
+    box = Sandbox(*rules)
+    payid = authorised(box, provider_reference="3000000001")
+    if not rules:
+        box.provider.back_office(payid, "SAL", taken, box.now())
+    box.cancel()
+    if rules:
+        box.provider.back_office(payid, "SAL", taken, box.now())
+    box.pass_time(48 * HOUR)
+
+    assert [one for one in box.operations(payid) if one[0] not in ("SAL", "SAS")] == [("RFS", taken, "8")]
+    payment = box.folio().payments[0]
+    assert (payment.captured, payment.refunded, payment.refunding) == (taken, taken, 0)
+    assert true(box)
+
+
+def test_a_message_and_a_cancellation_in_one_chunk() -> None:
+    """Decided together or apart, the same comes of it: our capture is withdrawn."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.until("2026-07-22T08:00:00+00:00")
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    paid = {
+        **BACK,
+        "payment": "P-1",
+        "amount": 10_000,
+        "provider_reference": payid,
+        "status": "9",
+        "occurred_at": "2026-07-22T07:00:00Z",
+    }
+    box.append(
+        arrival("c", "cancellation.request", {"folio": "B-1", "request": "C", "confirm": True}, actor="guest"),
+        arrival("p", "payment.received", paid),
+    )
+    box.pass_time(HOUR)
+
+    assert (books(box, payid), [one[0] for one in box.operations(payid)]) == ((10_000, 10_000), ["SAL"])
+    assert true(box)
+
+
+def test_x_17_other_money_makes_a_planned_capture_needless() -> None:
+    """A transfer from before the cancellation covers what is owed: the card is not charged."""
+    box, payid = half_kept(UNASKABLE)
+    transfer = {"folio": "B-1", "payment": "T", "amount": 10_000, "currency": "EUR", "tender": "bank_transfer"}
+    box.say("payment.received", {**transfer, "occurred_at": "2026-07-20T08:00:00Z"})
+
+    box.pass_time(HOUR)
+
+    assert box.operations(payid) == []
+    assert (box.effect()["state"], box.folio().effects) == ("refused", ())
+    assert true(box)
+
+
+class NeverLeaves:
+    """A connector whose requests do not leave, and that lets something happen while the first one is on its way."""
+
+    def __init__(self, inner: Any, meanwhile: Any) -> None:
+        self._inner, self._meanwhile, self.merchant, self.name, self.can = inner, meanwhile, inner.merchant, inner.name, inner.can
+        self.calls = 0
+
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        """Nothing is sent the first time."""
+        self.calls += 1
+        if self.calls > 1:
+            reply: Reply = self._inner.send(order, deadline)
+            return reply
+        self._meanwhile()
+        return Reply(result=Result.NOT_SENT, code="not_connected")
+
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
+        """As it is."""
+        reply: Reply = self._inner.query(reference, order, deadline)
+        return reply
+
+
+def test_x_17_what_never_left_is_not_sent_when_others_have_taken_it_meanwhile() -> None:
+    """The house's word comes while ours is on its way; ours was not sent, and is not sent again."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.until("2026-07-22T08:00:00+00:00")
+    paid = {
+        **BACK,
+        "payment": "P-1",
+        "amount": 10_000,
+        "provider_reference": payid,
+        "status": "9",
+        "occurred_at": "2026-07-22T07:00:00Z",
+    }
+
+    def meanwhile() -> None:
+        box.provider.back_office(payid, "SAL", 10_000, box.now())
+        box.append(arrival("p", "payment.received", paid))
+        box.hub.run_lanes()
+
+    connector = NeverLeaves(box.connector, meanwhile)
+    box.connectors["azur"] = connector  # type: ignore[assignment]  # a connector, as far as it is asked
+    box.cancel()
+    box.pass_time(24 * HOUR)
+
+    assert (connector.calls, [one[0] for one in box.operations(payid)]) == (1, ["SAL"])
+    assert (books(box, payid), box.effect()["state"]) == ((10_000, 10_000), "refused")
+    assert true(box)
+
+
+# -- whose money it is -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sale_that_pays_two_bookings_is_not_counted_whole_for_one() -> None:
+    """One PAYID of 200, half for each: a callback shows it, one booking is cancelled, and gets its own back."""
+    box = Sandbox()
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
+    for number in "12":
+        box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
+        paid = {
+            **BACK,
+            "folio": f"B-{number}",
+            "payment": f"P-{number}",
+            "amount": 10_000,
+            "provider_reference": payid,
+            "order": "O-1",
+        }
+        box.say("payment.received", paid)
+    box.notified(payid, "9")
+
+    box.cancel("B-1")
+    box.pass_time(HOUR)
+
+    assert [minor for _, minor, _ in box.operations(payid)] == [10_000]
+    assert [box.folio(f"B-{number}").payments[0].captured for number in "12"] == [10_000, 10_000]
+    assert true(box)
+
+
+def test_x_6_a_sale_that_was_told_as_an_authorisation() -> None:
+    """A wrong word of the PMS: the look before our capture shows what it is, and the rest goes back."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
+    box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.until("2026-07-22T08:00:00+00:00")
+
+    box.cancel()
+    box.pass_time(24 * HOUR)
+
+    payment = box.folio().payments[0]
+    assert (payment.captured, payment.refunded, box.operations(payid)) == (20_000, 10_000, [("RFD", 10_000, "8")])
+    assert true(box)
+
+
+def test_x_6_a_callback_before_its_payment_is_not_lost() -> None:
+    """It is asked about in vain; when the payment is known, once more."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking(references=["R-1"]))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    told = {"provider": "ogone", "merchant": "azur", "provider_reference": payid, "order": "O-1", "status": "9"}
+    box.say("provider.notified", {**told, "folio": "B-1"})
+    box.pass_time(HOUR)
+
+    box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.pass_time(HOUR)
+
+    assert (books(box, payid), box.folio().notified) == ((20_000, 20_000), ())
+    assert true(box)
+
+
+@pytest.mark.parametrize("asked", [10_000, 20_000])
+def test_x_17_a_refused_capture_leaves_its_authorisation(asked: int) -> None:
+    """The house's capture waits (91), then is refused (93): what was authorised can still be taken."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "SAL", asked, box.now(), status="91")
+    box.say("payment.received", {**BACK, "payment": "P-1", "amount": asked, "provider_reference": payid, "status": "91"})
+    assert box.folio().payments[0].status.value == "pending"
+    box.provider.settle(payid, 1, "93", box.now())
+    box.notified(payid, "93")
+
+    payment = box.folio().payments[0]
+    assert (payment.status.value, payment.authorised) == ("authorised", 20_000)
+    assert true(box)
+
+
+def test_x_3_what_is_captured_above_the_authorisation_is_told() -> None:
+    """By the provider's own word; it is not this payment's."""
+    box = Sandbox()
+    payid = authorised(box, amount=20_000, provider_reference="3000000001")
+    box.say("booking.changed", {**booking(price=5_000), "revision": 2})
+    box.provider.books._db.execute("UPDATE operations SET minor = 30000 WHERE payid = ? AND level = 0", (payid,))
+    box.provider.back_office(payid, "SAL", 30_000, box.now())
+
+    outcomes = box.notified(payid, "9")
+
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [10_000]
+    assert box.folio().payments[0].captured == 20_000
+    assert true(box)
+
+
+# -- what turns afterwards -----------------------------------------------------------------------------------------------------------
+
+
+def test_x_19_a_charge_back_that_is_shown_and_told_is_one() -> None:
+    """Two captures; one turns out refused, by the provider's history and then by the PMS's word."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    for _ in range(2):
+        box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.notified(payid, "9")
+    box.provider.settle(payid, 1, "93", box.now())
+    box.wait(60)
+    box.notified(payid, "93")
+
+    box.say("payment.reversed", {**BACK, "payment": "P-1", "amount": 10_000})
+
+    payment = box.folio().payments[0]
+    assert (payment.captured, payment.reversed, payment.status.value) == (20_000, 10_000, "captured")
+    assert true(box)
+
+
+def test_x_13_refunds_of_a_capture_of_ours_that_is_taken_back_are_not_sent() -> None:
+    """Ours and theirs stand, a refund of what is too much waits; theirs turns, then ours."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence", "act": "after", "act_after_s": 60})
+    box.provider.back_office(payid, "SAL", 4_000, box.now())
+    box.pass_time(HOUR)
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    done = {"subject": box.effect()["id"], "result": "confirmed", "reason": "seen"}
+    box.say("effect.settle", done, actor="operator")
+    box.notified(payid, "9")
+    assert box.folio().payments[0].refunding == 4_000
+
+    outcomes = []
+    for level in (1, 2):
+        box.provider.settle(payid, level, "93", box.now())
+        box.wait(HOUR)
+        outcomes += box.notified(payid, "93")
+    box.say("payouts.start", {"reason": "go on"}, actor="operator")
+    box.pass_time(HOUR)
+
+    payment = box.folio().payments[0]
+    assert (payment.captured - payment.reversed, payment.refunding, box.folio().effects) == (0, 0, ())
+    assert "RFD" not in wire(box)
+    assert "effect.needs_person" in names(outcomes)
+    assert true(box)
+
+
+def test_x_15_a_record_of_another_payment_settles_nothing() -> None:
+    """A person names what is not of this payment: refused, with the name; the right one goes."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence"})
+    done = {"subject": box.effect()["id"], "result": "confirmed", "reason": "seen"}
+
+    refused = box.say("effect.settle", {**done, "provider_record": "3000000002/1"}, actor="operator")
+    ((_, said),) = [one for one in refused if one[0] == "effect.refused"]
+    assert (said["code"], said["field"], said["value"]) == ("unknown_record", "provider_record", "3000000002/1")
+
+    assert "payment.captured" in names(box.say("effect.settle", {**done, "provider_record": f"{payid}/1"}, actor="operator"))
+
+
+def test_x_6_a_wrong_name_moves_no_money() -> None:
+    """The person names a record that is not there: what the provider shows afterwards is the same capture."""
+    box, payid = half_kept({"when": MAINTENANCE, "answer": "silence"})
+    done = {"subject": box.effect()["id"], "result": "confirmed", "reason": "seen", "provider_record": "7"}
+    box.say("effect.settle", done, actor="operator")
+    box.wait(60)
+    box.notified(payid, "9")
+
+    assert books(box, payid) == (10_000, 10_000)
+    assert box.rows("SELECT kind FROM effect WHERE kind = 'refund'") == []
+    assert true(box)
