@@ -250,7 +250,7 @@ def test_x_6_a_callback_only_causes_a_query(named: dict[str, str], payment: str,
     assert (
         PaymentQuery(provider="ogone", merchant="azur", reference=reference, order=order, folio="B-1", payment=payment),
     ) == out.queries
-    assert ((), ()) == (out.facts, out.entries)
+    assert (out.facts, out.entries) == ((), ())
     early = () if payment else tuple(named.values())
     assert (msgspec.structs.replace(stay.folio, notified=()), stay.folio.notified) == (state, early)
     again = stay.notified(**named, status="8")
