@@ -84,8 +84,8 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
 def _reads_effects(row: Waiting, message: Any, folio: Folio | None) -> bool:
     if row.name in routes.READS_EFFECTS:
         return True
-    of_a_refund = row.name == "reply.arrived" and message.kind == EffectKind.REFUND  # concerns no other effect
-    return row.name in routes.READS_WAITED and not of_a_refund and folio is not None and bool(folio.effects)
+    done = row.name == "reply.arrived" and message.kind == EffectKind.REFUND and message.state != EffectState.PLANNED
+    return row.name in routes.READS_WAITED and not done and folio is not None and bool(folio.effects)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:

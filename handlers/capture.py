@@ -17,7 +17,7 @@ from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
-from schemas.effect import EffectKind, EffectMove, EffectRequest, EffectState, Move
+from schemas.effect import EffectKind, EffectRequest, EffectState
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus, PendingEffect
 from schemas.operations import EffectNeedsPerson, ReplyArrived
@@ -70,11 +70,13 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState, stor
     """
     pending = next((known for known in folio.effects if known.effect == message.effect), None)
     payment = account.payment_of(folio, message.payment or (pending.payment if pending is not None else ""))
-    if state is EffectState.PLANNED and payment is not None:
-        return _not_sent(message, folio, payment, pending, stored)
     if payment is None or (pending is None and not _counts(message, payment, state)):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     after = noted(folio, message.effect, state)
+    if state is EffectState.PLANNED:  # it never left, and goes once more, unless it is not needed any more
+        step = Step("X-17", f"{message.kind} of payment {payment.payment} was not sent: {message.code}")
+        first = Outcome(state=after, trace=(step,), policy_version=folio.policy)
+        return merge(first, unneeded_closings(after, payment.payment, stored))
     step = Step("X-17", f"{message.kind} of payment {payment.payment}: {state.value} {message.code}".rstrip())
     out = Outcome(state=after, trace=(step,), policy_version=folio.policy)
     match state, message.kind:
@@ -130,17 +132,6 @@ def _captured(before: Folio, after: Folio, payment: FolioPayment, message: Reply
         facts=(*told, *account.balance_facts(before, after)),
         entries=recipes.captured(after, moved, minor),
     )
-
-
-def _not_sent(
-    message: ReplyArrived, folio: Folio, payment: FolioPayment, pending: PendingEffect | None, stored: Stored
-) -> Outcome:  # fmt: skip
-    """It never left, and would be sent again: unless it was withdrawn meanwhile, or is not needed any more."""
-    step = Step("X-17", f"{message.kind} of payment {payment.payment} was not sent: {message.code}")
-    first = Outcome(state=folio, trace=(step,), policy_version=folio.policy)
-    if pending is None:
-        return merge(first, Outcome(moves=(EffectMove(effect=message.effect, move=Move.WITHDRAW, reason="not needed any more"),)))
-    return merge(first, unneeded_closings(noted(folio, message.effect, EffectState.PLANNED), payment.payment, stored))
 
 
 def _voided(after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:

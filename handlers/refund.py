@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.capture import settle_capture
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.outcome import Facts, Outcome, Step, Timer, merge
 from handlers.refund_elsewhere import decide_external, decide_foreign
 from handlers.refund_parts import (
     ORIGINAL_CARD,
@@ -25,6 +25,7 @@ from handlers.refund_parts import (
     with_state,
 )
 from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
+from handlers.withdrawal import uncovered_refunds
 from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectKind, EffectRequest, EffectState
@@ -165,7 +166,8 @@ def _requested(part: RefundPart, refund: str, folio: Folio, approve: str, asked_
 
 
 def decide_reply(message: ReplyArrived, facts: Facts) -> Outcome:
-    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1).
+    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1). One that never left goes once more,
+    unless its money was taken back from us meanwhile (X-13).
 
     Raises Early for an unknown folio, Stale for a reply that no part waits for.
     """
@@ -179,6 +181,10 @@ def decide_reply(message: ReplyArrived, facts: Facts) -> Outcome:
     if found is None:
         raise Stale(f"no refund of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     refund, part = found
+    payment = account.payment_of(folio, part.payment)
+    if state is EffectState.PLANNED and payment is not None:
+        first = Outcome(state=folio, trace=(Step("X-6", f"effect {message.effect} was not sent: {message.code}"),))
+        return replace(merge(first, uncovered_refunds(folio, payment, facts.effects)), policy_version=folio.policy)
     return settle_part(folio, refund, part, state, message)
 
 

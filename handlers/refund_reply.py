@@ -14,7 +14,7 @@ from handlers.outcome import Outcome, Step, Timer
 from handlers.refund_parts import CLOSED, noted, refund_of, replace_part, with_part, with_state
 from ledger import recipes
 from schemas.common import Fact
-from schemas.effect import EffectMove, EffectState, Move
+from schemas.effect import EffectState
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.operations import EffectNeedsPerson, ReplyArrived
 from schemas.payment import Tender
@@ -72,10 +72,6 @@ def settle_part(folio: Folio, refund: FolioRefund, part: RefundPart, state: Effe
     folio = noted(folio, part.effect, state)
     told: tuple[Fact, ...]
     then = NEXT_PART.get((part.status, state))
-    if part.status is PartStatus.DROPPED and state is EffectState.PLANNED:
-        text = f"refund {refund.refund}: a part that was withdrawn was not sent, and will not be"
-        withdraw = EffectMove(effect=part.effect, move=Move.WITHDRAW, reason=text)
-        return Outcome(moves=(withdraw,), trace=(Step("X-3", text),), policy_version=folio.policy)
     if part.status is PartStatus.DROPPED and state in (EffectState.CONFIRMED, EffectState.NEEDS_PERSON):
         return _withdrawn_too_late(folio, part, state)
     if then is None:

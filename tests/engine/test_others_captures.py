@@ -299,6 +299,42 @@ def test_x_17_what_never_left_is_not_sent_when_others_have_taken_it_meanwhile() 
     assert true(box)
 
 
+def test_x_13_a_refund_that_never_left_is_not_sent_when_its_money_was_charged_back_meanwhile() -> None:
+    """The charge back comes while ours is on its way; ours was not sent, and is not sent again."""
+    box = Sandbox()
+    payid = box.paid()
+
+    def meanwhile() -> None:
+        box.append(arrival("back", "payment.reversed", {**BACK, "amount": 20_000}))
+        box.hub.run_lanes()
+
+    connector = NeverLeaves(box.connector, meanwhile)
+    box.connectors["azur"] = connector  # type: ignore[assignment]  # a connector, as far as it is asked
+    box.cancel()
+    box.pass_time(24 * HOUR)
+
+    assert (connector.calls, box.operations(payid), box.effect()["state"]) == (1, [], "refused")
+    assert box.folio().payments[0].refunding == 0
+    assert true(box)
+
+
+def test_x_17_a_capture_that_never_left_goes_once_more() -> None:
+    """Nothing has happened meanwhile: it is still needed."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.until("2026-07-22T08:00:00+00:00")
+    connector = NeverLeaves(box.connector, lambda: None)
+    box.connectors["azur"] = connector  # type: ignore[assignment]  # a connector, as far as it is asked
+    box.cancel()
+    effect = box.effect()
+    assert (effect["state"], box.results("reply.arrived")) == ("planned", ["decided"])
+
+    box.pass_time(24 * HOUR)
+
+    assert (connector.calls, [one[0] for one in box.operations(payid)]) == (2, ["SAS"])
+    assert true(box)
+
+
 # -- whose money it is -------------------------------------------------------------------------------------------------------------
 
 
