@@ -84,8 +84,10 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
 def _reads_effects(row: Waiting, message: Any, folio: Folio | None) -> bool:
     if row.name in routes.READS_EFFECTS:
         return True
-    done = row.name == "reply.arrived" and message.kind == EffectKind.REFUND and message.state != EffectState.PLANNED
-    return row.name in routes.READS_WAITED and not done and folio is not None and bool(folio.effects)
+    if row.name not in routes.READS_WAITED or folio is None or not folio.effects:
+        return False
+    refunded = row.name == "reply.arrived" and message.kind == EffectKind.REFUND
+    return not refunded or any(payment.collected() < 0 for payment in folio.payments)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:

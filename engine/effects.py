@@ -18,12 +18,12 @@ from engine.calls import Act, Answer, Call, about, claims, doubted, planned
 from engine.clock import Clock
 from engine.effect_batch import Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
-from engine.reconcile import after_result
+from engine.reconcile import after_result, moved_money
 from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
 from engine.store.rows import BY_ORDER
 from engine.together import Partly, Steps, together
-from schemas.effect import EffectKind, EffectOrder, EffectState, Reply, Result
+from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, RecordKind, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 
@@ -192,7 +192,7 @@ class EffectsRunner:
         if fence is None:  # not due before it may go
             batch.put_off(effect, now, "payouts are stopped, or news of this payment is decided first")
             return None
-        marked = effect._replace(fence=fence, attempts=effect.attempts + 1, last=int(_closes(batch, effect)))
+        marked = effect._replace(fence=fence, attempts=effect.attempts + 1, last=int(_closes(batch, effect, shown.records)))
         return Call(Act.SEND, marked, connector, lease)
 
     def _settle(self, batch: Batch, effect: Effect, reply: Reply, *, doubted: bool) -> None:
@@ -231,11 +231,14 @@ class EffectsRunner:
         return batch.now + int(self._timing.lease_s * SECOND_US)
 
 
-def _closes(batch: Batch, effect: Effect) -> bool:
-    """Whether a last request is the last to be sent: nothing follows it at the provider, and one before it may have had to wait."""
-    return bool(effect.last) and not any(
-        other.state in _TO_COME for other in batch.effects_on(payment_of(effect)) if other.id != effect.id
-    )
+def _closes(batch: Batch, effect: Effect, shown: Sequence[ProviderRecord]) -> bool:
+    """Whether a last request is the last to be sent: nothing follows it at the provider, one before it may have had to wait, and a sale
+    may pay other bookings too, whose refunds come later."""
+    others = [other for other in batch.effects_on(payment_of(effect)) if other.id != effect.id]
+    left = sum(record.minor or 0 for record in shown if record.kind is RecordKind.CAPTURE and moved_money(record))
+    left -= sum(record.minor or 0 for record in shown if record.kind is RecordKind.REFUND and moved_money(record))
+    all_of_it = effect.kind != EffectKind.REFUND or left <= effect.minor
+    return bool(effect.last) and all_of_it and not any(other.state in _TO_COME for other in others)
 
 
 def _order(effect: Effect) -> EffectOrder:

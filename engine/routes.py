@@ -20,6 +20,7 @@ from handlers import (
     refund,
     refund_elsewhere,
     refund_reply,
+    reply,
 )
 from handlers.outcome import Facts, Outcome
 from schemas.cancellation import Cause
@@ -43,7 +44,7 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "approval.grant": effect.decide_approval,
     "approval.deny": effect.decide_approval,
     "effect.settle": effect.decide_settle,
-    "reply.arrived": refund.decide_reply,
+    "reply.arrived": reply.decide,
     "foreign_record.seen": refund_elsewhere.decide_foreign,
     "payment_record.seen": payment_record.decide,
     f"timer.fired/{booking.SECOND_PAYMENT}": booking.decide_second_payment_due,

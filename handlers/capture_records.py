@@ -45,14 +45,24 @@ def _undone(payment: FolioPayment, others: tuple[CaptureRecord, ...], now: Captu
     if not now.minor:
         return payment, 0
     less = max(0, now.minor + sum(one.minor for one in others if not one.stands) - payment.reversed)
-    return gave_back(replace(payment, captures=(*others, now)), less), -less
+    told = told_so_far(payment)
+    return _by_word(gave_back(replace(payment, captures=(*others, now)), less), told), -less
 
 
 def told_back(payment: FolioPayment, minor: int) -> tuple[FolioPayment, int]:
     """The payment once a message has told that so much was taken back from us, and how much of it no record has shown before."""
-    told = payment.reversed_told + minor
+    told = told_so_far(payment) + minor
     less = max(0, told - payment.reversed)
-    return gave_back(replace(payment, reversed_told=told), less), less
+    return _by_word(gave_back(payment, less), told), less
+
+
+def told_so_far(payment: FolioPayment) -> int:
+    """What messages have told as taken back."""
+    return payment.reversed if payment.reversed_told is None else payment.reversed_told
+
+
+def _by_word(payment: FolioPayment, told: int) -> FolioPayment:
+    return replace(payment, reversed_told=None if told == payment.reversed else told)
 
 
 def took(payment: FolioPayment, minor: int, back: int = 0) -> FolioPayment:
@@ -60,8 +70,8 @@ def took(payment: FolioPayment, minor: int, back: int = 0) -> FolioPayment:
     if not minor:
         return payment
     captured, reversed_ = payment.captured + minor - back, payment.reversed - back
-    told = min(payment.reversed_told, reversed_)
-    return replace(payment, status=PaymentStatus.CAPTURED, captured=captured, reversed=reversed_, reversed_told=told)
+    now = replace(payment, status=PaymentStatus.CAPTURED, captured=captured, reversed=reversed_)
+    return _by_word(now, min(told_so_far(payment), reversed_))
 
 
 def gave_back(payment: FolioPayment, minor: int) -> FolioPayment:

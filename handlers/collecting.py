@@ -12,7 +12,9 @@ from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
+from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioPayment, PartStatus
+from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
 
 
@@ -46,7 +48,30 @@ def taken_back(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) 
         entries=recipe(after, payment, minor),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
-    return merge(first, uncovered_refunds(after, payment, stored))
+    return merge(merge(first, uncovered_refunds(after, payment, stored)), _owed_again(after))
+
+
+def _owed_again(folio: Folio) -> Outcome:
+    """X-17: nobody asks a second time for what an authorisation was to bring: a person is told of what is owed again."""
+    owed, closed = account.balance(folio), [payment for payment in folio.payments if payment.closing == EffectKind.CAPTURE]
+    waits = {effect.payment for effect in folio.effects if effect.kind == EffectKind.CAPTURE}
+    given_up = next((payment for payment in closed if payment.payment not in waits), None)
+    if owed <= 0 or folio.cancelled_at is None or given_up is None:
+        return Outcome()
+    reason = (
+        f"owed again: {account.text(owed, folio.currency)} of a cancelled booking, which payment {given_up.payment} was to bring"
+    )
+    told = EffectNeedsPerson(effect=given_up.payment, reason=reason, amount=owed, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-17", reason),))
+
+
+def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
+    """X-13: `first`, without refunds of this payment that its money does not cover any more; of what is left as much is decided anew."""
+    after = first.state
+    assert isinstance(after, Folio)
+    known = account.payment_of(after, payment)
+    dropped = uncovered_refunds(after, known, facts.effects) if known is not None else Outcome()
+    return concluded(before, merge(first, dropped), payment, facts) if dropped.trace else first
 
 
 def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:

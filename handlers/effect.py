@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
+from handlers.collecting import covered
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect, replace_part, without_effect
 from handlers.refund_reply import manual_required, requested, settle_part
@@ -133,7 +134,7 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     """`effect.settle`: a person saw at the provider how an unknown effect ended (X-6, X-15); what follows is what a reply brings.
 
     Raises Early for an unknown booking that is named, Rejected `unknown_effect`, `effect_not_open` unless it is unknown or waits
-    for a person, `not_allowed` for who does not act for the house.
+    for a person, `unknown_record` for a record of another payment, `not_allowed` for who does not act for the house.
     """
     folio, effect = _pending(message, facts)
     if message.actor.kind not in HOUSE:
@@ -172,7 +173,8 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
     refund, part = found
-    return merge(first, settle_part(folio, refund, replace(part, doubted=state is EffectState.REFUSED), state, reply))
+    settled = settle_part(folio, refund, replace(part, doubted=state is EffectState.REFUSED), state, reply)
+    return merge(first, covered(folio, settled, part.payment, facts))
 
 
 def _pending(message: Operate | EffectSettle, facts: Facts) -> tuple[Folio, PendingEffect]:

@@ -1,6 +1,6 @@
 """Money that moves after its booking was cancelled, or that a refund waits for (X-16, X-17).
 
-`handlers.payment` records and books the payment first; here is only what the cancellation makes of it. The balance is told there.
+`handlers.collecting` books the payment first; here is only what the cancellation makes of it. The balance is told there.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.capture_records import told_back
+from handlers.capture_records import told_back, told_so_far
 from handlers.collecting import captured, concluded, taken_back, waits_for
 from handlers.outcome import Facts, Outcome, Step
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
@@ -45,7 +45,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, known)
     payment = _recorded(message, folio, known, facts)
-    folio, queries = _asked_again(message, folio) if known is None and folio.notified else (folio, ())
+    folio, queries = _asked_again(message, folio)
     match then:
         case PaymentStatus.CAPTURED:
             first = _taken(message, folio, payment, facts.effects)
@@ -61,7 +61,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
 def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQuery, ...]]:
     """X-6: what a callback had told of this payment before it was known was asked for in vain."""
     named = {message.provider_reference, message.order}
-    if not named & set(folio.notified):
+    if not folio.notified or not named & set(folio.notified):
         return folio, ()
     query = PaymentQuery(
         provider=message.provider,
@@ -85,9 +85,11 @@ def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: Folio
         raise Rejected(text, code="payment_failed", rule="X-17", field="status", value=message.status)
     _same(message, known, said)
     if message.provider_reference and not known.reference:
+        folio, queries = _asked_again(message, folio)
         after = account.changed(account.replace_payment(folio, _named(message, known)))
         return Outcome(
             state=after,
+            queries=queries,
             trace=(Step("X-1", f"payment {message.payment} is known; its provider's id is new"),),
             policy_version=folio.policy,
         )
@@ -181,7 +183,7 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
 
 def _taken_back(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
     """X-19: a bounced cheque, a charge back: whole or in part."""
-    rest = payment.captured - payment.reversed_told
+    rest = payment.captured - told_so_far(payment)
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
         raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)

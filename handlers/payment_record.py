@@ -5,13 +5,15 @@ A capture of ours is told by a reply; here are those of others, and ours that tu
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from msgspec.structs import replace
 
 from handlers import account
 from handlers.capture_records import shown
 from handlers.collecting import captured, concluded, taken_back, waits_for
 from handlers.outcome import Facts, Outcome, Step, merge
-from schemas.effect import Result
+from schemas.effect import RecordKind, Result
 from schemas.errors import Early, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.operations import EffectNeedsPerson, PaymentRecordSeen
@@ -30,11 +32,13 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
         raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
+    if message.kind == RecordKind.VOID:
+        return _released(message, folio, named, facts) if stands else _nothing_new(message)
     if named.status is PaymentStatus.PENDING and not stands:
         return concluded(folio, _failed(message, folio, named), named.payment, facts)
     payment, moved = shown(named, message.record, message.minor, stands=stands)
     if payment == known:
-        raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
+        return _nothing_new(message)
     if moved > 0:
         first = merge(captured(folio, payment, moved, facts.effects), _beyond(message, folio, payment))
         return concluded(folio, first, payment.payment, facts)
@@ -43,6 +47,25 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     step = Step("X-1", f"payment {message.payment}: record {message.record} is what was told before, and moves nothing")
     after = account.changed(account.replace_payment(folio, payment))
     return replace(merge(Outcome(state=after, trace=(step,)), _beyond(message, folio, payment)), policy_version=folio.policy)
+
+
+def _nothing_new(message: PaymentRecordSeen) -> NoReturn:
+    raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
+
+
+def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
+    """X-17: others have released what was authorised; released in part, or after it was captured, is for a person."""
+    if payment.status in (PaymentStatus.VOIDED, PaymentStatus.REVERSED):
+        return _nothing_new(message)
+    amount = account.text(message.minor, folio.currency)
+    step = Step("X-17", f"payment {payment.payment}: record {message.record} released {amount}")
+    if payment.captured or message.minor < payment.authorised:
+        reason = f"{amount} of payment {payment.payment}, {payment.status.value}, were released elsewhere: see at the provider what stands"
+        told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
+        return Outcome(state=account.replace_payment(folio, payment), facts=(told,), trace=(step,), policy_version=folio.policy)
+    voided = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=folio.currency)
+    after = account.replace_payment(folio, replace(payment, status=PaymentStatus.VOIDED))
+    return concluded(folio, Outcome(state=after, facts=(voided,), trace=(step,)), payment.payment, facts)
 
 
 def _failed(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:

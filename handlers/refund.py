@@ -11,30 +11,24 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.capture import settle_capture
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Outcome, Step, Timer, merge
-from handlers.refund_elsewhere import decide_external, decide_foreign
+from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.refund_parts import (
     ORIGINAL_CARD,
     allocation,
     destination,
     open_minor,
-    part_of_effect,
     refund_of,
     with_state,
 )
-from handlers.refund_reply import OVERDUE, manual_required, requested, settle_part, timer
-from handlers.withdrawal import uncovered_refunds
+from handlers.refund_reply import OVERDUE, manual_required, requested, timer
 from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectKind, EffectRequest, EffectState
-from schemas.errors import Early, Stale
+from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
-from schemas.operations import ApprovalRequested, ReplyArrived, TimerFired
+from schemas.operations import ApprovalRequested, TimerFired
 from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
-
-__all__ = ["decide_external", "decide_foreign", "decide_overdue", "decide_reply", "open_refund"]
 
 PACKAGE_DAYS = 14
 """X-24: within which the money of a package goes back, whatever `refund_due_days` says."""
@@ -163,29 +157,6 @@ def _requested(part: RefundPart, refund: str, folio: Folio, approve: str, asked_
     if approve:
         return ApprovalRequested(subject=part.effect, amount=part.minor, currency=folio.currency, reason=approve, asked_by=asked_by)
     return requested(folio, refund, part)
-
-
-def decide_reply(message: ReplyArrived, facts: Facts) -> Outcome:
-    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1). One that never left goes once more,
-    unless its money was taken back from us meanwhile (X-13).
-
-    Raises Early for an unknown folio, Stale for a reply that no part waits for.
-    """
-    folio = facts.folio
-    if folio is None:
-        raise Early("the booking that this reply is about is not here", waits_for="booking")
-    state = EffectState(message.state)
-    if message.kind != EffectKind.REFUND:
-        return settle_capture(message, folio, state, facts.effects)
-    found = part_of_effect(folio, message.effect)
-    if found is None:
-        raise Stale(f"no refund of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
-    refund, part = found
-    payment = account.payment_of(folio, part.payment)
-    if state is EffectState.PLANNED and payment is not None:
-        first = Outcome(state=folio, trace=(Step("X-6", f"effect {message.effect} was not sent: {message.code}"),))
-        return replace(merge(first, uncovered_refunds(folio, payment, facts.effects)), policy_version=folio.policy)
-    return settle_part(folio, refund, part, state, message)
 
 
 def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Facts, Outcome, Step, merge
-from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, without_effect
+from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
 from handlers.refund_reply import came_back, executed, manual_required, timer
 from ledger import recipes
 from schemas.effect import EffectMove, EffectState, Move, Result
@@ -200,6 +200,11 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         made_room = replace(made_room, state=roomy)
     out = merge(made_room, foreign(roomy, payment, minor, "X-3")) if minor else made_room
     out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, _folio(out))))
+    if payment.foreign_told and not message.effect:
+        amounts = ", ".join(account.text(one, folio.currency) for one in payment.foreign_told)
+        reason = f"record {message.record}: a refund elsewhere of {amounts} was told before and not shown: is it in there?"
+        told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
+        out = merge(out, Outcome(facts=(told,), trace=(Step("X-19", reason),)))
     if minor < message.minor:
         beyond = message.minor - minor
         reason = f"record {message.record}: refund above what payment {message.payment} holds"
@@ -285,6 +290,7 @@ def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: Ref
         assert current is not None
         grown = replace(current, parts=(*current.parts, left))
         after = replace(after, refunds=tuple(grown if known.refund == refund.refund else known for known in after.refunds))
+        after = with_request_state(after, refund.request)
         told = manual_required(folio, refund.refund, left, "the rest of a refund that another one overtook")
         return merge(out, Outcome(state=after, facts=(told,)))
     known = refund_of(after, refund.refund)

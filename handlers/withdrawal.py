@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.outcome import Outcome, Step, merge
-from handlers.refund_parts import not_sent, without_effect
+from handlers.refund_parts import CLOSED, not_sent, refund_of, replace_part, without_effect
+from handlers.refund_reply import timer
 from ledger import recipes
 from schemas.effect import EffectKind, EffectMove, EffectState, Move
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
@@ -32,29 +33,27 @@ def unneeded_closings(folio: Folio, payment: str, stored: Stored) -> Outcome:
     out = Outcome(state=folio)
     for ours in sorted(captures, key=lambda known: known.payment != payment):
         if excess > 0:
-            out = merge(out, _withdrawn(out, ours, still_owed=max(0, ours.minor - excess)))
+            still = max(0, ours.minor - excess)
+            out = merge(out, _withdrawn(out, ours, f"{account.text(still, folio.currency)} are still owed", still))
             excess -= ours.minor
     at_hand = account.payment_of(folio, payment)
     for ours in planned:
         if ours.kind == EffectKind.VOID and ours.payment == payment and at_hand is not None and at_hand.captured > at_hand.reversed:
-            out = merge(out, _withdrawn(out, ours))
+            rest = at_hand.authorised - at_hand.captured
+            out = merge(out, _withdrawn(out, ours, f"{account.text(rest, folio.currency)} are not released", rest))
     return out
 
 
-def _withdrawn(out: Outcome, ours: PendingEffect, still_owed: int = 0) -> Outcome:
+def _withdrawn(out: Outcome, ours: PendingEffect, left: str, minor: int) -> Outcome:
+    """`left`: what a person is told of `minor` that nobody here sees to any more."""
     folio = out.state
     assert isinstance(folio, Folio)
     amount = account.text(ours.minor, folio.currency)
     text = f"the {ours.kind} of {amount} of payment {ours.payment} is withdrawn: the money came otherwise"
-    told = EffectNeedsPerson(
-        effect=ours.effect,
-        reason=f"{text}; {account.text(still_owed, folio.currency)} are still owed",
-        amount=still_owed,
-        currency=folio.currency,
-    )
+    told = EffectNeedsPerson(effect=ours.effect, reason=f"{text}; {left}", amount=minor, currency=folio.currency)
     return Outcome(
         state=without_effect(folio, ours.effect),
-        facts=(told,) if still_owed else (),
+        facts=(told,) if minor > 0 else (),
         moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=text),),
         trace=(Step("X-17", text),),
     )
@@ -62,9 +61,8 @@ def _withdrawn(out: Outcome, ours: PendingEffect, still_owed: int = 0) -> Outcom
 
 def uncovered_refunds(folio: Folio, payment: FolioPayment, stored: Stored) -> Outcome:
     """X-13, X-19: nobody gives money back that we do not have any more: by hand, refused, or planned and not sent yet."""
-    out, refunds, droppable = Outcome(), [], not_sent(folio, stored)
+    out, droppable = Outcome(), not_sent(folio, stored)
     for refund in folio.refunds:
-        parts: list[RefundPart] = []
         for part in refund.parts:
             if part.payment == payment.payment and droppable(part) and payment.collected() < 0:
                 if part.status is PartStatus.REQUESTED:
@@ -72,10 +70,12 @@ def uncovered_refunds(folio: Folio, payment: FolioPayment, stored: Stored) -> Ou
                     folio = without_effect(folio, part.effect)
                 payment = replace(payment, refunding=payment.refunding - part.minor)
                 out = merge(out, _dropped(folio, payment, refund, part))
-                part = replace(part, status=PartStatus.DROPPED)
-            parts.append(part)
-        refunds.append(replace(refund, parts=tuple(parts)))
-    return replace(out, state=account.replace_payment(replace(folio, refunds=tuple(refunds)), payment)) if out.trace else out
+                current = refund_of(folio, refund.refund) or refund
+                folio = replace_part(folio, current, replace(part, status=PartStatus.DROPPED))
+        known = refund_of(folio, refund.refund)
+        if known != refund and known is not None and not any(part.status not in CLOSED for part in known.parts):
+            out = merge(out, Outcome(cancel=(timer(refund.refund),)))
+    return replace(out, state=account.replace_payment(folio, payment)) if out.trace else out
 
 
 def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: RefundPart) -> Outcome:

@@ -98,8 +98,8 @@ class CaptureRecord(State, frozen=True, kw_only=True):
 class FolioPayment(State, frozen=True, kw_only=True):
     """Money of one payment. `refunding` is decided and not yet final, `refunded` final, `foreign` given back elsewhere without us;
     `refunding + refunded + foreign <= captured` always (X-3). `reversed` was taken back from us (bounced cheque, charge back: X-19),
-    `reversed_told` is what of it messages have told; the provider's records may tell the same. `unapplied`: has no home (X-16).
-    `number` counts its refunds."""
+    `reversed_told` is what of it messages have told (None: all of it); the provider's records may tell the same. `unapplied`: has no
+    home (X-16). `number` counts its refunds."""
 
     payment: str
     tender: Tender
@@ -111,7 +111,7 @@ class FolioPayment(State, frozen=True, kw_only=True):
     refunded: int = 0
     foreign: int = 0
     reversed: int = 0
-    reversed_told: int = 0
+    reversed_told: int | None = None
     occurred_at: datetime | None = None
     provider: str = ""
     merchant: str = ""

@@ -154,8 +154,8 @@ class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class PaymentRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Internal: the provider shows a capture (a sale is one) that no reply tells: confirmed, refused or reversed. `first`: it is the
-    payment itself, and not a later operation on it. `reference` and `order` name the payment at the provider."""
+    """Internal: the provider shows a capture (a sale is one), or a release, that no reply tells: confirmed, refused or reversed. `first`:
+    it is the payment itself, and not a later operation on it. `reference` and `order` name the payment at the provider."""
 
     folio: str
     provider: Word
@@ -168,6 +168,7 @@ class PaymentRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     currency: Word
     status: Word
     result: Word
+    kind: Word = "capture"
     first: bool = False
 
 

@@ -45,7 +45,12 @@ _SAYS: Final[Mapping[str, tuple[str, Callable[[Data], tuple[str, int]] | None]]]
     "message.parked": ("early: waits for its booking", None),
 }
 """The outcomes that a row tells; the others are in `explain`."""
-_CAME: Final = {"reply.arrived": "the provider's answer", "provider.notified": "the provider's callback", "timer.fired": "time"}
+_CAME: Final = {
+    "reply.arrived": "the provider's answer",
+    "provider.notified": "the provider's callback",
+    "payment_record.seen": "the provider's history",
+    "timer.fired": "time",
+}
 
 
 def told(hub: Hub) -> list[Told]:

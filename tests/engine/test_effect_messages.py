@@ -96,7 +96,6 @@ def test_what_is_shown_of_the_payment_itself(result: Result, first: bool) -> Non
         (ASK, {"result": Result.ACCEPTED}),
         (ASK, {"minor": None}),
         (ASK, {"kind": RecordKind.REFUND}),
-        (ASK, {"kind": RecordKind.VOID}),
         (ASK._replace(payment=""), {}),
     ],
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.psp.contract import Deadline
+from handlers import account
 from schemas.effect import EffectOrder, Reply, Result
 from tests.engine.sandbox import Sandbox, arrival, booking, names
 from tests.engine.test_provider_news import BACK, HOUR, MAINTENANCE, authorised, true
@@ -203,8 +205,10 @@ def test_x_17_a_release_is_withdrawn_when_others_have_captured(taken: int, rules
     box.cancel()
     if rules:
         box.provider.back_office(payid, "SAL", taken, box.now())
-    box.pass_time(48 * HOUR)
+    outcomes = box.pass_time(48 * HOUR)
 
+    unreleased = [data["amount"] for name, data in outcomes if name == "effect.needs_person"]
+    assert unreleased == ([20_000 - taken] if rules and taken < 20_000 else [])
     assert [one for one in box.operations(payid) if one[0] not in ("SAL", "SAS")] == [("RFS", taken, "8")]
     payment = box.folio().payments[0]
     assert (payment.captured, payment.refunded, payment.refunding) == (taken, taken, 0)
@@ -299,22 +303,30 @@ def test_x_17_what_never_left_is_not_sent_when_others_have_taken_it_meanwhile() 
     assert true(box)
 
 
-def test_x_13_a_refund_that_never_left_is_not_sent_when_its_money_was_charged_back_meanwhile() -> None:
-    """The charge back comes while ours is on its way; ours was not sent, and is not sent again."""
+@pytest.mark.parametrize("back", [20_000, 15_000])
+def test_x_13_a_refund_that_never_left_is_not_sent_when_its_money_was_charged_back_meanwhile(back: int) -> None:
+    """The charge back comes while ours is on its way; ours was not sent, and is not sent again: what is left goes back, and the balance
+    that was told last is the folio's."""
     box = Sandbox()
     payid = box.paid()
+    told: list[tuple[str, dict[str, Any]]] = []
 
     def meanwhile() -> None:
-        box.append(arrival("back", "payment.reversed", {**BACK, "amount": 20_000}))
-        box.hub.run_lanes()
+        box.append(arrival("back", "payment.reversed", {**BACK, "amount": back}))
+        told.extend((row.name, msgspec.json.decode(row.body)) for row in box.hub.run_lanes().outbox)
 
     connector = NeverLeaves(box.connector, meanwhile)
     box.connectors["azur"] = connector  # type: ignore[assignment]  # a connector, as far as it is asked
-    box.cancel()
-    box.pass_time(24 * HOUR)
+    told += box.cancel() + box.pass_time(24 * HOUR)
 
-    assert (connector.calls, box.operations(payid), box.effect()["state"]) == (1, [], "refused")
-    assert box.folio().payments[0].refunding == 0
+    left = 20_000 - back
+    assert box.operations(payid) == ([("RFD", left, "8")] if left else [])
+    assert [row["state"] for row in box.rows("SELECT state FROM effect ORDER BY minor DESC")] == ["refused", "confirmed"][
+        : 1 + bool(left)
+    ]
+    payment = box.folio().payments[0]
+    assert (payment.refunding, payment.refunded, account.balance(box.folio())) == (0, left, 0)
+    assert [data["balance"] for name, data in told if name == "folio.balance_changed"][-1] == 0
     assert true(box)
 
 
@@ -497,3 +509,70 @@ def test_x_6_a_wrong_name_moves_no_money() -> None:
     assert books(box, payid) == (10_000, 10_000)
     assert box.rows("SELECT kind FROM effect WHERE kind = 'refund'") == []
     assert true(box)
+
+
+def test_x_17_money_that_made_our_capture_needless_and_is_taken_back_is_told() -> None:
+    """Ours was withdrawn since others had captured; theirs turns out refused: owed again, and a person hears of it."""
+    box, payid = half_kept(UNASKABLE)
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.pass_time(HOUR)
+    assert box.effect()["state"] == "refused"
+
+    box.provider.settle(payid, 1, "93", box.now())
+    outcomes = box.notified(payid, "93")
+
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [10_000]
+    assert true(box)
+
+
+def test_x_17_a_release_by_others_is_told() -> None:
+    """The house releases the authorisation in its back office: it is no promise any more."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "DES", 20_000, box.now(), status="6")
+
+    assert "payment.voided" in names(box.notified(payid, "6"))
+    assert box.folio().payments[0].status.value == "voided"
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+    box.pass_time(HOUR)
+    assert wire(box) == []
+    assert true(box)
+
+
+def test_a_sale_that_pays_two_bookings_gives_back_to_both() -> None:
+    """Each refund may be followed by the other's: the first one closes nothing at the provider."""
+    box = Sandbox()
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
+    for number in "12":
+        box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
+        paid = {
+            **BACK,
+            "folio": f"B-{number}",
+            "payment": f"P-{number}",
+            "amount": 10_000,
+            "provider_reference": payid,
+            "order": "O-1",
+        }
+        box.say("payment.received", paid)
+    for number in "12":
+        box.cancel(f"B-{number}", request=f"C-{number}")
+        box.pass_time(HOUR)
+
+    assert box.operations(payid) == [("RFD", 10_000, "8"), ("RFS", 10_000, "8")]
+    assert [box.folio(f"B-{number}").payments[0].refunded for number in "12"] == [10_000, 10_000]
+
+
+def test_x_6_a_callback_before_the_payments_names_is_not_lost() -> None:
+    """The payment is known by nothing at first: it is asked about when a message brings its names."""
+    box = Sandbox()
+    payid = authorised(box, order="")
+    box.provider.back_office(payid, "SAL", 12_000, box.now())
+    told = {"provider": "ogone", "merchant": "azur", "provider_reference": payid, "order": "O-1", "status": "9"}
+    box.say("provider.notified", {**told, "folio": "B-1"})
+
+    named = {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"}
+    box.say("payment.authorised", named)
+    box.pass_time(HOUR)
+
+    assert (books(box, payid), box.folio().notified) == ((12_000, 12_000), ())

@@ -33,7 +33,7 @@ def authorised(box: Sandbox, amount: int = 20_000, number: str = "1", **more: An
     return payid
 
 
-@pytest.mark.parametrize(("taken", "sent"), [(20_000, []), (15_000, [("RFS", 5_000, "8")])])
+@pytest.mark.parametrize(("taken", "sent"), [(20_000, []), (15_000, [("RFD", 5_000, "8")])])
 def test_x_13_a_planned_refund_is_withdrawn_when_its_money_is_taken_back(taken: int, sent: list[tuple[str, int, str]]) -> None:
     """Charged back while payouts stand still: afterwards goes out what is left, and nothing else."""
     box = Sandbox()
@@ -322,3 +322,60 @@ def test_x_13_nothing_leaves_while_a_charge_back_queues_behind_a_defect(monkeypa
 
     assert box.operations(payid) == []
     assert box.rows("SELECT name FROM blocked") == [{"name": "payment.reversed"}]
+
+
+@pytest.mark.parametrize("failed", ["83", "by a person"])
+def test_x_13_a_refund_that_fails_after_a_charge_back_is_nobodys_work(failed: str) -> None:
+    """Accepted (81); then the payment is charged back, then the refund is refused: nobody is asked to give back what is gone."""
+    box = Sandbox(
+        {"when": MAINTENANCE, "status": "81"} if failed == "83" else {"when": MAINTENANCE, "answer": "silence", "act": "never"}
+    )
+    payid = box.paid()
+    box.cancel()
+    effect = box.effect()["id"]
+    box.say("payment.reversed", {**BACK, "amount": 20_000})
+    assert box.folio().payments[0].refunding == 20_000
+
+    box.wait(60)
+    if failed == "83":
+        box.provider.settle(payid, 1, "83", box.now())
+        box.notified(payid, "83")
+    else:
+        box.say("effect.settle", {"subject": effect, "result": "refused", "reason": "x"}, actor="operator")
+
+    folio = box.folio()
+    assert [part.status.value for refund in folio.refunds for part in refund.parts] == ["dropped"]
+    assert (folio.payments[0].refunding, [request.status.value for request in folio.requests]) == (0, ["confirmed"])
+    assert box.rows("SELECT name FROM timer WHERE name LIKE 'refund_due%'") == []
+    assert true(box)
+
+
+def test_x_19_told_as_one_and_shown_as_two_is_for_a_person() -> None:
+    """A person tells 80, the provider shows 50 and 30: nobody can say whether that is the same, but somebody is asked."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("refund.executed_externally", {**BACK, "amount": 8_000}, actor="operator")
+    outcomes = []
+    for minor in (5_000, 3_000):
+        box.provider.back_office(payid, "RFD", minor, box.now())
+        box.wait(60)
+        outcomes += box.notified(payid)
+
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [5_000, 3_000]
+    assert true(box)
+
+
+def test_x_19_the_rest_of_a_refund_that_another_one_overtook_keeps_its_request_open() -> None:
+    """150 in the back office against our planned 200: 50 are still to be given back by hand, and the request says so."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+    box.provider.back_office(payid, "RFD", 15_000, box.now())
+    box.notified(payid)
+
+    folio = box.folio()
+    assert [(part.minor, part.status.value) for refund in folio.refunds for part in refund.parts] == [
+        (20_000, "dropped"), (5_000, "manual"),
+    ]  # fmt: skip
+    assert [request.status.value for request in folio.requests] == ["refunding"]

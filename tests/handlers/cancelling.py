@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from handlers import account, cancellation, cancellation_record, effect, refund
+from handlers import account, cancellation, cancellation_record, effect, refund, refund_elsewhere, reply
 from handlers.outcome import Facts, Outcome
 from ledger.balance import balance, out_of_balance, trial_balance
 from schemas.booking import BookingCancelled
@@ -90,19 +90,19 @@ class Leaving(Stay):
             folio=self.folio.folio, effect=sent.effect, kind=sent.kind, state=state, minor=sent.minor, currency=sent.currency,
             payment=sent.payment, refund=sent.refund, **more,
         )  # fmt: skip
-        return self._take(refund.decide_reply, body, self.facts("reply.arrived"))
+        return self._take(reply.decide, body, self.facts("reply.arrived"))
 
     def by_hand(self, amount: int, **more: Any) -> Outcome:
         """`refund.executed_externally`."""
         body = msgspec.convert({"actor": MERCHANT, "amount": amount, **more}, RefundExecutedExternally)
-        return self._take(refund.decide_external, body, self.facts("refund.executed_externally"))
+        return self._take(refund_elsewhere.decide_external, body, self.facts("refund.executed_externally"))
 
     def foreign(self, amount: int, payment: str = "P1", record: str = "301/9", **more: Any) -> Outcome:
         """The provider shows a refund that is not ours."""
         body = ForeignRecordSeen(
             folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR", **more
         )
-        return self._take(refund.decide_foreign, body, self.facts("foreign_record.seen"))
+        return self._take(refund_elsewhere.decide_foreign, body, self.facts("foreign_record.seen"))
 
     def operate(self, name: str, subject: str, actor: dict[str, str] = OPERATOR, reason: str = "seen") -> Outcome:
         """`approval.grant` or `approval.deny`."""

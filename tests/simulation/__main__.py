@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, help="write every combination with its count, or why there is none, to this file")
     given = parser.parse_args(argv)
     began = time.monotonic()
+    if given.seeds < 1 or given.first < 0:
+        parser.error(f"--seeds {given.seeds} --from {given.first}: at least one world, from 0 on")
     seeds = range(given.first, given.first + given.seeds)
     coverage = Coverage()
     digests: dict[int, str] = {}
