@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.psp.ogone.simulator.books import Books, Operation
 from handlers import account
-from handlers.refund_parts import CLOSED
+from handlers.refund_parts import BY_HAND, CLOSED
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
 from tests.simulation.provider import captures_standing, refunds_standing
 
@@ -45,6 +45,10 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         if -balance[f"suspense:{folio.folio}"] != suspense:
             wrong.append(f"{folio.folio}: suspense {-balance[f'suspense:{folio.folio}']}, unapplied {suspense}")
         for payment in folio.payments:
+            if payment.collected() < 0 and any(True for one, part in _parts(folio) if one == payment and part.status in BY_HAND):
+                wrong.append(
+                    f"{folio.folio}: payment {payment.payment} is to be given back by hand, and nothing of it is here: {payment}"
+                )
             if payment.refunding + payment.refunded + payment.foreign > payment.captured:
                 wrong.append(f"{folio.folio}: payment {payment.payment} gives more than it took: {payment}")
     money = sum(
@@ -171,12 +175,19 @@ def _once(world: World) -> list[str]:
 
 
 def told(world: World, folios: list[Folio]) -> list[str]:
-    """What was published adds up to what stands: refunds executed less reversed."""
+    """What was published adds up to what stands: refunds executed less reversed, and the balance that was told last."""
     wrong = []
     sums: Counter[str] = Counter()
     for row in world.rows("SELECT key, name, body FROM outbox WHERE name IN ('refund.executed', 'refund.reversed')"):
         sums[row["key"]] += msgspec.json.decode(row["body"])["amount"] * (1 if row["name"] == "refund.executed" else -1)
+    last = {
+        row["key"]: msgspec.json.decode(row["body"])["balance"]
+        for row in world.rows("SELECT key, body FROM outbox WHERE name = 'folio.balance_changed' ORDER BY seq")
+    }
     for folio in folios:
+        balance = account.balance(folio)
+        if last.get(folio.folio, balance) != balance:
+            wrong.append(f"{folio.folio}: the last balance told is {last[folio.folio]}, the folio's {balance}")
         executed = sum(part.minor for refund in folio.refunds for part in refund.parts if part.status is PartStatus.EXECUTED)
         if sums[folio.folio] != executed:
             wrong.append(f"{folio.folio}: outcomes say {sums[folio.folio]} given back, the folio {executed}")

@@ -161,7 +161,7 @@ class _Stay:
             for _ in range(chance.choice((0, 0, 0, 0, 1, 2))):
                 self.world.at(self.world.seconds() + chance.randrange(60, 75 * 86_400), lambda: self._back_office(payid, amount))
             self._others(payid, order, amount, authorised)
-            if not authorised and chance.random() < 0.06:
+            if chance.random() < 0.06:
                 back = {**data, "amount": chance.choice((amount, amount // 2 or 1)), "occurred_at": None}
                 del back["occurred_at"]
                 self._send(self.world.seconds() + chance.randrange(80 * 86_400), f"bounce-{order}", "payment.reversed", back)
