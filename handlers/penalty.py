@@ -17,11 +17,6 @@ _INSTANT = timedelta(microseconds=1)
 _DAY, _GUEST = Unit.DAY, Boundary.GUEST  # an enum looks its members up by name at every mention
 
 
-def notice_days(arrival: date, act: datetime, zone: ZoneInfo) -> int:
-    """S4-7, S4-42: signed calendar days from the act's local date to the arrival; negative after arrival."""
-    return (arrival - act.astimezone(zone).date()).days
-
-
 @lru_cache(maxsize=4096)
 def start_of_day(day: date, zone: ZoneInfo, before: int = 0) -> datetime:
     """X-9: the instant (UTC) at which the local day so many days `before` this one begins; where midnight is skipped, the instant of

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.collecting import waits_for
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
 from handlers.refund_reply import came_back, executed, manual_required, timer
@@ -39,7 +40,7 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         raise Rejected(text, code="refund_or_payment_missing", rule="X-19", field="refund", value="")
     payment = account.payment_of(folio, message.payment)
     if payment is None:
-        raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+        raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
     record = next((record for record, minor in payment.foreign_shown if minor == message.amount), "")
     if record:
         shown = tuple(known for known in payment.foreign_shown if known[0] != record)
@@ -156,7 +157,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         raise Early("the booking that this record is of is not here yet", waits_for="booking")
     payment = account.payment_of(folio, message.payment)
     if payment is None:
-        raise Early(f"payment {message.payment} is not here yet", waits_for=f"payment:{message.payment}")
+        raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
     if message.result in (Result.REFUSED, Result.REVERSED):
         return _came_back(message, folio, payment)
     if message.record in payment.foreign_records:

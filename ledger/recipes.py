@@ -95,11 +95,6 @@ def line_account(folio: Folio, line: FolioLine) -> str:
     return account(*_line(folio, line))
 
 
-def money_account(payment: FolioPayment) -> str:
-    """Where captured money is: at the provider's merchant, or in the till of its tender."""
-    return account(*_money(payment))
-
-
 def ordered(folio: Folio, line: FolioLine, minor: int) -> Transfers:
     """`minor` of this line is ordered: the guest owes it."""
     return _one("ordered", folio, _guest(folio), _line(folio, line), minor, line.line)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.penalty import capped, last_rate, next_limit, notice_days, penalty, refund_rate, start_of_day, tranche_of
+from handlers.penalty import capped, last_rate, next_limit, penalty, refund_rate, start_of_day, tranche_of
 from schemas.policy import Boundary, Terms, Tranche, Unit
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -66,7 +66,6 @@ def test_a1_s4_6_boundaries_are_whole_local_days(boundary: Boundary, days: int, 
     act = datetime.combine(ARRIVAL - timedelta(days=days), clock, PARIS)
 
     assert Fraction(rate) == refund_rate(terms(boundary=boundary), ARRIVAL, act.astimezone(UTC), PARIS)
-    assert days == notice_days(ARRIVAL, act.astimezone(UTC), PARIS)
 
 
 @pytest.mark.parametrize(

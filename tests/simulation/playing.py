@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import structlog
 
 from tests.simulation.checks import check
@@ -42,12 +43,19 @@ def play(seed: int, *, trace: bool = False) -> Played:
         except Exception as failure:
             told = f"{type(failure).__name__}: {failure}"
             return Played(seed, told if f"seed {seed}" in told else f"seed {seed}: {told}")
-    seen = world.trace()
+    seen = _seen(world)
     states = Counter(stands.state for stands in world.disk.standing.values())
     states.update({"ever unknown": len(world.disk.doubted), "fenced": world.owners.fenced})
     return Played(
         seed, "", hashlib.sha256(seen).hexdigest(), seen if trace else b"", world.luck.points, world.luck.combinations, states
     )
+
+
+def _seen(world: World) -> bytes:
+    """Everything that was seen from outside, in order: arrivals, deaths, outcomes, and the provider's books."""
+    outcomes = [f"{row.name} {row.key} {row.body.decode()}" for row in world.outcomes()]
+    books = msgspec.json.encode(world.provider.provider.shown(), order="sorted").decode()
+    return "\n".join([*world.luck.trace, *outcomes, books]).encode()
 
 
 def _check_logs(seed: int, logs: Sequence[Any]) -> None:

@@ -12,8 +12,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import msgspec
-
 from config.loader import load
 from config.settings import Configuration
 from engine.clock import ManualClock, instant, micros
@@ -286,12 +284,6 @@ class World:
         """Whether this world is for what this effect meets."""
         state = self.disk.standing[effect].state
         return self.luck.focuses(self.scripts_of("", effect, state), state)
-
-    def trace(self) -> bytes:
-        """Everything that was seen from outside, in order: arrivals, deaths, outcomes, and the provider's books."""
-        outcomes = [f"{row.name} {row.key} {row.body.decode()}" for row in self.outcomes()]
-        books = msgspec.json.encode(self.provider.provider.shown(), order="sorted").decode()
-        return "\n".join([*self.luck.trace, *outcomes, books]).encode()
 
     def outcomes(self) -> list[OutboxRow]:
         """Everything that was said, in order."""
