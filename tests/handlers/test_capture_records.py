@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from handlers.capture_records import gave_back, shown, took
+from handlers.capture_records import gave_back, shown, told_back, told_so_far, took
 from schemas.folio import CaptureRecord, FolioPayment, PaymentStatus
 from schemas.payment import Tender
 
@@ -93,3 +93,37 @@ def test_nothing_moves_nothing() -> None:
 def test_what_is_here_again_was_captured_once() -> None:
     """Never more captured than was there at one time."""
     assert took(replace(CHARGED_BACK), 100, 100) == payment(PaymentStatus.CAPTURED, 100)
+
+
+@pytest.mark.parametrize(
+    ("record", "words", "less", "reversed_"),
+    [
+        pytest.param(0, [30, 20], [30, 20], 50, id="two by word"),
+        pytest.param(60, [60], [0], 60, id="shown, then told"),
+        pytest.param(60, [40, 20, 30], [0, 0, 30], 90, id="shown in one, told in parts, and one more"),
+        pytest.param(60, [80], [20], 80, id="more is told than was shown"),
+    ],
+)
+def test_a_charge_back_that_is_shown_and_told_is_one(record: int, words: list[int], less: list[int], reversed_: int) -> None:
+    """Whoever comes first; what of it was told is known, and is not kept where it is all of it, as in states of before."""
+    now = BY_WORD
+    if record:
+        now, _ = shown(now, "1", record, stands=True)
+        now, moved = shown(now, "1", record, stands=False)
+        assert moved == -record
+    taken = []
+    for word in words:
+        now, one = told_back(now, word)
+        taken.append(one)
+
+    assert (taken, now.reversed, told_so_far(now)) == (less, reversed_, sum(words))
+    assert now.reversed_told is (None if sum(words) == reversed_ else now.reversed_told)
+
+
+def test_what_was_told_back_before_is_shown_afterwards() -> None:
+    """30 by word, then the whole capture of 100 by its record: 70 more."""
+    told, _ = told_back(BY_WORD, 30)
+    known, _ = shown(told, "1", 100, stands=True)
+    now, moved = shown(known, "1", 100, stands=False)
+
+    assert (moved, now.reversed, now.status, told_so_far(now)) == (-70, 100, "reversed", 30)
