@@ -82,7 +82,7 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
         kind: [row for row in effects if (row["kind"], row["state"]) == (kind, "needs_person")] for kind in ("refund", "capture")
     }
     refunds_open = _unplaced(world, asked["refund"], refunds_standing) + _beyond(world, folios)
-    captures_open = _unplaced(world, asked["capture"], captures_standing)
+    captures_open = _unplaced(world, asked["capture"], captures_standing) + _above(world, folios)
     wrong = []
     for folio in folios:
         for payment, part in _parts(folio):
@@ -123,13 +123,26 @@ def _unplaced(world: World, asked: list[dict[str, Any]], standing: Callable[[Boo
     return open_
 
 
+def _records_told_of(world: World) -> set[str]:
+    """Records at the provider of which a person was told, by their own names."""
+    rows = world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'")
+    return {one for one in (msgspec.json.decode(row["body"])["effect"] for row in rows) if "/" in one}
+
+
+def _above(world: World, folios: list[Folio]) -> Counter[str]:
+    """By payment, what captures that stand took above what was authorised by our books: a person was told of each."""
+    told_of, open_ = _records_told_of(world), Counter[str]()
+    counted = {one.record: one.minor for folio in folios for payment in folio.payments for one in payment.captures if one.stands}
+    for payid in {record.partition("/")[0] for record in told_of}:
+        for one in captures_standing(world.provider.books, payid):
+            if f"{payid}/{one.level}" in told_of:
+                open_[payid] += one.minor - counted.get(f"{payid}/{one.level}", 0)
+    return open_
+
+
 def _beyond(world: World, folios: list[Folio]) -> Counter[str]:
     """By payment, what strangers' refunds that stand are above what the payment holds by our books: a person was told of each."""
-    said = (
-        msgspec.json.decode(row["body"])["effect"]
-        for row in world.rows("SELECT body FROM outbox WHERE name = 'effect.needs_person'")
-    )
-    told_of = {one for one in said if "/" in one}
+    told_of = _records_told_of(world)
     partly = {record: minor for folio in folios for payment in folio.payments for record, minor in payment.foreign_partly}
     counted = {record for folio in folios for payment in folio.payments for record in payment.foreign_records}
     open_ = Counter[str]()
