@@ -10,7 +10,7 @@ from connectors.psp.ogone import parameters
 from connectors.psp.ogone.account import Environment, LevelAmounts, OgoneAccount, guard_endpoint
 from connectors.psp.ogone.client import OgoneConnector
 from connectors.psp.ogone.signature import Algorithm, Charset, Scheme
-from connectors.psp.ogone.wire import RequestsWire
+from connectors.psp.ogone.wire import HttpWire
 from engine.pacing import Pace, Paced, PacedWire
 from schemas.errors import Rejected
 
@@ -69,6 +69,6 @@ def connectors_of(configuration: Configuration, environ: Mapping[str, str] = os.
     for name, account in ogone_accounts(configuration, environ).items():
         merchant = configuration.merchants[name]
         pace = Pace(name, merchant.per_second or effects.per_second, effects.breaker_failures, effects.breaker_rest_s)
-        connector = OgoneConnector(account, PacedWire(RequestsWire(), pace))
+        connector = OgoneConnector(account, PacedWire(HttpWire(), pace))
         made[name] = Paced(connector, pace, merchant.concurrency or effects.concurrency)
     return made

@@ -14,7 +14,7 @@ from connectors.psp.contract import Can, Deadline
 from connectors.psp.ogone import codec, codes, evidence
 from connectors.psp.ogone.account import OgoneAccount, guard_endpoint
 from connectors.psp.ogone.codec import NcResponse
-from connectors.psp.ogone.wire import NotConnected, RequestsWire, Silent, Wire
+from connectors.psp.ogone.wire import HttpWire, NotConnected, Silent, Wire
 from schemas.effect import EffectOrder, ProviderRecord, RecordKind, Reply, Result
 from schemas.errors import Undecodable
 
@@ -43,7 +43,7 @@ class OgoneConnector:
         guard_endpoint(account.environment, account.base_url)
         self.account = account
         self.merchant = account.merchant
-        self._wire = wire or RequestsWire()
+        self._wire = wire or HttpWire()
 
     def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
         """Asks for one operation, once, before `deadline` is over.

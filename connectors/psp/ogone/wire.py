@@ -10,16 +10,18 @@ The system's resolver keeps its own time-outs; an address that resolves too late
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import certifi
 import msgspec
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from urllib3.util import parse_url
 
 from connectors.psp.contract import Deadline
 from connectors.psp.ogone.watch import Watch
@@ -67,52 +69,52 @@ _HEADERS = {
 }
 
 
-class RequestsWire:
-    """The real one, by requests, one session a thread. `verify`: as requests takes it, or the file of an authority of one's own."""
+class HttpWire:
+    """The real one, by urllib3: each call with a connection of its own. `authorities`: the file of those that a certificate is checked
+    against, in place of the public ones."""
 
-    def __init__(self, verify: bool | str = True) -> None:
-        self._verify = verify
+    def __init__(self, authorities: str = "") -> None:
+        self._context = ssl.create_default_context(cafile=authorities or certifi.where())
         self._own = threading.local()
 
     def post(self, url: str, form: bytes, *, deadline: Deadline, cap: int) -> Answered:
         watch = Watch(deadline)
         watch.start()
         _CALL.watch = watch
-        session = self._session()
+        pools = self._pools()
         try:
-            response = session.post(url, data=form, headers=_HEADERS, timeout=watch.left_s(), allow_redirects=False, stream=True)
-            with response:
+            response = pools.connection_from_url(url).urlopen(
+                "POST", parse_url(url).request_uri, form, _HEADERS,
+                retries=False, redirect=False, timeout=watch.left_s(), preload_content=False, decode_content=False,
+            )  # fmt: skip
+            with contextlib.closing(response):
                 body, cut = _read(response, cap, watch)
             return Answered(
-                status=response.status_code,
+                status=response.status,
                 content_type=response.headers.get("Content-Type", "")[:200],
                 body=body,
                 cut=cut,
             )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, UnicodeError) as error:
             over = watch.over()
             reason = "deadline" if over else type(error).__name__
             if watch.wrote:
                 raise Silent(reason) from None
             raise (Lapsed if over else NotConnected)(reason) from None
         finally:
-            session.close()  # its connections, which a provider may leave open
-            session.cookies.clear()
+            pools.clear()  # its connection, which a provider may leave open
             watch.stop()
 
-    def _session(self) -> requests.Session:
-        """This thread's own, for what is costly to make; nothing of one call is left in it for the next."""
-        session: requests.Session | None = getattr(self._own, "session", None)
-        if session is None:
-            session = self._own.session = requests.Session()
-            session.trust_env = False
-            session.verify = self._verify
-            session.mount("http://", _WatchedAdapter())
-            session.mount("https://", _WatchedAdapter())
-        return session
+    def _pools(self) -> urllib3.PoolManager:
+        """This thread's own, whose connections are watched; nothing of one call is left in it for the next."""
+        pools: urllib3.PoolManager | None = getattr(self._own, "pools", None)
+        if pools is None:
+            pools = self._own.pools = urllib3.PoolManager(num_pools=1, maxsize=1, ssl_context=self._context)
+            pools.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+        return pools
 
 
-def _read(response: requests.Response, cap: int, watch: Watch) -> tuple[bytes, bool]:
+def _read(response: urllib3.BaseHTTPResponse, cap: int, watch: Watch) -> tuple[bytes, bool]:
     """The body up to `cap` bytes, undecoded. A body that ends before its announced length, or in an encoding, is no answer."""
     if response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
         raise OSError("answer is compressed although it was asked not to be")
@@ -120,7 +122,7 @@ def _read(response: requests.Response, cap: int, watch: Watch) -> tuple[bytes, b
     size = 0
     while size <= cap:
         watch.left_s()
-        piece = response.raw.read(_CHUNK, decode_content=False)
+        piece = response.read(_CHUNK, decode_content=False)
         if not piece:
             break
         pieces.append(piece)
@@ -176,17 +178,6 @@ class _HttpPool(urllib3.HTTPConnectionPool):
 
 class _HttpsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _Https
-
-
-class _WatchedAdapter(HTTPAdapter):
-    """Pools whose connections are watched; nothing is retried."""
-
-    def __init__(self) -> None:
-        super().__init__(max_retries=0, pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
 
 def _connect(host: str, port: int, watch: Watch) -> socket.socket:

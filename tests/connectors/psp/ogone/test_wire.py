@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.psp.contract import Deadline
 from connectors.psp.ogone.watch import WATCHES, Watch
-from connectors.psp.ogone.wire import Answered, Lapsed, NotConnected, RequestsWire, Silent
+from connectors.psp.ogone.wire import Answered, HttpWire, Lapsed, NotConnected, Silent
 
 DEADLINE_S = 0.6
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
@@ -62,8 +62,8 @@ def served(play: Play, context: ssl.SSLContext | None = None) -> Iterator[tuple[
             thread.join()
 
 
-def post(port: int, scheme: str = "http", cap: int = 1000, verify: bool | str = True) -> Answered:
-    return RequestsWire(verify).post(f"{scheme}://127.0.0.1:{port}/x.asp", b"A=1", deadline=Deadline.within(DEADLINE_S), cap=cap)
+def post(port: int, scheme: str = "http", cap: int = 1000, authorities: str = "") -> Answered:
+    return HttpWire(authorities).post(f"{scheme}://127.0.0.1:{port}/x.asp", b"A=1", deadline=Deadline.within(DEADLINE_S), cap=cap)
 
 
 def drip(start: bytes) -> Play:
@@ -141,7 +141,7 @@ def test_every_call_has_a_connection_and_a_deadline_of_its_own() -> None:
         next(parts)(connection)
         connection.recv(65536)  # open until the other side closes it
 
-    wire = RequestsWire()
+    wire = HttpWire()
     with served(play) as (port, seen):
         url = f"http://127.0.0.1:{port}/x.asp"
         assert [wire.post(url, b"A=1", deadline=Deadline.within(5), cap=10).body for _ in range(2)] == [b"ok", b"ok"]
@@ -198,7 +198,7 @@ def test_closed_port_was_never_connected() -> None:
 def test_name_that_does_not_exist() -> None:
     """Nothing was written."""
     with pytest.raises(NotConnected):
-        RequestsWire().post("http://nowhere.invalid/x.asp", b"A=1", deadline=Deadline.within(5), cap=10)
+        HttpWire().post("http://nowhere.invalid/x.asp", b"A=1", deadline=Deadline.within(5), cap=10)
 
 
 def test_connection_that_never_completes() -> None:
@@ -224,7 +224,7 @@ def test_nothing_is_begun_after_the_deadline() -> None:
     over = Deadline.within(0.1)
     time.sleep(0.15)
     with served(say(HEAD)) as (port, seen), pytest.raises(Lapsed):
-        RequestsWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=over, cap=10)
+        HttpWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=over, cap=10)
 
     assert seen == []
 
@@ -245,7 +245,7 @@ def test_nothing_is_written_after_the_deadline(looks: int, told: type[Exception]
     paused = Deadline(0.0, lambda: -next(left, 0.0))
     with served(say(HEAD + b"Content-Length: 2\r\n\r\nok")) as (port, seen):
         with pytest.raises(told):
-            RequestsWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=paused, cap=10)
+            HttpWire().post(f"http://127.0.0.1:{port}/x.asp", b"A=1", deadline=paused, cap=10)
         time.sleep(0.1)
 
     assert next(left, None) is None
@@ -286,11 +286,11 @@ def server_context(certificate: Path) -> ssl.SSLContext:
 def test_tls(certificate: Path) -> None:
     """The watch stands behind TLS too: a whole answer passes, a drip does not stretch the call."""
     with served(say(HEAD + b"Content-Length: 2\r\n\r\nok"), server_context(certificate)) as (port, _):
-        assert post(port, "https", verify=str(certificate)).body == b"ok"
+        assert post(port, "https", authorities=str(certificate)).body == b"ok"
     with served(drip(HEAD + b"Connection: close\r\n\r\n"), server_context(certificate)) as (port, _):
         started = time.monotonic()
         with pytest.raises(Silent):
-            post(port, "https", verify=str(certificate))
+            post(port, "https", authorities=str(certificate))
 
     assert time.monotonic() - started < DEADLINE_S + 0.5
 
