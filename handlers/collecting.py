@@ -16,6 +16,7 @@ from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioPayment, PartStatus
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
+from schemas.refund import RefundManualRequired
 
 
 def waits_for(payment: str) -> str:
@@ -71,7 +72,10 @@ def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcom
     assert isinstance(after, Folio)
     known = account.payment_of(after, payment)
     dropped = uncovered_refunds(after, known, facts.effects) if known is not None else Outcome()
-    return concluded(before, merge(first, dropped), payment, facts) if dropped.trace else first
+    if not dropped.trace:
+        return first
+    told = tuple(fact for fact in first.facts if not (isinstance(fact, RefundManualRequired) and fact.payment == payment))
+    return concluded(before, merge(replace(first, facts=told), dropped), payment, facts)
 
 
 def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:

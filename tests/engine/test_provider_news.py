@@ -324,25 +324,33 @@ def test_x_13_nothing_leaves_while_a_charge_back_queues_behind_a_defect(monkeypa
     assert box.rows("SELECT name FROM blocked") == [{"name": "payment.reversed"}]
 
 
-@pytest.mark.parametrize("failed", ["83", "by a person"])
-def test_x_13_a_refund_that_fails_after_a_charge_back_is_nobodys_work(failed: str) -> None:
-    """Accepted (81); then the payment is charged back, then the refund is refused: nobody is asked to give back what is gone."""
-    box = Sandbox(
-        {"when": MAINTENANCE, "status": "81"} if failed == "83" else {"when": MAINTENANCE, "answer": "silence", "act": "never"}
-    )
+SILENCE = {"when": MAINTENANCE, "answer": "silence", "act": "never"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "failed"),
+    [(({"when": MAINTENANCE, "status": "81"},), "83"), ((), "83"), ((SILENCE,), "by a person")],
+    ids=["accepted, then refused", "made, then reversed", "silent, refused by a person"],
+)
+def test_x_13_a_refund_that_fails_after_a_charge_back_is_nobodys_work(rules: tuple[dict[str, Any], ...], failed: str) -> None:
+    """The payment is charged back meanwhile: nobody is asked to give back what is gone."""
+    box = Sandbox(*rules)
     payid = box.paid()
     box.cancel()
     effect = box.effect()["id"]
     box.say("payment.reversed", {**BACK, "amount": 20_000})
-    assert box.folio().payments[0].refunding == 20_000
+    payment = box.folio().payments[0]
+    assert payment.refunding + payment.refunded == 20_000
 
     box.wait(60)
     if failed == "83":
         box.provider.settle(payid, 1, "83", box.now())
-        box.notified(payid, "83")
+        outcomes = box.notified(payid, "83")
     else:
-        box.say("effect.settle", {"subject": effect, "result": "refused", "reason": "x"}, actor="operator")
+        outcomes = box.say("effect.settle", {"subject": effect, "result": "refused", "reason": "x"}, actor="operator")
 
+    assert "refund.manual_required" not in names(outcomes)
+    assert [data["balance"] for name, data in outcomes if name == "folio.balance_changed"] == [0]
     folio = box.folio()
     assert [part.status.value for refund in folio.refunds for part in refund.parts] == ["dropped"]
     assert (folio.payments[0].refunding, [request.status.value for request in folio.requests]) == (0, ["confirmed"])
