@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from connectors.psp.ogone.simulator.books import Operation
 from schemas.errors import Rejected
 from tests.simulation.disk import Stands
+from tests.simulation.provider import refunds_standing
 from tests.simulation.scripts import QUERIES
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SAYS: Final[Mapping[str, Mapping[str, str]]] = {
 _OTHERWISE: Final = {"confirmed": "refused", "refused": "confirmed", "reversed": "confirmed", "needs_person": "confirmed"}
 """What is said of a request that had come to its end."""
 _UNCERTAIN: Final = "92"
+_GIVES: Final = frozenset({"8", "81"})
 _TAKES_BACK: Final = {"refund": "83", "capture": "93", "void": "63"}
 _OPERATIONS: Final = {"refund": ("RFD", "RFS"), "capture": ("SAL", "SAS"), "void": ("DEL", "DES")}
 
@@ -66,11 +68,8 @@ class Fate:
         return wanted and self._can(effect, stands) and self._once(effect, stands.state)
 
     def _can(self, effect: str, stands: Stands) -> bool:
-        """Whether the acquirer may still say yes to what came to nothing: it is known there, and a refund's money is too."""
-        provider = self._world.provider
-        return stands.state not in ("refused", "reversed") or (
-            self._level(stands, effect) is not None and (stands.kind != "refund" or provider.left(stands.reference) >= stands.minor)
-        )
+        """Whether the acquirer may still say yes to what came to nothing: it is known there (its money too: `_say`)."""
+        return stands.state not in ("refused", "reversed") or self._level(stands, effect) is not None
 
     @contextlib.contextmanager
     def uncertain(self, effect: str) -> Iterator[None]:
@@ -102,6 +101,8 @@ class Fate:
         world = self._world
         provider, now = world.provider.provider, world.now()
         level = self._level(stands, effect)
+        if level is not None and status in _GIVES and not self._may_give(stands, level):
+            return
         with contextlib.suppress(Rejected):
             if level is not None:
                 provider.settle(stands.reference, level, status, now)
@@ -109,6 +110,12 @@ class Fate:
                 operation = _OPERATIONS[stands.kind][0]
                 level = provider.back_office(stands.reference, operation, stands.minor, now, status=status)
             world.luck.trace.append(f"{world.seconds()} the acquirer says {status} of {stands.reference}/{level}")
+
+    def _may_give(self, stands: Stands, level: int) -> bool:
+        """Whether a refund stands, or may: what others gave back meanwhile is gone."""
+        provider = self._world.provider
+        standing = [one.level for one in refunds_standing(provider.books, stands.reference)]
+        return stands.kind != "refund" or level in standing or provider.left(stands.reference) >= stands.minor
 
     def _level(self, stands: Stands, effect: str) -> int | None:
         """The operation that is the request's, or may be."""
