@@ -34,7 +34,7 @@ TIMERS = 500  # at most so many that came due are read for one transaction
 _PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay", "dead_letter.discard"})
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
 
-_NONE: Final[Mapping[bytes, str]] = MappingProxyType({})
+NOBODY: Final[Mapping[bytes, str]] = MappingProxyType({})
 
 log = structlog.get_logger(__name__)
 _ENCODER = msgspec.json.Encoder()
@@ -56,14 +56,14 @@ class Chunk:
         self._names: dict[bytes, tuple[Key, ...]] = {}
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
-        self._condemned: Mapping[bytes, str] = _NONE
+        self._condemned: Mapping[bytes, str] = NOBODY
         self._single = False
         self.first = b""  # the message of the first decision
 
     # -- the order of things -------------------------------------------------------------------------------------------------
 
     def run(
-        self, waiting: Sequence[Waiting], until: int, *, single: bool = False, condemned: Mapping[bytes, str] = _NONE
+        self, waiting: Sequence[Waiting], until: int, *, single: bool = False, condemned: Mapping[bytes, str] = NOBODY
     ) -> None:  # fmt: skip
         """Decide what waits, oldest first; timers due before a message fire before it, those due by `until` after all.
 

@@ -5,13 +5,12 @@ finds the one message that the store, our code or the process trips over.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 import structlog
 
-from engine.chunk import Chunk
+from engine.chunk import NOBODY, Chunk
 from engine.clock import Clock
 from engine.settled import Settled
 from engine.staging import Remembered
@@ -132,7 +131,7 @@ class Lanes:
         self._claim = msgspec.structs.replace(self._claim, deaths=deaths)
         return ran if ran.decided else self.run()
 
-    def _chunk(self, limit: int, *, single: bool = False, condemned: Mapping[bytes, str] = MappingProxyType({})) -> Ran:
+    def _chunk(self, limit: int, *, single: bool = False, condemned: Mapping[bytes, str] = NOBODY) -> Ran:
         def fill(transaction: ChunkTransaction, chunk: Chunk) -> bool:
             waiting = transaction.take(self._positions, limit)
             more = len(waiting) >= limit

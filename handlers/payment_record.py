@@ -63,9 +63,7 @@ def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, f
         reason = f"{amount} of payment {payment.payment}, {payment.status.value}, were released elsewhere: see at the provider what stands"
         told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
         return Outcome(state=account.replace_payment(folio, payment), facts=(told,), trace=(step,), policy_version=folio.policy)
-    voided = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=folio.currency)
-    after = account.replace_payment(folio, replace(payment, status=PaymentStatus.VOIDED))
-    return concluded(folio, Outcome(state=after, facts=(voided,), trace=(step,)), payment.payment, facts)
+    return concluded(folio, _voided(folio, payment, step), payment.payment, facts)
 
 
 def _failed(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:
@@ -74,8 +72,11 @@ def _failed(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> 
     if not message.first:
         step = Step("X-17", f"payment {payment.payment}: a capture of {amount} was refused, its authorisation stands")
         return Outcome(state=account.replace_payment(folio, replace(payment, status=PaymentStatus.AUTHORISED)), trace=(step,))
+    return _voided(folio, payment, Step("X-17", f"payment {payment.payment}: {amount} will not be taken"))
+
+
+def _voided(folio: Folio, payment: FolioPayment, step: Step) -> Outcome:
     told = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=folio.currency)
-    step = Step("X-17", f"payment {payment.payment}: {amount} will not be taken")
     after = account.replace_payment(folio, replace(payment, status=PaymentStatus.VOIDED))
     return Outcome(state=after, facts=(told,), trace=(step,))
 

@@ -6,7 +6,7 @@ withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
@@ -102,15 +102,7 @@ def _folio(outcome: Outcome) -> Folio:
 
 def by_hand(folio: Folio, payment: FolioPayment, minor: int) -> tuple[FolioRefund, RefundPart] | None:
     """The oldest part of exactly this amount of the payment that waits for a person's hands."""
-    return next(
-        (
-            (refund, part)
-            for refund in folio.refunds
-            for part in refund.parts
-            if part.payment == payment.payment and part.status in BY_HAND and part.minor == minor
-        ),
-        None,
-    )
+    return _oldest(folio, payment, minor, lambda part: part.status in BY_HAND)
 
 
 def _said(
@@ -118,16 +110,18 @@ def _said(
 ) -> tuple[FolioRefund, RefundPart] | None:  # fmt: skip
     """The oldest part of exactly this amount of the payment that a person gave back elsewhere, and that no record tells yet: not what
     we sent and a person found done, which has a record of its own."""
-    return next(
-        (
-            (refund, part)
-            for refund in folio.refunds
-            for part in refund.parts
-            if part.payment == payment.payment and part.minor == minor and part.status is PartStatus.EXECUTED and not part.record
-            if stored.get(part.effect) is not EffectState.CONFIRMED
-        ),
-        None,
-    )
+
+    def told(part: RefundPart) -> bool:
+        return part.status is PartStatus.EXECUTED and not part.record and stored.get(part.effect) is not EffectState.CONFIRMED
+
+    return _oldest(folio, payment, minor, told)
+
+
+def _oldest(
+    folio: Folio, payment: FolioPayment, minor: int, wanted: Callable[[RefundPart], bool]
+) -> tuple[FolioRefund, RefundPart] | None:  # fmt: skip
+    parts = ((refund, part) for refund in folio.refunds for part in refund.parts)
+    return next((one for one in parts if one[1].payment == payment.payment and one[1].minor == minor and wanted(one[1])), None)
 
 
 def foreign(folio: Folio, payment: FolioPayment, minor: int, rule: str) -> Outcome:
@@ -191,14 +185,12 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     payment = account.payment_of(roomy, message.payment)
     assert payment is not None
     minor = min(message.minor, payment.refundable())
-    if minor == message.minor and not message.effect:
-        payment = replace(payment, foreign_shown=(*payment.foreign_shown, (message.record, minor)))
-        roomy = account.replace_payment(roomy, payment)
-        made_room = replace(made_room, state=roomy)
     if minor < message.minor:
         payment = replace(payment, foreign_partly=(*payment.foreign_partly, (message.record, minor)))
-        roomy = account.replace_payment(roomy, payment)
-        made_room = replace(made_room, state=roomy)
+    elif not message.effect:
+        payment = replace(payment, foreign_shown=(*payment.foreign_shown, (message.record, minor)))
+    roomy = account.replace_payment(roomy, payment)
+    made_room = replace(made_room, state=roomy)
     out = merge(made_room, foreign(roomy, payment, minor, "X-3")) if minor else made_room
     out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, _folio(out))))
     if payment.foreign_told and not message.effect:

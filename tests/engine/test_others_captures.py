@@ -350,8 +350,8 @@ def test_x_17_a_capture_that_never_left_goes_once_more() -> None:
 # -- whose money it is -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_sale_that_pays_two_bookings_is_not_counted_whole_for_one() -> None:
-    """One PAYID of 200, half for each: a callback shows it, one booking is cancelled, and gets its own back."""
+def paid_together() -> tuple[Sandbox, str]:
+    """One PAYID of 200, half for each of two bookings."""
     box = Sandbox()
     payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
     for number in "12":
@@ -365,6 +365,12 @@ def test_a_sale_that_pays_two_bookings_is_not_counted_whole_for_one() -> None:
             "order": "O-1",
         }
         box.say("payment.received", paid)
+    return box, payid
+
+
+def test_a_sale_that_pays_two_bookings_is_not_counted_whole_for_one() -> None:
+    """One PAYID of 200, half for each: a callback shows it, one booking is cancelled, and gets its own back."""
+    box, payid = paid_together()
     box.notified(payid, "9")
 
     box.cancel("B-1")
@@ -542,19 +548,7 @@ def test_x_17_a_release_by_others_is_told() -> None:
 
 def test_a_sale_that_pays_two_bookings_gives_back_to_both() -> None:
     """Each refund may be followed by the other's: the first one closes nothing at the provider."""
-    box = Sandbox()
-    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
-    for number in "12":
-        box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
-        paid = {
-            **BACK,
-            "folio": f"B-{number}",
-            "payment": f"P-{number}",
-            "amount": 10_000,
-            "provider_reference": payid,
-            "order": "O-1",
-        }
-        box.say("payment.received", paid)
+    box, payid = paid_together()
     for number in "12":
         box.cancel(f"B-{number}", request=f"C-{number}")
         box.pass_time(HOUR)
