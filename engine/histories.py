@@ -17,6 +17,12 @@ from handlers.effect import GIVE_UP
 from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
 
 SECOND_US: Final = 1_000_000
+_RELEASE: Final = {
+    Result.CONFIRMED: EffectState.CONFIRMED,
+    Result.REFUSED: EffectState.REVERSED,
+    Result.REVERSED: EffectState.REVERSED,
+}
+"""What a release that was over has come to after all, by its record's result."""
 _PENDING_QUERIES = 30  # so often a request that the provider has accepted is asked after: weeks, by the shipped intervals
 
 
@@ -157,12 +163,7 @@ def _unexpected(effect: Effect, record: ProviderRecord, now: int) -> InternalRow
         case EffectKind.CAPTURE:
             return messages.observed(effect, record, now)
         case _:
-            ended = {
-                Result.CONFIRMED: EffectState.CONFIRMED,
-                Result.REFUSED: EffectState.REVERSED,
-                Result.REVERSED: EffectState.REVERSED,
-            }
-            state = ended.get(record.result)
+            state = _RELEASE.get(record.result)
             return None if state is None else messages.reply(effect, state, record, record.status, "", now)
 
 

@@ -13,6 +13,7 @@ from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.effect import EffectKind
+from schemas.errors import Early
 from schemas.folio import Folio, FolioPayment, PartStatus
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
@@ -22,6 +23,17 @@ from schemas.refund import RefundManualRequired
 def waits_for(payment: str) -> str:
     """What a reversal waits for that comes before its payment (X-2)."""
     return f"payment:{payment}"
+
+
+def of_record(payment: str, facts: Facts) -> tuple[Folio, FolioPayment]:
+    """The folio and the payment of which a provider has shown a record. Raises Early for what is not here yet."""
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this record is of is not here yet", waits_for="booking")
+    known = account.payment_of(folio, payment)
+    if known is None:
+        raise Early(f"payment {payment} is not here yet", waits_for=waits_for(payment))
+    return folio, known
 
 
 def captured(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) -> Outcome:

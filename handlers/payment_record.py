@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.capture_records import shown
-from handlers.collecting import captured, concluded, taken_back, waits_for
+from handlers.collecting import captured, concluded, of_record, taken_back
 from handlers.outcome import Facts, Outcome, Step, merge
 from schemas.effect import RecordKind, Result
-from schemas.errors import Early, Stale
+from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.operations import EffectNeedsPerson, PaymentRecordSeen
 from schemas.payment import PaymentVoided
@@ -24,12 +24,7 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     """Each record counts once, and each of its turns. Of a payment that is not final, a refused record is the end of it, or of a capture
     that its authorisation outlives. Raises Early for an unknown booking or payment, Stale for what says nothing new.
     """
-    folio = facts.folio
-    if folio is None:
-        raise Early("the booking that this record is of is not here yet", waits_for="booking")
-    known = account.payment_of(folio, message.payment)
-    if known is None:
-        raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
+    folio, known = of_record(message.payment, facts)
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
     if message.kind == RecordKind.VOID:

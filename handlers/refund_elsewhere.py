@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.collecting import waits_for
+from handlers.collecting import of_record, waits_for
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
 from handlers.refund_reply import came_back, executed, manual_required, timer
@@ -146,12 +146,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
 
     Raises Early for an unknown booking or payment.
     """
-    folio = facts.folio
-    if folio is None:
-        raise Early("the booking that this record is of is not here yet", waits_for="booking")
-    payment = account.payment_of(folio, message.payment)
-    if payment is None:
-        raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
+    folio, payment = of_record(message.payment, facts)
     if message.result in (Result.REFUSED, Result.REVERSED):
         return _came_back(message, folio, payment)
     if message.record in payment.foreign_records:
@@ -182,8 +177,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         return _told_before(folio, payment, message.minor, f"record {message.record} is what a person told of before")
     made_room = _make_room(folio, payment, message.minor, facts.effects)
     roomy = _folio(made_room)
-    payment = account.payment_of(roomy, message.payment)
-    assert payment is not None
+    payment = account.payment_of(roomy, message.payment) or payment
     minor = min(message.minor, payment.refundable())
     if minor < message.minor:
         payment = replace(payment, foreign_partly=(*payment.foreign_partly, (message.record, minor)))
