@@ -22,7 +22,7 @@ FOCUS: Final = SCRIPTS
 _PROVOKED: Final = frozenset({*GENERAL, *OF_PAYMENTS, "ask payment", "late answer"})
 """Steps that can be brought about at any time, whatever state an effect is in."""
 _GOALS: Final = ("planned", "sending", "accepted", "confirmed", "refused", "unknown", "needs_person", "reversed")
-_TWICE: Final = frozenset({*OF_PAYMENTS, "ask payment", "late answer"})
+_TWICE: Final = frozenset({*OF_PAYMENTS, "ask payment", "late answer", "try alone"})
 """Steps at which a death may fail to come, or be that of another effect: provoked once more."""
 _BESIDE: Final[Mapping[str, int]] = {"confirmed": 4, "refused": 4, "needs_person": 4, "reversed": 4}
 """And in another state in which a request stays through a death: on the way to its own, none is to keep it from there."""
@@ -60,7 +60,7 @@ class Aims:
         if heard not in self.own and not early and not unreachable(heard[0], self.script, heard[1]):
             self.own.append(heard)
         if self.script == NEVER_CALLED:
-            self.own.append((("after mark", "before send")[turn % 2], "sending"))
+            self.own.append(("before answer", "sending"))
         elif (self.goal != "unknown" or turn % 4 == 0) and self.goal not in _EARLY and answered(self.script) not in ("", self.goal):
             self.own.append((("after send", "before answer")[turn % 2], "sending"))
 

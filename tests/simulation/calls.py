@@ -10,7 +10,7 @@ from engine.hub import Hub
 from engine.store.effects import Effect
 from tests.simulation.luck import Step
 from tests.simulation.provider import failed_query
-from tests.simulation.scripts import QUERIES
+from tests.simulation.scripts import NEVER_CALLED, QUERIES
 
 if TYPE_CHECKING:
     from tests.simulation.owners import Owners
@@ -52,8 +52,9 @@ class Calling:
     def _is_to_fail(self) -> bool:
         """Whether a wanted death depends on that nothing of this request is written."""
         world = self._world
-        wanted = self.name == "send" and "planned" in world.luck.wants("answer")
-        if not wanted or world.failures["answer"] >= 10 or not self._in_focus():
+        states = world.luck.wants("answer")
+        wanted = "planned" in states or (world.aims.script == NEVER_CALLED and "sending" in states)
+        if self.name != "send" or not wanted or world.failures["answer"] >= 10 or not world.in_focus(self.effect):
             return False
         world.failures["answer"] += 1
         return True

@@ -205,7 +205,7 @@ class Owners:
             return
         if call.name == "send":
             if when == "before" and world.aims.script == NOT_ALLOWED:
-                world.back_office(call.reference, world.provider.left(call.reference))
+                self._forestall(call.reference)
             if when == "after" or world.aims.goal == "sending":
                 world.tempt()
             late = world.luck.wants("late answer") & (_LATE - {"sending"})
@@ -221,6 +221,16 @@ class Owners:
             if chance.random() < 0.5:
                 world.repeat()
             world.until(world.clock.now() + chance.choice((0, 1, 20)) * SECOND)
+
+    def _forestall(self, reference: str) -> None:
+        """Others are at the provider first: they give back all that is left, or nearly. Of a refund nobody can say whose it is while
+        ours is on its way; that the sale was none is learned even then, and `payment learned` wants it."""
+        world, chance = self.world, self.world.chance
+        a_sale = world.provider.books.operations(reference)[0].status == "9"
+        if a_sale and world.aims.goal == "sending" and chance.random() < 0.7:
+            world.turn(reference, "", "93")
+        else:
+            world.back_office(reference, world.provider.left(reference) - chance.randrange(2))
 
     def _sleep(self, enough: Callable[[], bool], at_most_s: int) -> None:
         """The process is stopped in the middle of its call; another one takes over, and for a while the world goes on with that."""

@@ -128,7 +128,7 @@ class SimulatedProvider:
             rules=tuple(self._rules(chance, aims.script)),
             level_amounts=amounts,
             end_of_history=chance.choice(("50001130", "50001131", "88")),
-            shows_level=chance.random() < (0.2 if aims.goal == "unknown" else 0.8),
+            shows_level=chance.random() < (0.1 if aims.goal == "unknown" else 0.8),
             callbacks=Callbacks(
                 send=chance.random() < 0.7,
                 repeat=chance.choice((1, 1, 2)),

@@ -94,6 +94,12 @@ RULES: list[Rule] = [
         ),
     ),
     Rule(
+        "a refusal needs no number to be one, so that its answer leaves no doubt",
+        lambda when, step, script, state: (
+            (when, step, state) == ("after", "answer", "unknown") and script != NOT_ALLOWED and answered(script) == "refused"
+        ),
+    ),
+    Rule(
         "what may still be sent has the script that waits for it",
         lambda when, step, script, state: (
             script == NEVER_CALLED and (state in ("planned", "sending") or step in ("look", "put off", "mark", "send", "answer"))

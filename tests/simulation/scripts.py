@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.psp.ogone.codes import ANSWERED, status_meaning, trouble
+from connectors.psp.ogone.codes import maintenance_result
 from connectors.psp.ogone.simulator.script import Answering, Rule
+from schemas.effect import EffectKind
 
 PLAIN: Final = "plain"
 REFUNDS: Final[Mapping[str, dict[str, Any]]] = {
@@ -90,6 +91,5 @@ def answered(name: str) -> str:
     played = msgspec.convert({**REFUNDS, **CLOSINGS}[name], Rule)
     if played.answer is not Answering.NORMAL or played.answer_after_s:
         return ""
-    if played.ncerror:
-        return ANSWERED[trouble(played.ncerror)].value
-    return status_meaning(played.status or "8")[1].value
+    kind, done = (EffectKind.REFUND, "8") if name in REFUNDS else (EffectKind.CAPTURE, "9")
+    return maintenance_result(kind, "0" if played.ncerror else played.status or done, played.ncerror).value
