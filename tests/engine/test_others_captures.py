@@ -142,7 +142,7 @@ def test_a_capture_of_others_that_is_refused_undoes_nothing() -> None:
     box = Sandbox()
     payid = authorised(box, provider_reference="3000000001")
     box.provider.back_office(payid, "SAL", 5_000, box.now(), status="93")
-    box.notified(payid, "93")
+    assert names(box.notified(payid, "93")) == []
     assert box.folio().payments[0].status.value == "authorised"
 
     box.wait(60)

@@ -51,6 +51,21 @@ def test_x_13_a_planned_refund_is_withdrawn_when_its_money_is_taken_back(taken: 
     assert true(box)
 
 
+def test_x_19_a_refund_is_due_as_long_as_a_part_of_it_is_open() -> None:
+    """Two payments, one of them charged back: what is owed of the other one has its day still."""
+    box = Sandbox()
+    box.paid(amount=10_000)
+    box.pay("B-1", 10_000, "O-2")
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+
+    box.say("payment.reversed", {**BACK, "amount": 10_000})
+
+    assert [part.status.value for refund in box.folio().refunds for part in refund.parts] == ["requested", "dropped"]
+    assert len(box.rows("SELECT name FROM timer WHERE name LIKE 'refund_due%'")) == 1
+    assert true(box)
+
+
 def test_x_13_a_refused_refund_is_nobodys_work_any_more() -> None:
     """Refused by the provider, it waited for a person's hands; then the payment was charged back."""
     box = Sandbox({"when": MAINTENANCE, "status": "83"})
@@ -268,6 +283,20 @@ def test_x_19_a_refund_elsewhere_that_a_person_tells_by_its_payment_counts_once(
             else:
                 box.notified(payid)
         assert box.folio().payments[0].foreign == counted
+    assert true(box)
+
+
+def test_x_19_a_word_is_one_record() -> None:
+    """The house says once that it gave 50 back, the provider shows two refunds of 50."""
+    box = Sandbox()
+    payid = box.paid()
+    box.say("refund.executed_externally", {**BACK, "amount": 5_000}, actor="operator")
+    for _ in range(2):
+        box.provider.back_office(payid, "RFD", 5_000, box.now())
+        box.wait(60)
+        box.notified(payid)
+
+    assert box.folio().payments[0].foreign == 10_000
     assert true(box)
 
 

@@ -135,6 +135,13 @@ def test_a4_collected_is_spread_by_price() -> None:
     assert quote.refund == 3_000
 
 
+def test_a4_each_line_by_its_own_base() -> None:
+    """The same, but the second line's terms go by its price: 0 % of 80 that are not all paid."""
+    stay = leaving(10_500, *TWO_LINES, offered=(BY_COLLECTED, NANR))
+
+    assert [one.penalty for one in quoted(stay, days=3).lines] == [3_000, 8_000]
+
+
 @pytest.mark.parametrize(
     ("cause", "fee_back_on", "package", "refund"),
     [
