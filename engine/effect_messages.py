@@ -14,7 +14,7 @@ from schemas.effect import EffectState, ProviderRecord, RecordKind, Result
 from schemas.operations import ForeignRecordSeen, PaymentRecordSeen, PayoutBraked, ReplyArrived
 
 _SAYS = frozenset({Result.CONFIRMED, Result.REFUSED, Result.REVERSED})
-_OF_PAYMENT = frozenset({RecordKind.CAPTURE, RecordKind.VOID})
+_OF_PAYMENT = frozenset({RecordKind.AUTHORISATION, RecordKind.CAPTURE, RecordKind.VOID})
 _NEWS = UUID("6f0c1d3e-0b5e-5c35-9d5e-0e11ec7e11e5")
 
 
@@ -55,7 +55,7 @@ def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own:
 
 
 def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, first: bool = False) -> InternalRow | None:
-    """`payment_record.seen`: what the provider shows of the payment itself; None for what says nothing of money taken. Each turn of a
+    """`payment_record.seen`: what the provider shows of the payment itself; None for what says nothing of money held or taken. Each turn of a
     record is told, back and forth. `first`: the record is the payment, no later operation on it."""
     if not item.payment or record.minor is None or record.kind not in _OF_PAYMENT or record.result not in _SAYS:
         return None

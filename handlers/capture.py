@@ -13,7 +13,7 @@ from handlers import account
 from handlers.capture_records import gave_back, shown, took
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import noted
-from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
+from handlers.withdrawal import Stored, uncovered_refunds
 from ledger import recipes
 from schemas.booking import DepositNature
 from schemas.common import Fact
@@ -73,10 +73,9 @@ def settle_capture(message: ReplyArrived, folio: Folio, state: EffectState, stor
     if payment is None or (pending is None and not _counts(message, payment, state)):
         raise Stale(f"nothing of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)
     after = noted(folio, message.effect, state)
-    if state is EffectState.PLANNED:  # it never left, and goes once more, unless it is not needed any more
+    if state is EffectState.PLANNED:  # it never left, and goes once more
         step = Step("X-17", f"{message.kind} of payment {payment.payment} was not sent: {message.code}")
-        first = Outcome(state=after, trace=(step,), policy_version=folio.policy)
-        return merge(first, unneeded_closings(after, payment.payment, stored))
+        return Outcome(state=after, trace=(step,), policy_version=folio.policy)
     step = Step("X-17", f"{message.kind} of payment {payment.payment}: {state.value} {message.code}".rstrip())
     out = Outcome(state=after, trace=(step,), policy_version=folio.policy)
     match state, message.kind:

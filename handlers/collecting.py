@@ -8,13 +8,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.capture import take_or_release
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.effect import EffectKind
 from schemas.errors import Early
-from schemas.folio import Folio, FolioPayment, PartStatus
+from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
 from schemas.refund import RefundManualRequired
@@ -36,14 +37,13 @@ def of_record(payment: str, facts: Facts) -> tuple[Folio, FolioPayment]:
     return folio, known
 
 
-def captured(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) -> Outcome:
+def captured(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
     """`minor` more of the payment is collected (X-17); after the cancellation, an unapplied receipt (X-16)."""
     after, amount = account.replace_payment(folio, payment), account.text(minor, folio.currency)
     told = PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=folio.currency)
     if not payment.unapplied:
         step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
-        first = Outcome(state=after, facts=(told,), entries=recipes.captured(after, payment, minor), trace=(step,))
-        return merge(first, unneeded_closings(after, payment.payment, stored))
+        return Outcome(state=after, facts=(told,), entries=recipes.captured(after, payment, minor), trace=(step,))
     reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
     homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
     step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
@@ -61,21 +61,24 @@ def taken_back(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) 
         entries=recipe(after, payment, minor),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
-    return merge(merge(first, uncovered_refunds(after, payment, stored)), _owed_again(after))
+    return merge(merge(first, uncovered_refunds(after, payment, stored)), _owed_again(after, payment))
 
 
-def _owed_again(folio: Folio) -> Outcome:
-    """X-17: nobody asks a second time for what an authorisation was to bring: a person is told of what is owed again."""
-    owed, closed = account.balance(folio), [payment for payment in folio.payments if payment.closing == EffectKind.CAPTURE]
-    waits = {effect.payment for effect in folio.effects if effect.kind == EffectKind.CAPTURE}
-    given_up = next((payment for payment in closed if payment.payment not in waits), None)
-    if owed <= 0 or folio.cancelled_at is None or given_up is None:
+def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
+    """X-17: nobody asks a second time for what a cancelled booking owes, and its refunds go on: a person is told of what is owed again."""
+    owed = account.balance(folio) - _under_way(folio)
+    if owed <= 0 or folio.cancelled_at is None or payment.unapplied:
         return Outcome()
     reason = (
-        f"owed again: {account.text(owed, folio.currency)} of a cancelled booking, which payment {given_up.payment} was to bring"
+        f"owed again: {account.text(owed, folio.currency)} of a cancelled booking, since payment {payment.payment} was taken back"
     )
-    told = EffectNeedsPerson(effect=given_up.payment, reason=reason, amount=owed, currency=folio.currency)
+    told = EffectNeedsPerson(effect=payment.payment, reason=reason, amount=owed, currency=folio.currency)
     return Outcome(facts=(told,), trace=(Step("X-17", reason),))
+
+
+def _under_way(folio: Folio) -> int:
+    """What captures that were asked for are to bring, minor units."""
+    return sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
 
 
 def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
@@ -94,20 +97,38 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
     """The whole outcome: what a cancellation makes of it (X-16, X-17), and the balance once, at the end (S4-22)."""
     after = first.state
     assert isinstance(after, Folio)
-    final = after = account.changed(after)
-    known = account.payment_of(after, payment)
+    after = account.changed(after)
+    first, known = replace(first, state=after), account.payment_of(after, payment)
     reduced = known is not None and account.before_reduction(before, known)
     if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, after, payment, facts))
-        assert isinstance(first.state, Folio)
-        final = first.state
+    first = merge(first, without_unneeded(first, payment, facts))
+    final = first.state
+    assert isinstance(final, Folio)
     return replace(
         first,
-        state=final,
         facts=first.facts + account.balance_facts(before, final),
         unparks=(waits_for(payment), *first.unparks),
         policy_version=first.policy_version or before.policy,
     )
+
+
+def without_unneeded(first: Outcome, payment: str, facts: Facts) -> Outcome:
+    """X-17: after `first`, planned requests that are not needed any more are withdrawn; what a withdrawn capture held is released."""
+    folio = first.state
+    assert isinstance(folio, Folio)
+    out = unneeded_closings(folio, payment, facts.effects)
+    after = out.state
+    assert isinstance(after, Folio)
+    if account.balance(after) > _under_way(after):
+        return out  # a person was told of it, and may take it
+    gone = _captures(folio) - _captures(after)
+    held = [known for known in after.payments if known.payment in gone and known.status is PaymentStatus.AUTHORISED]
+    return merge(out, take_or_release(after, [(known, 0) for known in held], facts))
+
+
+def _captures(folio: Folio) -> set[str]:
+    return {known.payment for known in folio.effects if known.kind == EffectKind.CAPTURE}
 
 
 def _waits(folio: Folio, payment: str) -> bool:

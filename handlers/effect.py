@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
-from handlers.collecting import covered
+from handlers.collecting import covered, without_unneeded
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect, replace_part, without_effect
 from handlers.refund_reply import manual_required, requested, settle_part
@@ -167,9 +167,10 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
         trace=(Step("X-15", f"effect {effect.effect}: {state.value} by {who(message.actor)}: {message.reason}"),),
     )
     if effect.kind != EffectKind.REFUND:
-        return merge(
+        closed = merge(
             first, settle_capture(replace(reply, record=""), folio, state, facts.effects)
         )  # the provider's history names it
+        return merge(closed, without_unneeded(closed, effect.payment, facts))
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
     refund, part = found

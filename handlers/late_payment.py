@@ -15,6 +15,7 @@ from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
+from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
@@ -99,12 +100,15 @@ def _lost(folio: Folio, payment: str, waiting: int) -> Outcome:
 
 
 def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
-    """X-17: an authorisation of a cancelled booking; what happened after the cancellation is released."""
+    """X-17: an authorisation of a cancelled booking takes what no capture under way will bring; what happened after the cancellation is
+    released."""
     if payment.closing or not payment.provider or not payment.reference:
         return Outcome(state=folio)
-    needed = 0 if payment.unapplied else max(0, account.balance(folio)) + folio.waived
+    under_way = sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
+    owed = max(0, account.balance(folio) - under_way)
+    needed = 0 if payment.unapplied else owed + folio.waived
     capture = min(payment.authorised, needed)
-    restored = max(0, capture - max(0, account.balance(folio)))
+    restored = max(0, capture - owed)
     entries = recipes.claim_restored(folio, restored, payment.payment)
     folio = replace(folio, waived=folio.waived - restored)
     taken, released = (account.text(minor, folio.currency) for minor in (capture, payment.authorised - capture))

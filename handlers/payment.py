@@ -43,12 +43,12 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
     then = NEXT[known.status if known is not None else None, said]
     if isinstance(then, Halt):
-        return _halted(then, said, message, folio, known)
+        return _halted(then, said, message, folio, facts)
     payment = _recorded(message, folio, known, facts)
     folio, queries = _asked_again(message, folio)
     match then:
         case PaymentStatus.CAPTURED:
-            first = _taken(message, folio, payment, facts.effects)
+            first = _taken(message, folio, payment)
         case PaymentStatus.REVERSED:
             first = _taken_back(message, folio, payment, facts.effects)
         case PaymentStatus.VOIDED:
@@ -74,7 +74,8 @@ def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQu
     return replace(folio, notified=tuple(one for one in folio.notified if one not in named)), (query,)
 
 
-def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: FolioPayment | None) -> Outcome:
+def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, facts: Facts) -> Outcome:
+    known = account.payment_of(folio, message.payment)
     if halt is Halt.EARLY or known is None:
         if halt is Halt.REFUSED:
             text = f"payment {message.payment} failed at {message.provider} (status {message.status}): nothing was taken"
@@ -86,13 +87,9 @@ def _halted(halt: Halt, said: Told, message: Payment, folio: Folio, known: Folio
     _same(message, known, said)
     if message.provider_reference and not known.reference:
         folio, queries = _asked_again(message, folio)
-        after = account.changed(account.replace_payment(folio, _named(message, known)))
-        return Outcome(
-            state=after,
-            queries=queries,
-            trace=(Step("X-1", f"payment {message.payment} is known; its provider's id is new"),),
-            policy_version=folio.policy,
-        )
+        step = Step("X-1", f"payment {message.payment} is known; its provider's id is new")
+        named = Outcome(state=account.replace_payment(folio, _named(message, known)), queries=queries, trace=(step,))
+        return concluded(folio, named, message.payment, facts)
     raise Stale(f"payment {message.payment} is {known.status.value} already", field="payment", value=message.payment)
 
 
@@ -159,12 +156,12 @@ def _promised(message: Payment, folio: Folio, payment: FolioPayment, status: Pay
     return Outcome(state=after, trace=(Step("X-17", f"payment {message.payment}: {amount} {status.value}, not collected"),))
 
 
-def _taken(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
+def _taken(message: Payment, folio: Folio, payment: FolioPayment) -> Outcome:
     """X-17: final, so collected, all of it at once."""
     if payment.authorised and message.amount > payment.authorised:
         text = f"payment {message.payment}: {message.amount} taken of {payment.authorised} authorised"
         raise Rejected(text, code="amount_above_authorised", rule="X-3", field="amount", value=message.amount)
-    return captured(folio, replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount), message.amount, stored)
+    return captured(folio, replace(payment, status=PaymentStatus.CAPTURED, captured=message.amount), message.amount)
 
 
 def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -> Outcome:

@@ -27,6 +27,8 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     folio, known = of_record(message.payment, facts)
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
+    if message.kind == RecordKind.AUTHORISATION:
+        return _authorised(message, folio, known, named, facts)
     if message.kind == RecordKind.VOID:
         return _released(message, folio, named, facts) if stands else _nothing_new(message)
     if named.status is PaymentStatus.PENDING and not stands:
@@ -35,7 +37,7 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     if payment == known:
         return _nothing_new(message)
     if moved > 0:
-        first = merge(captured(folio, payment, moved, facts.effects), _beyond(message, folio, payment))
+        first = merge(captured(folio, payment, moved), _beyond(message, folio, payment))
         return concluded(folio, first, payment.payment, facts)
     if moved < 0:
         return concluded(folio, taken_back(folio, payment, -moved, facts.effects), payment.payment, facts)
@@ -46,6 +48,19 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
 
 def _nothing_new(message: PaymentRecordSeen) -> NoReturn:
     raise Stale(f"record {message.record} of payment {message.payment} says nothing new", field="record", value=message.record)
+
+
+def _authorised(message: PaymentRecordSeen, folio: Folio, known: FolioPayment, payment: FolioPayment, facts: Facts) -> Outcome:
+    """X-17: what was pending is authorised, or will not come; and one that was known by its order alone has a name at last."""
+    if payment.status is PaymentStatus.PENDING and message.result != Result.CONFIRMED:
+        return concluded(folio, _failed(message, folio, payment), payment.payment, facts)
+    if payment.status is PaymentStatus.PENDING:
+        payment = replace(payment, status=PaymentStatus.AUTHORISED)
+    if payment == known:
+        return _nothing_new(message)
+    amount = account.text(payment.authorised, folio.currency)
+    step = Step("X-17", f"payment {payment.payment}: record {message.record} is its authorisation of {amount}")
+    return concluded(folio, Outcome(state=account.replace_payment(folio, payment), trace=(step,)), payment.payment, facts)
 
 
 def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:

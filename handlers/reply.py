@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from handlers import account
 from handlers.capture import settle_capture
-from handlers.collecting import covered
-from handlers.outcome import Facts, Outcome, Step
+from handlers.collecting import covered, without_unneeded
+from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect
 from handlers.refund_reply import settle_part
 from schemas.effect import EffectKind, EffectState
@@ -27,7 +27,8 @@ def decide(message: ReplyArrived, facts: Facts) -> Outcome:
         raise Early("the booking that this reply is about is not here", waits_for="booking")
     state = EffectState(message.state)
     if message.kind != EffectKind.REFUND:
-        return settle_capture(message, folio, state, facts.effects)
+        closed = settle_capture(message, folio, state, facts.effects)
+        return merge(closed, without_unneeded(closed, message.payment, facts))
     found = part_of_effect(folio, message.effect)
     if found is None:
         raise Stale(f"no refund of {folio.folio} waits for effect {message.effect}", field="effect", value=message.effect)

@@ -14,6 +14,7 @@ from tests.engine.sandbox import Sandbox, arrival, booking, names
 from tests.engine.test_provider_news import BACK, HOUR, MAINTENANCE, authorised, true
 
 UNASKABLE = {"when": {"endpoint": "query", "call": 1}, "status": "88"}
+TRANSFER = {"folio": "B-1", "payment": "T", "currency": "EUR", "tender": "bank_transfer", "occurred_at": "2026-07-20T08:00:00Z"}
 
 
 def half_kept(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
@@ -240,15 +241,123 @@ def test_a_message_and_a_cancellation_in_one_chunk() -> None:
 
 
 def test_x_17_other_money_makes_a_planned_capture_needless() -> None:
-    """A transfer from before the cancellation covers what is owed: the card is not charged."""
+    """A transfer from before the cancellation covers what is owed: the card is not charged, and its authorisation is released."""
     box, payid = half_kept(UNASKABLE)
-    transfer = {"folio": "B-1", "payment": "T", "amount": 10_000, "currency": "EUR", "tender": "bank_transfer"}
-    box.say("payment.received", {**transfer, "occurred_at": "2026-07-20T08:00:00Z"})
+    box.say("payment.received", {**TRANSFER, "amount": 10_000})
 
     box.pass_time(HOUR)
 
-    assert box.operations(payid) == []
-    assert (box.effect()["state"], box.folio().effects) == ("refused", ())
+    assert box.operations(payid) == [("DES", 20_000, "6")]
+    assert (box.folio().payments[0].status.value, box.folio().effects) == ("voided", ())
+    assert true(box)
+
+
+DOUBTED = {"when": {**MAINTENANCE, "call": 1}, "answer": "silence", "act": "after", "act_after_s": 60}
+
+
+@pytest.mark.parametrize("rules", [UNASKABLE, DOUBTED], ids=["planned", "in doubt"])
+def test_x_17_what_a_capture_under_way_will_bring_is_taken_from_no_other_card(rules: dict[str, Any]) -> None:
+    """Two cards, 100 kept: the second authorisation is told after the cancellation, while the first card is being charged."""
+    box = Sandbox(rules)
+    authorised(box, provider_reference="3000000001")
+    second = box.provider.create("O-2", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    late = {**BACK, "payment": "P-2", "amount": 20_000, "order": "O-2", "provider_reference": second}
+    occurred_at = box.now().isoformat()
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+
+    box.say("payment.authorised", {**late, "occurred_at": occurred_at})
+    box.pass_time(48 * HOUR)
+
+    assert [payment.captured for payment in box.folio().payments] == [10_000, 0]
+    assert box.operations(second) == [("DES", 20_000, "6")]
+    assert true(box)
+
+
+def test_x_16_late_money_covers_what_was_waived_beside_what_is_being_captured() -> None:
+    """50 authorised of 100 kept: 50 are to be captured and 50 waived. A transfer of 50 from before the cancellation: both are kept."""
+    box = Sandbox(UNASKABLE)
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 5_000, "EUR", box.now(), operation="RES", callback=False)
+    box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 5_000, "provider_reference": payid})
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+
+    box.say("payment.received", {**TRANSFER, "amount": 5_000})
+    box.pass_time(48 * HOUR)
+
+    folio = box.folio()
+    assert (account.collected(folio), folio.waived, account.balance(folio)) == (10_000, 0, 0)
+    assert box.operations(payid) == [("SAS", 5_000, "9")]
+    assert true(box)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_x_17_a_release_of_money_without_a_home_is_withdrawn_when_others_have_captured(told: bool) -> None:
+    """Authorised after the cancellation, captured by the house while our release waits: it would undo their capture."""
+    box = Sandbox(UNASKABLE)
+    box.say("booking.confirmed", booking())
+    box.wait(60)
+    box.cancel()
+    box.wait(60)
+    payid = authorised_again(box)
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    if told:
+        box.say("payment.received", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "status": "9"})
+
+    box.pass_time(48 * HOUR)
+
+    assert (wire(box), books(box, payid)) == ([], (20_000, 20_000))
+    assert true(box)
+
+
+def authorised_again(box: Sandbox) -> str:
+    """200 more on the card of the booking; the PAYID."""
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    said = {**BACK, "payment": "P-1", "amount": 20_000, "order": "O-1", "provider_reference": payid}
+    box.say("payment.authorised", said)
+    return payid
+
+
+@pytest.mark.parametrize("by", ["a message", "a callback"])
+@pytest.mark.parametrize(
+    ("day", "done"), [("2026-05-03", ("DES", 20_000, "6")), ("2026-07-22", ("SAS", 10_000, "9"))], ids=["free", "half kept"]
+)
+def test_x_17_an_authorisation_whose_name_comes_after_the_cancellation(by: str, day: str, done: tuple[str, int, str]) -> None:
+    """Known by its order alone, it can neither be captured nor released; then its PAYID is told, or the provider shows it."""
+    box = Sandbox()
+    payid = authorised(box)
+    box.until(f"{day}T08:00:00+00:00")
+    box.cancel()
+    assert wire(box) == []
+
+    if by == "a message":
+        box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 20_000, "order": "O-1", "provider_reference": payid})
+    else:
+        box.say("provider.notified", {"provider": "ogone", "merchant": "azur", "order": "O-1", "status": "5"})
+    box.pass_time(48 * HOUR)
+
+    assert box.operations(payid) == [done]
+    assert account.balance(box.folio()) == 0
+    assert true(box)
+
+
+@pytest.mark.parametrize(("last", "released"), [("5", [("DES", 20_000, "6")]), ("2", [])])
+def test_x_17_a_pending_authorisation_whose_end_only_the_provider_tells(last: str, released: list[tuple[str, int, str]]) -> None:
+    """51 at the cancellation, then 5: released; or 2: nothing was ever held."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", status="51", callback=False)
+    said = {**BACK, "payment": "P-1", "amount": 20_000, "order": "O-1", "provider_reference": payid, "status": "51"}
+    box.say("payment.authorised", said)
+    box.cancel()
+    box.wait(600)
+    box.provider.settle(payid, 0, last, box.now())
+
+    box.notified(payid, last)
+    box.pass_time(48 * HOUR)
+
+    assert (box.folio().payments[0].status.value, box.operations(payid)) == ("voided", released)
     assert true(box)
 
 

@@ -51,6 +51,21 @@ def test_x_13_a_planned_refund_is_withdrawn_when_its_money_is_taken_back(taken: 
     assert true(box)
 
 
+def test_x_17_a_charge_back_beside_a_refund_of_another_payment_is_told() -> None:
+    """100 of each of two cards, 100 kept, 100 planned on the second one: the first is charged back, and a person hears of what is owed."""
+    box = Sandbox()
+    box.paid(amount=10_000)
+    box.pay("B-1", 10_000, "O-2")
+    box.until("2026-07-22T08:00:00+00:00")
+    box.say("payouts.stop", {"reason": "look"}, actor="operator")
+    box.cancel()
+
+    outcomes = box.say("payment.reversed", {**BACK, "amount": 10_000})
+
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [10_000]
+    assert true(box)
+
+
 def test_x_19_a_refund_is_due_as_long_as_a_part_of_it_is_open() -> None:
     """Two payments, one of them charged back: what is owed of the other one has its day still."""
     box = Sandbox()
