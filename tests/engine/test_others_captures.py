@@ -155,6 +155,19 @@ def test_a_capture_of_others_that_is_refused_undoes_nothing() -> None:
     assert true(box)
 
 
+def test_x_3_nothing_of_a_refused_capture_is_above_its_authorisation() -> None:
+    """The house tells of a capture of 100 and that it failed; the provider shows it as one of 120, refused: nobody has to look."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 10_000, "provider_reference": payid, "status": "9"})
+    box.say("payment.reversed", {**BACK, "payment": "P-1", "amount": 10_000})
+    box.provider.back_office(payid, "SAL", 12_000, box.now(), status="93")
+
+    assert names(box.notified(payid, "93")) == []
+    assert box.folio().payments[0].reversed == 10_000
+    assert true(box)
+
+
 def test_a_charge_back_that_is_told_before_the_payment_is_shown_stays() -> None:
     """The provider goes on showing the sale that its bank took back: its record is no money again."""
     box = Sandbox()
