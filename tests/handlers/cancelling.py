@@ -151,7 +151,7 @@ class Leaving(Stay):
         assert not out_of_balance(trial_balance(entries))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)
-        numbered = [(part.payment, part.number) for part in self.parts() if part.status is not PartStatus.WAITING]
+        numbered = [(part.payment, part.number) for part in self.parts() if part.number]  # 0: it waits, or waited
         assert len(numbered) == len(set(numbered)), "the store knows parts by these"
         for payment in folio.payments:
             assert payment.number >= max((number for of, number in numbered if of == payment.payment), default=0)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handlers import account
 from schemas.effect import EffectKind
 from schemas.errors import HubError
-from schemas.folio import PartStatus, PaymentStatus
+from schemas.folio import PartStatus, PaymentStatus, RequestStatus
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
@@ -160,6 +160,40 @@ def test_x_17_a_payment_that_is_waited_for_is_given_back_whenever_it_moved() -> 
     out = stay.card(20_500, occurred_at=before(2))
 
     assert (fact(out, RefundDecided).amount, stay.owes()) == (12_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [("9", [RequestStatus.REFUNDING, RequestStatus.CONFIRMED]), ("93", [RequestStatus.CONFIRMED, RequestStatus.CONFIRMED])],
+)
+def test_x_17_two_cancellations_wait_for_one_pending_payment(status: str, ends: list[RequestStatus]) -> None:
+    """Both wait for it no longer once it is final: what it gives is one refund, of the request that waited first."""
+    stay = leaving(0, *TWO_LINES, service_fee=0)
+    stay.card(20_000, status="91")
+    stay.leave("1", request="R1", at=before(10))
+    stay.leave("2", request="R2")
+    assert [one.status for one in stay.folio.requests] == [RequestStatus.REFUNDING, RequestStatus.REFUNDING]
+
+    stay.card(20_000, status=status)
+
+    assert [one.status for one in stay.folio.requests] == ends
+    assert (PartStatus.WAITING in [part.status for part in stay.parts()], stay.owes()) == (False, 0)
+
+
+@pytest.mark.parametrize(("days", "kind"), [(10, EffectKind.VOID), (3, EffectKind.CAPTURE)])
+def test_x_17_nothing_waits_for_a_payment_that_is_authorised_again(days: int, kind: EffectKind) -> None:
+    """Its capture was pending at the cancellation and came to nothing (93): it is taken or released like any authorisation."""
+    stay = leaving(0, service_fee=0)
+    stay.card(20_000, name="payment.authorised")
+    stay.card(20_000, status="91")
+    stay.leave(at=before(days))
+    assert [part.status for part in stay.parts()] == [PartStatus.WAITING]
+
+    (request,) = stay.card(20_000, name="payment.authorised").requests
+    stay.reply("confirmed")
+
+    assert (request.kind, [part.status for part in stay.parts()]) == (kind, [PartStatus.DROPPED])
+    assert (stay.folio.requests[0].status, stay.owes()) == (RequestStatus.CONFIRMED, 0)
 
 
 @pytest.mark.parametrize("answer", ["confirmed", "refused"])
