@@ -20,6 +20,7 @@ from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
 from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
+from schemas.payment import Tender
 from schemas.refund import RefundExecutedExternally
 
 
@@ -55,7 +56,7 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         amount, left = (account.text(minor, folio.currency) for minor in (message.amount, payment.refundable()))
         text = f"{amount} is above the {left} that payment {payment.payment} still holds"
         raise Rejected(text, code="amount_above_total", rule="X-3", field="amount", value=message.amount)
-    if payment.reference:
+    if payment.tender is Tender.CARD or payment.provider:  # a provider may show it, by a name that we may not know yet
         payment = replace(payment, foreign_told=(*payment.foreign_told, message.amount))
     return foreign(folio, payment, message.amount, "X-19")
 

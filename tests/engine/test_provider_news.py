@@ -286,6 +286,26 @@ def test_x_19_a_refund_elsewhere_that_a_person_tells_by_its_payment_counts_once(
     assert true(box)
 
 
+@pytest.mark.parametrize("named", [{"order": "O-1"}, {}], ids=["by its order", "by nothing"])
+def test_x_19_a_word_about_a_payment_whose_id_is_not_known_yet_counts_once(named: dict[str, str]) -> None:
+    """The provider shows it as soon as we hear under which id it knows the payment."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
+    box.say("payment.received", {**BACK, "amount": 20_000, **named})
+    box.provider.back_office(payid, "RFD", 5_000, box.now())
+    box.say(
+        "refund.executed_externally", {"folio": "B-1", "payment": "P-O-1", "amount": 5_000, "currency": "EUR"}, actor="operator"
+    )
+
+    box.say("payment.received", {**BACK, "amount": 20_000, "order": "O-1", "provider_reference": payid})
+    box.notified(payid)
+
+    payment = box.folio().payments[0]
+    assert (payment.foreign, payment.foreign_told, payment.foreign_records) == (5_000, (), (f"{payid}/1",))
+    assert true(box)
+
+
 def test_x_19_a_word_is_one_record() -> None:
     """The house says once that it gave 50 back, the provider shows two refunds of 50."""
     box = Sandbox()
