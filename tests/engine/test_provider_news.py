@@ -337,6 +337,57 @@ def test_x_19_a_part_that_a_record_has_closed_is_not_given_back_again_by_a_word(
     assert true(box)
 
 
+def two_refused() -> tuple[Sandbox, str, list[str]]:
+    """Two services cancelled one after the other, both refunds of 100 refused by the provider; the PAYID and the refunds."""
+    box = Sandbox({"when": MAINTENANCE, "status": "83"})
+    stay = booking(price=10_000)
+    box.say("booking.confirmed", {**stay, "lines": [{**stay["lines"][0], "line": number} for number in ("1", "2")]})
+    payid = box.pay("B-1", 20_000, "O-1")
+    for number in ("1", "2"):
+        box.cancel(request=f"C-{number}", lines=[number])
+    box.wait(HOUR)
+    return box, payid, [refund.refund for refund in box.folio().refunds]
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+@pytest.mark.parametrize("named", [0, 1], ids=["the first", "the second"])
+def test_x_19_the_refund_that_a_person_names_is_the_one_that_the_record_shows(named: int, told_first: bool) -> None:
+    """One of two equal ones is given back in the back office: that one, whoever tells of it first; the other one stays open."""
+    box, payid, refunds = two_refused()
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    by_hand = {"folio": "B-1", "refund": refunds[named], "amount": 10_000, "currency": "EUR"}
+
+    for told in (told_first, not told_first):
+        if told:
+            box.say("refund.executed_externally", by_hand, actor="operator")
+        else:
+            box.notified(payid)
+
+    (paid,) = box.folio().payments
+    parts = [part for refund in box.folio().refunds for part in refund.parts]
+    assert (paid.refunded, paid.refunding, paid.foreign) == (10_000, 10_000, 0)
+    assert [part.record for part in parts if part.status.value == "executed"] == [f"{payid}/3"]
+    assert [part.status.value == "executed" for part in parts] == [named == 0, named == 1]
+
+    box.say("refund.executed_externally", {**by_hand, "refund": refunds[1 - named]}, actor="operator")
+
+    assert (box.folio().payments[0].refunded, {one.status.value for one in box.folio().requests}) == (20_000, {"refunded"})
+    assert true(box)
+
+
+def test_x_19_a_refund_that_a_record_has_closed_is_told_once() -> None:
+    """The person's word about it is that record's, and its repetition says nothing."""
+    box, payid, refunds = two_refused()
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.notified(payid)
+    by_hand = {"folio": "B-1", "refund": refunds[0], "amount": 10_000, "currency": "EUR"}
+    for _ in range(2):
+        box.say("refund.executed_externally", by_hand, actor="operator")
+
+    assert box.results("refund.executed_externally") == ["decided", "stale"]
+    assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign_shown) == (10_000, ())
+
+
 def test_x_3_our_own_refund_that_is_done_after_all_is_no_persons() -> None:
     """In doubt, said to be refused, given back by bank transfer; then the provider makes it: twice, and a person hears of it."""
     box = Sandbox({"when": MAINTENANCE, "status": "82"})
