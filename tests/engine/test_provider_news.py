@@ -388,6 +388,25 @@ def test_x_19_a_refund_that_a_record_has_closed_is_told_once() -> None:
     assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign_shown) == (10_000, ())
 
 
+def test_x_1_a_record_is_not_claimed_twice_by_a_persons_word() -> None:
+    """Two equal refunds, the second one in doubt: the first one's record does not settle it, and its money stays owed."""
+    box = Sandbox({"when": {**MAINTENANCE, "call": 2}, "answer": "silence", "act": "never"})
+    stay = booking(price=10_000)
+    box.say("booking.confirmed", {**stay, "lines": [{**stay["lines"][0], "line": number} for number in ("1", "2")]})
+    payid = box.pay("B-1", 20_000, "O-1")
+    for number in ("1", "2"):
+        box.cancel(request=f"C-{number}", lines=[number])
+    box.pass_time(72 * HOUR)
+    doubtful = box.one("SELECT id FROM effect WHERE state = 'needs_person'")["id"]
+
+    word = {"subject": doubtful, "result": "confirmed", "reason": "seen", "provider_record": f"{payid}/1"}
+    ((name, said),) = box.say("effect.settle", word, actor="operator")
+
+    assert (name, said["code"], said["field"], said["value"]) == ("effect.refused", "record_taken", "provider_record", f"{payid}/1")
+    assert (box.folio().payments[0].refunded, box.folio().payments[0].refunding) == (10_000, 10_000)
+    assert true(box)
+
+
 def test_x_3_our_own_refund_that_is_done_after_all_is_no_persons() -> None:
     """In doubt, said to be refused, given back by bank transfer; then the provider makes it: twice, and a person hears of it."""
     box = Sandbox({"when": MAINTENANCE, "status": "82"})
