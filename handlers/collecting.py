@@ -101,6 +101,7 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
         first = merge(first, after_cancellation(before, after, payment, facts))
         assert isinstance(first.state, Folio)
         final = first.state
+    final = account.claimed(final)
     return replace(
         first,
         state=final,

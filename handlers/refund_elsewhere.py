@@ -250,7 +250,7 @@ def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) 
             if part.record == message.record and part.status is PartStatus.EXECUTED:
                 return came_back(folio, refund, replace(part, status=PartStatus.REVERSED), message.result)
     minor = min(counted, payment.foreign)
-    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor)))
+    after = account.claimed(account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor))))
     recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
     amount = account.text(minor, folio.currency)
     return Outcome(

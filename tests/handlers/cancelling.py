@@ -145,9 +145,10 @@ class Leaving(Stay):
         return out
 
     def holds(self) -> None:
-        """X-3, X-4: book and folio agree, no payment gave more than it brought, open parts are what is promised."""
+        """X-3, X-4, S4-34: book and folio agree, a claim is owed, no payment gave more than it brought, open parts are what is promised."""
         folio, entries = self.folio, self.entries
         assert account.balance(folio) == self.guest_account()
+        assert 0 <= folio.claim <= max(0, account.balance(folio))
         assert not out_of_balance(trial_balance(entries))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)

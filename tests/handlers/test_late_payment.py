@@ -16,7 +16,7 @@ from schemas.folio import PartStatus, PaymentStatus, RequestStatus
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
-from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line
+from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line, ordered
 from tests.handlers.cancelling import before, leaving
 
 
@@ -99,15 +99,47 @@ def test_x_17_authorised_before_told_after(days: int, kind: EffectKind, minor: i
     assert stay.owes() == 0
 
 
-def test_x_17_what_is_claimed_is_taken_of_an_authorisation_told_later() -> None:
-    """Acompte: nothing was waived, the penalty and the fee are owed."""
+@pytest.mark.parametrize(("answer", "claim"), [("confirmed", 0), ("refused", 10_500)])
+def test_x_17_what_is_claimed_is_taken_of_an_authorisation_told_later(answer: str, claim: int) -> None:
+    """Acompte: nothing was waived, the penalty and the fee are owed; taken, they are claimed no more, refused, no more than before."""
     stay = leaving(0, deposit_nature="acompte")
     stay.leave(at=before(3))
     (request,) = stay.card(20_500, name="payment.authorised", occurred_at=before(12)).requests
 
     assert (request.kind, request.minor) == (EffectKind.CAPTURE, 10_500)
-    stay.reply("confirmed")
-    assert stay.owes() == 0
+    stay.reply(answer)
+    assert (stay.folio.claim, stay.owes()) == (claim, claim)
+
+
+@pytest.mark.parametrize(("paid", "claim", "owed"), [(5_000, 6_000, 9_000), (10_000, 4_000, 4_000), (14_000, 0, 0)])
+def test_s4_34_what_is_paid_in_time_lowers_a_claim_that_is_owed_no_more(paid: int, claim: int, owed: int) -> None:
+    """Acompte, one line cancelled with nothing paid: 60 claimed, 80 owed for the other one."""
+    stay = leaving(0, *TWO_LINES, service_fee=0, deposit_nature="acompte")
+    stay.leave("1", at=before(3))
+    stay.card(paid, occurred_at=before(3, 11))
+
+    assert (stay.folio.claim, stay.owes()) == (claim, owed)
+
+
+def test_s4_34_a_claim_is_no_more_than_a_changed_booking_owes() -> None:
+    """Acompte, 60 claimed, 100 paid since; then the other line costs 20 less of its 80."""
+    stay = leaving(0, *TWO_LINES, service_fee=0, deposit_nature="acompte")
+    stay.leave("1", at=before(3))
+    stay.card(10_000, occurred_at=before(3, 11))
+    stay.book(ordered(line("2", 6_000, kind="service", terms="outdoor/nanr"), service_fee=0), "booking.changed")
+
+    assert (stay.folio.claim, stay.owes()) == (2_000, 2_000)
+
+
+def test_s4_34_a_claim_is_no_more_than_is_owed_when_a_refund_elsewhere_has_failed() -> None:
+    """Acompte, 105 paid and 50 of it given back elsewhere: 150 claimed; then the 50 are here again."""
+    stay = leaving(10_500, deposit_nature="acompte")
+    stay.foreign(5_000)
+    stay.leave(at=before(0))
+    assert stay.folio.claim == 15_000
+    stay.foreign(5_000, result="refused")
+
+    assert (stay.folio.claim, stay.owes()) == (10_000, 10_000)
 
 
 def test_x_17_authorised_after_is_released() -> None:
