@@ -57,6 +57,13 @@ def balance(folio: Folio) -> int:
     return ordered(folio) - collected(folio)
 
 
+def claimed(folio: Folio) -> Folio:
+    """S4-34: the folio whose claim is no more than what is owed, after the balance fell."""
+    if not folio.claim or folio.claim <= (owed := balance(folio)):
+        return folio
+    return msgspec.structs.replace(folio, claim=max(0, owed))
+
+
 def balance_facts(before: Folio | None, after: Folio) -> tuple[Fact, ...]:
     """`folio.balance_changed` if any of the three sums moved, then `folio.overpaid` (S1-33) if the balance moved below zero."""
     was = (ordered(before), collected(before)) if before is not None else None

@@ -176,7 +176,7 @@ def _check(message: Booking) -> None:
 def _outcome(
     message: Booking, before: Folio | None, after: Folio, plan: deposit.Schedule, zone: ZoneInfo, trace: tuple[Step, ...]
 ) -> Outcome:
-    after = replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)
+    after = account.claimed(replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on))
     ordered, collected = account.ordered(after), account.collected(after)
     facts: list[Fact] = [_accepted(message, after, ordered)]
     if before is None or _schedule(before) != _schedule(after):

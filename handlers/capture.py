@@ -114,7 +114,7 @@ def _moved(message: ReplyArrived, payment: FolioPayment, *, stands: bool) -> tup
 
 def _captured(before: Folio, after: Folio, payment: FolioPayment, message: ReplyArrived, out: Outcome) -> Outcome:
     moved, minor = _moved(message, payment, stands=True)
-    after = account.changed(account.replace_payment(after, moved))
+    after = account.claimed(account.changed(account.replace_payment(after, moved)))
     told: tuple[Fact, ...] = ()
     if minor:
         told = (PaymentCaptured(payment=payment.payment, tender=payment.tender.value, amount=minor, currency=after.currency),)
@@ -187,7 +187,7 @@ def _failed(before: Folio, after: Folio, message: ReplyArrived, state: EffectSta
     short = min(open_, message.minor)
     text = account.text(short, before.currency)
     if before.deposit_nature is DepositNature.ACOMPTE:
-        after = account.changed(replace(after, claim=after.claim + short))
+        after = account.claimed(account.changed(replace(after, claim=after.claim + short)))
         return replace(out, state=after, facts=told, trace=(*out.trace, Step("S4-34", f"{text} not taken is a claim (acompte)")))
     after = account.changed(replace(after, waived=after.waived + short))
     return replace(

@@ -103,10 +103,11 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
     if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, after, payment, facts))
     first = merge(first, without_unneeded(first, payment, facts))
-    final = first.state
-    assert isinstance(final, Folio)
+    assert isinstance(first.state, Folio)
+    final = account.claimed(first.state)
     return replace(
         first,
+        state=final,
         facts=first.facts + account.balance_facts(before, final),
         unparks=(waits_for(payment), *first.unparks),
         policy_version=first.policy_version or before.policy,

@@ -67,6 +67,9 @@ DOUBT: Mapping[EffectState, EffectState] = {
 _EARLY = 20
 """So many names of payments that callbacks told of too early are kept."""
 
+_ITSELF = "0"
+"""The number of the record that is a payment, and no later operation on it."""
+
 FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
 """Nobody asks any more; CONFIRMED may still be reversed by the provider."""
 
@@ -134,7 +137,8 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     """`effect.settle`: a person saw at the provider how an unknown effect ended (X-6, X-15); what follows is what a reply brings.
 
     Raises Early for an unknown booking that is named, Rejected `unknown_effect`, `effect_not_open` unless it is unknown or waits
-    for a person, `unknown_record` for a record of another payment, `not_allowed` for who does not act for the house.
+    for a person, `unknown_record` for a record of another payment, `record_taken` for one that is something else's, `not_allowed` for
+    who does not act for the house.
     """
     folio, effect = _pending(message, facts)
     if message.actor.kind not in HOUSE:
@@ -144,10 +148,9 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
         text = f"effect {effect.effect} is {effect.state.value}: only an unknown one is settled by hand"
         raise Rejected(text, code="effect_not_open", rule="X-15", field="subject", value=effect.effect)
     at_hand = account.payment_of(folio, effect.payment)
-    payid, _, _level = message.provider_record.rpartition("/")
-    if payid and at_hand is not None and payid != at_hand.reference:
-        text = f"record {message.provider_record} is not of payment {effect.payment}, which is {at_hand.reference} at the provider"
-        raise Rejected(text, code="unknown_record", rule="X-15", field="provider_record", value=message.provider_record)
+    record = message.provider_record
+    if record and at_hand is not None:
+        record = _own_record(record, effect, at_hand, folio)
     state = step(effect.state, Result(message.result))
     reply = ReplyArrived(
         folio=folio.folio,
@@ -158,12 +161,12 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
         currency=folio.currency,
         payment=effect.payment,
         refund=effect.refund,
-        record=message.provider_record,
+        record=record,
         message=message.reason,
     )
     move = Move.CONFIRM if state is EffectState.CONFIRMED else Move.REFUSE
     first = Outcome(
-        moves=(EffectMove(effect=effect.effect, move=move, reason=message.reason, record=message.provider_record),),
+        moves=(EffectMove(effect=effect.effect, move=move, reason=message.reason, record=record),),
         trace=(Step("X-15", f"effect {effect.effect}: {state.value} by {who(message.actor)}: {message.reason}"),),
     )
     if effect.kind != EffectKind.REFUND:
@@ -176,6 +179,39 @@ def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:
     refund, part = found
     settled = settle_part(folio, refund, replace(part, doubted=state is EffectState.REFUSED), state, reply)
     return merge(first, covered(folio, settled, part.payment, facts))
+
+
+def _own_record(named: str, effect: PendingEffect, payment: FolioPayment, folio: Folio) -> str:
+    """X-1: the provider's record that a person names as this effect's, in full (`PAYID/PAYIDSUB`, or the latter alone): of its payment,
+    and nothing else's. Raises Rejected `unknown_record`, `record_taken`."""
+    payid, _, level = named.rpartition("/")
+    if payid not in ("", payment.reference):
+        text = f"record {named} is not of payment {effect.payment}, which is {payment.reference} at the provider"
+        raise Rejected(text, code="unknown_record", rule="X-15", field="provider_record", value=named)
+    record = f"{payment.reference}/{level}" if payment.reference else named
+    owner = _owner(record, level, effect, payment, folio)
+    if owner:
+        text = f"record {named} is {owner}: name the one that this {effect.kind} made, or say that it was refused"
+        raise Rejected(text, code="record_taken", rule="X-1", field="provider_record", value=named)
+    return record
+
+
+def _owner(record: str, level: str, effect: PendingEffect, payment: FolioPayment, folio: Folio) -> str:
+    """What else than this effect the record is known to be; empty: nothing."""
+    names = {record, level}
+    if level == _ITSELF:
+        return f"payment {payment.payment} itself"
+    if effect.kind != EffectKind.CAPTURE and names & {one.record for one in payment.captures}:
+        return f"a capture of payment {payment.payment}"
+    if names & set(payment.foreign_records):
+        return "a refund that others made, and counted as such"
+    refunds = (
+        refund.refund
+        for refund in folio.refunds
+        for part in refund.parts
+        if part.payment == payment.payment and part.effect != effect.effect and part.record in names
+    )
+    return next((f"that of refund {refund}" for refund in refunds), "")
 
 
 def _pending(message: Operate | EffectSettle, facts: Facts) -> tuple[Folio, PendingEffect]:

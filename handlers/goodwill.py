@@ -17,8 +17,8 @@ from schemas.folio import Folio
 
 def overridden(folio: Folio, computation: Computation, override: Override, actor: Actor, facts: Facts) -> tuple[Computation, str]:
     """S4-46, X-3: the whole refund by the house's word: never above what is collected (of a part: above what its lines keep), never
-    below the rule. What is more than the rule gives is goodwill, a line of its own; a claim is given up with it. The second value
-    says why a second person must grant it (`override_above`, by the goodwill), or is empty."""
+    below the rule. What is more than the rule gives is goodwill, a line of its own; a claim is given up with it, of the whole earlier
+    ones too. The second value says why a second person must grant it (`override_above`, by the goodwill), or is empty."""
     collected = account.collected(folio)
     most = collected if computation.whole else min(collected, computation.refund + sum(one.kept for one in computation.ended))
     amount, rule = (account.text(minor, folio.currency) for minor in (override.amount, computation.refund))
@@ -30,11 +30,12 @@ def overridden(folio: Folio, computation: Computation, override: Override, actor
         raise Rejected(text, code="override_below_refund", rule="S4-46", field="override.amount", value=override.amount)
     given = override.amount - computation.refund
     after = computation.after
+    given_up = after.claim if computation.whole else computation.claim
     after = replace(
         after,
         goodwill=after.goodwill + given,
-        claim=after.claim - computation.claim,
-        waived=after.waived + computation.claim,
+        claim=after.claim - given_up,
+        waived=after.waived + given_up,
     )
     extra = account.text(given, folio.currency)
     step = Step("S4-46", f"{amount} − {rule} by the terms = {extra} goodwill of {who(actor)}: {override.reason}")
@@ -47,7 +48,7 @@ def overridden(folio: Folio, computation: Computation, override: Override, actor
         kept=collected - override.amount,
         goodwill=given,
         claim=0,
-        waived=computation.waived + computation.claim,
+        waived=computation.waived + given_up,
         trace=(*computation.trace, step),
     )
     return changed, approve

@@ -29,8 +29,8 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
 
     Final money that moved before the cancellation is recomputed as collected: what was not claimed for want of it is kept after all,
     the rest is one more refund; so is what a partial cancellation would have given back of it (S4-37). A payment that a part waits
-    for, once final: that part is requested; failed: dropped. Authorised money is taken as far as it is still needed, and released
-    otherwise. Money that moved afterwards (`unapplied`) is left alone.
+    for, once final: that part is requested; failed, or authorised again: dropped. Authorised money is taken as far as it is still needed,
+    and released otherwise. Money that moved afterwards (`unapplied`) is left alone.
     """
     known = account.payment_of(after, payment)
     assert known is not None, f"{after.folio} has no payment {payment}"
@@ -38,7 +38,9 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     if known.status in LOST:
         return _lost(after, payment, waiting)
     if known.status is PaymentStatus.AUTHORISED:
-        return _authorised(after, known, facts) if after.cancelled_at is not None else Outcome(state=after)
+        if after.cancelled_at is None:  # it stands for what lives on, and may still be taken
+            return Outcome(state=after)
+        return _authorised(_without_waiting(after, payment)[0], known, facts)
     if known.status is not PaymentStatus.CAPTURED or known.unapplied:
         return Outcome(state=after)
     gained = account.collected(after) - account.collected(before)
@@ -77,18 +79,21 @@ def _cancelled_by(folio: Folio) -> str:
 
 
 def _without_waiting(folio: Folio, payment: str) -> tuple[Folio, str]:
-    """The folio whose parts do not wait for this payment any more, and the request that they were of."""
-    request, refunds = "", []
+    """The folio whose parts do not wait for this payment any more, and the first request that they were of."""
+    waited, refunds = [], []
     for refund in folio.refunds:
         if any(_waits(part.payment, part.status, payment) for part in refund.parts):
-            request = request or refund.request
+            waited.append(refund.request)
             parts = tuple(
                 replace(part, status=PartStatus.DROPPED) if _waits(part.payment, part.status, payment) else part
                 for part in refund.parts
             )
             refund = replace(refund, parts=parts)
         refunds.append(refund)
-    return with_request_state(replace(folio, refunds=tuple(refunds)), request), request
+    folio = replace(folio, refunds=tuple(refunds))
+    for request in waited:
+        folio = with_request_state(folio, request)
+    return folio, waited[0] if waited else ""
 
 
 def _lost(folio: Folio, payment: str, waiting: int) -> Outcome:

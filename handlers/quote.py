@@ -93,10 +93,11 @@ def settle(
     ordered, at_hand = account.ordered(after), collected
     if open_:
         at_hand += sum([payment.authorised for payment in open_])
-    short = _short(after, ended, at_hand, ordered if whole else None)
+    uncovered = max(0, (ordered if whole else _kept(after)) - at_hand)
+    short = _short(uncovered, folio, None if whole else ended)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
-    if short:
-        after = replace(after, waived=after.waived + short - claim, claim=after.claim + claim)
+    if short or folio.claim:
+        after = replace(after, waived=after.waived + short - claim, claim=min(folio.claim, uncovered) + claim)
         ordered -= short - claim
     refund = collected - ordered if collected > ordered else 0
     pending = account.pending_minor(folio)
@@ -152,13 +153,16 @@ def _fee(folio: Folio, whole: bool, cause: Cause, policy: PropertyPolicy) -> tup
     return 0, (Step("S4-5", f"service fee {amount} is kept"),)
 
 
-def _short(after: Folio, ended: tuple[Ended, ...], at_hand: int, ordered: int | None) -> int:
-    """S4-34: what is kept beyond the money at hand (collected and authorised), minor units: of the whole all that is `ordered` now.
-    While other lines live (None), only what the lines that end now keep can be short: the rest is their balance."""
-    if ordered is not None:
-        return ordered - at_hand if ordered > at_hand else 0
-    kept = sum(line.kept for line in after.lines) + account.fee_charged(after) - after.waived - after.goodwill
-    return min(sum(one.kept for one in ended), max(0, kept - at_hand))
+def _kept(after: Folio) -> int:
+    """S4-34: what is kept while other lines live, the fee with it, minor units; the rest of what is ordered is their balance."""
+    return sum(line.kept for line in after.lines) + account.fee_charged(after) - after.waived - after.goodwill
+
+
+def _short(uncovered: int, folio: Folio, ended: tuple[Ended, ...] | None) -> int:
+    """S4-34: what is kept beyond the money at hand (collected and authorised) and is not claimed yet, minor units. While other lines
+    live, only what the lines that end now keep can be short; None: the whole."""
+    short = max(0, uncovered - folio.claim)
+    return short if ended is None else min(sum(one.kept for one in ended), short)
 
 
 def _taken(payments: tuple[FolioPayment, ...], needed: int) -> tuple[Captured, ...]:

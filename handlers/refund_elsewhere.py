@@ -1,7 +1,7 @@
 """Money that somebody else gave back: a person's hands (X-19), or the provider's back office (X-3).
 
 It closes what waits for a person; otherwise it lowers what may still be given back, and a planned refund that no longer fits is
-withdrawn.
+withdrawn (`handlers.overtaken`).
 """
 
 from __future__ import annotations
@@ -13,19 +13,22 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.collecting import of_record, waits_for
 from handlers.outcome import Facts, Outcome, Step, merge
-from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
-from handlers.refund_reply import came_back, executed, manual_required, timer
+from handlers.overtaken import make_room
+from handlers.refund_parts import BY_HAND, refund_of, replace_part
+from handlers.refund_reply import came_back, executed, payment_of
 from ledger import recipes
-from schemas.effect import EffectMove, EffectState, Move, Result
+from schemas.effect import EffectState, Result
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
 from schemas.operations import EffectNeedsPerson, ForeignRecordSeen
+from schemas.payment import Tender
 from schemas.refund import RefundExecutedExternally
 
 
 def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
     """`refund.executed_externally` (X-19): closes the parts of `refund` that wait for a person's hands, by their exact amount, one or
-    all together; without `refund`, such a part of `payment`, or else it is a refund that we did not decide (X-3).
+    all together; without `refund`, such a part of `payment`, or else it is a refund that we did not decide (X-3). What the provider has
+    shown before is the same money.
 
     Raises Early for an unknown booking or payment, Rejected `unknown_refund`, `amount_mismatch`, `amount_above_total`,
     `refund_or_payment_missing`, Stale if the refund was closed with that amount already.
@@ -43,10 +46,7 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
     record = next((record for record, minor in payment.foreign_shown if minor == message.amount), "")
     if record:
-        shown = tuple(known for known in payment.foreign_shown if known[0] != record)
-        after = account.changed(account.replace_payment(folio, replace(payment, foreign_shown=shown)))
-        step = Step("X-19", f"payment {payment.payment}: the provider has shown it before, as record {record}")
-        return Outcome(state=after, trace=(step,), policy_version=folio.policy)
+        return _shown_before(folio, payment, record)
     found = by_hand(folio, payment, message.amount)
     if found is not None:
         refund, part = found
@@ -55,9 +55,20 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
         amount, left = (account.text(minor, folio.currency) for minor in (message.amount, payment.refundable()))
         text = f"{amount} is above the {left} that payment {payment.payment} still holds"
         raise Rejected(text, code="amount_above_total", rule="X-3", field="amount", value=message.amount)
-    if payment.reference:
+    if payment.tender is Tender.CARD or payment.provider:  # a provider may show it, by a name that we may not know yet
         payment = replace(payment, foreign_told=(*payment.foreign_told, message.amount))
     return foreign(folio, payment, message.amount, "X-19")
+
+
+def _shown_before(folio: Folio, payment: FolioPayment, record: str) -> Outcome:
+    after = account.changed(account.replace_payment(folio, _heard(payment, record)))
+    step = Step("X-19", f"payment {payment.payment}: the provider has shown it before, as record {record}")
+    return Outcome(state=after, trace=(step,), policy_version=folio.policy)
+
+
+def _heard(payment: FolioPayment, record: str) -> FolioPayment:
+    """The payment once a person has told of a refund that its provider has shown before."""
+    return replace(payment, foreign_shown=tuple(known for known in payment.foreign_shown if known[0] != record))
 
 
 def _told_before(folio: Folio, payment: FolioPayment, minor: int, text: str) -> Outcome:
@@ -82,7 +93,11 @@ def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
     one = next((part for part in waiting if part.minor == message.amount), None)
     chosen = [one] if one is not None else waiting
     if not chosen or sum(part.minor for part in chosen) != message.amount:
-        if any(part.status is PartStatus.EXECUTED and part.minor == message.amount for part in parts) and not waiting:
+        done = [part for part in parts if part.status is PartStatus.EXECUTED and part.minor == message.amount]
+        if done and not waiting:
+            payment = payment_of(folio, done[0])
+            if done[0].record in dict(payment.foreign_shown):
+                return _shown_before(folio, payment, done[0].record)
             raise Stale(f"refund {message.refund} is executed already", field="refund", value=message.refund)
         wait = account.text(sum(part.minor for part in waiting), folio.currency)
         text = f"refund {message.refund}: {wait} wait for a person's hands, not {account.text(message.amount, folio.currency)}"
@@ -91,8 +106,25 @@ def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
     for part in chosen:
         known = refund_of(_folio(out), refund.refund)
         assert known is not None
-        out = merge(out, executed(_folio(out), known, replace(part, record="")))  # what was refused or came back is not its record
+        out = merge(out, _given(_folio(out), known, part))
     return out
+
+
+def _given(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
+    """A person gave this part back. A record of as much that nobody has told of yet is the same money: where it has closed another part,
+    the oldest open then, it is this part's, and the other one is open again."""
+    payment = payment_of(folio, part)
+    shown = dict(payment.foreign_shown)
+    taken = _oldest(folio, payment, part.minor, lambda other: other.status is PartStatus.EXECUTED and other.record in shown)
+    if taken is None:
+        return executed(folio, refund, replace(part, record=""))  # what was refused or came back is not its record
+    other, closed = taken
+    folio = account.replace_payment(folio, _heard(payment, closed.record))
+    reason = f"record {closed.record} is refund {refund.refund}, as a person says"
+    first = came_back(folio, other, replace(closed, status=PartStatus.REVERSED, record=""), reason)
+    known = refund_of(_folio(first), refund.refund)
+    assert known is not None
+    return merge(first, executed(_folio(first), known, replace(part, record=closed.record)))
 
 
 def _folio(outcome: Outcome) -> Folio:
@@ -175,7 +207,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         return executed(folio, refund, replace(part, record=message.record))
     if not message.effect and message.minor in payment.foreign_told:
         return _told_before(folio, payment, message.minor, f"record {message.record} is what a person told of before")
-    made_room = _make_room(folio, payment, message.minor, facts.effects)
+    made_room = make_room(folio, payment, message.minor, facts.effects)
     roomy = _folio(made_room)
     payment = account.payment_of(roomy, message.payment) or payment
     minor = min(message.minor, payment.refundable())
@@ -218,7 +250,7 @@ def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) 
             if part.record == message.record and part.status is PartStatus.EXECUTED:
                 return came_back(folio, refund, replace(part, status=PartStatus.REVERSED), message.result)
     minor = min(counted, payment.foreign)
-    after = account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor)))
+    after = account.claimed(account.changed(account.replace_payment(folio, replace(payment, foreign=payment.foreign - minor))))
     recipe = recipes.unapplied_foreign_refund if payment.unapplied else recipes.foreign_refund
     amount = account.text(minor, folio.currency)
     return Outcome(
@@ -228,58 +260,3 @@ def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) 
         trace=(Step("X-3", f"payment {payment.payment}: record {message.record} failed after all, {amount} are with us again"),),
         policy_version=folio.policy,
     )
-
-
-def _make_room(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[str, EffectState]) -> Outcome:
-    """Withdraws planned parts, the newest first, until `minor` fits. Of those, as much as went back elsewhere is dropped, since the
-    guest has that money; the rest of a part stays owed, by hand."""
-    out, absorbed = Outcome(state=folio), 0
-    droppable = not_sent(folio, stored)
-    for refund in reversed(folio.refunds):
-        for part in reversed(refund.parts):
-            short = minor - payment.refundable()
-            if short <= 0 or part.payment != payment.payment or not droppable(part):
-                continue
-            rest = max(0, part.minor - (minor - absorbed))
-            absorbed += part.minor - rest
-            payment = replace(payment, refunding=payment.refunding - (part.minor - rest))
-            out = merge(out, _dropped(_folio(out), payment, refund, part, rest))
-            payment = account.payment_of(_folio(out), payment.payment) or payment
-    return out
-
-
-def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: RefundPart, rest: int) -> Outcome:
-    number = payment.number + 1 if rest else payment.number
-    after = account.replace_payment(folio, replace(payment, number=number))
-    after = without_effect(after, part.effect)
-    current = refund_of(after, refund.refund)
-    assert current is not None
-    gone = replace(part, status=PartStatus.DROPPED)
-    after = replace_part(after, current, gone)
-    gone_minor = part.minor - rest
-    text = f"refund {refund.refund}: {account.text(gone_minor, folio.currency)} of payment {part.payment} was given back elsewhere"
-    recipe = recipes.unapplied_dropped if payment.unapplied else recipes.refund_dropped
-    out = Outcome(
-        entries=recipe(folio, gone_minor, refund.refund),
-        moves=(EffectMove(effect=part.effect, move=Move.WITHDRAW, reason=text),) if part.status is PartStatus.REQUESTED else (),
-        trace=(Step("X-3", text),),
-    )
-    if rest:
-        left = RefundPart(
-            payment=part.payment,
-            tender=part.tender,
-            minor=rest,
-            destination=part.destination,
-            status=PartStatus.MANUAL,
-            number=number,
-        )
-        current = refund_of(after, refund.refund)
-        assert current is not None
-        grown = replace(current, parts=(*current.parts, left))
-        after = replace(after, refunds=tuple(grown if known.refund == refund.refund else known for known in after.refunds))
-        after = with_request_state(after, refund.request)
-        told = manual_required(folio, refund.refund, left, "the rest of a refund that another one overtook")
-        return merge(out, Outcome(state=after, facts=(told,)))
-    known = refund_of(after, refund.refund)
-    done = known is not None and all(other.status in CLOSED for other in known.parts)
-    return replace(out, state=after, cancel=(timer(refund.refund),) if done else ())

@@ -692,3 +692,19 @@ def test_x_6_a_callback_before_the_payments_names_is_not_lost() -> None:
     box.pass_time(HOUR)
 
     assert (books(box, payid), box.folio().notified) == ((12_000, 12_000), ())
+
+
+def test_x_17_a_capture_that_fails_late_leaves_nothing_waiting() -> None:
+    """The house's capture is pending when the guest cancels, and then refused: the provider's record tells it, the rest is released."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "SAL", 20_000, box.now(), status="91")
+    box.say("payment.received", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "status": "91"})
+    box.cancel()
+
+    box.provider.settle(payid, 1, "93", box.now())
+    box.notified(payid, "93")
+    box.pass_time(72 * HOUR)
+
+    assert (box.folio().payments[0].status.value, box.folio().requests[0].status.value) == ("voided", "confirmed")
+    assert true(box)

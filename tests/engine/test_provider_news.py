@@ -301,6 +301,26 @@ def test_x_19_a_refund_elsewhere_that_a_person_tells_by_its_payment_counts_once(
     assert true(box)
 
 
+@pytest.mark.parametrize("named", [{"order": "O-1"}, {}], ids=["by its order", "by nothing"])
+def test_x_19_a_word_about_a_payment_whose_id_is_not_known_yet_counts_once(named: dict[str, str]) -> None:
+    """The provider shows it as soon as we hear under which id it knows the payment."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
+    box.say("payment.received", {**BACK, "amount": 20_000, **named})
+    box.provider.back_office(payid, "RFD", 5_000, box.now())
+    box.say(
+        "refund.executed_externally", {"folio": "B-1", "payment": "P-O-1", "amount": 5_000, "currency": "EUR"}, actor="operator"
+    )
+
+    box.say("payment.received", {**BACK, "amount": 20_000, "order": "O-1", "provider_reference": payid})
+    box.notified(payid)
+
+    payment = box.folio().payments[0]
+    assert (payment.foreign, payment.foreign_told, payment.foreign_records) == (5_000, (), (f"{payid}/1",))
+    assert true(box)
+
+
 def test_x_19_a_word_is_one_record() -> None:
     """The house says once that it gave 50 back, the provider shows two refunds of 50."""
     box = Sandbox()
@@ -329,6 +349,76 @@ def test_x_19_a_part_that_a_record_has_closed_is_not_given_back_again_by_a_word(
 
     payment = box.folio().payments[0]
     assert (payment.refunded, payment.foreign) == (10_000, 0)
+    assert true(box)
+
+
+def two_refused() -> tuple[Sandbox, str, list[str]]:
+    """Two services cancelled one after the other, both refunds of 100 refused by the provider; the PAYID and the refunds."""
+    box = Sandbox({"when": MAINTENANCE, "status": "83"})
+    stay = booking(price=10_000)
+    box.say("booking.confirmed", {**stay, "lines": [{**stay["lines"][0], "line": number} for number in ("1", "2")]})
+    payid = box.pay("B-1", 20_000, "O-1")
+    for number in ("1", "2"):
+        box.cancel(request=f"C-{number}", lines=[number])
+    box.wait(HOUR)
+    return box, payid, [refund.refund for refund in box.folio().refunds]
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+@pytest.mark.parametrize("named", [0, 1], ids=["the first", "the second"])
+def test_x_19_the_refund_that_a_person_names_is_the_one_that_the_record_shows(named: int, told_first: bool) -> None:
+    """One of two equal ones is given back in the back office: that one, whoever tells of it first; the other one stays open."""
+    box, payid, refunds = two_refused()
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    by_hand = {"folio": "B-1", "refund": refunds[named], "amount": 10_000, "currency": "EUR"}
+
+    for told in (told_first, not told_first):
+        if told:
+            box.say("refund.executed_externally", by_hand, actor="operator")
+        else:
+            box.notified(payid)
+
+    (paid,) = box.folio().payments
+    parts = [part for refund in box.folio().refunds for part in refund.parts]
+    assert (paid.refunded, paid.refunding, paid.foreign) == (10_000, 10_000, 0)
+    assert [part.record for part in parts if part.status.value == "executed"] == [f"{payid}/3"]
+    assert [part.status.value == "executed" for part in parts] == [named == 0, named == 1]
+
+    box.say("refund.executed_externally", {**by_hand, "refund": refunds[1 - named]}, actor="operator")
+
+    assert (box.folio().payments[0].refunded, {one.status.value for one in box.folio().requests}) == (20_000, {"refunded"})
+    assert true(box)
+
+
+def test_x_19_a_refund_that_a_record_has_closed_is_told_once() -> None:
+    """The person's word about it is that record's, and its repetition says nothing."""
+    box, payid, refunds = two_refused()
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.notified(payid)
+    by_hand = {"folio": "B-1", "refund": refunds[0], "amount": 10_000, "currency": "EUR"}
+    for _ in range(2):
+        box.say("refund.executed_externally", by_hand, actor="operator")
+
+    assert box.results("refund.executed_externally") == ["decided", "stale"]
+    assert (box.folio().payments[0].refunded, box.folio().payments[0].foreign_shown) == (10_000, ())
+
+
+def test_x_1_a_record_is_not_claimed_twice_by_a_persons_word() -> None:
+    """Two equal refunds, the second one in doubt: the first one's record does not settle it, and its money stays owed."""
+    box = Sandbox({"when": {**MAINTENANCE, "call": 2}, "answer": "silence", "act": "never"})
+    stay = booking(price=10_000)
+    box.say("booking.confirmed", {**stay, "lines": [{**stay["lines"][0], "line": number} for number in ("1", "2")]})
+    payid = box.pay("B-1", 20_000, "O-1")
+    for number in ("1", "2"):
+        box.cancel(request=f"C-{number}", lines=[number])
+    box.pass_time(72 * HOUR)
+    doubtful = box.one("SELECT id FROM effect WHERE state = 'needs_person'")["id"]
+
+    word = {"subject": doubtful, "result": "confirmed", "reason": "seen", "provider_record": f"{payid}/1"}
+    ((name, said),) = box.say("effect.settle", word, actor="operator")
+
+    assert (name, said["code"], said["field"], said["value"]) == ("effect.refused", "record_taken", "provider_record", f"{payid}/1")
+    assert (box.folio().payments[0].refunded, box.folio().payments[0].refunding) == (10_000, 10_000)
     assert true(box)
 
 

@@ -145,13 +145,14 @@ class Leaving(Stay):
         return out
 
     def holds(self) -> None:
-        """X-3, X-4: book and folio agree, no payment gave more than it brought, open parts are what is promised."""
+        """X-3, X-4, S4-34: book and folio agree, a claim is owed, no payment gave more than it brought, open parts are what is promised."""
         folio, entries = self.folio, self.entries
         assert account.balance(folio) == self.guest_account()
+        assert 0 <= folio.claim <= max(0, account.balance(folio))
         assert not out_of_balance(trial_balance(entries))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)
-        numbered = [(part.payment, part.number) for part in self.parts() if part.status is not PartStatus.WAITING]
+        numbered = [(part.payment, part.number) for part in self.parts() if part.number]  # 0: it waits, or waited
         assert len(numbered) == len(set(numbered)), "the store knows parts by these"
         for payment in folio.payments:
             assert payment.number >= max((number for of, number in numbered if of == payment.payment), default=0)

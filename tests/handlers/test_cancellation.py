@@ -463,6 +463,16 @@ def test_s4_46_goodwill_gives_a_claim_up() -> None:
     assert (stay.folio.claim, stay.owes()) == (0, 0)
 
 
+def test_s4_46_goodwill_for_the_whole_gives_earlier_claims_up_too() -> None:
+    """Acompte, nothing paid: 60 claimed of the first line, 80 of the second; the house gives the rest up with a refund of nothing."""
+    stay = leaving(0, *TWO_LINES, deposit_nature="acompte", service_fee=0)
+    stay.leave("1", request="R1", at=before(3))
+    stay.ask("2", request="R2")
+    done = fact(stay.confirm("R2", actor=MERCHANT, override={"amount": 0, "reason": "r"}), CancellationConfirmed)
+
+    assert (done.claim, stay.folio.claim, stay.owes()) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(("limit", "asks"), [(1_999, True), (2_000, False), (None, False)])
 def test_s4_46_a_second_person_above_a_limit(limit: int | None, asks: bool) -> None:
     """override_above, by the goodwill (120 - 100)."""

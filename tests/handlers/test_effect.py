@@ -8,15 +8,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from handlers import effect
+from handlers import account, effect
 from handlers.effect import BEGIN, DOUBT, FINAL, GIVE_UP, NEXT, moved, step
+from ledger import recipes
 from schemas.common import Actor, ActorKind
 from schemas.effect import EffectMove, EffectState, Move, PaymentQuery, Result
 from schemas.errors import Early, IllegalMove, Rejected
-from schemas.folio import PartStatus, RequestStatus
+from schemas.folio import CaptureRecord, PartStatus, PaymentStatus, RequestStatus
 from schemas.operations import ApprovalDecided, Operate
 from schemas.refund import RefundManualRequired, RefundRequested
-from tests.handlers.campsite import CAMP, Stay, fact, kinds
+from tests.handlers.campsite import CAMP, Stay, fact, kinds, line
 from tests.handlers.cancelling import GUEST, MERCHANT, OPERATOR, Leaving, before, leaving
 
 PLANNED, SENDING, ACCEPTED, CONFIRMED, REFUSED, UNKNOWN, NEEDS_PERSON, REVERSED = EffectState
@@ -191,6 +192,54 @@ def test_x_6_settled_by_a_person(state: str, result: str, move: Move, told: list
     assert (told, [status]) == (kinds(out), [part.status for part in stay.parts()])
     assert (EffectMove(effect=stay.requests[0].effect, move=move, reason="seen", record="301/2"),) == out.moves
     assert (stay.reply(result).facts, stay.reply(result).entries) == ((), ())
+
+
+@pytest.mark.parametrize("result", ["confirmed", "refused"])
+@pytest.mark.parametrize(
+    ("named", "owner"),
+    [
+        ("301/0", "payment P1 itself"),
+        ("0", "payment P1 itself"),
+        ("301/1", "refund"),
+        ("1", "refund"),
+        ("301/2", "a refund that others made"),
+        ("301/4", "a capture of payment P1"),
+    ],
+)
+def test_x_1_x_15_a_record_that_is_something_elses_settles_nothing(named: str, owner: str, result: str) -> None:
+    """The first refund is record 1, the house's is 2, a capture 4: the second refund is none of these."""
+    stay = leaving(20_000, line("1", 5_000), line("2", 5_000), line("3", 10_000), service_fee=0)
+    stay.leave("1", request="R1", at=before(10))
+    stay.reply("confirmed", record="301/1")
+    stay.foreign(2_000, record="301/2")
+    stay.leave("2", request="R2")
+    stay.reply("unknown")
+    stay.reply("needs_person")
+    stay.state = account.replace_payment(
+        stay.folio, replace(stay.payment(), captures=(CaptureRecord(record="301/4", minor=20_000),))
+    )
+    with pytest.raises(Rejected) as why:
+        stay.settle(stay.requests[-1].effect, result, record=named)
+
+    assert (why.value.code, why.value.field, why.value.value) == ("record_taken", "provider_record", named)
+    assert why.value.message.startswith(f"record {named} is ")
+    assert owner in why.value.message
+    assert stay.settle(stay.requests[-1].effect, result, record="3").moves[0].record == "301/3"
+
+
+def test_x_17_a_capture_that_the_provider_has_shown_is_settled_by_its_record() -> None:
+    """Its money may be counted already, as a capture of others; it is not counted twice."""
+    stay = leaving(0, service_fee=0)
+    stay.card(20_000, name="payment.authorised")
+    stay.leave(at=before(3))
+    stay.reply("unknown")
+    capture = CaptureRecord(record="301/1", minor=10_000)
+    known = replace(stay.payment(), status=PaymentStatus.CAPTURED, captured=10_000, captures=(capture,))
+    stay.state = account.replace_payment(stay.folio, known)
+    stay.entries += recipes.captured(stay.folio, known, 10_000)
+    stay.settle(stay.requests[0].effect, "confirmed", record="301/1")
+
+    assert (stay.payment().captured, stay.owes()) == (10_000, 0)
 
 
 def test_x_6_withdrawn_too_late() -> None:

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from handlers import account
 from schemas.effect import EffectKind
 from schemas.errors import HubError
-from schemas.folio import PartStatus, PaymentStatus
+from schemas.folio import PartStatus, PaymentStatus, RequestStatus
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
-from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line
+from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line, ordered
 from tests.handlers.cancelling import before, leaving
 
 
@@ -99,15 +99,47 @@ def test_x_17_authorised_before_told_after(days: int, kind: EffectKind, minor: i
     assert stay.owes() == 0
 
 
-def test_x_17_what_is_claimed_is_taken_of_an_authorisation_told_later() -> None:
-    """Acompte: nothing was waived, the penalty and the fee are owed."""
+@pytest.mark.parametrize(("answer", "claim"), [("confirmed", 0), ("refused", 10_500)])
+def test_x_17_what_is_claimed_is_taken_of_an_authorisation_told_later(answer: str, claim: int) -> None:
+    """Acompte: nothing was waived, the penalty and the fee are owed; taken, they are claimed no more, refused, no more than before."""
     stay = leaving(0, deposit_nature="acompte")
     stay.leave(at=before(3))
     (request,) = stay.card(20_500, name="payment.authorised", occurred_at=before(12)).requests
 
     assert (request.kind, request.minor) == (EffectKind.CAPTURE, 10_500)
-    stay.reply("confirmed")
-    assert stay.owes() == 0
+    stay.reply(answer)
+    assert (stay.folio.claim, stay.owes()) == (claim, claim)
+
+
+@pytest.mark.parametrize(("paid", "claim", "owed"), [(5_000, 6_000, 9_000), (10_000, 4_000, 4_000), (14_000, 0, 0)])
+def test_s4_34_what_is_paid_in_time_lowers_a_claim_that_is_owed_no_more(paid: int, claim: int, owed: int) -> None:
+    """Acompte, one line cancelled with nothing paid: 60 claimed, 80 owed for the other one."""
+    stay = leaving(0, *TWO_LINES, service_fee=0, deposit_nature="acompte")
+    stay.leave("1", at=before(3))
+    stay.card(paid, occurred_at=before(3, 11))
+
+    assert (stay.folio.claim, stay.owes()) == (claim, owed)
+
+
+def test_s4_34_a_claim_is_no_more_than_a_changed_booking_owes() -> None:
+    """Acompte, 60 claimed, 100 paid since; then the other line costs 20 less of its 80."""
+    stay = leaving(0, *TWO_LINES, service_fee=0, deposit_nature="acompte")
+    stay.leave("1", at=before(3))
+    stay.card(10_000, occurred_at=before(3, 11))
+    stay.book(ordered(line("2", 6_000, kind="service", terms="outdoor/nanr"), service_fee=0), "booking.changed")
+
+    assert (stay.folio.claim, stay.owes()) == (2_000, 2_000)
+
+
+def test_s4_34_a_claim_is_no_more_than_is_owed_when_a_refund_elsewhere_has_failed() -> None:
+    """Acompte, 105 paid and 50 of it given back elsewhere: 150 claimed; then the 50 are here again."""
+    stay = leaving(10_500, deposit_nature="acompte")
+    stay.foreign(5_000)
+    stay.leave(at=before(0))
+    assert stay.folio.claim == 15_000
+    stay.foreign(5_000, result="refused")
+
+    assert (stay.folio.claim, stay.owes()) == (10_000, 10_000)
 
 
 def test_x_17_authorised_after_is_released() -> None:
@@ -160,6 +192,40 @@ def test_x_17_a_payment_that_is_waited_for_is_given_back_whenever_it_moved() -> 
     out = stay.card(20_500, occurred_at=before(2))
 
     assert (fact(out, RefundDecided).amount, stay.owes()) == (12_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ends"),
+    [("9", [RequestStatus.REFUNDING, RequestStatus.CONFIRMED]), ("93", [RequestStatus.CONFIRMED, RequestStatus.CONFIRMED])],
+)
+def test_x_17_two_cancellations_wait_for_one_pending_payment(status: str, ends: list[RequestStatus]) -> None:
+    """Both wait for it no longer once it is final: what it gives is one refund, of the request that waited first."""
+    stay = leaving(0, *TWO_LINES, service_fee=0)
+    stay.card(20_000, status="91")
+    stay.leave("1", request="R1", at=before(10))
+    stay.leave("2", request="R2")
+    assert [one.status for one in stay.folio.requests] == [RequestStatus.REFUNDING, RequestStatus.REFUNDING]
+
+    stay.card(20_000, status=status)
+
+    assert [one.status for one in stay.folio.requests] == ends
+    assert (PartStatus.WAITING in [part.status for part in stay.parts()], stay.owes()) == (False, 0)
+
+
+@pytest.mark.parametrize(("days", "kind"), [(10, EffectKind.VOID), (3, EffectKind.CAPTURE)])
+def test_x_17_nothing_waits_for_a_payment_that_is_authorised_again(days: int, kind: EffectKind) -> None:
+    """Its capture was pending at the cancellation and came to nothing (93): it is taken or released like any authorisation."""
+    stay = leaving(0, service_fee=0)
+    stay.card(20_000, name="payment.authorised")
+    stay.card(20_000, status="91")
+    stay.leave(at=before(days))
+    assert [part.status for part in stay.parts()] == [PartStatus.WAITING]
+
+    (request,) = stay.card(20_000, name="payment.authorised").requests
+    stay.reply("confirmed")
+
+    assert (request.kind, [part.status for part in stay.parts()]) == (kind, [PartStatus.DROPPED])
+    assert (stay.folio.requests[0].status, stay.owes()) == (RequestStatus.CONFIRMED, 0)
 
 
 @pytest.mark.parametrize("answer", ["confirmed", "refused"])

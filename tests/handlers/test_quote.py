@@ -105,6 +105,30 @@ def test_v25_the_second_half_later_is_the_whole() -> None:
     assert (stay.owes(), stay.folio.status) == (0, FolioStatus.CANCELLED)
 
 
+@pytest.mark.parametrize(
+    ("between", "first", "second", "claim"),
+    [
+        pytest.param(0, 6_000, 8_000, 14_000, id="nothing paid: each its own penalty"),
+        pytest.param(3_000, 6_000, 5_000, 11_000, id="paid in between: it covers the second one's first"),
+        pytest.param(12_000, 6_000, 0, 2_000, id="and of the first one's what is left"),
+        pytest.param(20_000, 6_000, 0, 0, id="everything paid: nothing is claimed any more"),
+    ],
+)
+@pytest.mark.parametrize("live", [False, True], ids=["the last line", "another line lives on"])
+def test_s4_34_what_is_claimed_already_is_not_claimed_again(between: int, first: int, second: int, claim: int, live: bool) -> None:
+    """Acompte, one line after the other: a confirmation says what it adds, the folio what is claimed of all that is kept."""
+    rest = [line("3", 1_000)] if live else []
+    stay = leaving(0, *TWO_LINES, *rest, deposit_nature="acompte", service_fee=0)
+    one = fact(stay.leave("1", request="R1", at=before(3)), CancellationConfirmed)
+    if between:
+        stay.card(between, occurred_at=before(3, 11))
+    two = fact(stay.leave("2", request="R2", at=before(3, 12)), CancellationConfirmed)
+
+    assert (one.claim, two.claim, stay.folio.claim) == (first, second, claim)
+    if not live:
+        assert stay.owes() == claim
+
+
 def test_s4_34_part_of_a_stay_hardly_paid() -> None:
     """20 collected, 5 of it fee: 15 of the penalty of 60 are covered, 45 not claimed; the other line is still due."""
     stay = leaving(2_000, *TWO_LINES)
