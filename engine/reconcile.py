@@ -122,14 +122,18 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
 
 
 def _turned(before: Known, record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
-    """Whether what was the payment's for want of a better word shows itself as a refund, or as what a request seeks: it is matched
-    as if it were new. What stood as a success of the payment stays the payment's; what was told as foreign stays foreign."""
-    return (
-        before.owner == "payment"
-        and before.result is not Result.CONFIRMED
-        and record.kind is not before.kind
-        and (record.kind is RecordKind.REFUND or record.kind in sought)
-    )
+    """Whether what was the payment's for want of a better word shows itself as a refund, or as what a request seeks, or an
+    authorisation as its own capture: it is matched as if it were new. What else stood as a success of the payment stays the payment's;
+    what was told as foreign stays foreign."""
+    if before.owner != "payment" or record.kind is before.kind:
+        return False
+    uncertain = before.result is not Result.CONFIRMED
+    return _taken(before, record) or (uncertain and (record.kind is RecordKind.REFUND or record.kind in sought))
+
+
+def _taken(before: Known, record: ProviderRecord) -> bool:
+    """Whether an authorisation has become a capture: a provider without levels shows both in one place."""
+    return before.kind is RecordKind.AUTHORISATION and record.kind is RecordKind.CAPTURE
 
 
 def _hazy(record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
@@ -142,9 +146,9 @@ def _fits(record: ProviderRecord, effect: Open) -> bool:
 
 
 def _later(record: ProviderRecord, effect: Open, known: Mapping[str, Known]) -> bool:
-    """Whether a record was not there yet when a request went out."""
+    """Whether a record was not there yet when a request went out, or was no capture then."""
     before = known.get(record.level)
-    return before is None or before.seen_at >= effect.sent_at
+    return before is None or before.seen_at >= effect.sent_at or _taken(before, record)
 
 
 def moved_money(record: ProviderRecord) -> bool:

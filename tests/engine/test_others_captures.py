@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from connectors.psp.contract import Deadline
 from handlers import account
@@ -344,6 +347,40 @@ def test_x_17_a_capture_that_never_left_goes_once_more() -> None:
     box.pass_time(24 * HOUR)
 
     assert (connector.calls, [one[0] for one in box.operations(payid)]) == (2, ["SAS"])
+    assert true(box)
+
+
+class WithoutLevels:
+    """The wire to an account that knows no PAYIDSUB: of each payment it shows the latest operation alone."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def post(self, url: str, body: bytes, **more: Any) -> Any:
+        """As it is, without levels."""
+        got = self._inner.post(url, body, **more)
+        if "querydirect" not in url:
+            return got
+        if "PAYIDSUB" in parse_qs(body.decode()):
+            return replace(got, body=b'<ncresponse orderID="O-1" PAYID="" NCSTATUS="5" NCERROR="50001130" STATUS="0"/>')
+        return replace(got, body=re.sub(rb'PAYIDSUB="[^"]*"', b"", got.body))
+
+
+def test_x_17_an_authorisation_that_is_shown_captured_in_its_own_place_is_not_released() -> None:
+    """The provider shows 5 and then 9 at the same level: the house's 200 are collected, and go back by a refund."""
+    box = Sandbox()
+    box.connector._wire = WithoutLevels(box.connector._wire)  # type: ignore[assignment]  # a wire, as far as it is used
+    payid = authorised(box, provider_reference="3000000001")
+    box.notified(payid, "5")
+    box.wait(60)
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    box.notified(payid, "9")
+    assert books(box, payid) == (20_000, 20_000)
+
+    box.cancel()
+    box.pass_time(HOUR)
+
+    assert wire(box) == ["RFS"]
     assert true(box)
 
 

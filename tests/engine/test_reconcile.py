@@ -133,3 +133,18 @@ def test_an_uncertain_level_is_set_aside_while_the_request_is_under_way() -> Non
     found = compare([PAID, HAZY], BEFORE, [refund(EffectState.SENDING)])
 
     assert (found.aside, found.payment) == ((HAZY,), ())
+
+
+HELD = replace(PAID, kind=RecordKind.AUTHORISATION, status="5")
+HELD_BEFORE = {"0": Known("payment", RecordKind.AUTHORISATION, Result.CONFIRMED, 0)}
+
+
+def test_an_authorisation_that_has_become_a_capture_is_news() -> None:
+    """In the same place, a success as before: taken by others, or by us where that is in doubt and nothing else could be it."""
+    ours = refund(kind=EffectKind.CAPTURE, minor=20_000)
+
+    assert compare([HELD], HELD_BEFORE, []).payment == ()
+    assert compare([PAID], HELD_BEFORE, []).payment == (PAID,)
+    assert compare([PAID], HELD_BEFORE, [ours]).bound == (("E1", PAID),)
+    assert compare([PAID], HELD_BEFORE, [ours._replace(minor=10_000)]).bound == ()
+    assert compare([PAID], BEFORE, [ours]).absent == ("E1",)
