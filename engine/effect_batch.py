@@ -134,6 +134,15 @@ class Batch:
             later = stands._replace(lease_until=0, next_at=next_at, reason=reason, queries=stands.queries + queried)
             self._move(stands, later, told)
 
+    def give_up(self, move: Learned) -> None:
+        """A planned request that must not go out is a person's from now on."""
+        stands = self._effects.get(move.id)
+        if stands is not None and stands.state == move.from_ == EffectState.PLANNED:
+            after = stands._replace(
+                state=move.to.value, reason=move.reason, next_at=move.next_at, lease_until=0, fence=stands.fence + 1
+            )
+            self._move(stands, after, move.told)
+
     # -- answers ---------------------------------------------------------------------------------------------------------------
 
     def settle(

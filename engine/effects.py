@@ -15,6 +15,7 @@ from connectors.psp.contract import Deadline, PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
 from engine.calls import Act, Answer, Call, about, claims, doubted, planned
+from engine.clearance import forbidden
 from engine.clock import Clock
 from engine.effect_batch import Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
@@ -181,6 +182,10 @@ class EffectsRunner:
             return None
         if self._histories.learn(batch, effect, shown, began).foreign:
             batch.put_off(effect, now, "the provider shows refunds of others: decided first")
+            return None
+        why = forbidden(effect, shown.records)
+        if why:
+            self._histories.give_up(batch, effect, why)
             return None
         brake = brake_on(effect, self._tenants.get(effect.tenant), batch.outgo)
         if brake is not None:

@@ -86,7 +86,7 @@ class Histories:
         now, payment = batch.now, payment_of(asker)
         known, effects = batch.known(payment), {row.id: row for row in batch.effects_on(payment)}
         opened = [
-            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at)
+            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at, row.currency)
             for row in effects.values()
         ]
         found = compare(shown.records, known, opened)
@@ -129,6 +129,10 @@ class Histories:
         elif after is before is EffectState.CONFIRMED and effect.kind == EffectKind.CAPTURE:
             told = messages.observed(effect, record, now)  # a person had said that it was done, and this is it
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
+
+    def give_up(self, batch: Batch, effect: Effect, why: str) -> None:
+        """A request that was not sent, and will not be by itself: a person decides."""
+        batch.give_up(_to_person(effect, why, batch.now))
 
     def in_vain(self, effect: Effect, why: str, now: int) -> Learned:
         """A query brought nothing: the next one comes later than this one did, and after the last a person decides."""

@@ -24,7 +24,7 @@ class Known(NamedTuple):
 
 class Open(NamedTuple):
     """An effect on the payment, as far as matching needs it; `record` is the level it is bound to, empty: none yet; `sent_at` in
-    microseconds."""
+    microseconds, `minor` in minor units of `currency`."""
 
     id: str
     kind: EffectKind
@@ -32,6 +32,7 @@ class Open(NamedTuple):
     minor: int
     record: str
     sent_at: int
+    currency: str
 
 
 class Findings(NamedTuple):
@@ -109,8 +110,7 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
             bound.append((rivals[0].id, mine[0]))
             fresh.remove(mine[0])
         elif rivals and mine:
-            text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in [*mine, *doubtful])
-            unclear += [(one.id, f"asked for {one.minor}, the provider shows new {kind.value}s {text}") for one in rivals]
+            unclear += [(one.id, _unlike(one, [*mine, *doubtful])) for one in rivals]
             fresh = [record for record in fresh if record not in mine]
         elif not doubtful:
             absent += [effect.id for effect in rivals]
@@ -142,7 +142,21 @@ def _hazy(record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
 
 
 def _fits(record: ProviderRecord, effect: Open) -> bool:
-    return record.minor in (None, effect.minor)
+    return record.minor in (None, effect.minor) and _same_currency(record, effect)
+
+
+def _same_currency(record: ProviderRecord, effect: Open) -> bool:
+    return record.currency in ("", effect.currency)
+
+
+def _unlike(effect: Open, records: Sequence[ProviderRecord]) -> str:
+    """Why none of these is certainly the effect's; the currency where it is another one (X-4)."""
+    kind = _RECORD_OF[effect.kind].value
+    if all(_same_currency(record, effect) for record in records):
+        text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in records)
+        return f"asked for {effect.minor}, the provider shows new {kind}s {text}"
+    text = ", ".join(f"{record.level}: {record.minor} {record.currency} ({record.status})" for record in records)
+    return f"asked for {effect.minor} {effect.currency}, the provider shows new {kind}s {text}"
 
 
 def _later(record: ProviderRecord, effect: Open, known: Mapping[str, Known]) -> bool:

@@ -15,6 +15,7 @@ from handlers.collecting import of_record, waits_for
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import BY_HAND, CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
 from handlers.refund_reply import came_back, executed, manual_required, timer
+from handlers.uncounted import uncounted
 from ledger import recipes
 from schemas.effect import EffectMove, EffectState, Move, Result
 from schemas.errors import Early, Rejected, Stale
@@ -147,6 +148,9 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     Raises Early for an unknown booking or payment.
     """
     folio, payment = of_record(message.payment, facts)
+    other = uncounted(message, folio)
+    if other is not None:
+        return other
     if message.result in (Result.REFUSED, Result.REVERSED):
         return _came_back(message, folio, payment)
     if message.record in payment.foreign_records:

@@ -21,7 +21,7 @@ BEFORE = {"0": Known("payment", RecordKind.CAPTURE, Result.CONFIRMED, 0)}
 
 def refund(state: EffectState = EffectState.UNKNOWN, **more: Any) -> Open:
     """Ours, of 50 euros."""
-    return Open("E1", EffectKind.REFUND, state, 5_000, "", SENT)._replace(**more)
+    return Open("E1", EffectKind.REFUND, state, 5_000, "", SENT, "EUR")._replace(**more)
 
 
 def hazy_before(owner: str = "payment", *, seen_at: int = SENT + 1, result: Result = Result.UNKNOWN) -> dict[str, Known]:
@@ -148,3 +148,14 @@ def test_an_authorisation_that_has_become_a_capture_is_news() -> None:
     assert compare([PAID], HELD_BEFORE, [ours]).bound == (("E1", PAID),)
     assert compare([PAID], HELD_BEFORE, [ours._replace(minor=10_000)]).bound == ()
     assert compare([PAID], BEFORE, [ours]).absent == ("E1",)
+
+
+def test_x_4_a_record_in_another_currency_is_not_ours() -> None:
+    """As much of something else: a person decides, and is told both currencies. One that names none may be ours."""
+    dollars = replace(GIVEN, currency="USD")
+
+    found = compare([PAID, dollars], BEFORE, [refund()])
+
+    assert (found.bound, found.foreign, found.absent) == ((), (), ())
+    assert found.unclear == (("E1", "asked for 5000 EUR, the provider shows new refunds 1: 5000 USD (8)"),)
+    assert compare([PAID, replace(GIVEN, currency="")], BEFORE, [refund()]).bound != ()
