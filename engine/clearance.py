@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
+from engine.reconcile import moved_money
 from engine.store.effects import Effect
-from schemas.effect import ProviderRecord
+from schemas.effect import EffectKind, ProviderRecord, RecordKind
+
+_RIVALS: Final[Mapping[EffectKind, frozenset[RecordKind]]] = {
+    EffectKind.REFUND: frozenset({RecordKind.REFUND}),
+    EffectKind.CAPTURE: frozenset({RecordKind.CAPTURE, RecordKind.VOID}),
+    EffectKind.VOID: frozenset({RecordKind.CAPTURE, RecordKind.VOID}),
+}
+"""What, done by others, may make a request needless."""
 
 
 def forbidden(effect: Effect, shown: Sequence[ProviderRecord]) -> str:
@@ -14,3 +23,10 @@ def forbidden(effect: Effect, shown: Sequence[ProviderRecord]) -> str:
     if other is not None:
         return f"the provider shows payment {effect.payment} in {other.currency}, the request is in {effect.currency}"
     return ""
+
+
+def waiting(effect: Effect, veiled: Sequence[ProviderRecord]) -> str:
+    """Why a request must wait until the provider says more: records of others whose amount is not shown; empty: it need not."""
+    rivals = _RIVALS[EffectKind(effect.kind)]
+    shown = ", ".join(f"{one.level} ({one.status})" for one in veiled if one.kind in rivals and moved_money(one))
+    return f"the provider shows records of payment {effect.payment} without their amounts: {shown}" if shown else ""

@@ -228,7 +228,9 @@ class Batch:
         before = of_payment.get(record.level)
         if before is not None and before.owner != "payment":
             owner = before.owner
-        of_payment[record.level] = Known(owner, record.kind, record.result, before.seen_at if before is not None else self.now)
+        seen_at = before.seen_at if before is not None else self.now
+        minor = before.minor if record.minor is None and before is not None else record.minor
+        of_payment[record.level] = Known(owner, record.kind, record.result, seen_at, minor)
         self._to_write.records.append(Owned(asker.merchant, asker.provider, record, owner, self.now))
 
     def _move(self, before: Effect, after: Effect, told: InternalRow | None = None, evidence: Evidence | None = None) -> None:

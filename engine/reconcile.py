@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from handlers.effect import FINAL, step
 from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, Result
 
@@ -20,6 +22,7 @@ class Known(NamedTuple):
     kind: RecordKind
     result: Result
     seen_at: int  # when it was first seen, microseconds
+    minor: int | None = None  # the last amount that it was shown with
 
 
 class Open(NamedTuple):
@@ -40,7 +43,7 @@ class Findings(NamedTuple):
     records that are new or changed. `absent`: effects in doubt of which nothing is to be seen. `unclear`: (effect, why).
     `aside`: new records that nobody can place while a request of their kind is on its way: its answer will tell.
     `hazy`: new records whose status says neither what they are nor how they end, while a request that they could be is in doubt:
-    nobody's until they say more."""
+    nobody's until they say more. `veiled`: records of money that moved and of which no amount has been shown yet: nobody's until it is."""
 
     bound: tuple[tuple[str, ProviderRecord], ...]
     moved: tuple[tuple[str, ProviderRecord], ...]
@@ -50,9 +53,11 @@ class Findings(NamedTuple):
     unclear: tuple[tuple[str, str], ...]
     aside: tuple[ProviderRecord, ...] = ()
     hazy: tuple[ProviderRecord, ...] = ()
+    veiled: tuple[ProviderRecord, ...] = ()
 
 
 _RECORD_OF = {EffectKind.REFUND: RecordKind.REFUND, EffectKind.CAPTURE: RecordKind.CAPTURE, EffectKind.VOID: RecordKind.VOID}
+_FINAL_SAYS = frozenset({Result.CONFIRMED, Result.REFUSED, Result.REVERSED})
 _SEEKS = frozenset(
     {EffectState.SENDING, EffectState.UNKNOWN, EffectState.ACCEPTED, EffectState.CONFIRMED, EffectState.NEEDS_PERSON}
 )
@@ -68,7 +73,7 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     by_level = {effect.record: effect.id for effect in effects if effect.record}
     seeking = [effect for effect in effects if not effect.record and effect.state in _SEEKS]
     sought = {_RECORD_OF[effect.kind] for effect in seeking}
-    for record in records:
+    for record in (_remembered(record, known) for record in records):
         before = known.get(record.level)
         if before is None:
             if record.level in by_level:  # a person named it
@@ -116,9 +121,28 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
             absent += [effect.id for effect in rivals]
     for record in fresh:
         (foreign if record.kind is RecordKind.REFUND else payment).append(record)
-    return Findings(
-        tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside), tuple(hazy)
-    )
+    veiled = tuple(record for record in (*foreign, *payment) if _veiled(record))
+    others, own = (tuple(one for one in some if one not in veiled) for some in (foreign, payment))
+    return Findings(tuple(bound), tuple(moved), others, own, tuple(absent), tuple(unclear), tuple(aside), tuple(hazy), veiled)
+
+
+def _remembered(record: ProviderRecord, known: Mapping[str, Known]) -> ProviderRecord:
+    """The record with the amount that it had before, where this answer lacks it."""
+    before = known.get(record.level)
+    if record.minor is not None or before is None or before.minor is None or before.kind is not record.kind:
+        return record
+    return replace(record, minor=before.minor)
+
+
+def _veiled(record: ProviderRecord) -> bool:
+    """Whether money moved by it, nobody knows how much: any attribute may be missing in an answer."""
+    if record.minor is not None:
+        return False
+    if record.kind is RecordKind.CAPTURE:
+        return record.result in _FINAL_SAYS
+    if record.kind is RecordKind.VOID:
+        return record.result is Result.CONFIRMED
+    return record.kind is RecordKind.REFUND and moved_money(record)
 
 
 def _turned(before: Known, record: ProviderRecord, sought: Collection[RecordKind]) -> bool:

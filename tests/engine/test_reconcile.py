@@ -159,3 +159,27 @@ def test_x_4_a_record_in_another_currency_is_not_ours() -> None:
     assert (found.bound, found.foreign, found.absent) == ((), (), ())
     assert found.unclear == (("E1", "asked for 5000 EUR, the provider shows new refunds 1: 5000 USD (8)"),)
     assert compare([PAID, replace(GIVEN, currency="")], BEFORE, [refund()]).bound != ()
+
+
+@pytest.mark.parametrize(
+    ("record", "veiled"), [(GIVEN, True), (replace(GIVEN, result=Result.REFUSED, status="83"), False), (HAZY, False)]
+)
+def test_a_record_of_money_without_its_amount_is_nobodys_until_it_is_shown(record: ProviderRecord, veiled: bool) -> None:
+    """Then it is as new as any. One that says that nothing moved, or does not say yet, is as it was."""
+    bare = replace(record, minor=None)
+    found = compare([PAID, bare], BEFORE, [])
+
+    assert found.veiled == ((bare,) if veiled else ())
+    assert (bare in (*found.foreign, *found.payment)) is not veiled
+    assert compare([PAID, record], BEFORE, []).veiled == ()
+
+
+def test_an_amount_that_an_answer_lacks_is_the_one_that_was_shown_before() -> None:
+    """Of the same kind: a capture of 50 that is taken back is of 50."""
+    taken = replace(HAZY, result=Result.CONFIRMED, status="9")
+    known = {**BEFORE, "1": Known("payment", RecordKind.CAPTURE, Result.CONFIRMED, 0, 5_000)}
+    back = replace(taken, result=Result.REFUSED, status="93")
+
+    assert compare([PAID, replace(back, minor=None)], known, []).payment == (back,)
+    given = replace(GIVEN, minor=None)
+    assert compare([PAID, given], {**known, "1": known["1"]._replace(result=Result.UNKNOWN)}, []).veiled == (given,)
