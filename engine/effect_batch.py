@@ -134,6 +134,15 @@ class Batch:
             later = stands._replace(lease_until=0, next_at=next_at, reason=reason, queries=stands.queries + queried)
             self._move(stands, later, told)
 
+    def give_up(self, move: Learned) -> None:
+        """A planned request that must not go out is a person's from now on."""
+        stands = self._effects.get(move.id)
+        if stands is not None and stands.state == move.from_ == EffectState.PLANNED:
+            after = stands._replace(
+                state=move.to.value, reason=move.reason, next_at=move.next_at, lease_until=0, fence=stands.fence + 1
+            )
+            self._move(stands, after, move.told)
+
     # -- answers ---------------------------------------------------------------------------------------------------------------
 
     def settle(
@@ -219,7 +228,9 @@ class Batch:
         before = of_payment.get(record.level)
         if before is not None and before.owner != "payment":
             owner = before.owner
-        of_payment[record.level] = Known(owner, record.kind, record.result, before.seen_at if before is not None else self.now)
+        seen_at = before.seen_at if before is not None else self.now
+        minor = before.minor if record.minor is None and before is not None else record.minor
+        of_payment[record.level] = Known(owner, record.kind, record.result, seen_at, minor)
         self._to_write.records.append(Owned(asker.merchant, asker.provider, record, owner, self.now))
 
     def _move(self, before: Effect, after: Effect, told: InternalRow | None = None, evidence: Evidence | None = None) -> None:

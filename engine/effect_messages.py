@@ -77,6 +77,13 @@ def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, fir
     return _row(item, "payment_record.seen", body, f"{item.merchant}:{body.record}:{record.result}:{now}", now)
 
 
+def without_amount(item: Effect | PaymentAsk, record: ProviderRecord, now: int) -> InternalRow | None:
+    """What the provider does not say how much it moved, by the message of its kind with an amount of 0: for a person."""
+    if record.kind is RecordKind.REFUND:
+        return foreign(item, record, now)
+    return observed(item, msgspec.structs.replace(record, minor=0), now)
+
+
 def alarm(effect: Effect, brake: str, limit: int, now: int) -> InternalRow:
     """`payout.braked`: a brake holds the payout back (X-27)."""
     body = PayoutBraked(effect=effect.id, brake=brake, minor=effect.minor, currency=effect.currency, limit=limit)

@@ -15,6 +15,7 @@ from connectors.psp.contract import Deadline, PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
 from engine.calls import Act, Answer, Call, about, claims, doubted, planned
+from engine.clearance import forbidden, waiting
 from engine.clock import Clock
 from engine.effect_batch import Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
@@ -179,8 +180,13 @@ class EffectsRunner:
         if until <= now or self._histories.overtaken(batch, effect, shown, began):
             batch.put_off(effect, now, "what the provider showed is no longer new: looked at again")
             return None
-        if self._histories.learn(batch, effect, shown, began).foreign:
+        found = self._histories.learn(batch, effect, shown, began)
+        if found.foreign:
             batch.put_off(effect, now, "the provider shows refunds of others: decided first")
+            return None
+        why, unsaid = forbidden(effect, shown.records), waiting(effect, found.veiled)
+        if why or unsaid:
+            (self._histories.give_up if why else self._histories.hold)(batch, effect, why or unsaid)
             return None
         brake = brake_on(effect, self._tenants.get(effect.tenant), batch.outgo)
         if brake is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from engine import effect_messages as messages
 from engine.effect_batch import Batch, Item, payment_of
 from engine.reconcile import Findings, Open, after_result, compare, moved_money
@@ -74,28 +76,34 @@ class Histories:
             batch.ask_again(ask, due, evidence_of(ask, "query", shown, began))
         elif batch.asked_since(payment_of(ask), began):
             batch.ask_again(ask, due, evidence_of(ask, "late", shown, began))
-        elif self.learn(batch, ask, shown, began, asked=True).aside:
-            batch.ask_again(ask, due, evidence_of(ask, "query", shown, began))
         else:
-            batch.done(ask, lease)
+            last = ask.attempts + 1 >= len(self._timing.query_after_s)
+            found = self.learn(batch, ask, shown, began, asked=True, last=last)
+            if found.aside or (found.veiled and not last):
+                batch.ask_again(ask, due, evidence_of(ask, "query", shown, began))
+            else:
+                batch.done(ask, lease)
 
     def learn(
-        self, batch: Batch, asker: Item, shown: Reply, began: int, *, about: Effect | None = None, asked: bool = False
-    ) -> Findings:
-        """What a history showed, and the words to the folios. `about`: the effect that was asked about; `asked`: the payment was."""
+        self, batch: Batch, asker: Item, shown: Reply, began: int, *, about: Effect | None = None, asked: bool = False,
+        last: bool = False,
+    ) -> Findings:  # fmt: skip
+        """What a history showed, and the words to the folios. `about`: the effect that was asked about; `asked`: the payment was;
+        `last`: it will not be again, so that amounts that are not shown are told."""
         now, payment = batch.now, payment_of(asker)
         known, effects = batch.known(payment), {row.id: row for row in batch.effects_on(payment)}
         opened = [
-            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at)
+            Open(row.id, EffectKind(row.kind), EffectState(row.state), row.minor, row.record, row.sent_at, row.currency)
             for row in effects.values()
         ]
         found = compare(shown.records, known, opened)
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
-            found = found._replace(foreign=(), payment=())
+            found = found._replace(foreign=(), payment=(), veiled=())
         told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
         first = shown.records[0] if shown.records else None
         seen = [record for record in found.payment if about or asked or record.level in known or _news(asker, record, first)]
         told += [row for one in seen if (row := messages.observed(asker, one, now, first=one is first)) is not None]
+        told += [row for one in found.veiled if last and (row := messages.without_amount(asker, one, now)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         batch.learn(asker, owners, self._moves(found, effects, about, now), told, evidence_of(asker, "query", shown, began))
         return found
@@ -127,8 +135,19 @@ class Histories:
         if before in (EffectState.REFUSED, EffectState.REVERSED):  # done after all, or not even that: nobody expects it any more
             told = _unexpected(effect, record, now)
         elif after is before is EffectState.CONFIRMED and effect.kind == EffectKind.CAPTURE:
-            told = messages.observed(effect, record, now)  # a person had said that it was done, and this is it
+            told = messages.observed(effect, _whole(effect, record), now)  # a person had said that it was done, and this is it
         return Learned(effect.id, before, after, "", record, self._timing.pending_after(now, effect.queries), told)
+
+    def hold(self, batch: Batch, effect: Effect, why: str) -> None:
+        """Not now, since the look shows what does not say enough: looked at again, and after the last time a person decides."""
+        if effect.queries + 1 >= len(self._timing.query_after_s):
+            self.give_up(batch, effect, why)
+        else:
+            batch.put_off(effect, self._timing.query_after(batch.now, effect.queries), why, queried=1)
+
+    def give_up(self, batch: Batch, effect: Effect, why: str) -> None:
+        """A request that was not sent, and will not be by itself: a person decides."""
+        batch.give_up(_to_person(effect, why, batch.now))
 
     def in_vain(self, effect: Effect, why: str, now: int) -> Learned:
         """A query brought nothing: the next one comes later than this one did, and after the last a person decides."""
@@ -155,8 +174,14 @@ def _news(asker: Item, record: ProviderRecord, first: ProviderRecord | None) -> 
     return closing or record is not first or record.result is not Result.CONFIRMED
 
 
-def _unexpected(effect: Effect, record: ProviderRecord, now: int) -> InternalRow | None:
+def _whole(effect: Effect, record: ProviderRecord) -> ProviderRecord:
+    """A request's own record moved what was asked for, where it does not say how much."""
+    return record if record.minor is not None else replace(record, minor=effect.minor)
+
+
+def _unexpected(effect: Effect, shown: ProviderRecord, now: int) -> InternalRow | None:
     """What a request that was over has come to after all, for the folio."""
+    record = _whole(effect, shown)
     match effect.kind:
         case EffectKind.REFUND:
             return messages.foreign(effect, record, now, own=effect.id)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from handlers.effect import FINAL, step
 from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, Result
 
@@ -20,11 +22,12 @@ class Known(NamedTuple):
     kind: RecordKind
     result: Result
     seen_at: int  # when it was first seen, microseconds
+    minor: int | None = None  # the last amount that it was shown with
 
 
 class Open(NamedTuple):
     """An effect on the payment, as far as matching needs it; `record` is the level it is bound to, empty: none yet; `sent_at` in
-    microseconds."""
+    microseconds, `minor` in minor units of `currency`."""
 
     id: str
     kind: EffectKind
@@ -32,6 +35,7 @@ class Open(NamedTuple):
     minor: int
     record: str
     sent_at: int
+    currency: str
 
 
 class Findings(NamedTuple):
@@ -39,7 +43,7 @@ class Findings(NamedTuple):
     records that are new or changed. `absent`: effects in doubt of which nothing is to be seen. `unclear`: (effect, why).
     `aside`: new records that nobody can place while a request of their kind is on its way: its answer will tell.
     `hazy`: new records whose status says neither what they are nor how they end, while a request that they could be is in doubt:
-    nobody's until they say more."""
+    nobody's until they say more. `veiled`: records of money that moved and of which no amount has been shown yet: nobody's until it is."""
 
     bound: tuple[tuple[str, ProviderRecord], ...]
     moved: tuple[tuple[str, ProviderRecord], ...]
@@ -49,9 +53,11 @@ class Findings(NamedTuple):
     unclear: tuple[tuple[str, str], ...]
     aside: tuple[ProviderRecord, ...] = ()
     hazy: tuple[ProviderRecord, ...] = ()
+    veiled: tuple[ProviderRecord, ...] = ()
 
 
 _RECORD_OF = {EffectKind.REFUND: RecordKind.REFUND, EffectKind.CAPTURE: RecordKind.CAPTURE, EffectKind.VOID: RecordKind.VOID}
+_FINAL_SAYS = frozenset({Result.CONFIRMED, Result.REFUSED, Result.REVERSED})
 _SEEKS = frozenset(
     {EffectState.SENDING, EffectState.UNKNOWN, EffectState.ACCEPTED, EffectState.CONFIRMED, EffectState.NEEDS_PERSON}
 )
@@ -67,7 +73,7 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
     by_level = {effect.record: effect.id for effect in effects if effect.record}
     seeking = [effect for effect in effects if not effect.record and effect.state in _SEEKS]
     sought = {_RECORD_OF[effect.kind] for effect in seeking}
-    for record in records:
+    for record in (_remembered(record, known) for record in records):
         before = known.get(record.level)
         if before is None:
             if record.level in by_level:  # a person named it
@@ -109,27 +115,49 @@ def compare(records: Sequence[ProviderRecord], known: Mapping[str, Known], effec
             bound.append((rivals[0].id, mine[0]))
             fresh.remove(mine[0])
         elif rivals and mine:
-            text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in [*mine, *doubtful])
-            unclear += [(one.id, f"asked for {one.minor}, the provider shows new {kind.value}s {text}") for one in rivals]
+            unclear += [(one.id, _unlike(one, [*mine, *doubtful])) for one in rivals]
             fresh = [record for record in fresh if record not in mine]
         elif not doubtful:
             absent += [effect.id for effect in rivals]
     for record in fresh:
         (foreign if record.kind is RecordKind.REFUND else payment).append(record)
-    return Findings(
-        tuple(bound), tuple(moved), tuple(foreign), tuple(payment), tuple(absent), tuple(unclear), tuple(aside), tuple(hazy)
-    )
+    veiled = tuple(record for record in (*foreign, *payment) if _veiled(record))
+    others, own = (tuple(one for one in some if one not in veiled) for some in (foreign, payment))
+    return Findings(tuple(bound), tuple(moved), others, own, tuple(absent), tuple(unclear), tuple(aside), tuple(hazy), veiled)
+
+
+def _remembered(record: ProviderRecord, known: Mapping[str, Known]) -> ProviderRecord:
+    """The record with the amount that it had before, where this answer lacks it."""
+    before = known.get(record.level)
+    if record.minor is not None or before is None or before.minor is None or before.kind is not record.kind:
+        return record
+    return replace(record, minor=before.minor)
+
+
+def _veiled(record: ProviderRecord) -> bool:
+    """Whether money moved by it, nobody knows how much: any attribute may be missing in an answer."""
+    if record.minor is not None:
+        return False
+    if record.kind is RecordKind.CAPTURE:
+        return record.result in _FINAL_SAYS
+    if record.kind is RecordKind.VOID:
+        return record.result is Result.CONFIRMED
+    return record.kind is RecordKind.REFUND and moved_money(record)
 
 
 def _turned(before: Known, record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
-    """Whether what was the payment's for want of a better word shows itself as a refund, or as what a request seeks: it is matched
-    as if it were new. What stood as a success of the payment stays the payment's; what was told as foreign stays foreign."""
-    return (
-        before.owner == "payment"
-        and before.result is not Result.CONFIRMED
-        and record.kind is not before.kind
-        and (record.kind is RecordKind.REFUND or record.kind in sought)
-    )
+    """Whether what was the payment's for want of a better word shows itself as a refund, or as what a request seeks, or an
+    authorisation as its own capture: it is matched as if it were new. What else stood as a success of the payment stays the payment's;
+    what was told as foreign stays foreign."""
+    if before.owner != "payment" or record.kind is before.kind:
+        return False
+    uncertain = before.result is not Result.CONFIRMED
+    return _taken(before, record) or (uncertain and (record.kind is RecordKind.REFUND or record.kind in sought))
+
+
+def _taken(before: Known, record: ProviderRecord) -> bool:
+    """Whether an authorisation has become a capture: a provider without levels shows both in one place."""
+    return before.kind is RecordKind.AUTHORISATION and record.kind is RecordKind.CAPTURE
 
 
 def _hazy(record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
@@ -138,13 +166,27 @@ def _hazy(record: ProviderRecord, sought: Collection[RecordKind]) -> bool:
 
 
 def _fits(record: ProviderRecord, effect: Open) -> bool:
-    return record.minor in (None, effect.minor)
+    return record.minor in (None, effect.minor) and _same_currency(record, effect)
+
+
+def _same_currency(record: ProviderRecord, effect: Open) -> bool:
+    return record.currency in ("", effect.currency)
+
+
+def _unlike(effect: Open, records: Sequence[ProviderRecord]) -> str:
+    """Why none of these is certainly the effect's; the currency where it is another one (X-4)."""
+    kind = _RECORD_OF[effect.kind].value
+    if all(_same_currency(record, effect) for record in records):
+        text = ", ".join(f"{record.level}: {record.minor} ({record.status})" for record in records)
+        return f"asked for {effect.minor}, the provider shows new {kind}s {text}"
+    text = ", ".join(f"{record.level}: {record.minor} {record.currency} ({record.status})" for record in records)
+    return f"asked for {effect.minor} {effect.currency}, the provider shows new {kind}s {text}"
 
 
 def _later(record: ProviderRecord, effect: Open, known: Mapping[str, Known]) -> bool:
-    """Whether a record was not there yet when a request went out."""
+    """Whether a record was not there yet when a request went out, or was no capture then."""
     before = known.get(record.level)
-    return before is None or before.seen_at >= effect.sent_at
+    return before is None or before.seen_at >= effect.sent_at or _taken(before, record)
 
 
 def moved_money(record: ProviderRecord) -> bool:

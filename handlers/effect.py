@@ -50,10 +50,11 @@ BEGIN: Mapping[EffectState, EffectState] = {EffectState.PLANNED: EffectState.SEN
 """The mark before the call."""
 
 GIVE_UP: Mapping[EffectState, EffectState] = {
+    EffectState.PLANNED: EffectState.NEEDS_PERSON,
     EffectState.ACCEPTED: EffectState.NEEDS_PERSON,
     EffectState.UNKNOWN: EffectState.NEEDS_PERSON,
 }
-"""Asked often enough, or records that cannot be told apart."""
+"""Asked often enough, or records that cannot be told apart; planned: what the provider shows forbids the send."""
 
 DOUBT: Mapping[EffectState, EffectState] = {
     EffectState.PLANNED: EffectState.UNKNOWN,

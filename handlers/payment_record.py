@@ -13,6 +13,7 @@ from handlers import account
 from handlers.capture_records import shown
 from handlers.collecting import captured, concluded, of_record, taken_back
 from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.uncounted import uncounted
 from schemas.effect import RecordKind, Result
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
@@ -25,6 +26,9 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     that its authorisation outlives. Raises Early for an unknown booking or payment, Stale for what says nothing new.
     """
     folio, known = of_record(message.payment, facts)
+    other = uncounted(message, folio)
+    if other is not None:
+        return other
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
     if message.kind == RecordKind.AUTHORISATION:

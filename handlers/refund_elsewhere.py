@@ -16,6 +16,7 @@ from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.overtaken import make_room
 from handlers.refund_parts import BY_HAND, refund_of, replace_part
 from handlers.refund_reply import came_back, executed, payment_of
+from handlers.uncounted import uncounted
 from ledger import recipes
 from schemas.effect import EffectState, Result
 from schemas.errors import Early, Rejected, Stale
@@ -179,6 +180,9 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     Raises Early for an unknown booking or payment.
     """
     folio, payment = of_record(message.payment, facts)
+    other = uncounted(message, folio)
+    if other is not None:
+        return other
     if message.result in (Result.REFUSED, Result.REVERSED):
         return _came_back(message, folio, payment)
     if message.record in payment.foreign_records:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from connectors.psp.contract import Deadline
 from handlers import account
@@ -466,6 +469,107 @@ def test_x_17_a_capture_that_never_left_goes_once_more() -> None:
     box.pass_time(24 * HOUR)
 
     assert (connector.calls, [one[0] for one in box.operations(payid)]) == (2, ["SAS"])
+    assert true(box)
+
+
+class WithoutLevels:
+    """The wire to an account that knows no PAYIDSUB: of each payment it shows the latest operation alone."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def post(self, url: str, body: bytes, **more: Any) -> Any:
+        """As it is, without levels."""
+        got = self._inner.post(url, body, **more)
+        if "querydirect" not in url:
+            return got
+        if "PAYIDSUB" in parse_qs(body.decode()):
+            return replace(got, body=b'<ncresponse orderID="O-1" PAYID="" NCSTATUS="5" NCERROR="50001130" STATUS="0"/>')
+        return replace(got, body=re.sub(rb'PAYIDSUB="[^"]*"', b"", got.body))
+
+
+def test_x_17_an_authorisation_that_is_shown_captured_in_its_own_place_is_not_released() -> None:
+    """The provider shows 5 and then 9 at the same level: the house's 200 are collected, and go back by a refund."""
+    box = Sandbox()
+    box.connector._wire = WithoutLevels(box.connector._wire)  # type: ignore[assignment]  # a wire, as far as it is used
+    payid = authorised(box, provider_reference="3000000001")
+    box.notified(payid, "5")
+    box.wait(60)
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    box.notified(payid, "9")
+    assert books(box, payid) == (20_000, 20_000)
+
+    box.cancel()
+    box.pass_time(HOUR)
+
+    assert wire(box) == ["RFS"]
+    assert true(box)
+
+
+class WithoutAmounts:
+    """A connector whose first histories show later operations without their amounts."""
+
+    def __init__(self, inner: Any, first: int) -> None:
+        self._inner, self._left, self.merchant, self.name, self.can = inner, first, inner.merchant, inner.name, inner.can
+
+    def send(self, order: EffectOrder, deadline: Deadline) -> Reply:
+        """As it is."""
+        reply: Reply = self._inner.send(order, deadline)
+        return reply
+
+    def query(self, reference: str, order: str, deadline: Deadline) -> Reply:
+        """As it is, but for the amounts."""
+        shown: Reply = self._inner.query(reference, order, deadline)
+        self._left -= 1
+        if self._left < 0:
+            return shown
+        return replace(shown, records=tuple(one if one.level == "0" else replace(one, minor=None) for one in shown.records))
+
+
+def hidden(operation: str, first: int) -> tuple[Sandbox, str]:
+    """A stay of 200, paid or authorised, of which the house gives back or captures 150; the PAYID."""
+    box = Sandbox()
+    payid = box.paid() if operation == "RFD" else authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, operation, 15_000, box.now())
+    box.connectors["azur"] = WithoutAmounts(box.connector, first)  # type: ignore[assignment]  # a connector, as far as it is asked
+    return box, payid
+
+
+@pytest.mark.parametrize(
+    ("operation", "told", "foreign", "refunded"),
+    [("RFD", False, 15_000, 0), ("RFD", True, 15_000, 5_000), ("SAL", False, 0, 15_000), ("SAL", True, 0, 15_000)],
+)
+def test_x_3_what_is_shown_without_its_amount_counts_when_it_is_shown(
+    operation: str, told: bool, foreign: int, refunded: int
+) -> None:  # fmt: skip
+    """By a callback or by the look before our own request, which waits: nothing goes out on top of it."""
+    box, payid = hidden(operation, 2)
+    if told:
+        box.notified(payid)
+        assert len(box.rows("SELECT * FROM payment_query")) == 1
+        box.pass_time(HOUR)
+    box.cancel()
+    assert told or wire(box) == []
+    box.pass_time(24 * HOUR)
+
+    payment = box.folio().payments[0]
+    assert (payment.foreign, payment.refunded, wire(box)) == (foreign, refunded, ["RFS"] if refunded else [])
+    assert box.rows("SELECT * FROM payment_query") == []
+    assert true(box)
+
+
+@pytest.mark.parametrize("operation", ["RFD", "SAL"])
+def test_x_3_what_is_never_shown_with_its_amount_is_for_a_person(operation: str) -> None:
+    """Asked often enough: told once by the callback's asking, and our own request does not go out on top of it."""
+    box, payid = hidden(operation, 1_000)
+    outcomes = box.notified(payid) + box.pass_time(48 * HOUR)
+    assert [data["effect"] for name, data in outcomes if name == "effect.needs_person"] == [f"{payid}/1"]
+    assert box.rows("SELECT * FROM payment_query") == []
+
+    outcomes = box.cancel() + box.pass_time(48 * HOUR)
+
+    assert [data["effect"] for name, data in outcomes if name == "effect.needs_person"] == [box.effect()["id"]]
+    assert (wire(box), box.effect()["state"]) == ([], "needs_person")
     assert true(box)
 
 

@@ -521,3 +521,52 @@ def test_x_19_the_rest_of_a_refund_that_another_one_overtook_keeps_its_request_o
         (20_000, "dropped"), (5_000, "manual"),
     ]  # fmt: skip
     assert [request.status.value for request in folio.requests] == ["refunding"]
+
+
+def in_dollars(box: Sandbox, operation: str) -> str:
+    """A stay of 200.00 EUR, whose payment is one of 200.00 USD at the provider; the PAYID."""
+    box.say("booking.confirmed", booking())
+    payid = box.provider.create("O-1", 20_000, "USD", box.now(), operation=operation, callback=False)
+    told = {**BACK, "amount": 20_000, "order": "O-1", "provider_reference": payid}
+    box.say("payment.authorised" if operation == "RES" else "payment.received", told)
+    return payid
+
+
+def reasons(outcomes: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """What people are asked to look at."""
+    return [data["reason"] for name, data in outcomes if name == "effect.needs_person"]
+
+
+@pytest.mark.parametrize("operation", ["SAL", "RFD"])
+def test_x_4_money_of_another_currency_is_not_the_folios(operation: str) -> None:
+    """A capture or a refund of 200.00 USD in the back office: not 200.00 EUR, once for a person, who hears both currencies."""
+    box = Sandbox()
+    payid = in_dollars(box, "RES" if operation == "SAL" else "SAL")
+    before = box.folio().payments[0]
+    box.provider.back_office(payid, operation, 20_000, box.now())
+    outcomes = box.notified(payid)
+    box.wait(60)
+    outcomes += box.notified(payid)
+
+    after = box.folio().payments[0]
+    assert (after.captured, after.foreign) == (before.captured, before.foreign)
+    (reason,) = [reason for reason in reasons(outcomes) if "/1:" in reason]
+    assert "200.00 USD" in reason
+    assert "EUR" in reason
+    assert true(box)
+
+
+@pytest.mark.parametrize("operation", ["RES", "SAL"])
+def test_x_4_nothing_is_asked_of_a_payment_in_another_currency(operation: str) -> None:
+    """A release or a refund of 200.00 EUR: a person is told, and may say how it ended."""
+    box = Sandbox()
+    payid = in_dollars(box, operation)
+    outcomes = box.cancel() + box.pass_time(HOUR)
+
+    assert box.sent() == 0
+    assert any("USD" in reason and "EUR" in reason for reason in reasons(outcomes))
+    effect = box.effect()
+    assert (effect["state"], effect["sent_at"], box.operations(payid)) == ("needs_person", 0, [])
+    box.say("effect.settle", {"subject": effect["id"], "result": "confirmed", "reason": "done there"}, actor="operator")
+    assert box.effect()["state"] == "confirmed"
+    assert true(box)

@@ -21,7 +21,7 @@ BEFORE = {"0": Known("payment", RecordKind.CAPTURE, Result.CONFIRMED, 0)}
 
 def refund(state: EffectState = EffectState.UNKNOWN, **more: Any) -> Open:
     """Ours, of 50 euros."""
-    return Open("E1", EffectKind.REFUND, state, 5_000, "", SENT)._replace(**more)
+    return Open("E1", EffectKind.REFUND, state, 5_000, "", SENT, "EUR")._replace(**more)
 
 
 def hazy_before(owner: str = "payment", *, seen_at: int = SENT + 1, result: Result = Result.UNKNOWN) -> dict[str, Known]:
@@ -133,3 +133,53 @@ def test_an_uncertain_level_is_set_aside_while_the_request_is_under_way() -> Non
     found = compare([PAID, HAZY], BEFORE, [refund(EffectState.SENDING)])
 
     assert (found.aside, found.payment) == ((HAZY,), ())
+
+
+HELD = replace(PAID, kind=RecordKind.AUTHORISATION, status="5")
+HELD_BEFORE = {"0": Known("payment", RecordKind.AUTHORISATION, Result.CONFIRMED, 0)}
+
+
+def test_an_authorisation_that_has_become_a_capture_is_news() -> None:
+    """In the same place, a success as before: taken by others, or by us where that is in doubt and nothing else could be it."""
+    ours = refund(kind=EffectKind.CAPTURE, minor=20_000)
+
+    assert compare([HELD], HELD_BEFORE, []).payment == ()
+    assert compare([PAID], HELD_BEFORE, []).payment == (PAID,)
+    assert compare([PAID], HELD_BEFORE, [ours]).bound == (("E1", PAID),)
+    assert compare([PAID], HELD_BEFORE, [ours._replace(minor=10_000)]).bound == ()
+    assert compare([PAID], BEFORE, [ours]).absent == ("E1",)
+
+
+def test_x_4_a_record_in_another_currency_is_not_ours() -> None:
+    """As much of something else: a person decides, and is told both currencies. One that names none may be ours."""
+    dollars = replace(GIVEN, currency="USD")
+
+    found = compare([PAID, dollars], BEFORE, [refund()])
+
+    assert (found.bound, found.foreign, found.absent) == ((), (), ())
+    assert found.unclear == (("E1", "asked for 5000 EUR, the provider shows new refunds 1: 5000 USD (8)"),)
+    assert compare([PAID, replace(GIVEN, currency="")], BEFORE, [refund()]).bound != ()
+
+
+@pytest.mark.parametrize(
+    ("record", "veiled"), [(GIVEN, True), (replace(GIVEN, result=Result.REFUSED, status="83"), False), (HAZY, False)]
+)
+def test_a_record_of_money_without_its_amount_is_nobodys_until_it_is_shown(record: ProviderRecord, veiled: bool) -> None:
+    """Then it is as new as any. One that says that nothing moved, or does not say yet, is as it was."""
+    bare = replace(record, minor=None)
+    found = compare([PAID, bare], BEFORE, [])
+
+    assert found.veiled == ((bare,) if veiled else ())
+    assert (bare in (*found.foreign, *found.payment)) is not veiled
+    assert compare([PAID, record], BEFORE, []).veiled == ()
+
+
+def test_an_amount_that_an_answer_lacks_is_the_one_that_was_shown_before() -> None:
+    """Of the same kind: a capture of 50 that is taken back is of 50."""
+    taken = replace(HAZY, result=Result.CONFIRMED, status="9")
+    known = {**BEFORE, "1": Known("payment", RecordKind.CAPTURE, Result.CONFIRMED, 0, 5_000)}
+    back = replace(taken, result=Result.REFUSED, status="93")
+
+    assert compare([PAID, replace(back, minor=None)], known, []).payment == (back,)
+    given = replace(GIVEN, minor=None)
+    assert compare([PAID, given], {**known, "1": known["1"]._replace(result=Result.UNKNOWN)}, []).veiled == (given,)

@@ -11,7 +11,7 @@ from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, 
 GIVEN = ProviderRecord(
     reference="30", level="1", kind=RecordKind.REFUND, result=Result.CONFIRMED, status="8", currency="EUR", minor=5_000
 )
-OURS = Open("E1", EffectKind.REFUND, EffectState.UNKNOWN, 5_000, "", 1_000)
+OURS = Open("E1", EffectKind.REFUND, EffectState.UNKNOWN, 5_000, "", 1_000, "EUR")
 
 
 def test_a_new_record_while_a_request_of_its_kind_is_on_its_way() -> None:

@@ -53,7 +53,13 @@ def test_x_6_what_is_not_listed_is_illegal(state: EffectState, result: Result) -
 
 @pytest.mark.parametrize(
     ("table", "state", "then"),
-    [(BEGIN, PLANNED, SENDING), (GIVE_UP, UNKNOWN, NEEDS_PERSON), (GIVE_UP, ACCEPTED, NEEDS_PERSON), (DOUBT, SENDING, UNKNOWN)],
+    [
+        (BEGIN, PLANNED, SENDING),
+        (GIVE_UP, UNKNOWN, NEEDS_PERSON),
+        (GIVE_UP, ACCEPTED, NEEDS_PERSON),
+        (GIVE_UP, PLANNED, NEEDS_PERSON),
+        (DOUBT, SENDING, UNKNOWN),
+    ],
 )
 def test_x_6_moves_without_an_answer(table: dict[EffectState, EffectState], state: EffectState, then: EffectState) -> None:
     """The mark before the call, giving up, and doubt after a crash or a restore."""

@@ -180,9 +180,10 @@ def _response(attributes: Mapping[str, str]) -> NcResponse:
     minor: int | None = None
     if amount and currency:
         try:
-            minor = Money.parse(amount, currency).minor
+            shown = Money.parse(amount, currency).minor
         except ValueError as error:
             raise Undecodable(str(error), field="amount", value=amount) from None
+        minor = shown if shown >= 0 else None  # what an operation moved has no sign: this one does not say how much
     return NcResponse(
         order=get("ORDERID"),
         reference=get("PAYID"),

@@ -156,11 +156,11 @@ class SqliteEffectTransaction:
     def records(self, payments: Collection[Payment]) -> Mapping[Payment, Mapping[str, Known]]:
         found: dict[Payment, dict[str, Known]] = {}
         for row in self._of(
-            "SELECT merchant, reference, level, owner, kind, result, seen_at FROM %s CROSS JOIN provider_record"
+            "SELECT merchant, reference, level, owner, kind, result, seen_at, minor FROM %s CROSS JOIN provider_record"
             " ON merchant = column1 AND reference = column2",
             payments,
         ):
-            found.setdefault(row[:2], {})[row[2]] = Known(row[3], RecordKind(row[4]), Result(row[5]), row[6])
+            found.setdefault(row[:2], {})[row[2]] = Known(row[3], RecordKind(row[4]), Result(row[5]), *row[6:])
         return found
 
     def asked(self, payments: Collection[Payment]) -> Mapping[Payment, int]:

@@ -405,7 +405,7 @@ def test_an_answer_settles(store: Store) -> None:
     assert [(row["act"], row["effect"], row["result"], row["at"]) for row in store.rows("SELECT * FROM evidence")] == [
         ("send", "e", "confirmed", NOW)
     ]
-    assert store.known("m", "r") == {"1": Known("effect:e", RecordKind.REFUND, Result.CONFIRMED, NOW)}
+    assert store.known("m", "r") == {"1": Known("effect:e", RecordKind.REFUND, Result.CONFIRMED, NOW, 500)}
 
 
 def test_an_answer_without_a_number_keeps_what_is_known(store: Store) -> None:
@@ -552,8 +552,8 @@ def test_whose_a_record_is(store: Store) -> None:
     learn(store, owners=[(record("1", minor=None, result=Result.REFUSED), "foreign"), (record("2"), "payment")])
 
     assert store.known("m", "r") == {
-        "1": Known("foreign", RecordKind.REFUND, Result.REFUSED, NOW),
-        "2": Known("foreign", RecordKind.REFUND, Result.CONFIRMED, NOW),
+        "1": Known("foreign", RecordKind.REFUND, Result.REFUSED, NOW, 900),
+        "2": Known("foreign", RecordKind.REFUND, Result.CONFIRMED, NOW, 500),
     }
     assert [row["minor"] for row in store.rows("SELECT minor FROM provider_record ORDER BY level")] == [900, 500]
     assert store.known("n", "r") == store.known("m", "s") == {}

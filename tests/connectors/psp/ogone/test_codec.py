@@ -122,6 +122,11 @@ def test_wire_amount(minor: int, currency: str, digits: dict[str, int], wire: st
     assert minor == codec.minor_of_wire(wire, currency, digits)
 
 
+def test_a_negative_amount_is_none() -> None:
+    """Neither money that went the other way, nor an answer that cannot be read."""
+    assert codec.parse_response(xml(STATUS="8", amount="-5", currency="EUR")).minor is None
+
+
 @pytest.mark.parametrize(("minor", "currency"), [(1999, "KWD"), (0, "EUR"), (-5, "EUR"), (1, "XXQ")])
 def test_amount_that_cannot_be_written(minor: int, currency: str) -> None:
     """Nothing is rounded on the way out: the order is refused before anything is sent."""
