@@ -55,8 +55,8 @@ def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own:
 
 
 def observed(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, first: bool = False) -> InternalRow | None:
-    """`payment_record.seen`: what the provider shows of the payment itself; None for what says nothing of money held or taken. Each turn of a
-    record is told, back and forth. `first`: the record is the payment, no later operation on it."""
+    """`payment_record.seen`: what the provider shows of the payment itself; None for what says nothing of money held or taken. Each turn
+    of a record is told, back and forth. `first`: the record is the payment, no later operation on it."""
     if not item.payment or record.minor is None or record.kind not in _OF_PAYMENT or record.result not in _SAYS:
         return None
     body = PaymentRecordSeen(
