@@ -52,6 +52,11 @@ def collected(folio: Folio) -> int:
     return here
 
 
+def collected_then(folio: Folio) -> int:
+    """Of what is collected, what had moved when some lines or nights were last cancelled (X-16, S4-37), minor units."""
+    return sum(payment.collected() for payment in folio.payments if not payment.unapplied and before_reduction(folio, payment))
+
+
 def balance(folio: Folio) -> int:
     """S4-22: ordered less collected, minor units; negative is overpaid. Equals the folio's guest account in the ledger."""
     return ordered(folio) - collected(folio)
