@@ -94,6 +94,15 @@ def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
     return None
 
 
+def payment_at(folio: Folio, provider: str, merchant: str, reference: str, other_than: str) -> FolioPayment | None:
+    """The payment, other than that one, which has this id at its provider; a provider or merchant that is not known may be any."""
+    for known in folio.payments:
+        there = provider in ("", known.provider or provider) and merchant in ("", known.merchant or merchant)
+        if there and known.reference == reference and known.payment != other_than:
+            return known
+    return None
+
+
 def replace_payment(folio: Folio, payment: FolioPayment) -> Folio:
     """The folio with this payment in place of the one of its id, or added last."""
     return msgspec.structs.replace(folio, payments=with_payment(folio.payments, payment))
