@@ -52,6 +52,11 @@ def collected(folio: Folio) -> int:
     return here
 
 
+def collected_then(folio: Folio) -> int:
+    """Of what is collected, what had moved when some lines or nights were last cancelled (X-16, S4-37), minor units."""
+    return sum(payment.collected() for payment in folio.payments if not payment.unapplied and before_reduction(folio, payment))
+
+
 def balance(folio: Folio) -> int:
     """S4-22: ordered less collected, minor units; negative is overpaid. Equals the folio's guest account in the ledger."""
     return ordered(folio) - collected(folio)
@@ -85,6 +90,15 @@ def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
     """The payment of that id, or None."""
     for known in folio.payments:
         if known.payment == payment:
+            return known
+    return None
+
+
+def payment_at(folio: Folio, provider: str, merchant: str, reference: str, other_than: str) -> FolioPayment | None:
+    """The payment, other than that one, which has this id at its provider; a provider or merchant that is not known may be any."""
+    for known in folio.payments:
+        there = provider in ("", known.provider or provider) and merchant in ("", known.merchant or merchant)
+        if there and known.reference == reference and known.payment != other_than:
             return known
     return None
 

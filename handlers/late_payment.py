@@ -52,7 +52,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     first = _kept_after_all(after, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
     settled = first.state
     assert isinstance(settled, Folio)
-    more = max(0, account.collected(settled) - account.ordered(settled))
+    more = max(0, (account.collected_then(settled) if reduced else account.collected(settled)) - account.ordered(settled))
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
         more = min(more, gained if reduced else waiting)
     minor = min(more, known.refundable())
@@ -67,7 +67,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
 def _other_kept(folio: Folio) -> int:
     """S4-34 while other lines live: what is kept, the fee with it, and not covered by money at hand; late money covers it first."""
     kept = sum(line.kept for line in folio.lines) + account.fee_charged(folio) - folio.waived - folio.claim - folio.goodwill
-    return max(0, kept - account.collected(folio) - sum(payment.authorised for payment in authorised(folio)))
+    return max(0, kept - account.collected_then(folio) - sum(payment.authorised for payment in authorised(folio)))
 
 
 def _waits(of: str, status: PartStatus, payment: str) -> bool:

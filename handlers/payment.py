@@ -32,7 +32,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     """`payment.authorised`, `payment.received`, `payment.reversed` (`facts.name`).
 
     Raises Early for an unknown booking or the reversal of an unknown payment, Stale for what is known, Rejected for another
-    currency or another body under a known payment's id.
+    currency, another body under a known payment's id, or a known payment under another id.
     """
     folio = facts.folio
     if folio is None:
@@ -41,6 +41,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
+    _one_name(message, folio, known)
     then = NEXT[known.status if known is not None else None, said]
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, facts)
@@ -102,6 +103,17 @@ def _same(message: Payment, known: FolioPayment, said: Told) -> None:
         text = f"payment {message.payment} is known with {amounts[said]}, not {message.amount}"
         raise Rejected(text, code="duplicate_identity", rule="X-1", field="amount", value=message.amount)
     _same_reference(message, known)
+
+
+def _one_name(message: Payment, folio: Folio, known: FolioPayment | None) -> None:
+    """X-1, X-3: what is one payment at the provider is one of a folio. Raises Rejected `duplicate_identity` if another one is it."""
+    if not message.provider_reference or (known is not None and known.reference):
+        return
+    other = account.payment_at(folio, message.provider, message.merchant, message.provider_reference, message.payment)
+    if other is not None:
+        there = f"{message.provider_reference} at {other.provider or 'its provider'}"
+        text = f"{there} is payment {other.payment} of {folio.folio}: tell it under that id, not as payment {message.payment}"
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="provider_reference", value=message.provider_reference)
 
 
 def _same_reference(message: Payment, known: FolioPayment) -> None:

@@ -29,6 +29,10 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     other = uncounted(message, folio)
     if other is not None:
         return other
+    if not known.reference and (
+        other := account.payment_at(folio, message.provider, message.merchant, message.reference, known.payment)
+    ):
+        return _of_other(message, folio, known, other, facts)
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
     if message.kind == RecordKind.AUTHORISATION:
@@ -48,6 +52,15 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     step = Step("X-1", f"payment {message.payment}: record {message.record} is what was told before, and moves nothing")
     after = account.changed(account.replace_payment(folio, payment))
     return replace(merge(Outcome(state=after, trace=(step,)), _beyond(message, folio, payment)), policy_version=folio.policy)
+
+
+def _of_other(message: PaymentRecordSeen, folio: Folio, known: FolioPayment, other: FolioPayment, facts: Facts) -> Outcome:
+    """X-1, X-3: what was found by the order of one payment is another one's, and counts for that one; a person hears that both are one."""
+    there = f"{message.reference} at the provider, which is payment {other.payment}"
+    reason = f"payment {known.payment} of order {known.order} is {there} here: is it told twice?"
+    told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
+    first = Outcome(facts=(told,), trace=(Step("X-1", reason),))
+    return merge(first, decide(replace(message, payment=other.payment), facts))
 
 
 def _nothing_new(message: PaymentRecordSeen) -> NoReturn:

@@ -671,6 +671,93 @@ def test_x_3_what_is_captured_above_the_authorisation_is_told() -> None:
     assert true(box)
 
 
+@pytest.mark.parametrize("name", ["payment.received", "payment.authorised", "payment.reversed"])
+@pytest.mark.parametrize("amount", [20_000, 5_000])
+def test_x_1_x_3_one_payment_of_the_provider_is_one_of_a_folio(name: str, amount: int) -> None:
+    """The gateway and the PMS each name it in their own way: the second name is refused, whatever it says."""
+    box = Sandbox()
+    payid = box.paid()
+    ((told, said),) = box.say(name, {**BACK, "payment": "GW-1", "amount": amount, "provider_reference": payid, "order": "O-1"})
+
+    assert (told, said["code"], said["field"], said["value"]) == (
+        "payment.refused",
+        "duplicate_identity",
+        "provider_reference",
+        payid,
+    )
+    assert "P-O-1" in said["message"]
+    box.cancel()
+    box.pass_time(72 * HOUR)
+    assert box.operations(payid) == [("RFS", 20_000, "8")]
+    assert [(one.payment, one.refunded) for one in box.folio().payments] == [("P-O-1", 20_000)]
+    assert true(box)
+
+
+def test_x_1_x_17_an_authorisation_that_is_told_under_two_names_is_captured() -> None:
+    """All of it is kept: it is taken, and not released because of its other name."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.say("payment.authorised", {**BACK, "payment": "GW-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.until("2026-07-24T08:00:00+00:00")
+    box.cancel()
+    box.pass_time(72 * HOUR)
+
+    assert box.operations(payid) == [("SAS", 20_000, "9")]
+    assert true(box)
+
+
+def test_x_1_a_second_name_is_not_learned_later() -> None:
+    """Told by its order alone, then by the id that the first one has; and the provider's records of it are the first one's."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    other = {**BACK, "payment": "GW-1", "amount": 20_000, "order": "O-1"}
+    box.say("payment.authorised", other)
+    assert "payment.refused" in names(box.say("payment.authorised", {**other, "provider_reference": payid}))
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    box.notified(payid, "9")
+
+    assert [(one.payment, one.captured, one.reference) for one in box.folio().payments] == [("P-1", 20_000, payid), ("GW-1", 0, "")]
+    assert true(box)
+
+
+def test_x_1_what_a_look_by_order_finds_is_counted_for_the_payment_that_has_it() -> None:
+    """Told first without an id, and then under another name with it: a person hears that both are one, and it is captured once."""
+    box = Sandbox()
+    payid = authorised(box)
+    box.say("payment.authorised", {**BACK, "payment": "GW-1", "amount": 20_000, "order": "O-1", "provider_reference": payid})
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    told = box.say("provider.notified", {"provider": "ogone", "merchant": "azur", "order": "O-1", "status": "9"})
+
+    assert [data["amount"] for name, data in told if name == "effect.needs_person"] == [20_000]
+    assert [(one.payment, one.captured, one.reference) for one in box.folio().payments] == [("P-1", 0, ""), ("GW-1", 20_000, payid)]
+    assert true(box)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({}, {}), ({"provider": ""}, {"merchant": ""}), ({"merchant": ""}, {}), ({}, {"provider": "", "merchant": ""})],
+)
+def test_x_1_a_name_that_leaves_something_out_is_the_same_one(before: dict[str, str], after: dict[str, str]) -> None:
+    """Without provider or merchant the id alone tells."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    paid = {**BACK, "amount": 10_000, "provider_reference": "3000000009"}
+    box.say("payment.received", {**paid, "payment": "P-1", **before})
+    assert names(box.say("payment.received", {**paid, "payment": "P-2", **after})) == ["payment.refused"]
+
+
+@pytest.mark.parametrize("other", [{"merchant": "rose"}, {"provider": "other"}, {"provider_reference": "3000000010"}])
+def test_x_1_another_account_counts_its_payments_itself(other: dict[str, str]) -> None:
+    """The same number elsewhere, and another number, are other payments."""
+    box = Sandbox()
+    box.say("booking.confirmed", booking())
+    paid = {**BACK, "amount": 10_000, "provider_reference": "3000000009"}
+    for number, more in enumerate(({}, other)):
+        box.say("payment.received", {**paid, "payment": f"P-{number}", **more})
+
+    assert account.collected(box.folio()) == 20_000
+
+
 # -- what turns afterwards -----------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided
 from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line, ordered
-from tests.handlers.cancelling import before, leaving
+from tests.handlers.cancelling import Leaving, before, leaving
 
 
 @pytest.mark.parametrize(
@@ -228,6 +228,17 @@ def test_x_17_nothing_waits_for_a_payment_that_is_authorised_again(days: int, ki
     assert (stay.folio.requests[0].status, stay.owes()) == (RequestStatus.CONFIRMED, 0)
 
 
+def test_x_16_s4_37_what_was_paid_since_is_not_given_back_for_late_money() -> None:
+    """80 paid and told late, 80 of 200 left to pay after it, and paid: told in time nothing would have come back, and 80 are too much."""
+    stay = leaving(0, *TWO_LINES, service_fee=0)
+    stay.leave("1", at=before(10))
+    stay.card(8_000, "P2", occurred_at=before(9))
+    out = stay.card(8_000, "P1", occurred_at=before(11))
+
+    assert kinds(out) == ["PaymentCaptured", "BalanceChanged", "Overpaid"]
+    assert (stay.parts(), stay.owes()) == ((), -8_000)
+
+
 @pytest.mark.parametrize("answer", ["confirmed", "refused"])
 def test_x_17_an_authorisation_is_closed_once(answer: str) -> None:
     """Pending and authorised again while our capture is on its way: one capture is asked for, and counted if it is made."""
@@ -287,23 +298,32 @@ def test_x_16_order_of_arrival_does_not_matter(
     line=st.sampled_from(["1", "2"]),
     days=st.integers(-1, 6),
     nature=st.sampled_from(["arrhes", "acompte"]),
+    since=st.sampled_from([0, 1, 4_000, 12_000, 25_000]),
 )
 def test_x_16_s4_37_order_of_arrival_does_not_matter_for_one_line(
-    amounts: list[int], at: int, line: str, days: int, nature: str
+    amounts: list[int], at: int, line: str, days: int, nature: str, since: int
 ) -> None:
-    """Of what was paid before one line was cancelled the same comes back, whenever it is told."""
+    """Of what was paid before one line was cancelled the same comes back, whenever it is told, and whatever was paid since."""
     ends = []
     for split in (3, at):
         stay = leaving(0, *TWO_LINES, deposit_nature=nature)
         for n, amount in enumerate(amounts):
             if n == split:
-                stay.leave(line, at=before(days))
+                _leave_one(stay, line, days, since)
             stay.card(amount, f"P{n}", occurred_at=before(9))
         if split == 3:
-            stay.leave(line, at=before(days))
+            _leave_one(stay, line, days, since)
         ends.append((account.collected(stay.folio), stay.owes(), sum(one.minor for one in stay.folio.refunds), stay.folio.claim))
 
     assert ends[0] == ends[1]
+
+
+def _leave_one(stay: Leaving, line: str, days: int, since: int) -> None:
+    """One line is cancelled; an hour later the guest pays `since`."""
+    stay.leave(line, at=before(days))
+    if since:
+        stay.now = before(days, 11)
+        stay.card(since, "P9", occurred_at=before(days, 11))
 
 
 @given(
