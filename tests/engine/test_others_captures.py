@@ -674,3 +674,70 @@ def test_x_6_a_callback_before_the_payments_names_is_not_lost() -> None:
     box.pass_time(HOUR)
 
     assert (books(box, payid), box.folio().notified) == ((12_000, 12_000), ())
+
+
+def authorised_together(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
+    """One authorisation of 200, half for each of two bookings; the PAYID."""
+    box = Sandbox(*rules)
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    for number in "12":
+        box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
+        held = {"folio": f"B-{number}", "payment": f"P-{number}", "amount": 10_000, "provider_reference": payid, "order": "O-1"}
+        box.say("payment.authorised", {**BACK, **held})
+    return box, payid
+
+
+def test_x_17_an_authorisation_of_two_bookings_is_not_released_for_one() -> None:
+    """The first is cancelled free of charge: a release would take the other's promise too, so that a person is told instead."""
+    box, payid = authorised_together()
+
+    outcomes = box.cancel("B-1") + box.pass_time(HOUR)
+
+    (told,) = [data for name, data in outcomes if name == "effect.needs_person"]
+    assert (told["effect"], told["amount"]) == (box.effect()["id"], 10_000)
+    assert (wire(box), box.operations(payid), box.effect()["state"]) == ([], [], "needs_person")
+    assert [box.folio(f"B-{number}").payments[0].status.value for number in "12"] == ["authorised", "authorised"]
+    assert true(box)
+
+
+def test_x_17_an_authorisation_of_two_bookings_is_captured_for_both() -> None:
+    """Half of each is kept: the first capture closes nothing, since what it leaves is the other's."""
+    box, payid = authorised_together()
+    box.until("2026-07-22T08:00:00+00:00")
+    for number in "12":
+        box.cancel(f"B-{number}", request=f"C-{number}")
+        box.pass_time(HOUR)
+
+    assert [(one, minor) for one, minor, _ in box.operations(payid)] == [("SAL", 5_000), ("SAL", 5_000)]
+    assert [box.folio(f"B-{number}").payments[0].captured for number in "12"] == [5_000, 5_000]
+    assert true(box)
+
+
+def test_x_17_the_last_capture_of_an_authorisation_of_two_bookings_closes_it() -> None:
+    """The house has captured the first booking's half; what is left is the other one's alone."""
+    box, payid = authorised_together()
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.say("payment.received", {**BACK, "folio": "B-1", "payment": "P-1", "amount": 10_000, "status": "9"})
+    box.notified(payid, "9")
+    box.until("2026-07-22T08:00:00+00:00")
+
+    box.cancel("B-2", request="C-2")
+    box.pass_time(HOUR)
+
+    assert [(one, minor) for one, minor, _ in box.operations(payid)] == [("SAL", 10_000), ("SAS", 5_000)]
+    assert true(box)
+
+
+def test_x_17_a_payment_that_others_have_captured_for_another_booking_is_not_released() -> None:
+    """The other booking's half is captured: a release would undo it."""
+    box, _ = authorised_together()
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel("B-2", request="C-2")
+    box.pass_time(HOUR)
+    assert wire(box) == ["SAL"]
+    box.say("booking.changed", {**booking("B-1", price=0), "revision": 2})
+
+    outcomes = box.cancel("B-1") + box.pass_time(HOUR)
+
+    assert (wire(box), "effect.needs_person" in names(outcomes)) == (["SAL"], True)
+    assert true(box)
