@@ -16,7 +16,7 @@ from engine.reconcile import Findings, Open, after_result, compare, moved_money
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk
 from engine.store.rows import InternalRow
 from handlers.effect import GIVE_UP
-from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
+from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, Reply, Result
 
 SECOND_US: Final = 1_000_000
 _RELEASE: Final = {
@@ -99,7 +99,12 @@ class Histories:
         found = compare(shown.records, known, opened)
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=(), payment=(), veiled=())
-        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
+        captured = sum(one.minor or 0 for one in shown.records if (one.kind, one.result) == (RecordKind.CAPTURE, Result.CONFIRMED))
+        told = [
+            messages.foreign(asker, record, now, captured=captured)
+            for record in found.foreign
+            if record.level in known or moved_money(record)
+        ]
         first = shown.records[0] if shown.records else None
         seen = [record for record in found.payment if about or asked or record.level in known or _news(asker, record, first)]
         told += [row for one in seen if (row := messages.observed(asker, one, now, first=one is first)) is not None]

@@ -454,9 +454,9 @@ def test_x_3_what_is_never_shown_with_its_amount_is_for_a_person(operation: str)
 # -- whose money it is -------------------------------------------------------------------------------------------------------------
 
 
-def paid_together() -> tuple[Sandbox, str]:
+def paid_together(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
     """One PAYID of 200, half for each of two bookings."""
-    box = Sandbox()
+    box = Sandbox(*rules)
     payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
     for number in "12":
         box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
@@ -740,4 +740,23 @@ def test_x_17_a_payment_that_others_have_captured_for_another_booking_is_not_rel
     outcomes = box.cancel("B-1") + box.pass_time(HOUR)
 
     assert (wire(box), "effect.needs_person" in names(outcomes)) == (["SAL"], True)
+    assert true(box)
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_x_3_a_refund_by_others_of_a_payment_of_two_bookings_is_counted_and_told(planned: bool) -> None:
+    """The house gives the second booking's half back and says so; the provider shows it to the first, whose own refund falls by it,
+    planned or by hand, and whose guest may still wait: a person hears of it."""
+    box, payid = paid_together(*([] if planned else [{"when": MAINTENANCE, "status": "83"}]))
+    box.say("payouts.stop" if planned else "payouts.start", {"reason": "look"}, actor="operator")
+    box.cancel("B-1")
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.say("refund.executed_externally", {**BACK, "folio": "B-2", "payment": "P-2", "amount": 10_000})
+    box.wait(60)
+    outcomes = [] if planned else box.notified(payid)
+    outcomes += box.say("payouts.start", {"reason": "go on"}, actor="operator") + box.pass_time(48 * HOUR)
+
+    (told,) = [data for name, data in outcomes if name == "effect.needs_person"]
+    assert (told["amount"], "of which 100.00 EUR are of payment P-1" in told["reason"]) == (10_000, True)
+    assert "RFS" not in wire(box)
     assert true(box)
