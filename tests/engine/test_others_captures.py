@@ -760,3 +760,17 @@ def test_x_3_a_refund_by_others_of_a_payment_of_two_bookings_is_counted_and_told
     assert (told["amount"], "of which 100.00 EUR are of payment P-1" in told["reason"]) == (10_000, True)
     assert "RFS" not in wire(box)
     assert true(box)
+
+
+def test_x_3_what_others_captured_and_gave_back_counts_both_when_it_is_shown_at_once() -> None:
+    """The first history after both: the money is here before a part of it goes."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    box.provider.back_office(payid, "RFD", 5_000, box.now())
+
+    assert "effect.needs_person" not in names(box.notified(payid))
+    assert (box.folio().payments[0].captured, box.folio().payments[0].foreign) == (20_000, 5_000)
+    box.cancel()
+    assert box.operations(payid)[2:] == [("RFS", 15_000, "8")]
+    assert true(box)
