@@ -774,3 +774,37 @@ def test_x_3_what_others_captured_and_gave_back_counts_both_when_it_is_shown_at_
     box.cancel()
     assert box.operations(payid)[2:] == [("RFS", 15_000, "8")]
     assert true(box)
+
+
+@pytest.mark.parametrize(("nature", "waived", "claim"), [("arrhes", 10_000, 0), ("acompte", 0, 10_000)])
+def test_s4_34_a_planned_capture_of_what_others_have_released_is_not_sent(nature: str, waived: int, claim: int) -> None:
+    """The look shows it: ours is withdrawn and comes to what a refused one does, and a person is told once."""
+    box = Sandbox(UNASKABLE)
+    box.say("booking.confirmed", booking(deposit_nature=nature))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+    box.provider.back_office(payid, "DES", 20_000, box.now(), status="6")
+
+    outcomes = box.pass_time(48 * HOUR)
+
+    assert (wire(box), box.effect()["state"], box.folio().effects) == ([], "refused", ())
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [10_000]
+    folio = box.folio()
+    assert (folio.payments[0].status.value, folio.waived, folio.claim) == ("voided", waived, claim)
+    assert true(box)
+
+
+def test_x_17_a_planned_release_of_what_others_have_released_is_not_sent() -> None:
+    """It is done: nobody's work."""
+    box = Sandbox(UNASKABLE)
+    payid = authorised(box, provider_reference="3000000001")
+    box.cancel()
+    box.provider.back_office(payid, "DES", 20_000, box.now(), status="6")
+
+    outcomes = box.pass_time(48 * HOUR)
+
+    assert (wire(box), box.effect()["state"], "effect.needs_person" in names(outcomes)) == ([], "refused", False)
+    assert box.folio().payments[0].status.value == "voided"
+    assert true(box)
