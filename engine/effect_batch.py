@@ -7,17 +7,22 @@ It says what may move and how; whether it does, the store compares once more.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+import msgspec
 
 from engine.brakes import Outgo
 from engine.reconcile import Known
 from engine.store.contract import Constraint
 from engine.store.effects import Effect, EffectTransaction, EffectWrite, Evidence, Learned, Moved, Owned, Payment, PaymentAsk, Wish
 from engine.store.rows import InternalRow
+from handlers import account
 from schemas.effect import EffectKind, EffectState, ProviderRecord
+from schemas.folio import Folio
 
 Item = Effect | PaymentAsk
 _ASKED = frozenset({EffectState.UNKNOWN, EffectState.ACCEPTED})
+_FOLIO: Final = msgspec.json.Decoder(Folio)
 _BUSY = frozenset({EffectState.SENDING, EffectState.UNKNOWN})
 
 
@@ -69,6 +74,16 @@ class Batch:
         """Whether a whole history of this payment is stored that was asked for after `began`."""
         return self._asked.get(payment, began) > began
 
+    def unheard(self, effect: Effect) -> bool:
+        """Whether the effect's folio has yet to hear something, which may withdraw it."""
+        return (effect.tenant, effect.folio) in self._unheard
+
+    def left(self, effect: Effect) -> int:
+        """What its booking was told as authorised of this payment and has not captured, minor units."""
+        body = self._transaction.folio(effect.tenant, effect.folio)
+        payment = account.payment_of(_FOLIO.decode(body), effect.payment) if body is not None else None
+        return max(0, payment.authorised - payment.captured + payment.reversed) if payment is not None else 0
+
     def _held(self, effect: Effect) -> Effect | None:
         """How an effect stands, unless others had it since."""
         stands = self._effects.get(effect.id)
@@ -80,7 +95,7 @@ class Batch:
             effect.state == EffectState.PLANNED
             and not effect.needs_approval
             and not (effect.kind == EffectKind.REFUND and effect.tenant in self._stopped)
-            and (effect.tenant, effect.folio) not in self._unheard
+            and not self.unheard(effect)
             and not any(
                 other.state in _BUSY or (other.state == EffectState.ACCEPTED and not other.record)
                 for other in self.effects_on(payment_of(effect))

@@ -37,9 +37,9 @@ def reply(effect: Effect, state: EffectState, record: ProviderRecord | None, cod
     return _row(effect, "reply.arrived", body, f"{effect.id}:{state}:{effect.attempts}:{effect.queries}", now)
 
 
-def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own: str = "") -> InternalRow:
+def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own: str = "", captured: int = 0) -> InternalRow:
     """`foreign_record.seen`: a refund at the provider that nobody here waits for: of others, or `own`, of a request that was over. Each
-    turn of a record is told, back and forth."""
+    turn of a record is told, back and forth. `captured`: of the whole payment, minor units."""
     body = ForeignRecordSeen(
         folio=item.folio,
         provider=item.provider,
@@ -50,6 +50,7 @@ def foreign(item: Effect | PaymentAsk, record: ProviderRecord, now: int, *, own:
         currency=record.currency,
         result=record.result.value,
         effect=own,
+        captured=captured,
     )
     return _row(item, "foreign_record.seen", body, f"{item.merchant}:{body.record}:{record.result}:{now}", now)
 

@@ -15,16 +15,16 @@ from connectors.psp.contract import Deadline, PaymentConnector
 from engine import effect_messages as messages
 from engine.brakes import brake_on
 from engine.calls import Act, Answer, Call, about, claims, doubted, planned
-from engine.clearance import forbidden, waiting
+from engine.clearance import forbidden, takes_all, waiting
 from engine.clock import Clock
 from engine.effect_batch import Batch, Item, payment_of
 from engine.histories import SECOND_US, Histories, Timing, evidence_of
-from engine.reconcile import after_result, moved_money
+from engine.reconcile import after_result
 from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
 from engine.store.rows import BY_ORDER
 from engine.together import Partly, Steps, together
-from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, RecordKind, Reply, Result
+from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 
@@ -184,9 +184,12 @@ class EffectsRunner:
         if found.foreign:
             batch.put_off(effect, now, "the provider shows refunds of others: decided first")
             return None
-        why, unsaid = forbidden(effect, shown.records), waiting(effect, found.veiled)
+        if batch.unheard(effect):
+            batch.put_off(effect, now, "news of this payment is decided first")
+            return None
+        why, unsaid = forbidden(effect, shown.records), waiting(effect, shown.records, found.veiled)
         if why or unsaid:
-            (self._histories.give_up if why else self._histories.hold)(batch, effect, why or unsaid)
+            (self._histories.hold if unsaid else self._histories.give_up)(batch, effect, unsaid or why)
             return None
         brake = brake_on(effect, self._tenants.get(effect.tenant), batch.outgo)
         if brake is not None:
@@ -238,13 +241,14 @@ class EffectsRunner:
 
 
 def _closes(batch: Batch, effect: Effect, shown: Sequence[ProviderRecord]) -> bool:
-    """Whether a last request is the last to be sent: nothing follows it at the provider, one before it may have had to wait, and a sale
-    may pay other bookings too, whose refunds come later."""
+    """Whether a last request is the last to be sent: nothing follows it at the provider, one before it may have had to wait, and a
+    payment may be other bookings' too, whose requests come later."""
     others = [other for other in batch.effects_on(payment_of(effect)) if other.id != effect.id]
-    left = sum(record.minor or 0 for record in shown if record.kind is RecordKind.CAPTURE and moved_money(record))
-    left -= sum(record.minor or 0 for record in shown if record.kind is RecordKind.REFUND and moved_money(record))
-    all_of_it = effect.kind != EffectKind.REFUND or left <= effect.minor
-    return bool(effect.last) and all_of_it and not any(other.state in _TO_COME for other in others)
+    if not effect.last or any(other.state in _TO_COME for other in others):
+        return False
+    return effect.kind == EffectKind.VOID or takes_all(
+        effect, shown, batch.left(effect) if effect.kind == EffectKind.CAPTURE else 0
+    )
 
 
 def _order(effect: Effect) -> EffectOrder:

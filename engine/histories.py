@@ -16,7 +16,7 @@ from engine.reconcile import Findings, Open, after_result, compare, moved_money
 from engine.store.effects import Effect, Evidence, Learned, PaymentAsk
 from engine.store.rows import InternalRow
 from handlers.effect import GIVE_UP
-from schemas.effect import EffectKind, EffectState, ProviderRecord, Reply, Result
+from schemas.effect import EffectKind, EffectState, ProviderRecord, RecordKind, Reply, Result
 
 SECOND_US: Final = 1_000_000
 _RELEASE: Final = {
@@ -99,10 +99,16 @@ class Histories:
         found = compare(shown.records, known, opened)
         if not asker.payment:  # a callback came before its payment: whose money it is will be known at a later query
             found = found._replace(foreign=(), payment=(), veiled=())
-        told = [messages.foreign(asker, record, now) for record in found.foreign if record.level in known or moved_money(record)]
+        captured = sum(one.minor or 0 for one in shown.records if (one.kind, one.result) == (RecordKind.CAPTURE, Result.CONFIRMED))
+        back = [
+            messages.foreign(asker, record, now, captured=captured)
+            for record in found.foreign
+            if record.level in known or moved_money(record)
+        ]
         first = shown.records[0] if shown.records else None
         seen = [record for record in found.payment if about or asked or record.level in known or _news(asker, record, first)]
-        told += [row for one in seen if (row := messages.observed(asker, one, now, first=one is first)) is not None]
+        came, left = ([one for one in seen if (one.result is Result.CONFIRMED) is stands] for stands in (True, False))
+        told = [*_observed(asker, came, first, now), *back, *_observed(asker, left, first, now)]  # money comes before it goes
         told += [row for one in found.veiled if last and (row := messages.without_amount(asker, one, now)) is not None]
         owners = [(record, "foreign") for record in found.foreign] + [(record, "payment") for record in found.payment]
         batch.learn(asker, owners, self._moves(found, effects, about, now), told, evidence_of(asker, "query", shown, began))
@@ -165,6 +171,11 @@ def evidence_of(item: Item, act: str, reply: Reply, at: int) -> Evidence:
     """What was asked and answered, as it is kept; a history at the instant at which it was asked for."""
     effect = item.id if isinstance(item, Effect) else ""
     return Evidence(at, effect, item.merchant, item.reference, act, reply.result.value, reply.code, reply.request, reply.answer)
+
+
+def _observed(asker: Item, seen: Sequence[ProviderRecord], first: ProviderRecord | None, now: int) -> list[InternalRow]:
+    rows = (messages.observed(asker, one, now, first=one is first) for one in seen)
+    return [row for row in rows if row is not None]
 
 
 def _news(asker: Item, record: ProviderRecord, first: ProviderRecord | None) -> bool:

@@ -190,7 +190,7 @@ def _later(record: ProviderRecord, effect: Open, known: Mapping[str, Known]) -> 
 
 
 def moved_money(record: ProviderRecord) -> bool:
-    """Whether a refund's record stands: money went back, or may yet."""
+    """Whether a record stands: what it says was done, or may yet be."""
     return record.result not in (Result.REFUSED, Result.REVERSED)
 
 

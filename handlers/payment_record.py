@@ -10,14 +10,16 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.capture import settle_capture
 from handlers.capture_records import shown
 from handlers.collecting import captured, concluded, of_record, taken_back
 from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.refund_parts import without_effect
 from handlers.uncounted import uncounted
-from schemas.effect import RecordKind, Result
+from schemas.effect import EffectKind, EffectMove, EffectState, Move, RecordKind, Result
 from schemas.errors import Stale
-from schemas.folio import Folio, FolioPayment, PaymentStatus
-from schemas.operations import EffectNeedsPerson, PaymentRecordSeen
+from schemas.folio import Folio, FolioPayment, PaymentStatus, PendingEffect
+from schemas.operations import EffectNeedsPerson, PaymentRecordSeen, ReplyArrived
 from schemas.payment import PaymentVoided
 
 
@@ -26,12 +28,11 @@ def decide(message: PaymentRecordSeen, facts: Facts) -> Outcome:
     that its authorisation outlives. Raises Early for an unknown booking or payment, Stale for what says nothing new.
     """
     folio, known = of_record(message.payment, facts)
-    other = uncounted(message, folio)
+    if (beside := uncounted(message, folio)) is not None:
+        return beside
+    at = message.provider, message.merchant, message.reference
+    other = account.payment_at(folio, *at, known.payment) if not known.reference else None
     if other is not None:
-        return other
-    if not known.reference and (
-        other := account.payment_at(folio, message.provider, message.merchant, message.reference, known.payment)
-    ):
         return _of_other(message, folio, known, other, facts)
     named = replace(known, reference=known.reference or message.reference, order=known.order or message.order)
     stands = message.result == Result.CONFIRMED
@@ -90,7 +91,38 @@ def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, f
         reason = f"{amount} of payment {payment.payment}, {payment.status.value}, were released elsewhere: see at the provider what stands"
         told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
         return Outcome(state=account.replace_payment(folio, payment), facts=(told,), trace=(step,), policy_version=folio.policy)
-    return concluded(folio, _voided(folio, payment, step), payment.payment, facts)
+    return _fallen(concluded(folio, _voided(folio, payment, step), payment.payment, facts), payment, facts)
+
+
+def _fallen(out: Outcome, payment: FolioPayment, facts: Facts) -> Outcome:
+    """X-17: what is planned of an authorisation that others have released is withdrawn: our release is not needed, and our capture comes
+    to what a refused one does (S4-34)."""
+    folio, reason = out.state, f"payment {payment.payment} was released elsewhere"
+    assert isinstance(folio, Folio)
+    planned = [one for one in folio.effects if facts.effects.get(one.effect, one.state) is EffectState.PLANNED]
+    for ours in planned:
+        after = out.state
+        assert isinstance(after, Folio)
+        if ours.payment == payment.payment and ours.kind in (EffectKind.CAPTURE, EffectKind.VOID):
+            out = merge(out, Outcome(moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=reason),)))
+            out = merge(out, _ended(after, ours, reason, facts))
+    return out
+
+
+def _ended(folio: Folio, ours: PendingEffect, reason: str, facts: Facts) -> Outcome:
+    if ours.kind == EffectKind.VOID:
+        return Outcome(state=without_effect(folio, ours.effect))
+    refused = ReplyArrived(
+        folio=folio.folio,
+        effect=ours.effect,
+        kind=ours.kind,
+        state=EffectState.REFUSED,
+        minor=ours.minor,
+        currency=folio.currency,
+        payment=ours.payment,
+        message=reason,
+    )
+    return settle_capture(refused, folio, EffectState.REFUSED, facts.effects)
 
 
 def _failed(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:

@@ -175,7 +175,8 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     """The provider shows a refund that no effect of ours made. One that a person has told already is counted; one that matches a part
     that waits for a person's hands closes it.
     Otherwise refunds of ours that no longer fit are withdrawn (not yet sent) and dropped, since the guest has that money; what even
-    so is above what was captured is for a person. The same record twice changes nothing.
+    so is above what was captured is for a person, and so is one of a payment that pays other bookings too. The same record twice
+    changes nothing.
 
     Raises Early for an unknown booking or payment.
     """
@@ -208,7 +209,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         refund, part = found
         shown = () if message.effect else ((message.record, message.minor),)
         folio = account.replace_payment(folio, replace(payment, foreign_shown=(*payment.foreign_shown, *shown)))
-        return executed(folio, refund, replace(part, record=message.record))
+        return merge(executed(folio, refund, replace(part, record=message.record)), _perhaps_others(message, folio, payment))
     if not message.effect and message.minor in payment.foreign_told:
         return _told_before(folio, payment, message.minor, f"record {message.record} is what a person told of before")
     made_room = make_room(folio, payment, message.minor, facts.effects)
@@ -233,7 +234,20 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
         reason = f"record {message.record}: refund above what payment {message.payment} holds"
         told = EffectNeedsPerson(effect=message.record, reason=reason, amount=beyond, currency=folio.currency)
         out = merge(out, Outcome(facts=(told,), trace=(Step("X-3", reason),)))
-    return replace(out, policy_version=folio.policy)
+    return replace(merge(out, _perhaps_others(message, folio, payment)), policy_version=folio.policy)
+
+
+def _perhaps_others(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:
+    """X-3: of a payment that at the provider is more than this booking's, a refund that others made may be another booking's. It is
+    counted here, so that nothing goes back twice, and a person is told."""
+    if message.effect or message.captured <= payment.captured:
+        return Outcome()
+    whole, own, gone = (account.text(minor, folio.currency) for minor in (message.captured, payment.captured, message.minor))
+    reason = (
+        f"record {message.record}: {gone} given back of {whole}, of which {own} are of payment {payment.payment}: perhaps others'"
+    )
+    told = EffectNeedsPerson(effect=message.record, reason=reason, amount=message.minor, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-3", reason),))
 
 
 def _came_back(message: ForeignRecordSeen, folio: Folio, payment: FolioPayment) -> Outcome:

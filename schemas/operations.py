@@ -140,7 +140,7 @@ class ReplyArrived(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Internal: the provider shows a refund that nobody here waits for: a back office made it, or it is that of `effect`, a request of
-    ours that had come to nothing."""
+    ours that had come to nothing. `captured`: what stands captured there of the whole payment, which may be other bookings' too."""
 
     folio: str
     provider: Word
@@ -151,6 +151,7 @@ class ForeignRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     currency: Word
     result: Word = "confirmed"
     effect: OptionalId = ""
+    captured: Minor = 0
 
 
 class PaymentRecordSeen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -158,6 +158,9 @@ class EffectTransaction(Protocol):
     def spent(self, tenant: str, property_: str, day_start: int, now: int) -> Spent:
         """X-27: what has left since the day began, for the tenant and the property, and how many refunds in the last hour."""
 
+    def folio(self, tenant: str, folio: str) -> bytes | None:
+        """A folio as it is stored; None: there is none."""
+
     def write(self, write: EffectWrite) -> None:
         """All of it. Each row is compared with what was read and then set, and a mark is made only where nothing is in the way: no
         other request of its payment, no news that its folio has yet to hear, no stopped payouts, no approval that is missing.

@@ -576,9 +576,9 @@ def test_x_3_what_is_never_shown_with_its_amount_is_for_a_person(operation: str)
 # -- whose money it is -------------------------------------------------------------------------------------------------------------
 
 
-def paid_together() -> tuple[Sandbox, str]:
+def paid_together(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
     """One PAYID of 200, half for each of two bookings."""
-    box = Sandbox()
+    box = Sandbox(*rules)
     payid = box.provider.create("O-1", 20_000, "EUR", box.now(), callback=False)
     for number in "12":
         box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
@@ -898,4 +898,137 @@ def test_x_17_a_capture_that_fails_late_leaves_nothing_waiting() -> None:
     box.pass_time(72 * HOUR)
 
     assert (box.folio().payments[0].status.value, box.folio().requests[0].status.value) == ("voided", "confirmed")
+
+
+def authorised_together(*rules: dict[str, Any]) -> tuple[Sandbox, str]:
+    """One authorisation of 200, half for each of two bookings; the PAYID."""
+    box = Sandbox(*rules)
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    for number in "12":
+        box.say("booking.confirmed", booking(f"B-{number}", price=10_000))
+        held = {"folio": f"B-{number}", "payment": f"P-{number}", "amount": 10_000, "provider_reference": payid, "order": "O-1"}
+        box.say("payment.authorised", {**BACK, **held})
+    return box, payid
+
+
+def test_x_17_an_authorisation_of_two_bookings_is_not_released_for_one() -> None:
+    """The first is cancelled free of charge: a release would take the other's promise too, so that a person is told instead."""
+    box, payid = authorised_together()
+
+    outcomes = box.cancel("B-1") + box.pass_time(HOUR)
+
+    (told,) = [data for name, data in outcomes if name == "effect.needs_person"]
+    assert (told["effect"], told["amount"]) == (box.effect()["id"], 10_000)
+    assert (wire(box), box.operations(payid), box.effect()["state"]) == ([], [], "needs_person")
+    assert [box.folio(f"B-{number}").payments[0].status.value for number in "12"] == ["authorised", "authorised"]
+    assert true(box)
+
+
+def test_x_17_an_authorisation_of_two_bookings_is_captured_for_both() -> None:
+    """Half of each is kept: the first capture closes nothing, since what it leaves is the other's."""
+    box, payid = authorised_together()
+    box.until("2026-07-22T08:00:00+00:00")
+    for number in "12":
+        box.cancel(f"B-{number}", request=f"C-{number}")
+        box.pass_time(HOUR)
+
+    assert [(one, minor) for one, minor, _ in box.operations(payid)] == [("SAL", 5_000), ("SAL", 5_000)]
+    assert [box.folio(f"B-{number}").payments[0].captured for number in "12"] == [5_000, 5_000]
+    assert true(box)
+
+
+def test_x_17_the_last_capture_of_an_authorisation_of_two_bookings_closes_it() -> None:
+    """The house has captured the first booking's half; what is left is the other one's alone."""
+    box, payid = authorised_together()
+    box.provider.back_office(payid, "SAL", 10_000, box.now())
+    box.say("payment.received", {**BACK, "folio": "B-1", "payment": "P-1", "amount": 10_000, "status": "9"})
+    box.notified(payid, "9")
+    box.until("2026-07-22T08:00:00+00:00")
+
+    box.cancel("B-2", request="C-2")
+    box.pass_time(HOUR)
+
+    assert [(one, minor) for one, minor, _ in box.operations(payid)] == [("SAL", 10_000), ("SAS", 5_000)]
+    assert true(box)
+
+
+def test_x_17_a_payment_that_others_have_captured_for_another_booking_is_not_released() -> None:
+    """The other booking's half is captured: a release would undo it."""
+    box, _ = authorised_together()
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel("B-2", request="C-2")
+    box.pass_time(HOUR)
+    assert wire(box) == ["SAL"]
+    box.say("booking.changed", {**booking("B-1", price=0), "revision": 2})
+
+    outcomes = box.cancel("B-1") + box.pass_time(HOUR)
+
+    assert (wire(box), "effect.needs_person" in names(outcomes)) == (["SAL"], True)
+    assert true(box)
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_x_3_a_refund_by_others_of_a_payment_of_two_bookings_is_counted_and_told(planned: bool) -> None:
+    """The house gives the second booking's half back and says so; the provider shows it to the first, whose own refund falls by it,
+    planned or by hand, and whose guest may still wait: a person hears of it."""
+    box, payid = paid_together(*([] if planned else [{"when": MAINTENANCE, "status": "83"}]))
+    box.say("payouts.stop" if planned else "payouts.start", {"reason": "look"}, actor="operator")
+    box.cancel("B-1")
+    box.provider.back_office(payid, "RFD", 10_000, box.now())
+    box.say("refund.executed_externally", {**BACK, "folio": "B-2", "payment": "P-2", "amount": 10_000})
+    box.wait(60)
+    outcomes = [] if planned else box.notified(payid)
+    outcomes += box.say("payouts.start", {"reason": "go on"}, actor="operator") + box.pass_time(48 * HOUR)
+
+    (told,) = [data for name, data in outcomes if name == "effect.needs_person"]
+    assert (told["amount"], "of which 100.00 EUR are of payment P-1" in told["reason"]) == (10_000, True)
+    assert "RFS" not in wire(box)
+    assert true(box)
+
+
+def test_x_3_what_others_captured_and_gave_back_counts_both_when_it_is_shown_at_once() -> None:
+    """The first history after both: the money is here before a part of it goes."""
+    box = Sandbox()
+    payid = authorised(box, provider_reference="3000000001")
+    box.provider.back_office(payid, "SAL", 20_000, box.now())
+    box.provider.back_office(payid, "RFD", 5_000, box.now())
+
+    assert "effect.needs_person" not in names(box.notified(payid))
+    assert (box.folio().payments[0].captured, box.folio().payments[0].foreign) == (20_000, 5_000)
+    box.cancel()
+    assert box.operations(payid)[2:] == [("RFS", 15_000, "8")]
+    assert true(box)
+
+
+@pytest.mark.parametrize(("nature", "waived", "claim"), [("arrhes", 10_000, 0), ("acompte", 0, 10_000)])
+def test_s4_34_a_planned_capture_of_what_others_have_released_is_not_sent(nature: str, waived: int, claim: int) -> None:
+    """The look shows it: ours is withdrawn and comes to what a refused one does, and a person is told once."""
+    box = Sandbox(UNASKABLE)
+    box.say("booking.confirmed", booking(deposit_nature=nature))
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.say("payment.authorised", {**BACK, "payment": "P-1", "amount": 20_000, "provider_reference": payid, "order": "O-1"})
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel()
+    box.provider.back_office(payid, "DES", 20_000, box.now(), status="6")
+
+    outcomes = box.pass_time(48 * HOUR)
+
+    assert (wire(box), box.effect()["state"], box.folio().effects) == ([], "refused", ())
+    assert [data["amount"] for name, data in outcomes if name == "effect.needs_person"] == [10_000]
+    folio = box.folio()
+    assert (folio.payments[0].status.value, folio.waived, folio.claim) == ("voided", waived, claim)
+    assert true(box)
+
+
+def test_x_17_a_planned_release_of_what_others_have_released_is_not_sent() -> None:
+    """It is done: nobody's work."""
+    box = Sandbox(UNASKABLE)
+    payid = authorised(box, provider_reference="3000000001")
+    box.cancel()
+    box.provider.back_office(payid, "DES", 20_000, box.now(), status="6")
+
+    outcomes = box.pass_time(48 * HOUR)
+
+    assert (wire(box), box.effect()["state"], "effect.needs_person" in names(outcomes)) == ([], "refused", False)
+    assert box.folio().payments[0].status.value == "voided"
     assert true(box)

@@ -13,7 +13,7 @@ from typing import Any
 from engine.reconcile import Known
 from engine.store.contract import Constraint, Fenced
 from engine.store.effects import HOUR_US, Effect, EffectWrite, Moved, Owned, Payment, PaymentAsk, Spent, Wish
-from engine.store.rows import InternalRow
+from engine.store.rows import InternalRow, Key
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.statements import INTERNAL_COLUMNS, insert, marks
 from schemas.effect import RecordKind, Result
@@ -191,6 +191,10 @@ class SqliteEffectTransaction:
             (tenant, property_, day_start, now - HOUR_US),
         ).fetchone()
         return Spent(*row)
+
+    def folio(self, tenant: str, folio: str) -> bytes | None:
+        row = self._db.execute("SELECT body FROM state WHERE id = ?", (Key(tenant, "folio", folio).digest(),)).fetchone()
+        return row[0] if row is not None else None
 
     def write(self, write: EffectWrite) -> None:
         self._set(_MOVE, [_move(one) for one in write.moves])

@@ -150,6 +150,7 @@ def what_is_seldom(box: Sandbox) -> None:
     effects = SqliteEffects(box.database)
     with effects.transaction() as transaction:
         transaction.spent("azur", "camp-azur", now - 3_600_000_000, now)
+        transaction.folio("azur", "B-1")
     effects.new_generation([], "restored", 1, now, lambda _: pytest.fail("nothing is under way"))
     Housekeeping(box.hub).once()
     keys = DoorKeys(box.database)
