@@ -52,6 +52,7 @@ def confirm(
         changes=folio.changes + 1,
         requests=with_request(folio.requests, replace(request, status=RequestStatus.CONFIRMED)),
         **({"cancelled_at": facts.act, "cancelled_by": request.request} if computation.whole else {"reduced_at": facts.act}),
+        waivers=folio.waivers if computation.whole or not computation.waived else (*folio.waivers, (facts.act, computation.waived)),
     )
     taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
     refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from handlers import account
@@ -21,6 +23,7 @@ from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
 from schemas.refund import Destination
 
+Waivers = tuple[tuple[datetime, int], ...]
 LOST = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
@@ -49,7 +52,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     after, request = _without_waiting(after, payment)
     reduced = account.before_reduction(after, known)
     covers = max(0, gained - _other_kept(before)) if reduced else gained
-    first = _kept_after_all(after, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
+    first = _kept_after_all(after, known, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
     settled = first.state
     assert isinstance(settled, Folio)
     more = max(0, (account.collected_then(settled) if reduced else account.collected(settled)) - account.ordered(settled))
@@ -121,17 +124,31 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     return replace(take_or_release(folio, ((payment, capture),), facts), entries=entries, trace=(step,))
 
 
-def _kept_after_all(folio: Folio, gained: int, facts: Facts) -> Outcome:
+def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, facts: Facts) -> Outcome:
     """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`; with the base `collected` the
-    part of `gained` that the rate of the cancellation keeps."""
-    restored = min(folio.waived, gained)
+    part of `gained` that the rate of the cancellation keeps. What was given up before this money moved stays given up."""
+    at = payment.occurred_at
+    given_up = sum(minor for when, minor in folio.waivers if at is not None and when < at)
+    restored = min(max(0, folio.waived - given_up), gained)
     claimed = min(folio.claim, gained - restored)
     amount = account.text(restored, folio.currency)
     steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
     entries = recipes.claim_restored(folio, restored)
-    folio = replace(folio, waived=folio.waived - restored, claim=folio.claim - claimed)
+    waivers = _uncovered(folio.waivers, restored, at)
+    folio = replace(folio, waived=folio.waived - restored, waivers=waivers, claim=folio.claim - claimed)
     out = Outcome(state=folio, entries=entries, trace=steps)
     return merge(out, _kept_of_collected(folio, gained - restored - claimed, facts))
+
+
+def _uncovered(waivers: Waivers, restored: int, at: datetime | None) -> Waivers:
+    """What stays given up once `restored` of it is covered by money that moved at `at`: of the oldest first, as it would have been then."""
+    left = []
+    for when, minor in waivers:
+        covered = min(restored, minor) if at is None or at <= when else 0
+        restored -= covered
+        if minor > covered:
+            left.append((when, minor - covered))
+    return tuple(left)
 
 
 def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:

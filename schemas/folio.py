@@ -252,6 +252,9 @@ class Folio(State, frozen=True, kw_only=True):
     cancelled_at: datetime | None = None
     cancelled_by: str = ""  # request id, or "record" for the system of record
     reduced_at: datetime | None = None  # when some lines, or some nights, were last cancelled
+    waivers: tuple[
+        tuple[datetime, int], ...
+    ] = ()  # what of `waived` each such cancellation gave up: only money of before covers it
     payments: tuple[FolioPayment, ...] = ()
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()

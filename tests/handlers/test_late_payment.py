@@ -326,6 +326,46 @@ def _leave_one(stay: Leaving, line: str, days: int, since: int) -> None:
         stay.card(since, "P9", occurred_at=before(days, 11))
 
 
+def test_x_16_s4_34_what_one_cancellation_gave_up_is_not_covered_by_money_of_after_it() -> None:
+    """60 given up with the first line, 60 paid then, 80 given up with the second less these: told late, they cover the second's alone."""
+    stay = leaving(0, *TWO_LINES, service_fee=0)
+    stay.leave("1", request="R1", at=before(3))
+    stay.leave("2", request="R2", at=before(3, 12))
+    assert stay.folio.waived == 14_000
+    stay.card(9_000, occurred_at=before(3, 11))
+
+    assert (stay.folio.waived, account.collected(stay.folio), stay.owes()) == (6_000, 8_000, 0)
+
+
+@given(
+    acts=st.lists(st.one_of(st.just(None), st.tuples(st.integers(1, 12_000), st.booleans())), min_size=1, max_size=7),
+    days=st.integers(-1, 6),
+    nature=st.sampled_from(["arrhes", "acompte"]),
+)
+def test_x_16_s4_37_order_of_arrival_does_not_matter_for_one_line_after_the_other(
+    acts: list[tuple[int, bool] | None], days: int, nature: str
+) -> None:
+    """None: the next line is cancelled. A payment may be told at once or when all is over: the same is kept and comes back."""
+    ends = []
+    for late in (False, True):
+        stay = leaving(0, *TWO_LINES, line("3", 5_001), service_fee=0, deposit_nature=nature)
+        lines, untold = ["1", "2", "3"], []
+        for hour, act in enumerate(acts):
+            stay.now = at = before(days, 8 + hour)
+            if act is None and lines:
+                stay.leave(lines[0], request=f"R{lines.pop(0)}", at=at)
+            elif act is not None and late and act[1]:
+                untold.append((act[0], f"P{hour}", at))
+            elif act is not None:
+                stay.card(act[0], f"P{hour}", occurred_at=at)
+        for amount, payment, at in untold:
+            stay.card(amount, payment, occurred_at=at)
+        unapplied = sum(one.captured for one in stay.folio.payments if one.unapplied)
+        ends.append((account.collected(stay.folio), stay.owes(), stay.folio.waived, stay.folio.claim, unapplied))
+
+    assert ends[0] == ends[1]
+
+
 @given(
     st.lists(
         st.tuples(
