@@ -71,6 +71,8 @@ class Calling:
             for name in [self.reference, *(id_ for id_, one in world.disk.standing.items() if one.reference == self.reference)]:
                 world.failed.pop(name, None)
         self._exchanges += 1
+        if self._call.act is Act.SEND:
+            world.holds.written(self._call)
         self._step("before")
         if first:
             began = world.clock.now()

@@ -4,7 +4,8 @@ what the store says. The money is in `books`."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,7 +32,7 @@ class Broken(AssertionError):
 
 def check(world: World) -> None:
     """Raises Broken with everything that is wrong."""
-    wrong: list[str] = []
+    wrong: list[str] = [*world.holds.broken]
     folios = [
         msgspec.json.decode(row["body"], type=Folio)
         for row in world.rows("SELECT body FROM state WHERE kind = 'folio' AND body IS NOT NULL")
@@ -52,10 +53,11 @@ def _messages(world: World) -> list[str]:
     roots = Counter(
         (row["lane"], row["place"]) for row in world.rows("SELECT lane, place FROM decision WHERE origin = 'intake' AND parent = 0")
     )
-    stored = world.rows("SELECT lane, offset, message, id, source, name, received_at FROM intake ORDER BY seq")
+    stored = world.rows("SELECT lane, offset, message, fingerprint, id, source, name, received_at FROM intake ORDER BY seq")
     wrong += [f"{row['name']} {row['id']}: {roots[row['lane'], row['offset']]} decisions of offset {row['offset']}"
               for row in stored if roots[row["lane"], row["offset"]] != 1]  # fmt: skip
     wrong += [f"a decision of no message: {place}" for place in roots.keys() - {(row["lane"], row["offset"]) for row in stored}]
+    wrong += _conflicts(stored, world.rows("SELECT lane, place, result FROM decision WHERE origin = 'intake' AND parent = 0"))
     fates: Counter[bytes] = Counter()
     for row in world.rows("SELECT message, result FROM decision WHERE origin IN ('intake', 'inline')"):
         fates[row["message"]] += row["result"] in FATES
@@ -87,6 +89,21 @@ def _messages(world: World) -> list[str]:
         for row in world.rows("SELECT id FROM dead_letter WHERE why = 'defect' AND status = 'open'")
     ]
     wrong += [f"blocked: {row['key']}" for row in world.rows("SELECT key FROM state WHERE blocked <> ''")]
+    return wrong
+
+
+def _conflicts(stored: Sequence[Mapping[str, Any]], decisions: Sequence[Mapping[str, Any]]) -> list[str]:
+    """X-1: the same identity with another body is a conflict, and with the same body none."""
+    results = {(row["lane"], row["place"]): row["result"] for row in decisions}
+    first: dict[bytes, Mapping[str, Any]] = {}
+    wrong = []
+    for row in stored:
+        before = first.setdefault(row["message"], row)
+        if before is row or row["received_at"] - before["received_at"] >= INBOX_US:
+            continue
+        result, another = results.get((row["lane"], row["offset"])), row["fingerprint"] != before["fingerprint"]
+        if result != ("conflict" if another else "duplicate"):
+            wrong.append(f"{row['name']} {row['id']} came before with {'another' if another else 'the same'} body: {result}")
     return wrong
 
 

@@ -27,6 +27,13 @@ BEGIN SELECT payment_asked(NEW.reference, NEW.attempts > OLD.attempts); END;
 """
 
 
+MOST_COMMITS = 20_000  # of one world; the busiest have some thousands
+
+
+class Endless(AssertionError):
+    """So many transactions, and no end in sight."""
+
+
 class Stands(NamedTuple):
     """An effect as the last commit left it."""
 
@@ -93,6 +100,8 @@ class Disk(Database):
             return
         (caller, now), self._uncommitted = self._uncommitted, None
         self.commits += 1
+        if self.commits > MOST_COMMITS:
+            raise Endless(f"{MOST_COMMITS} transactions, and no end")
         self.standing.update(now)
         self.doubted.update(effect for effect, stands in now.items() if stands.state == "unknown")
         if caller == "SqliteLanes.claim" or (self._luck.in_flight and caller == "SqliteLanes.chunk"):

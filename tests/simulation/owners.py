@@ -164,8 +164,10 @@ class Owners:
     def _absorb(self, hub: Hub, heard: list[Answer]) -> list[Call]:
         standing = self.world.disk.standing
         late = {one.call.item.id for one in heard if one.call.act is Act.SEND and standing[one.call.item.id].state != "sending"}
+        refused = self.world.holds.refused()
         ready = hub.effects.absorb(heard)
         self.world.late |= late
+        self.world.holds.marked(hub, [call.item.id for call in ready if call.act is Act.SEND], refused)
         return ready
 
     def carry_payment(self, hub: Hub, reference: str) -> None:

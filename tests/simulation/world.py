@@ -24,6 +24,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.deaths import Deaths
 from tests.simulation.disk import Disk, image
 from tests.simulation.fate import Fate
+from tests.simulation.holds import Holds
 from tests.simulation.knobs import Knobs
 from tests.simulation.luck import IN_FLIGHT, Luck
 from tests.simulation.messages import arrival, slip, told_again
@@ -74,6 +75,7 @@ class World:
         self._mail: list[Arrival] = []
         self._number = self.down_until = 0
         self.deaths = Deaths(self)
+        self.holds = Holds(self)
         self.fate = Fate(self)
         self.owners = Owners(self)
         self.people = People(self)

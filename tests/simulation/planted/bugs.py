@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from engine import effects, histories, parking
+from engine import applying, effects, histories, parking
 from engine.effects import EffectsRunner
 from engine.hub import Hub
 from engine.lane import Ran
@@ -215,6 +215,17 @@ def set_aside_for_ever(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(histories, "compare", forgetting)
 
 
+def brakes_off(patch: pytest.MonkeyPatch) -> None:
+    """Nobody adds up what leaves in a day or an hour."""
+    patch.setattr(effects, "brake_on", lambda *given: None)
+
+
+def conflict_for_a_duplicate(patch: pytest.MonkeyPatch) -> None:
+    """Another message under a known identity is dropped as if it were the same."""
+    real = applying.repeated
+    patch.setattr(applying, "repeated", lambda *given, same: real(*given, same=True))
+
+
 BUGS: Sequence[Bug] = (
     Bug("no inbox", no_inbox, ("fates",)),
     Bug("acknowledged before the commit", acknowledged_before_the_commit, ("acknowledged",)),
@@ -230,4 +241,6 @@ BUGS: Sequence[Bug] = (
     Bug("sent under a lapsed lease", sent_under_a_lapsed_lease, ("its lease is over",), seeds=80),
     Bug("shown and not told", shown_and_not_told, ("is not",)),
     Bug("set aside for ever", set_aside_for_ever, ("folios",), seeds=80),
+    Bug("brakes off", brakes_off, ("today", "an hour"), seeds=80),
+    Bug("conflict taken for a duplicate", conflict_for_a_duplicate, ("another body",)),
 )
