@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
 from handlers import account
@@ -23,7 +21,6 @@ from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
 from schemas.refund import Destination
 
-Waivers = tuple[tuple[datetime, int], ...]
 LOST = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
@@ -114,11 +111,11 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
         return Outcome(state=folio)
     under_way = sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
     owed = max(0, account.balance(folio) - under_way)
-    needed = 0 if payment.unapplied else owed + folio.waived
+    needed = 0 if payment.unapplied else owed + _to_cover(folio, payment)
     capture = min(payment.authorised, needed)
     restored = max(0, capture - owed)
     entries = recipes.claim_restored(folio, restored, payment.payment)
-    folio = replace(folio, waived=folio.waived - restored)
+    folio = _restored(folio, restored, payment)
     taken, released = (account.text(minor, folio.currency) for minor in (capture, payment.authorised - capture))
     step = Step("X-17", f"payment {payment.payment}, authorised only: {taken} taken, {released} released")
     return replace(take_or_release(folio, ((payment, capture),), facts), entries=entries, trace=(step,))
@@ -127,28 +124,31 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
 def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, facts: Facts) -> Outcome:
     """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`; with the base `collected` the
     part of `gained` that the rate of the cancellation keeps. What was given up before this money moved stays given up."""
-    at = payment.occurred_at
-    given_up = sum(minor for when, minor in folio.waivers if at is not None and when < at)
-    restored = min(max(0, folio.waived - given_up), gained)
+    restored = min(_to_cover(folio, payment), gained)
     claimed = min(folio.claim, gained - restored)
     amount = account.text(restored, folio.currency)
     steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
     entries = recipes.claim_restored(folio, restored)
-    waivers = _uncovered(folio.waivers, restored, at)
-    folio = replace(folio, waived=folio.waived - restored, waivers=waivers, claim=folio.claim - claimed)
+    folio = replace(_restored(folio, restored, payment), claim=folio.claim - claimed)
     out = Outcome(state=folio, entries=entries, trace=steps)
     return merge(out, _kept_of_collected(folio, gained - restored - claimed, facts))
 
 
-def _uncovered(waivers: Waivers, restored: int, at: datetime | None) -> Waivers:
-    """What stays given up once `restored` of it is covered by money that moved at `at`: of the oldest first, as it would have been then."""
-    left = []
-    for when, minor in waivers:
-        covered = min(restored, minor) if at is None or at <= when else 0
-        restored -= covered
+def _to_cover(folio: Folio, payment: FolioPayment) -> int:
+    """What of the penalties that were given up this money covers, minor units: not those that were given up before it moved."""
+    at = payment.occurred_at
+    return max(0, folio.waived - sum(minor for when, minor in folio.waivers if at is not None and when < at))
+
+
+def _restored(folio: Folio, restored: int, payment: FolioPayment) -> Folio:
+    """The folio once this money covers `restored` of what was given up: of the oldest that it may cover first, as it would have then."""
+    at, left, rest = payment.occurred_at, [], restored
+    for when, minor in folio.waivers:
+        covered = min(rest, minor) if at is None or at <= when else 0
+        rest -= covered
         if minor > covered:
             left.append((when, minor - covered))
-    return tuple(left)
+    return replace(folio, waived=folio.waived - restored, waivers=tuple(left))
 
 
 def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:
