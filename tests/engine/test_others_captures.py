@@ -308,6 +308,27 @@ def test_x_16_late_money_covers_what_was_waived_beside_what_is_being_captured() 
     assert true(box)
 
 
+def test_s4_34_a_late_authorisation_covers_only_what_was_given_up_after_it() -> None:
+    """Nothing is paid: 50 of each line are given up, one after the other; a card that was authorised in between covers the latter."""
+    box = Sandbox()
+    (line,) = booking(price=10_000)["lines"]
+    box.say("booking.confirmed", {**booking(price=10_000), "lines": [line, {**line, "line": "2"}]})
+    box.until("2026-07-22T08:00:00+00:00")
+    box.cancel(request="C-1", lines=[{"line": "1"}])
+    box.wait(60)
+    said = {"amount": 20_000, "provider_reference": "3000000001", "order": "O-1", "occurred_at": box.now().isoformat()}
+    payid = box.provider.create("O-1", 20_000, "EUR", box.now(), operation="RES", callback=False)
+    box.wait(60)
+    box.cancel(request="C-2", lines=[{"line": "2"}])
+    assert box.folio().waived == 10_000
+
+    box.say("payment.authorised", {**BACK, "payment": "P-1", **said})
+    box.pass_time(HOUR)
+
+    assert (box.operations(payid), box.folio().waived) == ([("SAS", 5_000, "9")], 5_000)
+    assert true(box)
+
+
 @pytest.mark.parametrize("told", [False, True])
 def test_x_17_a_release_of_money_without_a_home_is_withdrawn_when_others_have_captured(told: bool) -> None:
     """Authorised after the cancellation, captured by the house while our release waits: it would undo their capture."""

@@ -12,7 +12,7 @@ from tests.kills.stage import LATE, NEVER, PENDING, RESET, SILENT, SLOW, UNCERTA
 
 RANDOM = "random"
 EACH = 5
-AT_RANDOM = 30
+AT_RANDOM = 65
 LONGEST = 3  # blows before everything is to be done again: a message in flight at a fourth death would be taken for the cause
 SPECIAL = (SILENT, PENDING, UNCERTAIN, SLOW, RESET, NEVER, LATE)
 AFTER_THE_MARK = frozenset({"after-mark", "beside", "send", "connected", "half"})
