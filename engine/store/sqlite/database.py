@@ -237,17 +237,29 @@ class Database:
                 self._writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     def close(self) -> None:
-        """Close the file and free it for another hub; the last one to go leaves no write-ahead log behind."""
+        """Close the file and free it for another hub, with everything in the one file: other threads may have readers that keep the
+        write-ahead log, but a hub leaves nothing in it. A command beside it has one thread, and SQLite does the same for the last."""
         with self._lock:
             reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
             if reader is not None:
                 reader.close()
                 self._readers.connection = None
             if hasattr(self, "_writer"):
+                if self._guard is not None:
+                    self._fold()
                 self._writer.close()
             if self._guard is not None:
                 os.close(self._guard)
                 self._guard = None
+
+    def _fold(self) -> None:
+        """Everything into the one file. What is committed is durable without it: whoever reads, or a full disk, does not delay a stop."""
+        try:
+            reason = "" if self.shred() else "somebody reads the store"
+        except HubError as error:
+            reason = error.message
+        if reason:
+            log.warning("log_left", store=self.path, reason=reason, meaning=f"a copy of the store needs {self.path}-wal as well")
 
 
 def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:
