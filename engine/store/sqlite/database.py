@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import structlog
 
 from engine.store.contract import Constraint, StoreAway, StoreBusy
-from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
+from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
 from engine.store.sqlite.owning import prepare, take
 from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
 from schemas.errors import HubError
@@ -108,6 +108,8 @@ class Database:
                 f"{self.path}: this database is not a foliohub store: name another file", code="not_a_store", field="store",
                 value=self.path,
             )  # fmt: skip
+        if not self.memory:
+            refuse_left_behind(self.path, beside(self._guard) if self._guard is not None else None)
         if not make:
             raise HubError(
                 f"{self.path} is empty: start `foliohub run` first, or name the store with --store", code="no_store", field="store",
