@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -138,13 +140,58 @@ def test_a_restart_is_no_new_generation(world: Sandbox, tmp_path: Path) -> None:
     assert (states(world), stopped(world)) == (["planned"], [(1, "operator:operator-1")])
 
 
-def test_an_emptied_store_does_not_begin_anew(world: Sandbox, tmp_path: Path) -> None:
-    """The file is gone, what stands beside it is not."""
+@pytest.mark.parametrize("witness", ["hub.sqlite.lock", "hub.sqlite.key"])
+@pytest.mark.parametrize("left", [None, 0, 4096])
+def test_an_emptied_store_does_not_begin_anew(world: Sandbox, tmp_path: Path, witness: str, left: int | None) -> None:
+    """The file is gone, or has nothing of what was in the write-ahead log; what stands beside it was not moved away. Nothing is made,
+    so the next start says the same, until either way out was taken."""
+    store = tmp_path / "hub.sqlite"
     world.hub.close()
-    (tmp_path / "hub.sqlite").unlink()
+    whole = store.read_bytes()
+    (tmp_path / "hub.sqlite.key").write_text("ab" * 32)
+    for path in (store, *({tmp_path / "hub.sqlite.lock", tmp_path / "hub.sqlite.key"} - {tmp_path / witness})):
+        path.unlink()
+    if left is not None:
+        store.touch()
+    if left:
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        assert store.stat().st_size == left
+
+    for _ in range(2):
+        with pytest.raises(HubError, match=r"put the store back, with its hub\.sqlite-wal") as lost:
+            Database(str(store))
+        assert (lost.value.code, witness in lost.value.message) == ("store_lost", True)
+
+    store.write_bytes(whole)
+    world.database = Database(str(store))
+    world.hub = world.open()
+    assert states(world) == ["planned" if witness.endswith(".lock") else "unknown"]
+    world.hub.close()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    Database(str(store)).close()
+
+
+def test_a_command_says_it_as_well(tmp_path: Path) -> None:
+    """Beside an empty file with a key, `start foliohub run first` would be the wrong word."""
+    (tmp_path / "hub.sqlite").touch()
+    (tmp_path / "hub.sqlite.key").touch()
+
+    with pytest.raises(HubError) as lost:
+        Database(str(tmp_path / "hub.sqlite"), writer=False)
+
+    assert lost.value.code == "store_lost"
+
+
+def test_a_store_that_was_emptied_after_it_was_made_is_lost_too(world: Sandbox, tmp_path: Path) -> None:
+    """Another new store in its place, which no hub has run on."""
+    world.hub.close()
+    Database(str(tmp_path / "new.sqlite")).close()
+    shutil.copy(tmp_path / "new.sqlite", tmp_path / "hub.sqlite")
     world.database = Database(str(tmp_path / "hub.sqlite"))
 
-    with pytest.raises(HubError, match="put it back") as lost:
+    with pytest.raises(HubError) as lost:
         world.open()
 
     assert lost.value.code == "store_lost"

@@ -11,6 +11,9 @@ import pytest
 
 from config.loader import load
 from engine.hub import Hub
+from engine.store.contract import StoreAway
+from engine.store.sqlite.database import Database
+from engine.store.sqlite.shelf import SqliteShelf
 from engine.vault import MARK, Plain, Vault
 from schemas.errors import HubError
 
@@ -36,6 +39,13 @@ def key_of(store: Path) -> Path:
     return store.with_name(f"{store.name}.key")
 
 
+def never_started(folder: Path) -> Path:
+    """A store that was made, and that no hub has had a key for."""
+    path = folder / "hub.sqlite"
+    Database(str(path)).close()
+    return path
+
+
 def reads(vault: Vault, store: Path) -> bool:
     return vault.open("azur", "p-1", (store.parent / "sealed").read_text()) == "Camille"
 
@@ -48,6 +58,27 @@ def test_the_key_is_made_once_for_its_owner_alone(store: Path) -> None:
     assert reads(hub.vault, store)
     assert stat.S_IMODE(key_of(store).stat().st_mode) == 0o600
     assert [path.name for path in store.parent.glob("*.new")] == []
+
+
+@pytest.mark.parametrize("method", ["master_mark", "keep_master_mark"])
+def test_a_first_start_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Before its key was made, and between that and the first word of it in the store: no key stands beside an empty file."""
+    monkeypatch.delenv("FOLIOHUB_MASTER_KEY", raising=False)
+    path = tmp_path / "hub.sqlite"
+
+    def interrupted(*_: object) -> None:
+        raise StoreAway("gone")
+
+    with monkeypatch.context() as once:
+        once.setattr(SqliteShelf, method, interrupted)
+        with pytest.raises(StoreAway):
+            opened(path)
+    made = key_of(path).read_text() if key_of(path).exists() else ""
+    hub = opened(path)
+    hub.close()
+
+    assert bool(made) == (method == "keep_master_mark")
+    assert made in ("", key_of(path).read_text())
 
 
 def test_a_lost_key_is_not_replaced(store: Path) -> None:
@@ -183,7 +214,7 @@ def test_bytes_are_sealed_and_opened_too() -> None:
 def test_what_is_no_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Sixty-four hex digits, no more and no less; nothing is made in its place."""
     monkeypatch.delenv("FOLIOHUB_MASTER_KEY", raising=False)
-    path = tmp_path / "hub.sqlite"
+    path = never_started(tmp_path)
     key_of(path).write_text(text)
     with pytest.raises(HubError) as failure:
         opened(path)
@@ -195,7 +226,7 @@ def test_what_is_no_key_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_key_that_cannot_be_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder in its place, say."""
     monkeypatch.delenv("FOLIOHUB_MASTER_KEY", raising=False)
-    path = tmp_path / "hub.sqlite"
+    path = never_started(tmp_path)
     key_of(path).mkdir()
     with pytest.raises(HubError) as failure:
         opened(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,6 +130,34 @@ def test_nobody_who_is_slow_delays_the_stop(forker: Forker, tmp_path: Path) -> N
             wait_until(lambda: not count(stage, "internal WHERE decision = 0"), "all is told")
             assert wrongs(stage, stays, [])[0] == []
             assert stopped(hub)[0] == 0
+
+
+def test_a_stop_leaves_the_one_file(forker: Forker, tmp_path: Path) -> None:
+    """Nothing is left in the write-ahead log, whoever of the hub's threads has read: a copy of the one file, with its key, is the whole
+    store. Without the file the next start says so, and makes no new hub that has forgotten its refunds."""
+    with Stage(tmp_path / "one", forker) as stage:
+        with from_shell(stage) as hub:
+            stays = under_load(stage, 5)
+            for stay in stays:
+                stay.join(60)
+            status, took_s = stopped(hub)
+            assert (status, took_s < STOP_S) == (0, True), f"{status} after {took_s:.1f} s: {stage.log()}"
+        log = stage.store.with_name("hub.sqlite-wal")
+        assert not log.exists() or log.stat().st_size == 0
+        copy = tmp_path / "copy.sqlite"
+        for end in ("", ".key"):
+            shutil.copyfile(f"{stage.store}{end}", f"{copy}{end}")
+        decisions = count(stage, "decision")
+        assert f"agrees: {decisions} decisions" in stage.foliohub("verify")
+        assert f"agrees: {decisions} decisions" in stage.foliohub("verify", "--store", str(copy))
+        assert decisions > 20
+
+        copy.unlink()
+        command = [sys.executable, "-m", "console.command", "run", "--port", "0", "--store", str(copy)]
+        environment = {**stage.environment, "PYTHONPATH": str(ROOT)}
+        refused = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+        assert (refused.returncode, refused.stderr.split(":")[1]) == (2, " store_lost"), refused.stderr
+        assert all(word in refused.stderr for word in (f"{copy}.key", "copy.sqlite-wal", "put the store back", "remove"))
 
 
 class Use(NamedTuple):

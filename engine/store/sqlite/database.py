@@ -16,7 +16,7 @@ from contextlib import contextmanager
 import structlog
 
 from engine.store.contract import Constraint, StoreAway, StoreBusy
-from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside
+from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
 from engine.store.sqlite.owning import prepare, take
 from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
 from schemas.errors import HubError
@@ -108,6 +108,8 @@ class Database:
                 f"{self.path}: this database is not a foliohub store: name another file", code="not_a_store", field="store",
                 value=self.path,
             )  # fmt: skip
+        if not self.memory:
+            refuse_left_behind(self.path, beside(self._guard) if self._guard is not None else None)
         if not make:
             raise HubError(
                 f"{self.path} is empty: start `foliohub run` first, or name the store with --store", code="no_store", field="store",
@@ -237,17 +239,29 @@ class Database:
                 self._writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
     def close(self) -> None:
-        """Close the file and free it for another hub; the last one to go leaves no write-ahead log behind."""
+        """Close the file and free it for another hub, with everything in the one file: other threads may have readers that keep the
+        write-ahead log, but a hub leaves nothing in it. A command beside it has one thread, and SQLite does the same for the last."""
         with self._lock:
             reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
             if reader is not None:
                 reader.close()
                 self._readers.connection = None
             if hasattr(self, "_writer"):
+                if self._guard is not None:
+                    self._fold()
                 self._writer.close()
             if self._guard is not None:
                 os.close(self._guard)
                 self._guard = None
+
+    def _fold(self) -> None:
+        """Everything into the one file. What is committed is durable without it: whoever reads, or a full disk, does not delay a stop."""
+        try:
+            reason = "" if self.shred() else "somebody reads the store"
+        except HubError as error:
+            reason = error.message
+        if reason:
+            log.warning("log_left", store=self.path, reason=reason, meaning=f"a copy of the store needs {self.path}-wal as well")
 
 
 def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:

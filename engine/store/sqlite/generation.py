@@ -1,12 +1,14 @@
 """How far a store has come, said beside it as well: in the file of its lock, after each claim and before each send.
 
 A store that lies behind what stands beside it is a restored backup; one with nothing beside it was moved here. Either is a new
-generation: money may have moved that it does not know of (design, effects).
+generation: money may have moved that it does not know of (design, effects). An empty file beside a key, or where a store is known to
+have been, is none: its data was left behind.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 from schemas.errors import HubError
@@ -42,10 +44,27 @@ def is_new_generation(store: Progress, said: Progress | None, path: str) -> str:
     if said is None:
         return "" if store.epoch == 0 else "this store was moved here: money may have moved since it was copied"
     if store.epoch == 0:
-        raise HubError(
-            f"{path} is empty, and {path}.lock says that a store was here: put it back, or remove {path}.lock to begin anew",
-            code="store_lost",
-            field="store",
-            value=path,
-        )
+        raise _lost(path, f"{path}.lock")
     return "this store is an older copy: money may have moved since it was made" if store < said else ""
+
+
+def refuse_left_behind(path: str, said: Progress | None) -> None:
+    """Asked of an empty file, before a store is made in it. The key is made after the store: a first start that was interrupted has no
+    key beside an empty file.
+
+    Raises HubError `store_lost`.
+    """
+    if Path(f"{path}.key").exists():
+        raise _lost(path, f"{path}.key")
+    if said is not None:
+        raise _lost(path, f"{path}.lock")
+
+
+def _lost(path: str, witness: str) -> HubError:
+    return HubError(
+        f"{path} is empty, and {witness} says that a store was here: put the store back, with its {Path(path).name}-wal if there is"
+        f" one, or remove {path}.key and {path}.lock to begin anew",
+        code="store_lost",
+        field="store",
+        value=path,
+    )

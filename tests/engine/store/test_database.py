@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.store.contract import StoreAway, StoreTaken
 from engine.store.sqlite.database import Database
@@ -119,3 +122,81 @@ def test_a_store_that_takes_no_writes_is_away(tmp_path: Path) -> None:
     with database.write():
         assert connection.execute("SELECT count(*) FROM meta WHERE name = 'a'").fetchone() == (0,)
     database.close()
+
+
+class Reading:
+    """A thread that has read, and stays."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._read, self._end = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        with self._database.read() as connection:
+            connection.execute("SELECT * FROM meta").fetchall()
+        self._read.set()
+        self._end.wait(20)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        assert self._read.wait(20)
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+
+def sizes(path: Path) -> tuple[int, int]:
+    """Of the store, and of its write-ahead log."""
+    log = Path(f"{path}-wal")
+    return path.stat().st_size, log.stat().st_size if log.exists() else 0
+
+
+def test_a_hub_that_closes_leaves_the_one_file(tmp_path: Path) -> None:
+    """Also while threads live that have read: they keep their connections."""
+    path = tmp_path / "hub.sqlite"
+    database = Database(str(path))
+    with database.write() as connection:
+        connection.execute("INSERT INTO meta VALUES ('large', hex(zeroblob(1000000)))")
+    with Reading(database):
+        before = sizes(path)
+        database.close()
+        after = sizes(path)
+
+    assert (before[0], before[1] > 2_000_000) == (4096, True)
+    assert (after[0] > 2_000_000, after[1]) == (True, 0)
+
+
+def test_who_reads_does_not_delay_the_close(tmp_path: Path) -> None:
+    """It is told that the log is left; the reader, when it goes, folds it in."""
+    path = tmp_path / "hub.sqlite"
+    database = Database(str(path))
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM meta").fetchall()
+        database.probe()
+        begun = time.monotonic()
+        with capture_logs() as told:
+            database.close()
+        took_s = time.monotonic() - begun
+        left = sizes(path)[1]
+
+    assert [(one["event"], one["reason"]) for one in told] == [("log_left", "somebody reads the store")]
+    assert (took_s < 1, left > 0, sizes(path)[1]) == (True, True, 0)
+
+
+def test_a_full_disk_does_not_hinder_the_close(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is committed is durable in the log; the lock is free."""
+    path = str(tmp_path / "hub.sqlite")
+    database = Database(path)
+
+    def full() -> bool:
+        raise StoreAway("disk is full")
+
+    monkeypatch.setattr(database, "shred", full)
+    with capture_logs() as told:
+        database.close()
+        Database(path).close()
+
+    assert [(one["event"], one["reason"]) for one in told] == [("log_left", "disk is full")]
