@@ -49,9 +49,10 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
 
 OPERATORS = frozenset((
     "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
-    "person.forget", "provider.notified",
+    "person.forget", "provider.notified", "force_majeure.declare",
 ))  # fmt: skip
-"""Messages that want an operator's door; a provider's callbacks have a door of their own."""
+"""Messages that want an operator's door: an event of an area gives guests of all its properties everything back (S4-35). A provider's
+callbacks have a door of their own."""
 
 OUT: Mapping[str, type[Fact]] = MappingProxyType(
     {
