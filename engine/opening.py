@@ -90,6 +90,9 @@ def _by_attribute(arrival: Arrival, structured: bool) -> Opened:
             raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
     if not data:
         raise Undecodable("there is no data", field="data")
+    if not arrival.content_type and not attributes.keys() & {"id", "source", "type"}:
+        wanted = f"{STRUCTURED} for an event as one JSON object; else its attributes are headers of their own"
+        raise Undecodable(f"the header Content-Type is missing: {wanted}", field="content-type")
     attributes, paths = _worn(attributes)
     try:
         envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)

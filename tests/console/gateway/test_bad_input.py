@@ -61,6 +61,21 @@ def test_what_is_no_message(hub: World, message: dict[str, Any], code: str, fiel
     assert (letter["why"], letter["status"], letter["reason"]) == ("undecodable", "open", told["message"])
 
 
+def test_no_content_type(hub: World) -> None:
+    """An event whose mode nobody names: the header that is missing is named, not an attribute that stands in the body. With its
+    attributes beside it, it is JSON."""
+    said = event("C-20")
+    key = {"x-api-key": hub.keys["azur"]}
+    alone = hub.session.post(hub.url("/messages"), data=json.dumps(said).encode(), headers=key)
+    headers = {f"ce-{name}": str(value) for name, value in said.items() if name != "data"}
+    beside = hub.session.post(hub.url("/messages"), data=json.dumps(said["data"]).encode(), headers={**key, **headers})
+
+    assert (alone.status_code, alone.json()["code"], alone.json()["field"]) == (400, "undecodable", "content-type")
+    assert "Content-Type is missing: application/cloudevents+json" in alone.json()["message"]
+    assert hub.dead_letter(alone.json()["dead_letter"])["opened"] == json.dumps(said).encode()
+    assert beside.status_code == 202
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [
