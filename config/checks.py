@@ -33,10 +33,11 @@ _CHOICES = {
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """What a folder has given so far, each policy with its file."""
+    """What a folder has given so far, each policy with its file. `unread`: hub.toml has a mistake and its tenants are not known."""
 
     problems: list[Problem]
     hub: TomlFile | None = None
+    unread: bool = False
     tenants: tuple[TenantPolicy, ...] = ()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
@@ -141,7 +142,7 @@ def _from_environment(file: TomlFile, url: str) -> bool:
 
 
 def _check_tenant(file: TomlFile, path: tuple[str | int, ...], name: str, found: Found) -> None:
-    if name not in {one.tenant for one in found.tenants}:
+    if not found.unread and name not in {one.tenant for one in found.tenants}:
         file.problem(path, f"there is no tenant {name!r} in hub.toml", value=name, code="unknown_tenant")
 
 
