@@ -18,9 +18,16 @@ from config.reading import TomlFile
 from config.settings import Amqp, Effects, Merchant
 from schemas.booking import CollectedBy, PaymentPlan
 from schemas.money import FULL_RATE, ZERO_RATE, exponent, parse_rate, rate_text
-from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms
+from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Unit
 from schemas.registry import OUT, family
 
+_DAYS = 3650  # no notice and no patience is longer; a day that is reckoned from a booking's stays in the calendar
+_MOST = {
+    "quote_minutes": _DAYS * 1440,
+    "late_tolerance_hours": _DAYS * 24,
+    "parked_alarm_hours": _DAYS * 24,
+    "refund_due_days": _DAYS,
+}
 DEFAULTS = PropertyPolicy(property="", version="", tenant="", zone="")
 _CHOICES = {
     "dialect": ("ota",),
@@ -33,10 +40,11 @@ _CHOICES = {
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """What a folder has given so far, each policy with its file."""
+    """What a folder has given so far, each policy with its file. `unread`: hub.toml has a mistake and its tenants are not known."""
 
     problems: list[Problem]
     hub: TomlFile | None = None
+    unread: bool = False
     tenants: tuple[TenantPolicy, ...] = ()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
@@ -89,6 +97,9 @@ def _not_negative(file: TomlFile, policy: msgspec.Struct, path: tuple[str | int,
         least = 1 if field.name in ("quote_minutes", "answer_s", "velocity_per_hour") else 0
         if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
             file.problem((*path, field.name), f"must be at least {least}, it is {value}", value=value)
+        most = _MOST.get(field.name)
+        if most is not None and value > most:
+            file.problem((*path, field.name), f"must be at most {most}, it is {value}", value=value)
 
 
 def _check_hub(found: Found) -> None:
@@ -141,7 +152,7 @@ def _from_environment(file: TomlFile, url: str) -> bool:
 
 
 def _check_tenant(file: TomlFile, path: tuple[str | int, ...], name: str, found: Found) -> None:
-    if name not in {one.tenant for one in found.tenants}:
+    if not found.unread and name not in {one.tenant for one in found.tenants}:
         file.problem(path, f"there is no tenant {name!r} in hub.toml", value=name, code="unknown_tenant")
 
 
@@ -212,6 +223,9 @@ def _check_terms(file: TomlFile, terms: Terms) -> None:
     first, second, last = terms.tranches
     if first.from_notice <= second.from_notice:
         file.problem(("tranches", 1, "from_notice"), f"must be below {first.from_notice}: the longest notice stands first")
+    most = _DAYS * (24 if terms.unit is Unit.HOUR else 1)
+    if first.from_notice > most:
+        file.problem(("tranches", 0, "from_notice"), f"must be at most {most}", value=first.from_notice)
     if second.from_notice < 0:
         file.problem(("tranches", 1, "from_notice"), "must be at least 0", value=second.from_notice)
     for n, tranche in enumerate(terms.tranches):
@@ -225,6 +239,8 @@ def _check_terms(file: TomlFile, terms: Terms) -> None:
         file.problem(("valid_to",), "is before valid_from", value=terms.valid_to)
     if terms.second_payment_days is not None and terms.second_payment_days < 0:
         file.problem(("second_payment_days",), "must be at least 0", value=terms.second_payment_days)
+    if terms.second_payment_days is not None and terms.second_payment_days > _DAYS:
+        file.problem(("second_payment_days",), f"must be at most {_DAYS}", value=terms.second_payment_days)
 
 
 def _check_versions(policies: Sequence[tuple[TomlFile, str, msgspec.Struct]]) -> None:

@@ -63,6 +63,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
             file.problem((), "is not read by anything: see the layout in docs/configuration.md", code="unknown_file")
     for file, path in found.property_files:
         _property(file, path, found)
+    found.unread = hub is None
     checks.check(found)
     if found.problems or hub is None:
         raise ConfigError(sorted(found.problems, key=lambda problem: (problem.file, problem.line)))

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import IO, Annotated, Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
-from msgspec import Meta
 
 from config.settings import Configuration
 from connectors.psp.accepting import AcceptingProviders
@@ -22,6 +21,7 @@ from engine.clock import ManualClock, micros
 from engine.hub import Hub
 from engine.scripted_ogone import ScriptedOgone
 from engine.transport.contract import Arrival
+from schemas.common import DATES, Instant, within_dates
 from schemas.errors import HubError
 
 LONGEST_LINE: Final = 16 * 1024 * 1024
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 class _Head(msgspec.Struct):
     """What must be known of a line before it is played."""
 
-    time: Annotated[datetime, Meta(tz=True)]
+    time: Instant
     tenant: Any = ""
     type: Any = ""
     data: msgspec.Raw = msgspec.Raw(b"")
@@ -76,16 +76,16 @@ def read(name: str, stream: IO[bytes]) -> Iterator[Line]:
 def _time(name: str, number: int, body: bytes) -> int:
     try:
         body.decode()
-        at = micros(_HEAD.decode(body).time)
+        at = _HEAD.decode(body).time
     except UnicodeDecodeError as wrong:
         raise _unreadable(name, number, f"not UTF-8 at byte {wrong.start}") from None
     except msgspec.ValidationError as wrong:
         raise _unreadable(name, number, _reason(str(wrong))) from None
     except (msgspec.DecodeError, RecursionError) as wrong:
         raise _unreadable(name, number, f"not JSON: {wrong}") from None
-    if at < 0:
-        raise _unreadable(name, number, "`time` is before 1970")
-    return at
+    if not within_dates(at):
+        raise _unreadable(name, number, f"`time` {at.isoformat()} is not {DATES}")
+    return micros(at)
 
 
 def _reason(text: str) -> str:
@@ -95,11 +95,14 @@ def _reason(text: str) -> str:
 
 
 def instant_of(text: str) -> int:
-    """An instant with offset as microseconds. Raises Unreadable."""
+    """An instant with offset as microseconds. Raises Unreadable, also for one that is not within `schemas.common.DATES`."""
     try:
-        return max(0, micros(msgspec.convert(text, Annotated[datetime, Meta(tz=True)])))
+        at: datetime = msgspec.convert(text, Instant)
     except msgspec.ValidationError:
         raise Unreadable(f"{text[:60]!r} is not an instant with offset (RFC 3339)", field="until", value=text) from None
+    if not within_dates(at):
+        raise Unreadable(f"{text[:60]!r} is not {DATES}", field="until", value=text)
+    return micros(at)
 
 
 def _unreadable(name: str, number: int, reason: str) -> Unreadable:

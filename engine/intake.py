@@ -193,7 +193,7 @@ class DurableIntake:
             raise Undecodable(
                 f"{envelope.type} may not come by {arrival.door}", code="forbidden_type", field="type", value=envelope.type
             )
-        message = registry.decode_data(name, data)
+        message = registry.read_data(name, data)
         merchant = getattr(message, "merchant", "")
         if settled.merchants.get(merchant, tenant) != tenant:  # money never leaves by another tenant's account
             raise Undecodable(

@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from engine.transport.contract import Arrival
 from schemas.cards import scrub, suspicious
+from schemas.common import DATES, within_dates
 from schemas.envelope import Envelope
 from schemas.errors import Undecodable
 
@@ -66,7 +67,9 @@ def _at_once(arrival: Arrival, structured: bool) -> Opened | None:
             odd = suspicious(_json({k: v for k, v in arrival.attributes.items() if k not in _REFERENCES}))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    trace = envelope.traceparent
+    trace, time = envelope.traceparent, envelope.time
+    if time is not None and not within_dates(time):
+        return None
     if odd or not data or envelope.specversion != "1.0" or (trace and not _TRACEPARENT.fullmatch(trace)):
         return None
     return Opened(envelope, data, (), clean)
@@ -87,6 +90,9 @@ def _by_attribute(arrival: Arrival, structured: bool) -> Opened:
             raise Undecodable(f"an attribute is not JSON: {wrong}", field="attributes") from None
     if not data:
         raise Undecodable("there is no data", field="data")
+    if not arrival.content_type and not attributes.keys() & {"id", "source", "type"}:
+        wanted = f"{STRUCTURED} for an event as one JSON object; else its attributes are headers of their own"
+        raise Undecodable(f"the header Content-Type is missing: {wanted}", field="content-type")
     attributes, paths = _worn(attributes)
     try:
         envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)
@@ -102,6 +108,9 @@ def _by_attribute(arrival: Arrival, structured: bool) -> Opened:
             field="specversion",
             value=envelope.specversion,
         )
+    if envelope.time is not None and not within_dates(envelope.time):
+        written = attributes["time"]
+        raise Undecodable(f"CloudEvents attribute time: {written} is not {DATES}", field="time", value=written)
     if paths:
         scrubbed.inc()
     return Opened(envelope, data, paths, clean=False)

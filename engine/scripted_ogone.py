@@ -84,7 +84,7 @@ class ScriptedOgone(Mapping[str, PaymentConnector]):
         if name not in ("payment.authorised", "payment.received"):
             return
         try:
-            paid = registry.decode_data(name, data)
+            paid = registry.read_data(name, data)
         except HubError:
             return  # the hub keeps it as a dead letter and says why
         if isinstance(paid, Payment) and paid.provider == OGONE and paid.merchant and paid.provider_reference:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from schemas.common import (
     Currency,
+    Day,
     Fact,
     Id,
     Instant,
@@ -86,8 +87,8 @@ class BookingLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     terms: Annotated[str, Meta(max_length=120)] = ""
     accommodation: Word = ""
     accommodation_type: Word = ""
-    arrival: date | None = None
-    departure: date | None = None
+    arrival: Day | None = None
+    departure: Day | None = None
     quantity: Annotated[int, Meta(ge=1, le=100_000)] = 1
     vat_rate: RateText = ""
 

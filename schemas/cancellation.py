@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.common import DayOrInstant, Fact, Id, Message, Minor, OptionalId, Refused, Text, Word, day_or_instant
+from schemas.common import Day, DayOrInstant, Fact, Id, Message, Minor, OptionalId, Refused, Text, Word, day_or_instant
 
 
 class Cause(StrEnum):
@@ -25,7 +25,7 @@ class LineChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """One line to cancel, or fewer nights of it: `new_departure` and the `new_price` that the PMS gives (S4-37)."""
 
     line: Id
-    new_departure: date | None = None
+    new_departure: Day | None = None
     new_price: Minor | None = None
 
 

@@ -21,8 +21,20 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code"
 Minor = Annotated[int, Meta(ge=0, le=10**15, description="minor units of the message's currency")]
 PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of the message's currency")]
 RateText = Annotated[str, Meta(max_length=32, description="exact rate: '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")]
-Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339 with offset")]
-DayOrInstant = Annotated[str, Meta(max_length=40, description="YYYY-MM-DD, or RFC 3339 with offset; read by `day_or_instant`")]
+EARLIEST, LATEST = date(1971, 1, 1), date(2199, 12, 31)
+DATES = f"from {EARLIEST} to {LATEST}"
+"""What a day or an instant from outside may be, as it is written: beyond it, no zone and no notice period can be reckoned safely."""
+
+Day = Annotated[date, Meta(description=f"YYYY-MM-DD, {DATES}")]
+Instant = Annotated[datetime, Meta(tz=True, description=f"RFC 3339 with offset, {DATES}")]
+DayOrInstant = Annotated[
+    str,
+    Meta(
+        max_length=40,
+        description=f"YYYY-MM-DD, or RFC 3339 with offset, {DATES}; read by `day_or_instant`",
+        extra={"day_or_instant": True},
+    ),
+]
 Personal = Annotated[
     str,
     Meta(
@@ -41,6 +53,11 @@ def day_or_instant(text: str) -> date | datetime:
         return date.fromisoformat(text) if len(text) == 10 else msgspec.convert(text, Instant)
     except (ValueError, msgspec.ValidationError):
         raise ValueError(f"{text[:40]!r} is neither a day (YYYY-MM-DD) nor an instant with offset (RFC 3339)") from None
+
+
+def within_dates(when: date | datetime) -> bool:
+    """Whether a day or an instant, as it is written, lies between `EARLIEST` and `LATEST`, both included."""
+    return EARLIEST.year <= when.year <= LATEST.year  # both begin or end a year; no zone is asked, which would overflow at the ends
 
 
 class ActorKind(StrEnum):

@@ -15,7 +15,8 @@ import msgspec
 
 from schemas import booking, cancellation, commission, operations, payment, refund, stock
 from schemas.cards import scrub_text
-from schemas.common import Fact, Message, Refused
+from schemas.common import DATES, Fact, Message, Refused
+from schemas.dates import beyond_dates
 from schemas.errors import Undecodable
 from schemas.personal import is_personal
 
@@ -48,9 +49,10 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
 
 OPERATORS = frozenset((
     "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
-    "person.forget", "provider.notified",
+    "person.forget", "provider.notified", "force_majeure.declare",
 ))  # fmt: skip
-"""Messages that want an operator's door; a provider's callbacks have a door of their own."""
+"""Messages that want an operator's door: an event of an area gives guests of all its properties everything back (S4-35). A provider's
+callbacks have a door of their own."""
 
 OUT: Mapping[str, type[Fact]] = MappingProxyType(
     {
@@ -193,6 +195,18 @@ def decode_data(name: str, data: bytes) -> Any:
         raise Undecodable(f"{name}: not UTF-8 at byte {wrong.start} of a text", field="data") from None
     except RecursionError:
         raise Undecodable(f"{name}: nested too deeply", field="data") from None
+
+
+def read_data(name: str, data: bytes) -> Any:
+    """As `decode_data`, for what comes from outside: its days and instants are bounded too (`schemas.common.DATES`).
+
+    Raises Undecodable.
+    """
+    message = decode_data(name, data)
+    if path := beyond_dates(message):
+        shown = _value_at(data, path).strip('"')
+        raise Undecodable(f"{name}: {path}: {shown} is not {DATES}", field=path, value=shown)
+    return message
 
 
 def encode(value: msgspec.Struct) -> bytes:

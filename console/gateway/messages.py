@@ -72,7 +72,7 @@ async def post_messages(
     http = desk.hub.configuration.http
     wait_s = wait_of(wait, http.wait_s)
     body = await read_body(request, http.max_body_bytes)
-    content_type = request.headers.get("content-type", "application/json")
+    content_type = request.headers.get("content-type", "")
     batch = content_type.partition(";")[0].strip().lower() == BATCH
     arrivals = await _arrivals(request, desk, key, content_type, body, batch=batch)
     for arrival in arrivals:

@@ -1,6 +1,6 @@
 """What goes wrong at a door, as `application/problem+json` (RFC 9457): what, where, which value, and what to do.
 
-Card numbers never stand in it: codes, fields and values come from errors that were scrubbed where they were raised.
+Card numbers never stand in it: what a door refuses is scrubbed here, other errors were where they were raised.
 """
 
 from __future__ import annotations
@@ -58,9 +58,8 @@ def respond(status: int, content: dict[str, Any], headers: dict[str, str] | None
 def on_problem(_request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     """A door said no."""
     headers = {"www-authenticate": 'Bearer realm="foliohub"'} if problem.status == HTTPStatus.UNAUTHORIZED else None
-    told = body_of(
-        problem.status, problem.code, problem.message, field=problem.field, value=scrub_text(problem.value)[0], **problem.extra
-    )
+    message, value = scrub_text(problem.message)[0], scrub_text(problem.value)[0]
+    told = body_of(problem.status, problem.code, message, field=problem.field, value=value, **problem.extra)
     return respond(problem.status, told, headers)
 
 

@@ -60,6 +60,23 @@ MISTAKES = [
     pytest.param(CAMP_FILE, CAMP + "approval_above = 150.50\n", 5, "approval_above", "float", id="an amount as a float"),
     pytest.param(CAMP_FILE, CAMP + "approval_above = -1\n", 5, "approval_above", "at least 0", id="a negative amount"),
     pytest.param(CAMP_FILE, CAMP + "quote_minutes = 0\n", 5, "quote_minutes", "at least 1", id="no time at all"),
+    pytest.param(CAMP_FILE, CAMP + "refund_due_days = 3651\n", 5, "refund_due_days", "at most 3650", id="days beyond the calendar"),
+    pytest.param(
+        FLEXIBLE_FILE,
+        FLEXIBLE.replace("= 4,", "= 3651,"),
+        3,
+        "tranches[0].from_notice",
+        "at most 3650",
+        id="a notice of eleven years",
+    ),
+    pytest.param(
+        FLEXIBLE_FILE,
+        FLEXIBLE + "second_payment_days = 3651\n",
+        7,
+        "second_payment_days",
+        "at most 3650",
+        id="paid before it is built",
+    ),
     pytest.param(CAMP_FILE, CAMP + 'tender_order = "cheapest"\n', 5, "tender_order", "cheapest", id="not one of the choices"),
     pytest.param(
         CAMP_FILE, CAMP + "\n[who_may_cancel]\nguest = ['guest', 'cat']\n", 7, "who_may_cancel.guest[1]", "cat", id="inside a map"

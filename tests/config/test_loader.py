@@ -277,6 +277,14 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         load(at, {})
 
 
+@pytest.mark.parametrize("hub", [HUB + "[", HUB + "[hub]\nchunk = 0\n"], ids=["no TOML", "a value out of its range"])
+def test_a_broken_hub_is_the_only_problem(tmp_path: Path, hub: str) -> None:
+    """What follows from it, that its tenants are not known, is not told of the other files."""
+    (problem,) = problems(tmp_path, {"hub.toml": hub})
+
+    assert problem.file == "hub.toml"
+
+
 def test_problems_are_data(tmp_path: Path) -> None:
     """`policies check --json` can print them."""
     (problem,) = problems(tmp_path, {CAMP_FILE: CAMP + "a = 1\n"})[:1]

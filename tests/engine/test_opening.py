@@ -178,9 +178,9 @@ def test_what_is_too_deep_to_be_searched_is_refused(depth: int) -> None:
 def test_an_operators_word_wants_an_operators_door(name: str) -> None:
     """A queue is for booking systems unless the configuration says otherwise; what came all the same is kept."""
     box = Sandbox()
-    word = arrival(
-        "w-1", name, {"subject": "x", "result": "refused", "reason": "r", "provider": "ogone", "merchant": "azur", "order": "O-1"}
-    )
+    said = {"subject": "x", "result": "refused", "reason": "r", "provider": "ogone", "merchant": "azur", "order": "O-1"}
+    storm = {"event": "storm", "area": "cote-d-azur", "from": "2026-07-24", "to": "2026-07-26"}
+    word = arrival("w-1", name, said | storm)
 
     (refused,) = box.append(msgspec.structs.replace(word, operator=False))
     (taken,) = box.append(word)

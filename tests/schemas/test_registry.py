@@ -128,6 +128,56 @@ def test_s4_36_an_event_lasts_between_days_or_instants(first: str, last: str, ok
     assert b'"from"' in encode(declared)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "taken"),
+    [
+        ("booked_at", "1970-12-31T23:59:59Z", False),
+        ("booked_at", "1971-01-01T00:00:00+14:00", True),
+        ("booked_at", "2199-12-31T23:59:59.999999-12:00", True),
+        ("booked_at", "2200-01-01T00:00:00Z", False),
+        ("booked_at", "0001-01-01T00:00:00+02:00", False),
+        ("requested_at", "9999-12-31T23:59:59Z", False),
+        ("lines[0].arrival", "0001-01-01", False),
+        ("lines[0].arrival", "1970-12-31", False),
+        ("lines[0].arrival", "1971-01-01", True),
+        ("lines[0].departure", "2199-12-31", True),
+        ("lines[0].departure", "2200-01-01", False),
+    ],
+)
+def test_days_and_instants_have_bounds(field: str, value: str, taken: bool) -> None:
+    """The first and the last dates of a sender's calendar are no dates of a stay; they are refused by name, with what is taken."""
+    said = b'"%s":"%s"' % (field.rpartition(".")[2].encode(), value.encode())
+    data = BOOKING.replace(b'"price"', said + b',"price"') % b"" if "." in field else BOOKING % (b"," + said)
+    if taken:
+        assert registry.read_data("booking.confirmed", data) == decode_data("booking.confirmed", data)
+        return
+    with pytest.raises(Undecodable, match="is not from 1971-01-01 to 2199-12-31") as caught:
+        registry.read_data("booking.confirmed", data)
+
+    assert (field, value) == (caught.value.field, caught.value.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "field"),
+    [
+        (
+            "cancellation.request",
+            b'"request":"R","lines":["1",{"line":"2","new_departure":"9999-12-31"}]',
+            "lines[1].new_departure",
+        ),
+        ("payment.received", b'"payment":"P","amount":1,"currency":"EUR","occurred_at":"0001-01-01T00:00:00Z"', "occurred_at"),
+        ("force_majeure.declare", b'"event":"e","area":"a","from":"0001-01-01","to":"2026-07-26"', "from"),
+        ("force_majeure.declare", b'"event":"e","area":"a","from":"2026-07-24","to":"9999-12-31T23:59:59Z"', "to"),
+    ],
+)
+def test_every_message_is_bounded(name: str, data: bytes, field: str) -> None:
+    """Also in a list of lines and names of lines, and where a day or an instant may stand."""
+    with pytest.raises(Undecodable) as caught:
+        registry.read_data(name, b"{" + ACTOR + b"," + data + b"}")
+
+    assert field == caught.value.field
+
+
 @given(st.binary(max_size=200), st.sampled_from([*IN, *OUT, *INTERNAL]))
 def test_any_bytes_are_a_message_or_undecodable(data: bytes, name: str) -> None:
     """Nothing else is raised, whatever comes."""

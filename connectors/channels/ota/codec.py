@@ -27,7 +27,7 @@ from schemas.cancellation import CancellationRequest, LineChoice
 from schemas.common import Actor, ActorKind, Reference
 from schemas.errors import Rejected, Undecodable
 from schemas.policy import ChannelProfile
-from schemas.registry import decode_data, encode
+from schemas.registry import encode, read_data
 
 MAX_RESERVATIONS: Final = 100
 _CANCEL: Final = "OTA_CancelRQ"
@@ -203,7 +203,7 @@ class _Reader:
         canonical = encode(booking)
         print_ = fingerprint(canonical, self._key)
         id_ = identity(profile, _WORDS[name], reference, print_, (modified,), element, self._head.root)
-        checked: Booking = decode_data(name, canonical)
+        checked: Booking = read_data(name, canonical)
         if self._sent_at is not None:
             checked = msgspec.structs.replace(checked, requested_at=self._sent_at)
         warnings = list(_scrubbed(scrubbed, where))
@@ -231,7 +231,7 @@ class _Reader:
         print_ = fingerprint(encode(request), self._key)
         word = "c" if confirm else "q"
         id_ = identity(self._profile, word, reference, print_, version, holder, self._head.root)
-        checked: CancellationRequest = decode_data(name, encode(msgspec.structs.replace(request, request=id_)))
+        checked: CancellationRequest = read_data(name, encode(msgspec.structs.replace(request, request=id_)))
         if self._sent_at is not None:
             checked = msgspec.structs.replace(checked, requested_at=self._sent_at)
         return Item(name, checked, id_, print_, reference, not confirm, tuple(_scrubbed(scan(holder)[1], holder.tag[len(OTA) :])))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from lxml import etree
 
 from connectors.channels.ota.tags import TAXES, child
 from connectors.channels.ota.xml import bad
+from schemas.common import DATES, within_dates
 from schemas.money import Money, exponent
 from schemas.policy import ChannelProfile
 
@@ -27,6 +28,7 @@ _MOMENT = re.compile(
 # As most write them: Python's own reading is quicker, but accepts more, so it is asked only about these.
 _PLAIN_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _PLAIN_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_When = TypeVar("_When", date, datetime)
 _NIGHTS = re.compile(r"P(\d{1,3})[DN]", re.ASCII)
 _WHOLE = re.compile(r"(-?)(\d{1,18})", re.ASCII)
 
@@ -36,13 +38,13 @@ def day(text: str, field: str, name: str) -> date:
     plain = text.strip()
     try:
         if _PLAIN_DAY.fullmatch(plain):
-            return date.fromisoformat(plain)
+            return _bounded(date.fromisoformat(plain))
         match = _MOMENT.fullmatch(plain)
         if match is None:
             raise ValueError
-        return date(int(match[1]), int(match[2]), int(match[3]))
+        return _bounded(date(int(match[1]), int(match[2]), int(match[3])))
     except ValueError:
-        raise bad("date_invalid", f"{field}/@{name}", text, "a day that exists is wanted (YYYY-MM-DD)") from None
+        raise bad("date_invalid", f"{field}/@{name}", text, f"a day that exists is wanted (YYYY-MM-DD), {DATES}") from None
 
 
 def instant(text: str, field: str) -> datetime | None:
@@ -56,13 +58,15 @@ def instant(text: str, field: str) -> datetime | None:
         return None
     try:
         if _PLAIN_MOMENT.fullmatch(plain):
-            return datetime.fromisoformat(plain).astimezone(UTC)
+            return _bounded(datetime.fromisoformat(plain)).astimezone(UTC)
         match = _MOMENT.fullmatch(plain)
         if match is None:
             raise ValueError
         year, month, day_, hour, minute, second, fraction, utc, sign, off_h, off_m = match.groups()
         micros = int((fraction or "0")[:6].ljust(6, "0"))
-        local = datetime(int(year), int(month), int(day_), int(hour or 0), int(minute or 0), int(second or 0), micros, UTC)
+        local = _bounded(
+            datetime(int(year), int(month), int(day_), int(hour or 0), int(minute or 0), int(second or 0), micros, UTC)
+        )
         if hour is None or (utc is None and sign is None):
             return None
         if utc:
@@ -70,7 +74,15 @@ def instant(text: str, field: str) -> datetime | None:
         offset = timedelta(hours=int(off_h), minutes=int(off_m or 0))
         return local.replace(tzinfo=timezone(-offset if sign == "-" else offset)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise bad("date_invalid", field, text, "an instant that exists is wanted (YYYY-MM-DDThh:mm:ss and an offset)") from None
+        wanted = f"an instant that exists is wanted (YYYY-MM-DDThh:mm:ss and an offset), {DATES}"
+        raise bad("date_invalid", field, text, wanted) from None
+
+
+def _bounded(when: _When) -> _When:
+    """Raises ValueError for what is not within `schemas.common.DATES`."""
+    if not within_dates(when):
+        raise ValueError
+    return when
 
 
 def span(element: etree._Element | None, field: str) -> tuple[date, date] | None:
@@ -88,9 +100,9 @@ def span(element: etree._Element | None, field: str) -> tuple[date, date] | None
         departure = day(end, field, "End")
     elif (nights := _NIGHTS.fullmatch(duration.strip())) is not None:
         try:
-            departure = arrival + timedelta(days=int(nights[1]))
-        except OverflowError:
-            raise bad("date_invalid", f"{field}/@Duration", duration, "the stay ends after the calendar") from None
+            departure = _bounded(arrival + timedelta(days=int(nights[1])))
+        except ValueError:
+            raise bad("date_invalid", f"{field}/@Duration", duration, f"the stay ends on a day that is not {DATES}") from None
     else:
         raise bad("date_missing", f"{field}/@End", duration, "the departure is missing")
     if departure < arrival:

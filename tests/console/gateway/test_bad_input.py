@@ -12,6 +12,7 @@ import pytest
 
 from tests.console.gateway.world import STAY, STRUCTURED, World, event, payment
 
+END = "9999-12-31T23:59:59Z"
 CARD = "4111 1111 1111 1111"
 V9 = "foliohub.booking.confirmed.v9"
 INTERNAL = "foliohub.reply.arrived.v1"
@@ -32,6 +33,9 @@ def lines(**changes: Any) -> list[dict[str, Any]]:
         pytest.param(event("C-6", lines=lines(arrival="2026-02-30")), "undecodable", "lines[0].arrival", "2026-02-30", id="no such day"),
         pytest.param(event("C-7", booked_at="2026-05-01T10:00:00"), "undecodable", "booked_at", "2026-05-01T10:00:00", id="no offset"),
         pytest.param(event("C-8", booked_at="2026-05-01T25:00:00Z"), "undecodable", "booked_at", "2026-05-01T25:00:00Z", id="no such hour"),
+        pytest.param(event("C-17", lines=lines(arrival="0001-01-01")), "undecodable", "lines[0].arrival", "0001-01-01", id="the first day"),
+        pytest.param(event("C-18", booked_at=END), "undecodable", "booked_at", END, id="the last instant"),
+        pytest.param({**event("C-19"), "time": END}, "undecodable", "time", END, id="sent at the last instant"),
         pytest.param(event("C-9", currency="EURO"), "undecodable", "currency", "EURO", id="no currency"),
         pytest.param(event("C-10", tenant="nobody"), "unknown_tenant", "tenant", "nobody", id="unknown tenant"),
         pytest.param({**event("C-11"), "type": V9}, "unknown_type", "type", V9, id="other version"),
@@ -55,6 +59,21 @@ def test_what_is_no_message(hub: World, message: dict[str, Any], code: str, fiel
     letter = hub.dead_letter(told["dead_letter"])
     assert letter["opened"] == json.dumps(message).encode()
     assert (letter["why"], letter["status"], letter["reason"]) == ("undecodable", "open", told["message"])
+
+
+def test_no_content_type(hub: World) -> None:
+    """An event whose mode nobody names: the header that is missing is named, not an attribute that stands in the body. With its
+    attributes beside it, it is JSON."""
+    said = event("C-20")
+    key = {"x-api-key": hub.keys["azur"]}
+    alone = hub.session.post(hub.url("/messages"), data=json.dumps(said).encode(), headers=key)
+    headers = {f"ce-{name}": str(value) for name, value in said.items() if name != "data"}
+    beside = hub.session.post(hub.url("/messages"), data=json.dumps(said["data"]).encode(), headers={**key, **headers})
+
+    assert (alone.status_code, alone.json()["code"], alone.json()["field"]) == (400, "undecodable", "content-type")
+    assert "Content-Type is missing: application/cloudevents+json" in alone.json()["message"]
+    assert hub.dead_letter(alone.json()["dead_letter"])["opened"] == json.dumps(said).encode()
+    assert beside.status_code == 202
 
 
 @pytest.mark.parametrize(

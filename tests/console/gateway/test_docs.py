@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from schemas.cards import scrub
 from tests.console.gateway.world import World
 
 DOCS = Path(__file__).parents[3] / "docs" / "http.md"
@@ -50,3 +51,14 @@ def test_every_curl_answers_as_printed(hub: World) -> None:
             assert printed.strip() in ran.stdout, ran.stdout
         else:
             within(json.loads(printed), json.loads(ran.stdout))
+
+
+def test_x_10_the_fields_that_are_not_searched_for_cards_are_told() -> None:
+    """Each that the document names keeps what looks like a card number; any other field does not."""
+    (told,) = re.findall(r"Not searched, and stored as they come,(.*?)`value`", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    names = re.findall(r"`([a-z_]+)`", told)
+    card = "4111111111111111"
+
+    assert {"id", "folio", "payment", "order"} <= {*names}
+    assert scrub(dict.fromkeys(names, card))[0] == dict.fromkeys(names, card)
+    assert scrub({"subject": card})[1] == ("subject",)

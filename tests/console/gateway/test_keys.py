@@ -36,7 +36,10 @@ def test_each_key_opens_its_own_doors(hub: World, door: tuple[str, str], key: st
     assert (got.status_code != 403) is (key in DOORS[door])
 
 
-@pytest.mark.parametrize("name", ["payouts.stop", "person.forget", "approval.grant", "dead_letter.discard", "provider.notified"])
+@pytest.mark.parametrize(
+    "name",
+    ["payouts.stop", "person.forget", "approval.grant", "dead_letter.discard", "provider.notified", "force_majeure.declare"],
+)
 def test_an_operators_word_wants_an_operators_key(hub: World, name: str) -> None:
     """Neither mode lets a sender's key through; nothing is stored of it."""
     message = event(f"K-{name}", name, subject="p-1", folio="K")

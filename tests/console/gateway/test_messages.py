@@ -167,6 +167,14 @@ def test_another_tenants_message_is_not_known(hub: World) -> None:
         assert (got.status_code, got.json()["code"]) == (404, "unknown_message")
 
 
+def test_x_10_a_card_number_that_is_asked_for_is_not_repeated(hub: World) -> None:
+    """Neither as the value nor in the sentence around it."""
+    got = hub.get("/messages?source=4111-1111-1111-1111&id=4111111111111111")
+
+    assert (got.status_code, got.json()["field"]) == (404, "id")
+    assert "1111" not in got.text
+
+
 def test_one_may_not_speak_for_another_tenant(hub: World) -> None:
     """403; what is kept of it belongs to the sender's tenant, and the other one hears nothing."""
     got = hub.send(event("A-16", tenant="dunes"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -37,7 +37,7 @@ class SettleLevel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A level's new status."""
 
     payid: str
-    level: int
+    level: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     status: str
 
 

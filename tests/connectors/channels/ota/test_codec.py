@@ -268,6 +268,9 @@ def test_dates(written: str, arrival: date, departure: date) -> None:
         ('Start="2026-07-24" End="2026-07-23"', "dates_reversed"),
         ('Start="0000-01-01" End="2026-07-23"', "date_invalid"),
         ('Start="9999-12-31" Duration="P999N"', "date_invalid"),
+        ('Start="2199-12-31" Duration="P1N"', "date_invalid"),
+        ('Start="0001-01-01" End="2026-07-23"', "date_invalid"),
+        ('Start="2026-07-24" End="9999-12-31T00:00:00"', "date_invalid"),
     ],
 )
 def test_dates_that_are_refused(written: str, code: str) -> None:

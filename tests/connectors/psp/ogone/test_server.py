@@ -155,6 +155,9 @@ def test_order_over_http() -> None:
         ("GET", "/ncol/test/other.asp", b"", 404),
         ("GET", "/admin/other", b"", 404),
         ("POST", "/admin/payments", b"{", 400),
+        ("POST", "/admin/settle", b'{"payid": "1", "level": 100000000000000000000000000, "status": "8"}', 400),
+        ("POST", "/admin/settle", b'{"payid": "1", "level": 9223372036854775807, "status": "8"}', 400),
+        ("POST", "/admin/settle", b'{"payid": "1", "level": 1, "status": "8"}', 409),
         ("GET", "/ncol/test/querydirect.asp?A=1&A=2", b"", 200),
     ],
 )
