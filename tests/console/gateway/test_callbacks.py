@@ -61,7 +61,8 @@ def test_story_4_the_same_callback_twice(hub: World) -> None:
     assert until(lambda: sorted(notified(hub, "7001")), ["duplicate", "forwarded"]) == ["duplicate", "forwarded"]
     # it settles nothing: the payment is asked about, and what was collected stays
     assert hub.get("/folios/Y-1").json()["sums"]["collected"] == 12_500
-    assert hub.hub.reading.rows("SELECT 1 FROM evidence WHERE reference = '7001' AND act = 'query'")
+    asked = "SELECT count(*) AS times FROM evidence WHERE reference = '7001' AND act = 'query'"
+    assert until(lambda: hub.hub.reading.rows(asked)[0]["times"], 1) == 1
 
 
 def test_a_callback_before_its_payment_waits(hub: World) -> None:
