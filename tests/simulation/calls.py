@@ -77,7 +77,7 @@ class Calling:
         if first:
             began = world.clock.now()
             self._owners.meanwhile(self, "before")
-            if world.clock.now() - began > DEADLINE_US:
+            if world.clock.now() - began >= DEADLINE_US:
                 raise NotConnected("the deadline was over before anything was written")
         if world.chance.random() < world.unreachable or (first and self._is_to_fail()):
             raise NotConnected("connection refused")
