@@ -28,11 +28,10 @@ class People:
         self._chance = random.Random(f"people {world.seed}")
         self._number = 0
         self.last = False  # nothing is left for another day
-        self._taken: set[tuple[str, int]] = set()  # operations that were said to be a request's at this look
+        self._taken: dict[tuple[str, int], str] = {}  # operations that were said to be a request's, on this day or an earlier one
 
     def act(self) -> None:
         """One look at everything that is open."""
-        self._taken.clear()
         if self._world.rows("SELECT 1 FROM payout_switch WHERE stopped = 1"):
             self._say("payouts.start", {"reason": "nobody said why not"})
         for row in self._world.rows("SELECT id FROM dead_letter WHERE why = 'defect' AND status = 'open' ORDER BY id"):
@@ -71,10 +70,11 @@ class People:
             one
             for one in self._world.provider.provider.books.operations(row["reference"])
             if one.operation in _OPERATIONS[row["kind"]] and (one.source == "merchant" or row["kind"] != "refund")
-            and one.minor == row["minor"] and str(one.level) not in owned and (row["reference"], one.level) not in self._taken
+            and one.minor == row["minor"] and str(one.level) not in owned
+            and self._taken.get((row["reference"], one.level), effect) == effect
         ]  # fmt: skip
         standing = [one for one in shown if stands(one)]
-        self._taken.update((row["reference"], one.level) for one in standing[:1])
+        self._taken.update({(row["reference"], one.level): effect for one in standing[:1]})
         data: dict[str, Any] = {
             "subject": effect,
             "reason": "the provider's page",
