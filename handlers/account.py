@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.booking import BalanceChanged, Overpaid
 from schemas.common import Fact
+from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
 from schemas.money import major
 
@@ -60,6 +61,11 @@ def collected_then(folio: Folio) -> int:
 def balance(folio: Folio) -> int:
     """S4-22: ordered less collected, minor units; negative is overpaid. Equals the folio's guest account in the ledger."""
     return ordered(folio) - collected(folio)
+
+
+def under_way(folio: Folio) -> int:
+    """X-17: what captures that were asked for are to bring, minor units."""
+    return sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
 
 
 def claimed(folio: Folio) -> Folio:

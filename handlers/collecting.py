@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.capture import take_or_release
 from handlers.late_payment import after_cancellation
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.effect import EffectKind
@@ -66,7 +66,7 @@ def taken_back(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) 
 
 def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
     """X-17: nobody asks a second time for what a cancelled booking owes, and its refunds go on: a person is told of what is owed again."""
-    owed = account.balance(folio) - _under_way(folio)
+    owed = account.balance(folio) - account.under_way(folio)
     if owed <= 0 or folio.cancelled_at is None or payment.unapplied:
         return Outcome()
     reason = (
@@ -76,15 +76,9 @@ def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
     return Outcome(facts=(told,), trace=(Step("X-17", reason),))
 
 
-def _under_way(folio: Folio) -> int:
-    """What captures that were asked for are to bring, minor units."""
-    return sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
-
-
 def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
     """X-13: `first`, without refunds of this payment that its money does not cover any more; of what is left as much is decided anew."""
-    after = first.state
-    assert isinstance(after, Folio)
+    after = folio_of(first)
     known = account.payment_of(after, payment)
     dropped = uncovered_refunds(after, known, facts.effects) if known is not None else Outcome()
     if not dropped.trace:
@@ -95,16 +89,14 @@ def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcom
 
 def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:
     """The whole outcome: what a cancellation makes of it (X-16, X-17), and the balance once, at the end (S4-22)."""
-    after = first.state
-    assert isinstance(after, Folio)
+    after = folio_of(first)
     after = account.changed(after)
     first, known = replace(first, state=after), account.payment_of(after, payment)
     reduced = known is not None and account.before_reduction(before, known)
     if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, after, payment, facts))
     first = merge(first, without_unneeded(first, payment, facts))
-    assert isinstance(first.state, Folio)
-    final = account.claimed(first.state)
+    final = account.claimed(folio_of(first))
     return replace(
         first,
         state=final,
@@ -116,12 +108,10 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
 
 def without_unneeded(first: Outcome, payment: str, facts: Facts) -> Outcome:
     """X-17: after `first`, planned requests that are not needed any more are withdrawn; what a withdrawn capture held is released."""
-    folio = first.state
-    assert isinstance(folio, Folio)
+    folio = folio_of(first)
     out = unneeded_closings(folio, payment, facts.effects)
-    after = out.state
-    assert isinstance(after, Folio)
-    if account.balance(after) > _under_way(after):
+    after = folio_of(out)
+    if account.balance(after) > account.under_way(after):
         return out  # a person was told of it, and may take it
     gone = _captures(folio) - _captures(after)
     held = [known for known in after.payments if known.payment in gone and known.status is PaymentStatus.AUTHORISED]

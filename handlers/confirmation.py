@@ -15,7 +15,7 @@ from handlers.capture import take_or_release
 from handlers.deposit import line_deposit
 from handlers.frozen import property_policy
 from handlers.late_payment import waiting_refund
-from handlers.outcome import Facts, Outcome, Step, Timer, merge
+from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.quote import Computation
 from handlers.quote_lines import ASIDE
 from handlers.refund import open_refund
@@ -55,9 +55,9 @@ def confirm(
         waivers=folio.waivers if computation.whole or not computation.waived else (*folio.waivers, (facts.act, computation.waived)),
     )
     taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
-    refunded = open_refund(_state(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
-    doubled = _arrhes_double(_state(refunded), folio, computation, request, facts)
-    final = waiting_refund(_state(doubled), computation.waiting, request.request, facts)
+    refunded = open_refund(folio_of(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
+    doubled = _arrhes_double(folio_of(refunded), folio, computation, request, facts)
+    final = waiting_refund(folio_of(doubled), computation.waiting, request.request, facts)
     note, commission_steps = commission.credit_note(folio, computation)
     free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
@@ -85,11 +85,6 @@ def confirm(
         if more.state is not whole.state:  # else nothing was to be done
             whole = merge(whole, more)
     return replace(whole, state=final, policy_version=first.policy_version)
-
-
-def _state(outcome: Outcome) -> Folio:
-    assert isinstance(outcome.state, Folio)
-    return outcome.state
 
 
 def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:

@@ -15,7 +15,6 @@ from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
-from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
@@ -109,8 +108,7 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     released."""
     if payment.closing or not payment.provider or not payment.reference:
         return Outcome(state=folio)
-    under_way = sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE)
-    owed = max(0, account.balance(folio) - under_way)
+    owed = max(0, account.balance(folio) - account.under_way(folio))
     needed = 0 if payment.unapplied else owed + _to_cover(folio, payment)
     capture = min(payment.authorised, needed)
     restored = max(0, capture - owed)

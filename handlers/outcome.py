@@ -132,5 +132,11 @@ def merge(first: Outcome, second: Outcome) -> Outcome:
     )
 
 
+def folio_of(outcome: Outcome) -> Folio:
+    """The folio that a decision about one leaves."""
+    assert isinstance(outcome.state, Folio)
+    return outcome.state
+
+
 NOTHING = Outcome()
 DAY = timedelta(days=1)

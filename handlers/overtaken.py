@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.outcome import Outcome, Step, merge
+from handlers.outcome import Outcome, Step, folio_of, merge
 from handlers.refund_parts import CLOSED, not_sent, refund_of, replace_part, with_request_state, without_effect
 from handlers.refund_reply import manual_required, timer
 from ledger import recipes
@@ -31,8 +31,8 @@ def make_room(folio: Folio, payment: FolioPayment, minor: int, stored: Mapping[s
             rest = max(0, part.minor - (minor - absorbed))
             absorbed += part.minor - rest
             payment = replace(payment, refunding=payment.refunding - (part.minor - rest))
-            out = merge(out, _dropped(_state(out), payment, refund, part, rest))
-            payment = account.payment_of(_state(out), payment.payment) or payment
+            out = merge(out, _dropped(folio_of(out), payment, refund, part, rest))
+            payment = account.payment_of(folio_of(out), payment.payment) or payment
     return out
 
 
@@ -71,8 +71,3 @@ def _dropped(folio: Folio, payment: FolioPayment, refund: FolioRefund, part: Ref
     known = refund_of(after, refund.refund)
     done = known is not None and all(other.status in CLOSED for other in known.parts)
     return replace(out, state=after, cancel=(timer(refund.refund),) if done else ())
-
-
-def _state(outcome: Outcome) -> Folio:
-    assert isinstance(outcome.state, Folio)
-    return outcome.state

@@ -13,9 +13,10 @@ from handlers import account
 from handlers.capture import settle_capture
 from handlers.capture_records import shown
 from handlers.collecting import captured, concluded, of_record, taken_back
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.refund_parts import without_effect
 from handlers.uncounted import uncounted
+from handlers.withdrawal import not_sent_yet
 from schemas.effect import EffectKind, EffectMove, EffectState, Move, RecordKind, Result
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus, PendingEffect
@@ -97,12 +98,9 @@ def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, f
 def _fallen(out: Outcome, payment: FolioPayment, facts: Facts) -> Outcome:
     """X-17: what is planned of an authorisation that others have released is withdrawn: our release is not needed, and our capture comes
     to what a refused one does (S4-34)."""
-    folio, reason = out.state, f"payment {payment.payment} was released elsewhere"
-    assert isinstance(folio, Folio)
-    planned = [one for one in folio.effects if facts.effects.get(one.effect, one.state) is EffectState.PLANNED]
-    for ours in planned:
-        after = out.state
-        assert isinstance(after, Folio)
+    folio, reason = folio_of(out), f"payment {payment.payment} was released elsewhere"
+    for ours in not_sent_yet(folio, facts.effects):
+        after = folio_of(out)
         if ours.payment == payment.payment and ours.kind in (EffectKind.CAPTURE, EffectKind.VOID):
             out = merge(out, Outcome(moves=(EffectMove(effect=ours.effect, move=Move.WITHDRAW, reason=reason),)))
             out = merge(out, _ended(after, ours, reason, facts))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.collecting import of_record, waits_for
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.overtaken import make_room
 from handlers.refund_parts import BY_HAND, refund_of, replace_part
 from handlers.refund_reply import came_back, executed, payment_of
@@ -105,9 +105,9 @@ def _close(message: RefundExecutedExternally, folio: Folio) -> Outcome:
         raise Rejected(text, code="amount_mismatch", rule="X-19", field="amount", value=message.amount)
     out = Outcome(state=folio)
     for part in chosen:
-        known = refund_of(_folio(out), refund.refund)
+        known = refund_of(folio_of(out), refund.refund)
         assert known is not None
-        out = merge(out, _given(_folio(out), known, part))
+        out = merge(out, _given(folio_of(out), known, part))
     return out
 
 
@@ -123,14 +123,9 @@ def _given(folio: Folio, refund: FolioRefund, part: RefundPart) -> Outcome:
     folio = account.replace_payment(folio, _heard(payment, closed.record))
     reason = f"record {closed.record} is refund {refund.refund}, as a person says"
     first = came_back(folio, other, replace(closed, status=PartStatus.REVERSED, record=""), reason)
-    known = refund_of(_folio(first), refund.refund)
+    known = refund_of(folio_of(first), refund.refund)
     assert known is not None
-    return merge(first, executed(_folio(first), known, replace(part, record=closed.record)))
-
-
-def _folio(outcome: Outcome) -> Folio:
-    assert isinstance(outcome.state, Folio)
-    return outcome.state
+    return merge(first, executed(folio_of(first), known, replace(part, record=closed.record)))
 
 
 def by_hand(folio: Folio, payment: FolioPayment, minor: int) -> tuple[FolioRefund, RefundPart] | None:
@@ -213,7 +208,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     if not message.effect and message.minor in payment.foreign_told:
         return _told_before(folio, payment, message.minor, f"record {message.record} is what a person told of before")
     made_room = make_room(folio, payment, message.minor, facts.effects)
-    roomy = _folio(made_room)
+    roomy = folio_of(made_room)
     payment = account.payment_of(roomy, message.payment) or payment
     minor = min(message.minor, payment.refundable())
     if minor < message.minor:
@@ -223,7 +218,7 @@ def decide_foreign(message: ForeignRecordSeen, facts: Facts) -> Outcome:
     roomy = account.replace_payment(roomy, payment)
     made_room = replace(made_room, state=roomy)
     out = merge(made_room, foreign(roomy, payment, minor, "X-3")) if minor else made_room
-    out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, _folio(out))))
+    out = replace(out, facts=(*made_room.facts, *account.balance_facts(folio, folio_of(out))))
     if payment.foreign_told and not message.effect:
         amounts = ", ".join(account.text(one, folio.currency) for one in payment.foreign_told)
         reason = f"record {message.record}: a refund elsewhere of {amounts} was told before and not shown: is it in there?"

@@ -21,15 +21,20 @@ from schemas.operations import EffectNeedsPerson
 Stored = Mapping[str, EffectState]
 
 
+def not_sent_yet(folio: Folio, stored: Stored) -> list[PendingEffect]:
+    """Requests that are planned: they can still be withdrawn."""
+    return [known for known in folio.effects if stored.get(known.effect, known.state) is EffectState.PLANNED]
+
+
 def unneeded_closings(folio: Folio, payment: str, stored: Stored) -> Outcome:
     """X-17: more was collected, of this payment or meanwhile. A planned capture is withdrawn, of this payment first, once all that are
     under way are more than is owed; what is owed even so is for a person, since another capture may not be allowed. A planned release
     of an authorisation that others have captured is withdrawn: it would undo their capture.
     """
-    planned = [known for known in folio.effects if stored.get(known.effect, known.state) is EffectState.PLANNED]
+    planned = not_sent_yet(folio, stored)
     captures = [known for known in planned if known.kind == EffectKind.CAPTURE]
     owed = max(0, account.balance(folio))
-    excess = sum(known.minor for known in folio.effects if known.kind == EffectKind.CAPTURE) - owed
+    excess = account.under_way(folio) - owed
     out = Outcome(state=folio)
     for ours in sorted(captures, key=lambda known: known.payment != payment):
         if excess > 0:
