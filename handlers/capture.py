@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.capture_records import gave_back, shown, took
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.refund_parts import noted
 from handlers.withdrawal import Stored, uncovered_refunds
 from ledger import recipes
@@ -164,10 +164,9 @@ def _reversed(
     if not minor:
         return out
     out = merge(out, uncovered_refunds(after, moved, stored))
-    assert isinstance(out.state, Folio)
     reason = f"capture reversed: {message.message or message.code}"
     told = EffectNeedsPerson(effect=message.effect, reason=reason, amount=-minor, currency=after.currency)
-    return replace(out, facts=(told, *account.balance_facts(before, out.state)))
+    return replace(out, facts=(told, *account.balance_facts(before, folio_of(out))))
 
 
 def _failed(before: Folio, after: Folio, message: ReplyArrived, state: EffectState, out: Outcome) -> Outcome:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.capture import take_or_release
 from handlers.frozen import terms_of
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
@@ -49,8 +49,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     reduced = account.before_reduction(after, known)
     covers = max(0, gained - _other_kept(before)) if reduced else gained
     first = _kept_after_all(after, known, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
-    settled = first.state
-    assert isinstance(settled, Folio)
+    settled = folio_of(first)
     more = max(0, (account.collected_then(settled) if reduced else account.collected(settled)) - account.ordered(settled))
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
         more = min(more, gained if reduced else waiting)

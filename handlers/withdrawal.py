@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.outcome import Outcome, Step, merge
+from handlers.outcome import Outcome, Step, folio_of, merge
 from handlers.refund_parts import CLOSED, not_sent, refund_of, replace_part, without_effect
 from handlers.refund_reply import timer
 from ledger import recipes
@@ -51,8 +51,7 @@ def unneeded_closings(folio: Folio, payment: str, stored: Stored) -> Outcome:
 
 def _withdrawn(out: Outcome, ours: PendingEffect, left: str, minor: int) -> Outcome:
     """`left`: what a person is told of `minor` that nobody here sees to any more."""
-    folio = out.state
-    assert isinstance(folio, Folio)
+    folio = folio_of(out)
     amount = account.text(ours.minor, folio.currency)
     text = f"the {ours.kind} of {amount} of payment {ours.payment} is withdrawn: the money came otherwise"
     told = EffectNeedsPerson(effect=ours.effect, reason=f"{text}; {left}", amount=minor, currency=folio.currency)
