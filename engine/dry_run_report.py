@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 
 from engine import cloudevents
+from engine.store.reading import Reading, numbers_of
 from engine.store.rows import OutboxRow
-from engine.store.sqlite.reading import SqliteReading, numbers_of
 from ledger.chart import entry_of
 from topics.catalogue import topic_of
 
@@ -41,7 +41,7 @@ def published(row: OutboxRow) -> bytes:
 class Explaining:
     """Decision records between the outcomes: each before what it published."""
 
-    def __init__(self, reading: SqliteReading) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._last = 0
 
@@ -89,14 +89,14 @@ def _decision(
     return msgspec.json.encode({"decision": shown})
 
 
-def balances(reading: SqliteReading) -> Iterator[bytes]:
+def balances(reading: Reading) -> Iterator[bytes]:
     """Every account that was touched, by tenant, currency and name; `balance` is debit less credit, minor units."""
     for row in reading.rows(_BALANCES):
         kind = entry_of(row["account"]).kind.value
         yield msgspec.json.encode({"ledger": {**row, "kind": kind, "balance": row["debit"] - row["credit"]}})
 
 
-def unsettled(reading: SqliteReading) -> list[str]:
+def unsettled(reading: Reading) -> list[str]:
     """Open dead letters, blocked keys and parked messages, the first of each kind in words, the others counted."""
     found: list[str] = []
     for what, count, statement in (
