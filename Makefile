@@ -7,7 +7,8 @@
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
 #   make bench [ARGS=...]  measurements, about ten minutes; `ARGS=--help` says which
 #   make soak [MESSAGES=1000000]  the long one: memory and speed over so many messages
-#   make lock              the two lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
+#   make services          the servers that the tests start for themselves: RabbitMQ, PostgreSQL, Kafka; root installs what is missing
+#   make lock              the three lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
 #   make clean             the environment and caches away; var/ (the hub's own data) stays
 
 SHELL := /bin/sh
@@ -76,25 +77,53 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml
 	@touch $(VENV)/.runtime $@
 
 # The servers that the tests start privately. Root installs what is missing; others are told what to install.
+# PostgreSQL's package would start a cluster of its own, which nobody here wants: it is told not to, unless it was told something.
+APT := DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get install -y -q --no-install-recommends
+CLUSTERS := /etc/postgresql-common/createcluster.conf
+
+define debian
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "== installing $(1)"; $(APT) $(1) || { apt-get update -q && $(APT) $(1); }; \
+	fi
+endef
+
 services: $(VENV)/.dev
-	@$(BIN)/python tests/services/rabbitmq.py >/dev/null 2>&1 || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "== installing rabbitmq-server"; \
-	    export DEBIAN_FRONTEND=noninteractive; \
-	    apt-get install -y -q --no-install-recommends rabbitmq-server \
-	      || { apt-get update -q && apt-get install -y -q --no-install-recommends rabbitmq-server; }; \
+	@$(BIN)/python -m tests.services.rabbitmq >/dev/null 2>&1 || { $(call debian,rabbitmq-server); }
+	@$(BIN)/python -m tests.services.rabbitmq
+	@$(BIN)/python -m tests.services.postgresql >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && [ ! -e $(CLUSTERS) ] && command -v apt-get >/dev/null; then \
+	    mkdir -p $(dir $(CLUSTERS)) && echo "create_main_cluster = false" >$(CLUSTERS); \
 	  fi; \
+	  $(call debian,postgresql); \
 	}
-	@$(BIN)/python tests/services/rabbitmq.py
+	@$(BIN)/python -m tests.services.postgresql
+	@command -v java >/dev/null || { $(call debian,default-jre-headless); }
+	@$(MAKE) -s $(KAFKA)/.whole
+	@$(BIN)/python -m tests.services.kafka
+
+# Kafka's jars, unless FOLIOHUB_KAFKA_LIBS names others. `.whole` is there when all of them are.
+KAFKA := $(VENV)/kafka
+POM := tests/services/kafka_pom.xml
+
+$(KAFKA)/.whole: $(POM)
+ifeq ($(FOLIOHUB_KAFKA_LIBS),)
+	@command -v mvn >/dev/null || { $(call debian,maven); }
+	@command -v mvn >/dev/null || { echo "Maven is missing, which fetches Kafka; on Debian: apt-get install maven" >&2; exit 1; }
+	@echo "== fetching Kafka"
+	@rm -rf $(KAFKA)
+	@mvn -q -B -Dstyle.color=never -f $(POM) dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA)) -DincludeScope=runtime
+	@touch $@
+endif
 
 # Hashes for every file of every release, markers for every platform, and no word of where they came from.
-# The runtime lock is held to the versions of the other, so that one environment can serve both.
+# The other locks are held to the versions of requirements-dev.lock, so that one environment can serve all.
 COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 lock: $(VENV)/.dev
-	$(COMPILE) --extra build --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --extra build --extra dev --extra distributed --output-file requirements-dev.lock
 	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --extra build --extra distributed --constraint requirements-dev.lock --output-file requirements-distributed.lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

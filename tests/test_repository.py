@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-distributed.lock", "requirements-dev.lock")
 
 
 def files() -> list[Path]:
@@ -53,17 +53,21 @@ def test_every_requirement_is_pinned_with_hashes(lock: str) -> None:
 def test_the_locks_hold_what_the_project_asks_for() -> None:
     """A dependency without its line in the lock is missing on every machine but the one where it was tried. `make lock` mends it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = {"requirements.lock": [*project["dependencies"], *project["optional-dependencies"]["build"]]}
-    asked["requirements-dev.lock"] = [*asked["requirements.lock"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    asked = {"requirements.lock": [*project["dependencies"], *extras["build"]]}
+    asked["requirements-distributed.lock"] = [*asked["requirements.lock"], *extras["distributed"]]
+    asked["requirements-dev.lock"] = [*asked["requirements-distributed.lock"], *extras["dev"]]
 
     for lock, wanted in asked.items():
         held = {canonical(line.partition("==")[0]) for line in requirements(lock)}
         assert {canonical(re.split(r"[^\w.-]", name)[0]) for name in wanted} <= held, lock
 
 
-def test_both_locks_agree() -> None:
-    """One environment serves running and testing: the smaller lock is a part of the larger."""
-    assert set(requirements("requirements.lock")) <= set(requirements("requirements-dev.lock"))
+def test_the_locks_agree() -> None:
+    """One environment serves running, alone or among several, and testing: each lock is a part of the next larger."""
+    small, middle, large = (set(requirements(lock)) for lock in LOCKS)
+
+    assert small <= middle <= large
 
 
 def test_no_path_of_a_machine() -> None:

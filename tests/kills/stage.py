@@ -24,7 +24,7 @@ from engine.keys import DoorKeys
 from engine.store.sqlite.database import Database
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
-from tests.services.rabbitmq import free_ports
+from tests.services.processes import free_ports
 
 SILENT, PENDING, UNCERTAIN, SLOW, RESET, NEVER, LATE = 7001, 7002, 7003, 7004, 7005, 7006, 7007
 """Refunds of these amounts are special; see SCRIPT."""
