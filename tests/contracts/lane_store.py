@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
 import pytest
 
 from engine.store.contract import ChunkTransaction, Constraint, Fenced, LaneStore
@@ -262,28 +263,21 @@ class LaneStoreContract(ABC):
         with store.chunk(claim) as chunk:
             assert {message("new")} == set(chunk.seen([message("old"), message("new")]))
 
-    def test_a_large_slice_is_forgotten_at_once_and_goes_piece_by_piece(self) -> None:
-        """Others write between two pieces; what is left when it has to stop goes with the next call."""
-        store = self.make(1)
-        claim = store.claim()
-        week = 7 * 24 * 3600 * 1_000_000
-        names = [message(f"old {number}") for number in range(22_000)]
-        with store.chunk(claim) as chunk:
-            chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"f", 0, 0) for name in names]))
-        asked: list[int] = []
+    def test_lanes_are_owned_one_by_one(self) -> None:
+        """Who claims one of them fences whoever had it, and nobody else."""
+        store = self.make(2)
+        store.append([arrived("a", 0), arrived("b", 1)], [], [], [internal("i", 1)])
+        both = store.claim()
+        one = store.claim([1])
+        assert (set(one.epochs), dict(one.positions)) == ({1}, {1: 0})
 
-        def go_on() -> bool:
-            with store.chunk(claim) as chunk:
-                assert chunk.seen(names[5:1000]) == {}
-                again = names[:5] if not asked else []  # by a clock that was set back
-                chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"g", 0, 0) for name in again]))
-            asked.append(1)
-            return len(asked) < 3
-
-        store.drop_slices(AT - 5 * week, go_on)
-        assert len(asked) == 3
-        store.drop_slices(AT - 5 * week, lambda: asked.append(1) is None)
-
-        assert 4 <= len(asked) <= 20
-        with store.chunk(claim) as chunk:
-            assert chunk.seen(names) == {}
+        with store.chunk(one) as chunk:
+            assert [row.id for row in chunk.take(one.positions, 10)] == ["i", "b"]
+            chunk.write(ChunkWrite(positions={1: (0, 1)}))
+        with pytest.raises(Fenced), store.chunk(both) as chunk:
+            chunk.write(ChunkWrite(positions={1: (1, 2)}))
+        left = msgspec.structs.replace(both, epochs={0: both.epochs[0]}, positions={0: 0})
+        with store.chunk(left) as chunk:
+            assert [row.id for row in chunk.take(left.positions, 10)] == ["a"]
+            chunk.write(ChunkWrite(positions={0: (0, 1)}))
+        assert dict(store.claim().positions) == {0: 1, 1: 1}

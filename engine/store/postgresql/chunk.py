@@ -32,11 +32,11 @@ from schemas.effect import EffectState
 _CARGO: Final = ", ".join(CARGO.split())
 _NUMBERS: Final = 64  # decisions' numbers that are fetched first; then twice as many each time
 _MOVE: Final = (
-    "UPDATE effect SET state = %(state)s, needs_approval = 0, reason = %(reason)s, record = CASE WHEN %(state)s = 'refused' THEN ''"
-    " WHEN %(record)s = '' OR EXISTS (SELECT 1 FROM provider_record AS known WHERE known.merchant = effect.merchant"
-    " AND known.reference = effect.reference AND known.level = %(record)s AND known.owner <> 'effect:' || effect.id)"
-    " THEN record ELSE %(record)s END, next_at = %(at)s, fence = fence + 1"
-    " WHERE id = %(effect)s AND position(' ' || state || ' ' IN %(allowed)s) > 0 RETURNING record"
+    "UPDATE effect SET state = %(state)s::text, needs_approval = 0, reason = %(reason)s, record = CASE"
+    " WHEN %(state)s::text = 'refused' THEN '' WHEN %(record)s::text = '' OR EXISTS (SELECT 1 FROM provider_record AS known"
+    " WHERE known.merchant = effect.merchant AND known.reference = effect.reference AND known.level = %(record)s::text"
+    " AND known.owner <> 'effect:' || effect.id) THEN record ELSE %(record)s::text END, next_at = %(at)s, fence = fence + 1"
+    " WHERE id = %(effect)s AND position(' ' || state || ' ' IN %(allowed)s::text) > 0 RETURNING record"
 )
 
 

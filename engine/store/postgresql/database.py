@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from psycopg import errors
 
-from engine.store.contract import Connection, Constraint, Contended, Identity, StoreAway
+from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, StoreAway
 from engine.store.postgresql.upgrading import make_store, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
@@ -43,10 +43,10 @@ class Link:
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.raw = connection
 
-    def execute(self, statement: str, parameters: Any = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
-        return self.raw.execute(_own_marks(statement), parameters or None, prepare=None)
+    def execute(self, statement: str, parameters: Any = (), /) -> Cursor:
+        return self.raw.execute(_own_marks(statement), parameters or None)
 
-    def executemany(self, statement: str, parameters: Any, /) -> psycopg.Cursor[tuple[Any, ...]]:
+    def executemany(self, statement: str, parameters: Any, /) -> Cursor:
         cursor = self.raw.cursor()
         cursor.executemany(_own_marks(statement), parameters)
         return cursor
@@ -116,7 +116,8 @@ class Database:
         """The same, under an isolation of its own."""
         mine = self._mine
         if mine.depth:
-            assert mine.writing and mine.link is not None, "a write inside a read"
+            assert mine.writing, "a write inside a read"
+            assert mine.link is not None
             with self._translating():
                 mine.link.execute("SAVEPOINT part")
                 try:

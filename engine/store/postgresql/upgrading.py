@@ -16,7 +16,7 @@ _LOCK: Final = 0x666F6C696F  # one at a time makes or upgrades a store
 
 def refuse_other_schema(link: Link, name: str) -> None:
     """Raises HubError `schema_newer` or `schema_older` for a store of another release."""
-    if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is None:  # type: ignore[index]
+    if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is None:
         return
     row = link.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
     found = int(row[0]) if row else 0
@@ -35,7 +35,7 @@ def refuse_other_schema(link: Link, name: str) -> None:
 def make_store(link: Link, lanes: int) -> None:
     """A store of so many lanes in a database that has none."""
     link.raw.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is not None:  # type: ignore[index]
+    if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is not None:
         return
     link.raw.execute("CREATE SCHEMA IF NOT EXISTS foliohub")
     link.raw.execute(_script("schema.sql").encode())
