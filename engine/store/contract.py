@@ -79,6 +79,14 @@ class Identity(NamedTuple):
     offset: int
 
 
+class News(NamedTuple):
+    """What another process, or another thread of this one, has stored: something that waits in a lane, messages that were decided (the
+    first 16 hexadecimal digits of their ids; None: look at all that you wait for)."""
+
+    waiting: bool
+    decided: frozenset[str] | None
+
+
 class Cursor(Protocol):
     """The rows of one statement."""
 
@@ -134,6 +142,10 @@ class Store(Protocol):
     def renewed(self) -> tuple[str, int]:
         """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; asked before the lanes
         are claimed. Raises HubError."""
+
+    def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
+        """Call `heard`, from another thread, for what others store from now on; the function returned ends it. A store that one process
+        has alone tells nothing: it knows."""
 
     def probe(self) -> None:
         """One small durable write. Raises StoreAway when nothing can be written."""

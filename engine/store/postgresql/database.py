@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from psycopg import errors
 
-from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, StoreAway
+from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.upgrading import make_store, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
@@ -198,6 +198,18 @@ class Database:
             )
             reason = "" if known is None else "this store was copied here: money may have moved since it was"
             return reason, 0
+
+    def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
+        from engine.store.postgresql.news import Listener
+
+        return Listener(self, heard).stop
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """One that is nobody else's, outside any transaction; closed at the end. Raises psycopg's errors."""
+        with psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS) as connection:
+            self._open.add(connection)
+            yield connection
 
     def probe(self) -> None:
         with self.write() as link:

@@ -9,6 +9,7 @@ from engine.store.contract import SLICE_US, Claim
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.database import Database
+from engine.store.postgresql.news import tell_decided, tell_waiting
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow
 
 
@@ -74,11 +75,16 @@ class PostgresLanes:
                 placed.append((row.lane, ends[row.lane], *row[1:]))
                 ends[row.lane] += 1
             insert(link, "intake", placed)
+            if placed or internals:
+                tell_waiting(link)
 
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            yield PostgresChunk(link, claim.epochs, self.lanes)
+            chunk = PostgresChunk(link, claim.epochs, self.lanes)
+            yield chunk
+            if chunk.decided:
+                tell_decided(link, chunk.decided)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
         """Each slice is a table of its own, which goes at once."""
