@@ -7,6 +7,7 @@
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
 #   make bench [ARGS=...]  measurements, about ten minutes; `ARGS=--help` says which
 #   make soak [MESSAGES=1000000]  the long one: memory and speed over so many messages
+#   make services          the servers that the tests start for themselves: RabbitMQ, PostgreSQL, Kafka; root installs what is missing
 #   make lock              the three lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
 #   make clean             the environment and caches away; var/ (the hub's own data) stays
 
@@ -96,6 +97,23 @@ services: $(VENV)/.dev
 	  $(call debian,postgresql); \
 	}
 	@$(BIN)/python -m tests.services.postgresql
+	@command -v java >/dev/null || { $(call debian,default-jre-headless); }
+	@$(MAKE) -s $(KAFKA)/.whole
+	@$(BIN)/python -m tests.services.kafka
+
+# Kafka's jars, unless FOLIOHUB_KAFKA_LIBS names others. `.whole` is there when all of them are.
+KAFKA := $(VENV)/kafka
+POM := tests/services/kafka_pom.xml
+
+$(KAFKA)/.whole: $(POM)
+ifeq ($(FOLIOHUB_KAFKA_LIBS),)
+	@command -v mvn >/dev/null || { $(call debian,maven); }
+	@command -v mvn >/dev/null || { echo "Maven is missing, which fetches Kafka; on Debian: apt-get install maven" >&2; exit 1; }
+	@echo "== fetching Kafka"
+	@rm -rf $(KAFKA)
+	@mvn -q -B -Dstyle.color=never -f $(POM) dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA)) -DincludeScope=runtime
+	@touch $@
+endif
 
 # Hashes for every file of every release, markers for every platform, and no word of where they came from.
 # The other locks are held to the versions of requirements-dev.lock, so that one environment can serve all.

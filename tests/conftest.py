@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
 from tests.services.rabbitmq import RabbitMQ
@@ -36,3 +37,10 @@ def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
     url = postgresql.database()
     yield url
     postgresql.drop(url)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A private Kafka for the whole run: use topics and groups of your own; who kills it starts it again."""
+    with running(Kafka(tmp_path_factory.mktemp("kafka"))) as server:
+        yield server
