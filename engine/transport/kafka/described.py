@@ -10,10 +10,10 @@ from io import BytesIO
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
-from aiokafka.errors import for_code  # type: ignore[import-untyped]
-from aiokafka.protocol.api import Request, RequestStruct, Response  # type: ignore[import-untyped]
-from aiokafka.protocol.types import (  # type: ignore[import-untyped]
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import for_code
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import (
     Boolean,
     CompactArray,
     CompactString,
@@ -56,7 +56,7 @@ class _Uuid:
 _TAGS: Final = ("tags", TaggedFields)
 
 
-class _Answer(Response):  # type: ignore[misc]
+class _Answer(Response):  # type: ignore[misc]  # aiokafka comes without types
     API_KEY = METADATA
     API_VERSION = VERSION
     SCHEMA = Schema(
@@ -92,7 +92,7 @@ class _Answer(Response):  # type: ignore[misc]
     )
 
 
-class _Question(RequestStruct):  # type: ignore[misc]
+class _Question(RequestStruct):  # type: ignore[misc]  # aiokafka comes without types
     FLEXIBLE_VERSION = True
     API_KEY = METADATA
     API_VERSION = VERSION
@@ -105,7 +105,7 @@ class _Question(RequestStruct):  # type: ignore[misc]
     )
 
 
-class _Topics(Request[_Question]):  # type: ignore[misc]
+class _Topics(Request[_Question]):  # type: ignore[misc]  # aiokafka comes without types
     API_KEY = METADATA
 
     def __init__(self, names: Collection[str]) -> None:
