@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from engine.transport.kafka.loop import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
-from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, POLL_S, PREFETCH_BACKOFF_S, LaneReader
+from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, METADATA_MS, POLL_S, PREFETCH_BACKOFF_S, LaneReader
 from schemas.errors import Retryable
 
 log = structlog.get_logger(__name__)
@@ -102,6 +102,7 @@ class AssigningTransport:
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # seen as a gap, and then as what it is
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            metadata_max_age_ms=METADATA_MS,
             request_timeout_ms=20_000,
         )
         self._reader.consumer = consumer

@@ -20,7 +20,7 @@ from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
 from engine.transport.kafka.loop import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
-from engine.transport.kafka.reading import LaneReader
+from engine.transport.kafka.reading import METADATA_MS, LaneReader
 from schemas.errors import HubError
 
 log = structlog.get_logger(__name__)
@@ -137,6 +137,7 @@ class FaustTransport:
             broker_rebalance_timeout=max(self._session_s, REVOKE_S + 3),
             broker_request_timeout=request_s,
             broker_max_poll_interval=FOREVER_S,  # all lanes may be full for as long as the store is away
+            consumer_metadata_max_age_ms=METADATA_MS,
             consumer_auto_offset_reset="earliest",  # seen as a gap, and then as what it is
         )
         transport = LaneFaustTransport(app.conf.broker, app)

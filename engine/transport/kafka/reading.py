@@ -29,6 +29,7 @@ POLL_S: Final = 0.1  # one wait for records
 FULL_S: Final = 0.02  # the same while a lane is full: it may be emptied at any moment
 FETCH_WAIT_MS: Final = 100
 PREFETCH_BACKOFF_S: Final = 0.02  # aiokafka's 100 ms are felt, 5 ms gave stalls of a second
+METADATA_MS: Final = 5_000  # after so long at most a topic that was away or was made anew is seen
 WATCH_S: Final = 2.0  # how often the ends of the log are asked for
 
 
