@@ -26,6 +26,7 @@ from schemas.errors import HubError
 log = structlog.get_logger(__name__)
 
 SESSION_S: Final = 10.0  # a worker that is dead for so long loses its lanes
+HEARTBEAT_S: Final = 0.5  # how soon a member hears that lanes are dealt out anew
 REVOKE_S: Final = 4.0
 STOP_S: Final = 15.0
 FOREVER_S: Final = 7 * 24 * 3600.0
@@ -133,7 +134,7 @@ class FaustTransport:
             stream_wait_empty=False,
             broker_commit_interval=1.0,
             broker_session_timeout=self._session_s,
-            broker_heartbeat_interval=self._session_s / 6,
+            broker_heartbeat_interval=HEARTBEAT_S,
             broker_rebalance_timeout=max(self._session_s, REVOKE_S + 3),
             broker_request_timeout=request_s,
             broker_max_poll_interval=FOREVER_S,  # all lanes may be full for as long as the store is away
