@@ -1,4 +1,4 @@
-"""Lanes by Faust, by leases and by a bare consumer, beside one another: records a second, and how long lanes are nobody's.
+"""Lanes by Faust, by leases and by a bare consumer, beside one another: records a second, processor time, and how long lanes are nobody's.
 
     python -m benchmarks.lane_transports [--messages 200000] [--runs 3]
 
@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -70,34 +71,53 @@ class Counting(Member):
         return len(records)
 
 
-def bare(bootstrap: str, messages: int) -> float:
-    """Records a second of a consumer that does nothing else."""
+class Speed(NamedTuple):
+    """`cpu_us` is what this process needed of the processor, in microseconds a record."""
 
-    async def consume() -> float:
+    per_s: float
+    cpu_us: float
+
+
+class Watch:
+    """From now on."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu = time.perf_counter(), time.process_time()
+
+    def speed(self, records: int) -> Speed:
+        took_s, cpu_s = time.perf_counter() - self._began, time.process_time() - self._cpu
+        return Speed(records / took_s, cpu_s / records * 1_000_000)
+
+
+def bare(bootstrap: str, messages: int) -> Speed:
+    """A consumer that does nothing else, from its first records to the last."""
+
+    async def consume() -> Speed:
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=FETCH_WAIT_MS)
         await consumer.start()
         consumer.assign([TopicPartition(TOPIC, lane) for lane in range(LANES)])
-        count, began = 0, 0.0
+        before = 0
+        while not before:
+            before = sum(len(records) for records in (await consumer.getmany(timeout_ms=100)).values())
+        watch, count = Watch(), before
         while count < messages:
-            found = sum(len(records) for records in (await consumer.getmany(timeout_ms=100)).values())
-            began = began or time.perf_counter() * bool(found)
-            count += found
-        took_s = time.perf_counter() - began
+            count += sum(len(records) for records in (await consumer.getmany(timeout_ms=100)).values())
+        speed = watch.speed(messages - before)
         await consumer.stop()
-        return messages / took_s
+        return speed
 
     return asyncio.run(consume())
 
 
-def through(kind: str, bootstrap: str, folder: Path, messages: int) -> float:
-    """Records a second through a transport, from the first to the last."""
+def through(kind: str, bootstrap: str, folder: Path, messages: int) -> Speed:
+    """Through a transport, from the first records to the last."""
     with Counting("one", Positions(LANES), partial(KINDS[kind], bootstrap, folder, uuid.uuid4().hex)) as member:
         while not member.taken:
             time.sleep(0.001)
-        began, before = time.perf_counter(), member.taken
+        watch, before = Watch(), member.taken
         while member.taken < messages:
-            time.sleep(0.001)
-        return (messages - before) / (time.perf_counter() - began)
+            time.sleep(0.005)
+        return watch.speed(messages - before)
 
 
 def handed_over(kind: str, bootstrap: str, folder: Path, with_: signal.Signals) -> float:
@@ -164,15 +184,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(bootstrap: str, folder: Path, messages: int, runs: int) -> None:
     _fill(bootstrap, messages)
-    speeds: dict[str, list[float]] = {"bare": [], "leases": [], "faust": []}
+    speeds: dict[str, list[Speed]] = {"bare": [], "leases": [], "faust": []}
     for _ in range(runs):  # sides alternate: whatever else the machine does falls on all of them
         speeds["bare"].append(bare(bootstrap, messages))
         for kind in KINDS:
             speeds[kind].append(through(kind, bootstrap, folder, messages))
-    print(f"\n{'consumed only':16}{'records/s':>12}{'of bare':>10}")
+    print(f"\n{'consumed only':16}{'records/s':>12}{'CPU, us':>10}   medians of {runs}")
     for kind, found in speeds.items():
-        median = statistics.median(found)
-        print(f"{kind:16}{median:12,.0f}{median / statistics.median(speeds['bare']):10.2f}", flush=True)
+        per_s, cpu_us = (statistics.median(one) for one in zip(*found, strict=True))
+        print(f"{kind:16}{per_s:12,.0f}{cpu_us:10.1f}", flush=True)
     print(f"\n{'hand-over':16}{'stopped, s':>12}{'killed, s':>12}   time-out {TIME_OUT_S:.0f} s, medians")
     for kind in KINDS:
         stopped, killed = (

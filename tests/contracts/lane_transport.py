@@ -86,6 +86,16 @@ class LaneTransportContract(ABC):
             wait_until(lambda: sum(again.next.values()) == 1_000, "more of it again")
         assert {lane: taken[0][0] for lane, taken in again.taken.items()} == dict.fromkeys(range(LANES), 10)
 
+    def test_whatever_comes_wakes_the_worker(self) -> None:
+        """One record after the other; a worker that waits for a wake-up alone has each of them soon."""
+        self.append(range(10))
+        positions = Positions()
+        with self.member(positions, patience_s=60):
+            wait_until(lambda: positions.count() == 10, "what was there before")
+            for number in range(10, 60):
+                self.append([number])
+                wait_until(lambda count=number + 1: positions.count() == count, "the next", 5)
+
     def test_strange_records_are_taken_in_their_turn(self) -> None:
         """They stop nothing, and are told apart."""
         self.append(range(10))
@@ -192,6 +202,14 @@ class LaneTransportContract(ABC):
             assert member.transport.lanes() == frozenset()
             member.transport.stop()
         assert positions.count() == 0
+
+    def test_nobody_at_the_address_ends_it(self) -> None:
+        """The process is told."""
+        self.bootstrap = "127.0.0.1:1"
+        with self.member(Positions()) as member:
+            wait_until(lambda: member.crashes, "the end of it")
+            assert not member.transport.connected()
+        assert len(member.crashes) == 1
 
     def test_lanes_change_hands(self) -> None:
         """Under load a second member comes and goes: each lane is given up by one before it is the other's, and no record is lost,

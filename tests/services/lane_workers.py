@@ -101,7 +101,8 @@ class Positions:
 
 
 class Member:
-    """A worker: one thread takes from its mailboxes and commits to `positions`. `ignored` lanes are never taken from."""
+    """A worker: one thread takes from its mailboxes and commits to `positions`. `ignored` lanes are never taken from; without a
+    wake-up it looks after `patience_s`."""
 
     def __init__(
         self,
@@ -111,8 +112,9 @@ class Member:
         *,
         ignored: Collection[int] = (),
         mailboxes: Mailboxes | None = None,
+        patience_s: float = 0.2,
     ) -> None:
-        self.name, self.positions, self._ignored = name, positions, ignored
+        self.name, self.positions, self._ignored, self._patience_s = name, positions, ignored, patience_s
         self.mailboxes = mailboxes or Mailboxes()
         self.crashes: list[BaseException] = []
         self.refusals: list[BaseException] = []  # raised by the next claims, one each
@@ -131,6 +133,7 @@ class Member:
     def __exit__(self, *_: object) -> None:
         self.transport.stop()
         self._stopping.set()
+        self.mailboxes.wake()
         self._thread.join(10)
 
     # -- the owner -------------------------------------------------------------------------------------------------------------
@@ -160,7 +163,7 @@ class Member:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            self.mailboxes.wait(0.2)
+            self.mailboxes.wait(self._patience_s)
             while self._once():
                 pass
 

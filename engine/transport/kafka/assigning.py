@@ -64,6 +64,7 @@ class AssigningTransport:
         self._reader = LaneReader(topic, mailboxes, owner.lost)
         self._owner = owner
         self._held: frozenset[int] = frozenset()
+        self._asked: frozenset[int] = frozenset()  # those that the owner was asked to claim last
         self._thread = threading.Thread(target=self._serve, name="kafka-lanes", daemon=True)
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop
@@ -118,8 +119,9 @@ class AssigningTransport:
             for task in work:
                 task.cancel()
             await asyncio.gather(*work, return_exceptions=True)
-            self._reader.close(self._held)
-            await self._claims.give_up(self._held)
+            ours = self._held | self._asked
+            self._reader.close(ours)
+            await self._claims.give_up(ours)
             with contextlib.suppress(Retryable):
                 await asyncio.to_thread(self._leases.leave, self._member)
             await consumer.stop()
@@ -145,6 +147,7 @@ class AssigningTransport:
     async def _take(self, lanes: frozenset[int]) -> None:
         new = lanes - self._held
         if new:
+            self._asked = new
 
             async def open_(positions: Mapping[int, int]) -> None:
                 self._assign(lanes)

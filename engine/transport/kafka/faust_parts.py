@@ -32,6 +32,8 @@ class Lanes:
     def __init__(self, topic: str, reader: LaneReader, claims: Claims, crashed: Callable[[BaseException], None]) -> None:
         self.topic, self.reader, self.claims, self.crashed = topic, reader, claims, crashed
         self.tokens: dict[int, int] = {}
+        self.asked: frozenset[int] = frozenset()  # lanes that the owner was asked to claim since
+        self.dealt = 0  # how often lanes were taken from us: a claim from before is none any more
         self.claiming: set[asyncio.Task[None]] = set()
 
     def of(self, places: Iterable[TP]) -> frozenset[int]:
@@ -116,6 +118,7 @@ class LaneConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Before the others are told: nothing more comes, what runs may finish."""
         lanes = self.lanes.of(revoked)
+        self.lanes.dealt += 1
         self.lanes.reader.close(lanes)
         if lanes:
             await self.lanes.claims.give_up(lanes)
@@ -126,28 +129,30 @@ class LaneConsumer(driver.Consumer):
 
         The claim is a task of its own, which goes on when Faust's patience with it ends.
         """
-        lanes = self.lanes.of(self.assignment())
-        claiming = asyncio.create_task(self._claim(lanes, self.app.consumer_generation_id))
+        lanes = self.lanes.asked = self.lanes.of(self.assignment())
+        claiming = asyncio.create_task(self._claim(lanes, self.lanes.dealt))
         self.lanes.claiming.add(claiming)
         claiming.add_done_callback(self.lanes.claiming.discard)
         await asyncio.shield(claiming)
         return {TP(self.lanes.topic, lane): offset for lane, offset in self.lanes.reader.commits().items()}
 
-    async def _claim(self, lanes: frozenset[int], generation: int) -> None:
+    async def _claim(self, lanes: frozenset[int], dealt: int) -> None:
         reader = self.lanes.reader
+
+        def still() -> bool:
+            return self.lanes.dealt == dealt
 
         async def identify() -> str:
             found: str = await self._thread.call_thread(reader.identify)
             return found
 
         async def open_(positions: Mapping[int, int]) -> None:
-            if self.app.consumer_generation_id == generation:  # else they are dealt out anew, and claimed again
-                self.lanes.tokens.clear()
-                await self._thread.call_thread(reader.open, positions)
+            self.lanes.tokens.clear()
+            await self._thread.call_thread(reader.open, positions, still)
 
         try:
             if lanes:
-                await self.lanes.claims.claim(lanes, identify, open_)
+                await self.lanes.claims.claim(lanes, identify, open_, still)
         except Exception as error:
             self.lanes.crashed(error)
             raise

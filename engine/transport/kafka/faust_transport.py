@@ -34,7 +34,7 @@ FOREVER_S: Final = 7 * 24 * 3600.0
 
 class FaustTransport:
     """A `LaneTransport`. `group`: members of one name share the lanes. `crashed` is told, once, what ends it before `stop` does:
-    the process is to exit then and be started again."""
+    the process is to exit then and be started again. It is called by the thread that `stop` waits for."""
 
     def __init__(
         self,
@@ -94,11 +94,11 @@ class FaustTransport:
         try:
             await self._alive(app)
         finally:
-            ours = self._reader.lanes()
-            self._reader.close(ours)
+            lanes.dealt += 1
+            self._reader.close(lanes.asked)
             for claiming in lanes.claiming:
                 claiming.cancel()
-            await claims.give_up(ours)
+            await claims.give_up(lanes.asked)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_S):
                     await app.stop()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import logging
 import threading
 import time
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
-
-from schemas.errors import Retryable
 
 T = TypeVar("T")
 
@@ -25,20 +22,9 @@ class LoopThread:
         self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
-        """Runs it in the loop and waits for what it returns or raises. Raises Retryable when the time is over: then it is cancelled."""
-        future = self.submit(work)
-        try:
-            return future.result(timeout_s)
-        except concurrent.futures.TimeoutError as late:
-            if future.done():  # the work's own
-                raise
-            future.cancel()
-            raise Retryable(f"no answer within {timeout_s} s", code="broker_away") from late
-
-    def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Runs it in the loop, waits for nothing."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs it in the loop and waits for what it returns or raises; how long is the work's own affair."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def stop(self) -> None:
         """Cancels what still runs and ends the thread."""

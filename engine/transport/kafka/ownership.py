@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from schemas.errors import Retryable
 
+T = TypeVar("T")
+
 log = structlog.get_logger(__name__)
 
 
 class LaneOwner(Protocol):
-    """The worker, as a transport sees it. Called from threads of the transport's, one call at a time."""
+    """The worker, as a transport sees it. `assigned` and `revoked` are called from threads of the transport's, one at a time."""
 
     def assigned(self, lanes: frozenset[int], log_id: str) -> Mapping[int, int]:
         """Claims these lanes: raises their epochs in the store, publishes what their outbox still holds; the next offset by lane.
@@ -65,29 +67,46 @@ CLAIM_AGAIN_S: Final = 1.0
 
 
 class Claims:
-    """An owner's blocking calls, made from a loop, one at a time."""
+    """An owner's blocking calls, made from a loop: one at a time, each to its end even if nobody waits for it any more."""
 
     def __init__(self, owner: LaneOwner, *, revoke_s: float) -> None:
         self._owner, self._revoke_s = owner, revoke_s
         self._one = asyncio.Lock()
+        self._calls: set[asyncio.Task[Any]] = set()
 
     async def claim(
-        self, lanes: frozenset[int], identify: Callable[[], Awaitable[str]], open_: Callable[[Mapping[int, int]], Awaitable[Any]]
+        self,
+        lanes: frozenset[int],
+        identify: Callable[[], Awaitable[str]],
+        open_: Callable[[Mapping[int, int]], Awaitable[Any]],
+        still: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Asks the owner until it answers, then opens the lanes where it says. Raises what the owner raises, but for Retryable."""
-        async with self._one:
-            while True:
-                try:
-                    await open_(await asyncio.to_thread(self._owner.assigned, lanes, await identify()))
-                    return
-                except (Retryable, KafkaError) as away:
-                    log.warning("lanes cannot be claimed yet", lanes=len(lanes), error=str(away)[:200])
-                    await asyncio.sleep(CLAIM_AGAIN_S)
+        """Asks the owner until it answers, as long as the lanes `still` are ours, then opens them where it says.
+
+        Raises what the owner raises, but for Retryable.
+        """
+        while still():
+            try:
+                await open_(await self._call(self._owner.assigned, lanes, await identify()))
+                return
+            except (Retryable, KafkaError) as away:
+                log.warning("lanes cannot be claimed yet", lanes=len(lanes), error=str(away)[:200])
+                await asyncio.sleep(CLAIM_AGAIN_S)
 
     async def give_up(self, lanes: frozenset[int]) -> None:
         """Waits, for a bounded time, until nothing of these lanes is under way. Later the fence decides."""
         try:
-            async with asyncio.timeout(self._revoke_s), self._one:
-                await asyncio.to_thread(self._owner.revoked, lanes)
+            async with asyncio.timeout(self._revoke_s):
+                await self._call(self._owner.revoked, lanes)
         except TimeoutError:
             log.warning("lanes given up while a transaction is under way", lanes=len(lanes), waited_s=self._revoke_s)
+
+    async def _call(self, what: Callable[..., T], *arguments: Any) -> T:
+        async def to_its_end() -> T:
+            async with self._one:
+                return await asyncio.to_thread(what, *arguments)
+
+        call = asyncio.create_task(to_its_end())
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return await asyncio.shield(call)

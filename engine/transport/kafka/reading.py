@@ -57,11 +57,14 @@ class LaneReader:
         self._log_id = found.id
         return found.id
 
-    async def open(self, positions: Mapping[int, int]) -> Mapping[int, int]:
-        """Opens lanes at these positions, those outside the log excepted; returns the opened. Raises KafkaError when it cannot ask."""
+    async def open(self, positions: Mapping[int, int], still: Callable[[], bool] = lambda: True) -> Mapping[int, int]:
+        """Opens lanes at these positions, those outside the log excepted; returns the opened. None of them when they are not
+        `still` ours after the log's ends were asked for. Raises KafkaError when it cannot ask."""
         bounds = await self._bounds(positions)
         assigned = self.consumer.assignment()
-        opened = {}
+        opened: dict[int, int] = {}
+        if not still():
+            return opened
         for lane, position in positions.items():
             low, high = bounds[lane]
             self._ends[lane] = high
