@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from benchmarks.messages import MERCHANT, PAID, REFUND
 from engine import ledger_check
+from engine.store.reading import Reading
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.reading import SqliteReading
 
 
 class Expected(NamedTuple):
@@ -30,7 +30,7 @@ def whole(database: Database, expected: Expected) -> None:
     """Everything was decided once, every refund is confirmed to the cent, the book is true, nothing waits for anybody.
 
     Raises AssertionError."""
-    reading = SqliteReading(database)
+    reading = Reading(database)
     results = {row["result"] for row in reading.rows("SELECT DISTINCT result FROM decision")}
     assert results <= {"decided", "forwarded", "refused"}, results
     outcomes = {row["name"]: row["n"] for row in reading.rows("SELECT name, count(*) AS n FROM outbox GROUP BY 1")}

@@ -30,8 +30,8 @@ from benchmarks.multiplying import Store, made
 from benchmarks.processes import Process, Provider, configuration
 from benchmarks.setting import Figures, Setting
 from config.loader import address_variable
+from engine.store.reading import Reading
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.reading import SqliteReading
 
 _TIMES = 15  # each door is asked so often; the median counts
 _SETTLE_S = 60.0
@@ -182,7 +182,7 @@ def _stay(hub: Running, name: str, *, whole: bool) -> float:
 def _doors(store: Store) -> Iterator[tuple[str, str]]:
     """What is asked often, by name."""
     with closing(Database(str(store.path), writer=False)) as database:
-        last = SqliteReading(database).rows("SELECT max(seq) AS seq FROM outbox_row")[0]["seq"]
+        last = Reading(database).rows("SELECT max(seq) AS seq FROM outbox_row")[0]["seq"]
     yield "health", "/health"
     yield "ready", "/ready"
     yield "metrics", "/metrics"

@@ -115,12 +115,15 @@ class DryRun:
     Providers accept everything, or play `script` with Ogone's simulator.
     """
 
-    def __init__(self, configuration: Configuration, script: Script | None = None, *, explain: bool = False) -> None:
+    def __init__(
+        self, configuration: Configuration, script: Script | None = None, *, explain: bool = False, store: str = ":memory:"
+    ) -> None:
+        """`store`: an empty one, in memory unless told otherwise."""
         self.clock = ManualClock()
         self._ogone = ScriptedOgone(script, configuration, self.clock) if script is not None else None
         self.hub = Hub(
             configuration,
-            ":memory:",
+            store,
             self._ogone if self._ogone is not None else AcceptingProviders(),
             clock=self.clock,
             chunk=configuration.hub.chunk,

@@ -9,8 +9,8 @@ from uuid import UUID
 import msgspec
 
 from engine import cloudevents
+from engine.store.reading import Reading, numbers_of
 from engine.store.rows import OutboxRow
-from engine.store.sqlite.reading import SqliteReading, numbers_of
 from ledger.chart import entry_of
 from topics.catalogue import topic_of
 
@@ -27,9 +27,9 @@ _REQUESTS = """
     WHERE tenant = ? AND folio = ? AND decision = ? ORDER BY business_key
 """
 _BALANCES = """
-    SELECT tenant, currency, account, sum(debit) AS debit, sum(credit) AS credit FROM (
+    SELECT tenant, currency, account, CAST(sum(debit) AS BIGINT) AS debit, CAST(sum(credit) AS BIGINT) AS credit FROM (
     SELECT tenant, currency, debit AS account, minor AS debit, 0 AS credit FROM transfer UNION ALL
-    SELECT tenant, currency, credit, 0, minor FROM transfer) GROUP BY tenant, currency, account ORDER BY tenant, currency, account
+    SELECT tenant, currency, credit, 0, minor FROM transfer) AS side GROUP BY tenant, currency, account ORDER BY tenant, currency, account
 """
 
 
@@ -41,13 +41,14 @@ def published(row: OutboxRow) -> bytes:
 class Explaining:
     """Decision records between the outcomes: each before what it published."""
 
-    def __init__(self, reading: SqliteReading) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._last = 0
+        self._last = self._told = 0
 
     def lines(self, outbox: Sequence[OutboxRow]) -> Iterator[bytes]:
         """The decisions since the last call, each with its outcomes after it."""
         told: dict[int, list[OutboxRow]] = {}
+        numbers: dict[int, int] = {}  # a store may number with gaps; shown is how many came before
         for row in outbox:
             told.setdefault(row.decision, []).append(row)
         entries: dict[int, list[dict[str, Any]]] = {}
@@ -55,9 +56,13 @@ class Explaining:
             entries.setdefault(entry.pop("decision"), []).append(entry)
         for made in self._reading.rows(_DECISIONS, (self._last,)):
             self._last = seq = made["seq"]
+            self._told += 1
+            numbers[seq] = self._told
             outcomes = told.get(seq, [])
             requests = self._reading.rows(_REQUESTS, (made["tenant"], made["key"], seq)) if made["kind"] == "folio" else []
-            yield _decision(made, entries.get(seq, []), requests, outcomes)
+            yield _decision(
+                {**made, "seq": self._told, "parent": numbers.get(made["parent"], 0)}, entries.get(seq, []), requests, outcomes
+            )
             yield from map(published, outcomes)
 
 
@@ -89,14 +94,14 @@ def _decision(
     return msgspec.json.encode({"decision": shown})
 
 
-def balances(reading: SqliteReading) -> Iterator[bytes]:
+def balances(reading: Reading) -> Iterator[bytes]:
     """Every account that was touched, by tenant, currency and name; `balance` is debit less credit, minor units."""
     for row in reading.rows(_BALANCES):
         kind = entry_of(row["account"]).kind.value
         yield msgspec.json.encode({"ledger": {**row, "kind": kind, "balance": row["debit"] - row["credit"]}})
 
 
-def unsettled(reading: SqliteReading) -> list[str]:
+def unsettled(reading: Reading) -> list[str]:
     """Open dead letters, blocked keys and parked messages, the first of each kind in words, the others counted."""
     found: list[str] = []
     for what, count, statement in (
@@ -108,7 +113,7 @@ def unsettled(reading: SqliteReading) -> list[str]:
         (
             "blocked",
             "SELECT count(*) AS n FROM state WHERE blocked <> ''",
-            "SELECT kind || ' ' || replace(key, char(31), '/') AS text, 'behind dead letter ' || blocked AS why FROM state"
+            "SELECT kind || ' ' || key AS text, 'behind dead letter ' || blocked AS why FROM state"
             " WHERE blocked <> '' ORDER BY tenant, kind, key",
         ),
         (
@@ -118,7 +123,9 @@ def unsettled(reading: SqliteReading) -> list[str]:
         ),
     ):
         total = reading.rows(count)[0]["n"]
-        found += [f"{what}: {row['text']}: {row['why']}" for row in reading.rows(f"{statement} LIMIT {_SHOWN}")]
+        found += [
+            f"{what}: {row['text']}: {row['why']}".replace("\x1f", "/") for row in reading.rows(f"{statement} LIMIT {_SHOWN}")
+        ]
         if total > _SHOWN:
             found.append(f"{what}: and {total - _SHOWN} more")
     return found

@@ -15,8 +15,8 @@ import msgspec
 from engine import ledger_check
 from engine.clock import instant
 from engine.explanation import Asked, Booked, Decision, Explained, Published, Request
+from engine.store.history import History
 from engine.store.rows import Key
-from engine.store.sqlite.history import SqliteHistory
 from engine.vault import Vault
 from handlers import account
 from schemas import registry
@@ -31,7 +31,7 @@ SEALED = "(sealed)"
 FORGOTTEN = "(forgotten)"
 
 
-def explain(history: SqliteHistory, vault: Vault, subject: str, *, tenant: str = "", personal: bool = False) -> Explained:
+def explain(history: History, vault: Vault, subject: str, *, tenant: str = "", personal: bool = False) -> Explained:
     """A folio by its id or another name (`pms:thais=88231`), a message by the hub's id or the sender's, a request by its id.
 
     Raises HubError `unknown_subject` for what is none of these, `ambiguous` for what is several.
@@ -40,7 +40,7 @@ def explain(history: SqliteHistory, vault: Vault, subject: str, *, tenant: str =
 
 
 class _Explaining:
-    def __init__(self, history: SqliteHistory, vault: Vault, personal: bool) -> None:
+    def __init__(self, history: History, vault: Vault, personal: bool) -> None:
         self._history, self._vault, self._personal = history, vault, personal
 
     def of(self, subject: str, tenant: str) -> Explained:

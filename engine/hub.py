@@ -21,13 +21,12 @@ from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.settled import Settled, settle
+from engine.store.contract import Store
 from engine.store.effects import Effect
+from engine.store.opening import effects_of, lanes_of, open_store
+from engine.store.reading import Reading
 from engine.store.rows import InternalRow, OutboxRow
-from engine.store.sqlite.database import Database
-from engine.store.sqlite.effects import SqliteEffects
-from engine.store.sqlite.lanes import SqliteLanes
-from engine.store.sqlite.reading import SqliteReading
-from engine.store.sqlite.shelf import SqliteShelf
+from engine.store.shelf import Shelf
 from engine.vault import Vault, master_key
 from schemas.effect import EffectState
 from schemas.registry import family
@@ -42,14 +41,14 @@ log = structlog.get_logger(__name__)
 class Hub:
     """Opens the store (raises StoreTaken when another hub has it), takes the configuration into force, and owns the lanes.
 
-    `store`: a path, or a database that is open already; the hub closes either. `connectors` by merchant. `brokers`: families of
+    `store`: its address, or a store that is open already; the hub closes either. `connectors` by merchant. `brokers`: families of
     outcomes that a broker is to get.
     """
 
     def __init__(
         self,
         configuration: Configuration,
-        store: str | Database,
+        store: str | Store,
         connectors: Mapping[str, PaymentConnector],
         *,
         clock: Clock | None = None,
@@ -60,13 +59,13 @@ class Hub:
         gc.set_threshold(*_COLLECT)
         self.configuration = configuration
         self.clock = clock or SystemClock()
-        self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
+        self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
         try:
-            self.shelf = SqliteShelf(self.database)
+            self.shelf = Shelf(self.database)
             self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
             self.vault = Vault(master or self._master(), self.shelf)
-            self.reading = SqliteReading(self.database)
-            self.store = SqliteLanes(self.database)
+            self.reading = Reading(self.database)
+            self.store = lanes_of(self.database)
             self._new_generation(*self.database.renewed())
             self.wake = threading.Event()
             self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
@@ -74,7 +73,7 @@ class Hub:
                 self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration), horizon=self.intake.horizon
             )
             self.effects = EffectsRunner(
-                SqliteEffects(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
+                effects_of(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
                 self.settled.merchants,
             )  # fmt: skip
         except BaseException:
@@ -85,7 +84,7 @@ class Hub:
         self.unshredded = False
 
     def _master(self) -> bytes:
-        return os.urandom(32) if self.database.memory else master_key(self.database.path, self.shelf)
+        return os.urandom(32) if self.database.memory else master_key(self.database.name, self.shelf)
 
     def _new_generation(self, reason: str, epoch: int) -> None:
         """A restored backup or a moved store (design, effects): nothing leaves until a person has looked."""
@@ -96,8 +95,8 @@ class Hub:
         def told(effect: Effect) -> InternalRow:
             return effect_messages.reply(effect, EffectState.UNKNOWN, None, "restored", reason, now)
 
-        doubted = SqliteEffects(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
-        log.critical("new_generation", store=self.database.path, reason=reason, in_doubt=doubted, then="foliohub payouts start")
+        doubted = effects_of(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
+        log.critical("new_generation", store=self.database.name, reason=reason, in_doubt=doubted, then="foliohub payouts start")
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from engine.clock import Clock, SystemClock, instant
-from engine.store.sqlite.database import Database
-from engine.store.sqlite.keys import DoorKeyRow, SqliteKeys
+from engine.store.contract import Store
+from engine.store.keys import DoorKeyRow, KeyRows
 from schemas.errors import Rejected
 
 SCOPES: Final = ("messages", "read", "operator")
@@ -47,8 +47,8 @@ class DoorKey(msgspec.Struct, frozen=True, kw_only=True):
 class DoorKeys:
     """Adds, revokes, lists and checks the keys of one store. Thread-safe."""
 
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
-        self._rows = SqliteKeys(database)
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
+        self._rows = KeyRows(store)
         self._clock = clock or SystemClock()
         self._seen: dict[str, tuple[float, DoorKeyRow]] = {}
         self._lock = threading.Lock()

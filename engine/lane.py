@@ -14,7 +14,7 @@ from engine.chunk import NOBODY, Chunk
 from engine.clock import Clock
 from engine.settled import Settled
 from engine.staging import Remembered
-from engine.store.contract import ChunkTransaction, Claim, Constraint, LaneStore
+from engine.store.contract import ChunkTransaction, Claim, Constraint, Contended, LaneStore
 from engine.store.rows import OutboxRow
 from schemas import registry
 
@@ -74,6 +74,9 @@ class Lanes:
             limit = self._small if self._careful > 0 else self._limit
             try:
                 ran = self._chunk(limit)
+            except Contended:  # somebody else was faster with an aggregate of ours: read again, and less at once each time
+                self._careful, self._small = limit, max(1, limit // 2)
+                continue
             except Constraint as refused:
                 log.warning("constraint_in_chunk", limit=limit, reason=str(refused))
                 if limit == 1:
@@ -144,12 +147,12 @@ class Lanes:
         """`fill` decides on a fresh chunk and says whether more waits; all that it staged is committed, or nothing happened."""
         chunk: Chunk | None = None
         try:
-            with self._store.chunk() as transaction:
+            with self._store.chunk(self._claim) as transaction:
                 chunk = Chunk(self, transaction, self._remembered)
                 more = fill(transaction, chunk)
                 if chunk.decided:
                     write = chunk.staging.finish(self._store.lanes)
-                    transaction.write(write, self._claim.epoch)
+                    transaction.write(write)
         except BaseException:
             self._tried = chunk.first if chunk is not None else b""
             self._remembered.forget()
@@ -165,9 +168,9 @@ class Lanes:
         return Chunk(self, transaction)
 
     @property
-    def epoch(self) -> int:
-        """The epoch under which these lanes are owned."""
-        return self._claim.epoch
+    def claim(self) -> Claim:
+        """Under which these lanes are owned."""
+        return self._claim
 
     @property
     def clock(self) -> Clock:

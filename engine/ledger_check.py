@@ -10,9 +10,9 @@ from typing import Final
 
 import msgspec
 
-from engine.store.sqlite import checking
-from engine.store.sqlite.database import Database
-from engine.store.sqlite.reading import SqliteReading
+from engine.store import checking
+from engine.store.contract import Store
+from engine.store.reading import Reading
 from handlers import account
 from handlers.refund_parts import open_minor
 from ledger.balance import Row, out_of_balance
@@ -63,7 +63,7 @@ class AccountBalance(msgspec.Struct, frozen=True, kw_only=True):
     balance: int
 
 
-def balances(reading: SqliteReading, *, tenant: str = "", folio: str = "", name: str = "") -> Iterator[AccountBalance]:
+def balances(reading: Reading, *, tenant: str = "", folio: str = "", name: str = "") -> Iterator[AccountBalance]:
     """Every account that was touched, by tenant, currency and name. `name` may end in `*`."""
     for owner, currency, which, debit, credit in checking.accounts(reading, tenant=tenant, folio=folio, account=name):
         kind = entry_of(which).kind.value
@@ -72,12 +72,12 @@ def balances(reading: SqliteReading, *, tenant: str = "", folio: str = "", name:
         )
 
 
-def check(database: Database, *, shown: int = SHOWN) -> Checked:
+def check(store: Store, *, shown: int = SHOWN) -> Checked:
     """X-4 and what follows from it, for the whole store."""
-    reading = SqliteReading(database)
+    reading = Reading(store)
     findings: list[Finding] = []
     seen = {"folios": 0}
-    with database.read():  # one consistent state
+    with store.read():  # one consistent state
         for finding in _all(reading, seen):
             findings.append(finding)
             if len(findings) >= shown:
@@ -86,12 +86,12 @@ def check(database: Database, *, shown: int = SHOWN) -> Checked:
     return Checked(transfers=size["transfers"], folios=seen["folios"], effects=size["effects"], findings=tuple(findings))
 
 
-def _all(reading: SqliteReading, seen: dict[str, int]) -> Iterator[Finding]:
+def _all(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
     yield from _sums(reading)
     yield from _folios(reading, seen)
 
 
-def _sums(reading: SqliteReading) -> Iterator[Finding]:
+def _sums(reading: Reading) -> Iterator[Finding]:
     """X-4: debits are credits in every currency, and every account is in the chart."""
     sums: dict[tuple[str, str], int] = {}
     for tenant, currency, which, debit, credit in checking.accounts(reading):
@@ -111,7 +111,7 @@ def _sums(reading: SqliteReading) -> Iterator[Finding]:
             )
 
 
-def _folios(reading: SqliteReading, seen: dict[str, int]) -> Iterator[Finding]:
+def _folios(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
     """Each folio's guest, refund and suspense account against its state, and its refunds against the provider's records."""
     sums = checking.folio_sums(reading)
     effects = checking.refunds_shown(reading)

@@ -92,7 +92,6 @@ class Staging:
     def __init__(self, transaction: ChunkTransaction, remembered: Remembered | None = None) -> None:
         self.read = transaction
         self.write = ChunkWrite()
-        self.next_decision = transaction.next_decision
         self._remembered = remembered if remembered is not None else Remembered()
         self._states: dict[Key, Staged] = {}
         self._parked: dict[Key, list[ParkedRow]] = {}
@@ -156,9 +155,7 @@ class Staging:
 
     def decision(self) -> int:
         """The next decision's number."""
-        number = self.next_decision
-        self.next_decision += 1
-        return number
+        return self.read.number()
 
     def finish(self, lanes: int) -> ChunkWrite:
         """All rows, ready to be written."""

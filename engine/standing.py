@@ -32,7 +32,8 @@ def standing(hub: Hub, tenant: str, folio: str) -> dict[str, Any] | None:
     decisions = hub.reading.decisions_of(Key(tenant, "folio", folio))[-MOST_OUTCOMES:]
     effects = hub.reading.rows(
         "SELECT id, kind, provider, merchant, payment, minor, currency, refund, state, reason, record,"
-        " needs_approval AND state = 'planned' AS needs_approval FROM effect WHERE tenant = ? AND folio = ? ORDER BY created_at, id",
+        " CASE WHEN state = 'planned' THEN needs_approval ELSE 0 END AS needs_approval FROM effect WHERE tenant = ? AND folio = ?"
+        " ORDER BY created_at, id",
         (tenant, folio),
     )
     return {

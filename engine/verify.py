@@ -19,10 +19,12 @@ from engine.clock import ManualClock
 from engine.lane import Lanes
 from engine.settled import FrozenPolicy, Settled, as_settled_before
 from engine.staging import SHAPES
+from engine.store.contract import Store
+from engine.store.log import SIDES, Log, Root, Side, side_rows
+from engine.store.shelf import Shelf
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.lanes import SqliteLanes
-from engine.store.sqlite.shelf import SqliteShelf
-from engine.store.sqlite.verifying import SIDES, Log, ReplayChunk, Root, Side, scratch, side_rows
+from engine.store.sqlite.replaying import ReplayChunk, scratch
 from schemas.errors import HubError
 
 BATCH = 500
@@ -59,7 +61,7 @@ class _Parted(Exception):
         self.difference = difference
 
 
-def verify(store: Database, *, shown: int = SHOWN, batch: int = BATCH) -> Verified:
+def verify(store: Store, *, shown: int = SHOWN, batch: int = BATCH) -> Verified:
     """Replay the log of `store` and compare; a hub may go on beside it. `batch` decisions are in memory at once.
 
     Raises HubError for a store that cannot be read.
@@ -67,7 +69,7 @@ def verify(store: Database, *, shown: int = SHOWN, batch: int = BATCH) -> Verifi
     found: list[Difference] = []
     compared: dict[str, int] = {}
     with store.read() as connection:
-        log = Log(connection)
+        log = Log(store, connection)
         for lane, offset in islice(log.lost(), shown):
             found.append(_difference("intake", f"lane {lane} offset {offset}", "decision", "passed over", "decided"))
         rebuilt = scratch(store.lanes)
@@ -78,7 +80,7 @@ def verify(store: Database, *, shown: int = SHOWN, batch: int = BATCH) -> Verifi
             with rebuilt.read() as other:
                 for side in SIDES:
                     compared[side.table] = 0
-                    for difference in _compare(side, side_rows(connection, side), side_rows(other, side), compared):
+                    for difference in _compare(side, side_rows(store, connection, side), side_rows(rebuilt, other, side), compared):
                         found.append(difference)
                         if len(found) >= shown:
                             return Verified(decisions=decisions, compared=compared, differences=tuple(found))
@@ -90,11 +92,12 @@ def verify(store: Database, *, shown: int = SHOWN, batch: int = BATCH) -> Verifi
 class _Replay:
     """Takes every decision again."""
 
-    def __init__(self, store: Database, log: Log, rebuilt: Database, batch: int) -> None:
+    def __init__(self, store: Store, log: Log, rebuilt: Database, batch: int) -> None:
         self._size = batch
+        self._gapless, self._last = store.gapless, 0
         self._log = log
         self._rebuilt = rebuilt
-        self._shelf = _Shelf(SqliteShelf(store))
+        self._shelf = _Shelf(Shelf(store))
         self._settled: dict[int, Settled] = {}
         self._lanes: Lanes | None = None
 
@@ -118,14 +121,17 @@ class _Replay:
     def _batch(self, batch: Sequence[Root]) -> int:
         lanes = self._owner(batch[0])
         with self._rebuilt.write() as connection:
-            transaction = ReplayChunk(connection, self._log)
+            transaction = ReplayChunk(connection, self._log, lanes.claim.epochs)
             chunk = lanes.new_chunk(transaction)
-            transaction.deciding = lambda: chunk.staging.next_decision - 1
-            chunk.defects = self._log.defects(batch[0].seq, batch[-1].seq)
+            numbers = self._log.numbers(batch)
+            chunk.defects = self._log.defects([seq for root in batch for seq in numbers[root.seq]])
             for root in batch:
+                transaction.again(numbers[root.seq])
                 self._again(chunk, transaction, root)
-            transaction.write(chunk.staging.finish(self._rebuilt.lanes), lanes.epoch)
-            return chunk.staging.next_decision - transaction.next_decision
+                self._last = numbers[root.seq][-1]
+            write = chunk.staging.finish(self._rebuilt.lanes)
+            transaction.write(write)
+            return len(write.decisions)
 
     def _owner(self, root: Root) -> Lanes:
         if self._lanes is None:
@@ -138,8 +144,8 @@ class _Replay:
         return self._settled[configuration]
 
     def _again(self, chunk: Chunk, transaction: ReplayChunk, root: Root) -> None:
-        if chunk.staging.next_decision != root.seq:
-            raise _Parted(_difference("decision", f"seq {root.seq}", "seq", root.seq, chunk.staging.next_decision))
+        if self._gapless and root.seq != self._last + 1:
+            raise _Parted(_difference("decision", f"seq {root.seq}", "seq", root.seq, self._last + 1))
         chunk.settled = self._of_the_day(root.configuration)
         chunk.now = root.decided_at
         if root.origin == "timer":
@@ -185,7 +191,7 @@ def _parts(batch: Sequence[Root]) -> Iterator[Sequence[Root]]:
 class _Shelf:
     """Policies and configurations of a store, read once."""
 
-    def __init__(self, shelf: SqliteShelf) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self._policies = list(shelf.policies())
         self._configurations = dict(shelf.configurations())
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from engine.store.postgresql.database import Database
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
 from tests.services.rabbitmq import RabbitMQ
+from tests.services.stores import emptied
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """What a property says is tested, not how fast a machine is that does something else as well."""
@@ -37,6 +39,21 @@ def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
     url = postgresql.database()
     yield url
     postgresql.drop(url)
+
+
+@pytest.fixture(scope="session")
+def one_store(postgresql: PostgreSQL) -> str:
+    """The address of a store that tests have one after the other."""
+    url = postgresql.database()
+    Database(url).close()
+    return url
+
+
+@pytest.fixture
+def postgres_store(one_store: str) -> str:
+    """The address of an empty store, as it was made; nobody else has it at the same time."""
+    emptied(one_store)
+    return one_store
 
 
 @pytest.fixture(scope="session")

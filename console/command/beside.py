@@ -23,12 +23,11 @@ from engine.intake import DurableIntake
 from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
 from engine.settled import Settled, as_settled_before
-from engine.store.sqlite.database import Database
-from engine.store.sqlite.history import SqliteHistory
-from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.history import History
+from engine.store.opening import lanes_of, open_store
+from engine.store.reading import Reading
+from engine.store.shelf import Shelf
 from engine.store.sqlite.owning import running_on
-from engine.store.sqlite.reading import SqliteReading
-from engine.store.sqlite.shelf import SqliteShelf
 from engine.transport.contract import Arrival, Taken
 from engine.vault import Vault, master_key
 from schemas.envelope import type_of
@@ -61,11 +60,11 @@ class Beside:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.database = Database(str(path), writer=False)
-        self.reading = SqliteReading(self.database)
-        self.shelf = SqliteShelf(self.database)
-        self.vault = Vault(master_key(self.database.path, self.shelf), self.shelf)
-        self.history = SqliteHistory(self.reading)
+        self.database = open_store(str(path), writer=False)
+        self.reading = Reading(self.database)
+        self.shelf = Shelf(self.database)
+        self.vault = Vault(master_key(self.database.name, self.shelf), self.shelf)
+        self.history = History(self.reading)
         self.keys = DoorKeys(self.database)
         self._clock = SystemClock()
 
@@ -100,7 +99,7 @@ class Beside:
     def say(self, event: dict[str, Any], wait_s: float) -> Said:
         """Append a message, durably, and wait for its outcome if a hub runs. Raises StoreAway."""
         settled = self.settled()
-        intake = DurableIntake(SqliteLanes(self.database), self.shelf, self.vault, lambda: settled, self._clock)
+        intake = DurableIntake(lanes_of(self.database), self.shelf, self.vault, lambda: settled, self._clock)
         body = msgspec.json.encode(event)
         (receipt,) = intake.append([Arrival(door="command", body=body, content_type=STRUCTURED)])
         running = self.hub is not None

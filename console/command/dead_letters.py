@@ -13,7 +13,7 @@ from console.command.showing import print_json, print_lines, stamp, table, when
 from console.command.telling import tell
 from engine.explain import FORGOTTEN
 from engine.letters import dead_letter_subject
-from engine.store.sqlite import listing
+from engine.store import listing
 from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="What the hub could not use.")

@@ -13,7 +13,7 @@ from console.command.options import By, Config, Json, Key, Reason, Store, Tenant
 from console.command.showing import money, print_json, print_lines, stamp, table
 from console.command.telling import tell
 from engine.explain import explain
-from engine.store.sqlite import listing
+from engine.store import listing
 from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Requests to providers.")

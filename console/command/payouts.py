@@ -12,9 +12,9 @@ from console.command.options import By, Config, Json, Key, Reason, Store, Tenant
 from console.command.showing import print_json, stamp, table
 from console.command.telling import finish, tell
 from engine.store.contract import StoreAway, StoreBusy
+from engine.store.listing import payouts_waiting
 from engine.store.rows import SwitchRow
-from engine.store.sqlite.listing import payouts_waiting
-from engine.store.sqlite.switches import SqliteSwitches
+from engine.store.switches import Switches
 
 app = typer.Typer(no_args_is_help=True, help="The switch that stops all payouts.")
 
@@ -41,7 +41,7 @@ def start(
 def status(store: Store = None, config: Config = None, as_json: Json = False) -> None:
     """Whether payouts go out, by tenant, and what waits."""
     with opened(existing_store(store, config)) as beside:
-        switches = SqliteSwitches(beside.database).all()
+        switches = Switches(beside.database).all()
         rows = [
             {
                 "tenant": tenant,
@@ -77,7 +77,7 @@ def _switch(
         owner = beside.tenant(tenant)
         message = word(name, owner, who, reason=reason)
         try:
-            SqliteSwitches(beside.database).set(SwitchRow(owner, int(stopped), f"operator:{who}", reason, beside.now()))
+            Switches(beside.database).set(SwitchRow(owner, int(stopped), f"operator:{who}", reason, beside.now()))
         except StoreBusy as away:
             raise StoreBusy(_held(away, beside), field="store", value=beside.path) from None
         except StoreAway as away:

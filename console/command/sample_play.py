@@ -17,9 +17,9 @@ from console.command.gateway_client import GatewayClient
 from console.command.simulator_process import SimulatorProcess
 from engine.clock import instant
 from engine.hub import Hub
+from engine.store import listing
+from engine.store.history import History
 from engine.store.rows import Key
-from engine.store.sqlite import listing
-from engine.store.sqlite.history import SqliteHistory
 
 WAIT_S: Final = 10.0
 SETTLE_S: Final = 40.0
@@ -27,12 +27,12 @@ SETTLE_S: Final = 40.0
 
 def played(hub: Hub) -> bool:
     """Whether the store holds the whole day."""
-    return bool(SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.UNKNOWN)))
+    return bool(History(hub.reading).decisions_of(Key(the.TENANT, "folio", the.UNKNOWN)))
 
 
 def day_of(hub: Hub) -> date:
     """The day on which it was first played in this store; today if it never was."""
-    first = SqliteHistory(hub.reading).decisions_of(Key(the.TENANT, "folio", the.SILENT))
+    first = History(hub.reading).decisions_of(Key(the.TENANT, "folio", the.SILENT))
     at = instant(first[0]["received_at"] if first else hub.clock.now())
     zone = ZoneInfo(hub.configuration.properties["camp-azur"].zone)
     return at.astimezone(zone).date()

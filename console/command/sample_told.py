@@ -10,8 +10,8 @@ import msgspec
 from console.command import sample_day as the
 from console.command.showing import money
 from engine.hub import Hub
+from engine.store.history import History
 from engine.store.rows import Key, OutboxRow
-from engine.store.sqlite.history import SqliteHistory
 from schemas.folio import Folio, ReferenceState
 
 Data = dict[str, Any]
@@ -55,7 +55,7 @@ _CAME: Final = {
 
 def told(hub: Hub) -> list[Told]:
     """Everything decided about the day's folios, in order."""
-    history = SqliteHistory(hub.reading)
+    history = History(hub.reading)
     keys = [Key(the.TENANT, "folio", folio) for folio in the.FOLIOS]
     for bound in history.folios_of_name(the.NAMESPACE, the.RESERVATION):
         keys.append(Key(the.TENANT, "folio", msgspec.json.decode(bound.key, type=ReferenceState).folio))

@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 
 from console.gateway.desk import Desk
 from console.gateway.messages import answer_json, desk_of
-from engine.store.sqlite.listing import effects_open
+from engine.store.listing import effects_open
 from schemas.errors import HubError
 
 _PATIENCE_S: Final = 2.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -33,6 +33,12 @@ class Fenced(HubError):
     code = "fenced"
 
 
+class Contended(Retryable):
+    """Somebody else changed what was read, before this was written. Nothing was written: read it again."""
+
+    code = "contended"
+
+
 class Constraint(HubError):
     """The database itself refused a row: refunded above captured, a second row for one refund. Nothing was written."""
 
@@ -56,19 +62,94 @@ class StoreTaken(HubError):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """Ownership of the lanes: `positions` next offset by lane; `deaths` how often a process died since the position last moved;
+    """Ownership of lanes: `epochs` and `positions` (next offset) by lane; `deaths` how often a process died since the position last moved;
     `suspects` (lane, offset) of messages that were in flight while they were tried alone."""
 
-    epoch: int
+    epochs: Mapping[int, int]
     positions: Mapping[int, int]
     deaths: Mapping[int, int]
     suspects: frozenset[tuple[int, int]]
 
 
-class ChunkTransaction(Protocol):
-    """One lane transaction: reads first, `commit` last and once. Nothing else writes to these lanes meanwhile."""
+class Identity(NamedTuple):
+    """What is known of a message that was taken: its keyed hash, and its place in the log."""
 
-    next_decision: int
+    fingerprint: bytes
+    lane: int
+    offset: int
+
+
+class Cursor(Protocol):
+    """The rows of one statement."""
+
+    @property
+    def description(self) -> Any: ...
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """What the statements that every engine understands run on: values are bound to question marks, in order."""
+
+    def execute(self, statement: str, parameters: Any = (), /) -> Cursor: ...
+
+    def executemany(self, statement: str, parameters: Any, /) -> Cursor: ...
+
+
+class Store(Protocol):
+    """An open store of either engine: a file, or a database."""
+
+    lanes: int
+    memory: bool
+    by_arrival: str
+    """The expression that orders the rows of a table as they were written, where no column does."""
+    by_decision: str
+    """The columns that order decisions as they were taken."""
+    gapless: bool
+    """Whether decisions are numbered without gaps."""
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people: a path, or an address without its password."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """One consistent view, beside those who write. Inside another `read` of the same thread it is the same view."""
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """One write transaction: committed when the block ends, rolled back when it raises. Raises StoreAway or Constraint."""
+
+    def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a long read, memory flat."""
+
+    def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        """What the inbox knows of these messages."""
+
+    def renewed(self) -> tuple[str, int]:
+        """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; asked before the lanes
+        are claimed. Raises HubError."""
+
+    def probe(self) -> None:
+        """One small durable write. Raises StoreAway when nothing can be written."""
+
+    def shred(self) -> bool:
+        """After keys were destroyed: leave no copy of them beside the store. False while a reader is in the way."""
+
+    def close(self) -> None: ...
+
+
+class ChunkTransaction(Protocol):
+    """One lane transaction: reads first, `write` last and once. Nobody else moves the claimed lanes meanwhile; whoever else changed
+    what it read is told apart by `Contended`."""
+
+    def number(self) -> int:
+        """The next decision's own, greater than all that this one may know of."""
 
     def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
         """What waits in these lanes, oldest first: internal messages (unless not wanted), then the intake in order of arrival; at
@@ -94,8 +175,8 @@ class ChunkTransaction(Protocol):
     def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
         """Where each effect of a folio stands, by its id."""
 
-    def write(self, chunk: ChunkWrite, epoch: int) -> None:
-        """Everything of the chunk, epoch and positions compared and set. Raises Fenced or Constraint."""
+    def write(self, chunk: ChunkWrite) -> None:
+        """Everything of the chunk; the claim's epochs and the positions are compared and set. Raises Fenced, Contended or Constraint."""
 
 
 class LaneStore(Protocol):
@@ -103,9 +184,10 @@ class LaneStore(Protocol):
 
     lanes: int
 
-    def claim(self) -> Claim: ...
+    def claim(self, lanes: Collection[int] | None = None) -> Claim:
+        """Own these lanes (None: all) from now on; whoever had them is fenced."""
 
-    def release(self) -> None:
+    def release(self, lanes: Collection[int] | None = None) -> None:
         """A stop in good order: no death is counted."""
 
     def try_alone(self, lane: int, offset: int | None) -> None:
@@ -120,7 +202,8 @@ class LaneStore(Protocol):
     ) -> None:
         """Durable when it returns. Raises StoreAway."""
 
-    def chunk(self) -> AbstractContextManager[ChunkTransaction]: ...
+    def chunk(self, claim: Claim) -> AbstractContextManager[ChunkTransaction]:
+        """A transaction of who owns these lanes. Raises StoreAway or Contended."""
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
         """Forget identities whose slice of time ended before this instant, a whole slice at a time (X-1). `go_on` is asked between two

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -114,6 +114,19 @@ class Moved(NamedTuple):
     request: str | None = None
     answer: str | None = None
 
+    def moved(self) -> tuple[object, ...]:
+        """As the statement of a move is told: what the row is to say, then what it says now."""
+        before, after = self.before, self.after
+        return (
+            after.state, after.reason, after.next_at, after.queries, after.fence, after.lease_until, after.record, self.request,
+            self.answer, before.id, before.fence, before.state,
+        )  # fmt: skip
+
+    def marked(self) -> tuple[object, ...]:
+        """The same for the mark before it is sent."""
+        before, after = self.before, self.after
+        return (after.sent_at, after.attempts, after.lease_until, after.next_at, after.fence, before.id, before.fence)
+
 
 class Owned(NamedTuple):
     """A provider's record and whose it is: `effect:<id>`, `payment` or `foreign`; `now`: when it is seen."""
@@ -123,6 +136,14 @@ class Owned(NamedTuple):
     record: ProviderRecord
     owner: str
     now: int
+
+    def row(self) -> tuple[object, ...]:
+        """As its table has it."""
+        record = self.record
+        return (
+            self.merchant, record.reference, record.level, self.provider, record.kind, record.result, record.status, record.minor,
+            record.currency, self.owner, self.now,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -183,6 +204,14 @@ class EffectStore(Protocol):
 
     def stopped(self, tenant: str) -> bool:
         """Whether a tenant's payouts are stopped at this moment. Any thread may ask."""
+
+    def new_generation(
+        self, tenants: Iterable[str], reason: str, epoch: int, now: int, told: Callable[[Effect], InternalRow]
+    ) -> int:
+        """A restored or moved store: payouts stand still, and every request that is not final is in doubt until it was asked about.
+
+        Its epochs go on from `epoch`, so that the store that it replaces is an older copy from now on. How many are in doubt.
+        """
 
     def transaction(self) -> AbstractContextManager[EffectTransaction]:
         """Durable when the block has ended, nothing of it when it raises. Raises StoreAway."""

@@ -249,6 +249,12 @@ class DeadLetterRow(NamedTuple):
     status: str = "open"
 
 
+LETTER: Final = (
+    "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
+)
+"""The columns of a dead letter's table, in the order of its row."""
+
+
 class InternalRow(NamedTuple):
     """A message from inside, for a lane's owner."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from uuid import NAMESPACE_URL, uuid5
 
+import msgspec
 import pytest
 
 from engine.store.contract import ChunkTransaction, Constraint, Fenced, LaneStore
@@ -74,7 +75,7 @@ class LaneStoreContract(ABC):
         store.append([arrived("a", 1), arrived("b", 0)], [], [], [])
         store.append([arrived("c", 1)], [], [], [])
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             taken = chunk.take(claim.positions, 10)
 
         assert [(row.id, row.lane, row.place) for row in taken] == [("a", 1, 0), ("b", 0, 0), ("c", 1, 1)]
@@ -85,7 +86,7 @@ class LaneStoreContract(ABC):
         claim = store.claim()
         store.append([arrived("a"), arrived("b")], [], [], [internal("i"), internal("j")])
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             assert [row.id for row in chunk.take(claim.positions, 1)] == ["i"]
             assert [row.id for row in chunk.take(claim.positions, 3)] == ["i", "j", "a"]
             assert [row.id for row in chunk.take(claim.positions, 3, internal=False)] == ["a", "b"]
@@ -95,20 +96,21 @@ class LaneStoreContract(ABC):
         store = self.make(1)
         claim = store.claim()
         store.append([arrived("a"), arrived("b")], [], [], [internal("i")])
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             place = chunk.take(claim.positions, 1)[0].place
+            first, second = chunk.number(), chunk.number()
             write = ChunkWrite(
                 inbox=[(1, message("a"), b"f" * 16, 0, 0)],
-                decisions=[decision(chunk.next_decision, 0), decision(chunk.next_decision + 1, place, origin="internal")],
-                done=[(chunk.next_decision + 1, place)],
+                decisions=[decision(first, 0), decision(second, place, origin="internal")],
+                done=[(second, place)],
                 positions={0: (0, 1)},
             )
-            chunk.write(write, claim.epoch)
+            chunk.write(write)
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             assert [row.id for row in chunk.take({0: 1}, 10)] == ["b"]
             assert {message("a"): b"f" * 16} == dict(chunk.seen([message("a"), message("b")]))
-            assert chunk.next_decision == 3
+            assert chunk.number() > second > first
         assert store.waiting_count() == 1
 
     def test_another_claim_fences(self) -> None:
@@ -117,15 +119,15 @@ class LaneStoreContract(ABC):
         old = store.claim()
         new = store.claim()
         store.append([arrived("a")], [], [], [])
-        assert new.epoch > old.epoch
+        assert all(new.epochs[lane] > old.epochs[lane] for lane in (0, 1))
 
         for write in (ChunkWrite(positions={0: (0, 1)}), ChunkWrite(states=[state(Key("azur", "folio", "B-1"))])):
-            with pytest.raises(Fenced), store.chunk() as chunk:
-                chunk.write(write, old.epoch)
+            with pytest.raises(Fenced), store.chunk(old) as chunk:
+                chunk.write(write)
 
-        with store.chunk() as chunk:
+        with store.chunk(new) as chunk:
             assert chunk.states([Key("azur", "folio", "B-1").digest()]) == {}
-            chunk.write(ChunkWrite(positions={0: (0, 1)}), new.epoch)
+            chunk.write(ChunkWrite(positions={0: (0, 1)}))
 
     def test_a_position_that_is_not_ours_fences(self) -> None:
         """Compared and set."""
@@ -133,8 +135,8 @@ class LaneStoreContract(ABC):
         claim = store.claim()
         store.append([arrived("a"), arrived("b")], [], [], [])
 
-        with pytest.raises(Fenced) as fenced, store.chunk() as chunk:
-            chunk.write(ChunkWrite(positions={0: (1, 2)}), claim.epoch)
+        with pytest.raises(Fenced) as fenced, store.chunk(claim) as chunk:
+            chunk.write(ChunkWrite(positions={0: (1, 2)}))
 
         assert (fenced.value.field, fenced.value.value) == ("lane", "0")
         assert dict(store.claim().positions) == {0: 0}
@@ -150,10 +152,10 @@ class LaneStoreContract(ABC):
             totals=[("azur", "B-1", "P", "EUR", 100, 101)],
         )
 
-        with pytest.raises(Constraint), store.chunk() as chunk:
-            chunk.write(write, claim.epoch)
+        with pytest.raises(Constraint), store.chunk(claim) as chunk:
+            chunk.write(write)
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             assert chunk.states([Key("azur", "folio", "B-1").digest()]) == {}
             assert [row.id for row in chunk.take({0: 0}, 1)] == ["a"]
 
@@ -164,10 +166,10 @@ class LaneStoreContract(ABC):
         store.append([arrived("a")], [], [], [])
 
         def die(chunk: ChunkTransaction) -> None:
-            chunk.write(ChunkWrite(positions={0: (0, 1)}), claim.epoch)
+            chunk.write(ChunkWrite(positions={0: (0, 1)}))
             raise KeyboardInterrupt
 
-        with pytest.raises(KeyboardInterrupt), store.chunk() as chunk:
+        with pytest.raises(KeyboardInterrupt), store.chunk(claim) as chunk:
             die(chunk)
 
         assert dict(store.claim().positions) == {0: 0}
@@ -177,24 +179,23 @@ class LaneStoreContract(ABC):
         store = self.make(1)
         claim = store.claim()
         one, two = Key("azur", "folio", "B-1"), Key("azur", "reference", "pms\x1fR1")
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             chunk.write(
                 ChunkWrite(
                     states=[state(one, b'{"a":1}', 3, "letter")],
                     parked=[ParkedRow(two, "x", AT, 1, cargo("p1")), ParkedRow(two, "y", AT, 2, cargo("p2"))],
                     blocked=[BlockedRow(one, "letter", cargo("q1")), BlockedRow(one, "letter", cargo("q2"))],
-                ),
-                claim.epoch,
+                )
             )
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             (row,) = chunk.states([one.digest(), two.digest()]).values()
             assert (row.sequence, row.blocked, row.body) == (3, "letter", b'{"a":1}')
             parked, blocked = chunk.parked([one, two]), chunk.blocked(one)
             assert [row.cargo.id for row in parked] == ["p1", "p2"]
             assert [(row.dead_letter, row.cargo.id) for row in blocked] == [("letter", "q1"), ("letter", "q2")]
-            chunk.write(ChunkWrite(unparked=[parked[0].seq], unblocked=[blocked[1].seq]), claim.epoch)
-        with store.chunk() as chunk:
+            chunk.write(ChunkWrite(unparked=[parked[0].seq], unblocked=[blocked[1].seq]))
+        with store.chunk(claim) as chunk:
             assert [row.cargo.id for row in chunk.parked([two])] == ["p2"]
             assert [row.cargo.id for row in chunk.blocked(one)] == ["q1"]
 
@@ -206,14 +207,14 @@ class LaneStoreContract(ABC):
             TimerRow("azur", "folio", "B-1", name, 0, AT + due, "quote", "")
             for name, due in (("b", 1), ("a", 1), ("c", 0), ("d", 9))
         ]
-        with store.chunk() as chunk:
-            chunk.write(ChunkWrite(timers={row[:4]: row for row in rows}), claim.epoch)
+        with store.chunk(claim) as chunk:
+            chunk.write(ChunkWrite(timers={row[:4]: row for row in rows}))
         moved = rows[3]._replace(due=AT)
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             assert [row.name for row in chunk.due(AT + 1, 10)] == ["c", "a", "b"]
             assert [row.name for row in chunk.due(AT + 1, 2)] == ["c", "a"]
-            chunk.write(ChunkWrite(timers={rows[2][:4]: None, moved[:4]: moved}), claim.epoch)
-        with store.chunk() as chunk:
+            chunk.write(ChunkWrite(timers={rows[2][:4]: None, moved[:4]: moved}))
+        with store.chunk(claim) as chunk:
             assert [row.name for row in chunk.due(AT + 9, 10)] == ["d", "a", "b"]
 
     def test_dead_letters_open_and_close(self) -> None:
@@ -223,9 +224,9 @@ class LaneStoreContract(ABC):
         letter = DeadLetterRow("l", AT, "azur", "", "", "undecodable", "c", "f", "v", "r", "d", "{}", b"x", None, "", AT)
         store.append([], [letter, letter], [], [])
         for status in ("replayed", "open"):
-            with store.chunk() as chunk:
-                chunk.write(ChunkWrite(dead_letters=[letter._replace(status=status)]), claim.epoch)
-            with store.chunk() as chunk:
+            with store.chunk(claim) as chunk:
+                chunk.write(ChunkWrite(dead_letters=[letter._replace(status=status)]))
+            with store.chunk(claim) as chunk:
                 found = chunk.dead_letter("l")
                 assert found is not None
                 assert status == found.status
@@ -241,8 +242,8 @@ class LaneStoreContract(ABC):
         claim = store.claim()
         assert (4, {(0, 0)}) == (claim.deaths[0], set(claim.suspects))
 
-        with store.chunk() as chunk:
-            chunk.write(ChunkWrite(positions={0: (0, 1)}), claim.epoch)
+        with store.chunk(claim) as chunk:
+            chunk.write(ChunkWrite(positions={0: (0, 1)}))
         claim = store.claim()
         assert (1, set()) == (claim.deaths[0], set(claim.suspects))
         store.release()
@@ -253,37 +254,30 @@ class LaneStoreContract(ABC):
         store = self.make(1)
         claim = store.claim()
         week = 7 * 24 * 3600 * 1_000_000
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             inbox = [(AT // week - 9, message("old"), b"f", 0, 0), (AT // week, message("new"), b"f", 0, 1)]
-            chunk.write(ChunkWrite(inbox=inbox), claim.epoch)
+            chunk.write(ChunkWrite(inbox=inbox))
 
         store.drop_slices(AT - 5 * week)
 
-        with store.chunk() as chunk:
+        with store.chunk(claim) as chunk:
             assert {message("new")} == set(chunk.seen([message("old"), message("new")]))
 
-    def test_a_large_slice_is_forgotten_at_once_and_goes_piece_by_piece(self) -> None:
-        """Others write between two pieces; what is left when it has to stop goes with the next call."""
-        store = self.make(1)
-        claim = store.claim()
-        week = 7 * 24 * 3600 * 1_000_000
-        names = [message(f"old {number}") for number in range(22_000)]
-        with store.chunk() as chunk:
-            chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"f", 0, 0) for name in names]), claim.epoch)
-        asked: list[int] = []
+    def test_lanes_are_owned_one_by_one(self) -> None:
+        """Who claims one of them fences whoever had it, and nobody else."""
+        store = self.make(2)
+        store.append([arrived("a", 0), arrived("b", 1)], [], [], [internal("i", 1)])
+        both = store.claim()
+        one = store.claim([1])
+        assert (set(one.epochs), dict(one.positions)) == ({1}, {1: 0})
 
-        def go_on() -> bool:
-            with store.chunk() as chunk:
-                assert chunk.seen(names[5:1000]) == {}
-                again = names[:5] if not asked else []  # by a clock that was set back
-                chunk.write(ChunkWrite(inbox=[(AT // week - 9, name, b"g", 0, 0) for name in again]), claim.epoch)
-            asked.append(1)
-            return len(asked) < 3
-
-        store.drop_slices(AT - 5 * week, go_on)
-        assert len(asked) == 3
-        store.drop_slices(AT - 5 * week, lambda: asked.append(1) is None)
-
-        assert 4 <= len(asked) <= 20
-        with store.chunk() as chunk:
-            assert chunk.seen(names) == {}
+        with store.chunk(one) as chunk:
+            assert [row.id for row in chunk.take(one.positions, 10)] == ["i", "b"]
+            chunk.write(ChunkWrite(positions={1: (0, 1)}))
+        with pytest.raises(Fenced), store.chunk(both) as chunk:
+            chunk.write(ChunkWrite(positions={1: (1, 2)}))
+        left = msgspec.structs.replace(both, epochs={0: both.epochs[0]}, positions={0: 0})
+        with store.chunk(left) as chunk:
+            assert [row.id for row in chunk.take(left.positions, 10)] == ["a"]
+            chunk.write(ChunkWrite(positions={0: (0, 1)}))
+        assert dict(store.claim().positions) == {0: 1, 1: 1}

@@ -18,8 +18,8 @@ from engine import cloudevents, ledger_check
 from engine.dry_run_report import Explaining
 from engine.explain import explain
 from engine.standing import standing
-from engine.store.sqlite import listing
-from engine.store.sqlite.history import SqliteHistory
+from engine.store import listing
+from engine.store.history import History
 from engine.transport.contract import Arrival, Receipt
 from engine.verify import verify
 from tests.engine.campsite import Campsite, booking, configuration, event, eventful, payment
@@ -136,7 +136,7 @@ def _of_vert(said: dict[str, Any]) -> Arrival:
 def shown(camp: Campsite, tenant: str = "azur") -> Mapping[str, list[Any]]:
     """Everything that a tenant's people and doors are shown, by face."""
     reading, vault = camp.hub.reading, camp.hub.vault
-    history = SqliteHistory(reading)
+    history = History(reading)
     effects = [row["id"] for row in reading.rows("SELECT id FROM effect WHERE tenant = ? ORDER BY id", (tenant,))]
     subjects = [*FOLIOS, *effects, "pms:thais=no-C", "ask-D", "storm", "payment-Y", "early-K"]
     told = {subject: explain(history, vault, subject, tenant=tenant, personal=subject == "B") for subject in subjects}

@@ -9,7 +9,7 @@ import pytest
 
 from engine.explain import FORGOTTEN, SEALED, explain
 from engine.explanation import Decision, Explained
-from engine.store.sqlite.history import SqliteHistory
+from engine.store.history import History
 from schemas.errors import HubError
 from tests.engine.campsite import Campsite, asked, booking, configuration, event, eventful, payment
 
@@ -23,7 +23,7 @@ def summer() -> Iterator[Campsite]:
 
 
 def told(camp: Campsite, subject: str, *, tenant: str = "", personal: bool = False) -> Explained:
-    return explain(SqliteHistory(camp.hub.reading), camp.hub.vault, subject, tenant=tenant, personal=personal)
+    return explain(History(camp.hub.reading), camp.hub.vault, subject, tenant=tenant, personal=personal)
 
 
 def named(found: Explained, name: str) -> Decision:

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from config.loader import load
+from engine.store.listing import approvals
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.listing import approvals
 from engine.verify import verify
 from schemas.errors import HubError
 from tests.engine.sandbox import Sandbox

@@ -6,8 +6,8 @@ import pytest
 
 from engine.clock import ManualClock
 from engine.keys import DoorKey, DoorKeys
+from engine.store.keys import KeyRows
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.keys import SqliteKeys
 from schemas.errors import Rejected
 
 
@@ -38,7 +38,7 @@ def test_an_operator_may_read_and_send_and_is_no_channel(database: Database) -> 
 def test_the_store_never_sees_the_key(database: Database) -> None:
     """Neither the text nor its secret is in any row; two equal secrets would hash apart by their salt."""
     _, text = DoorKeys(database).add("azur", "read")
-    row = SqliteKeys(database).all()[0]
+    row = KeyRows(database).all()[0]
 
     secret = text.rpartition("_")[2]
     assert secret not in repr(row)

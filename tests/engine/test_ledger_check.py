@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine import ledger_check
+from engine.store.reading import Reading
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.reading import SqliteReading
 from tests.engine.campsite import Campsite, booking, configuration, event, eventful, payment
 
 CAPTURED = "WHERE seq IN (SELECT seq FROM transfer WHERE folio = 'A' AND entry = 'captured')"
@@ -106,7 +106,7 @@ def test_findings_are_bounded(store: Database) -> None:
 
 def test_balances_by_account_and_folio(store: Database) -> None:
     """All of a folio sum to zero; a star stands for any ending."""
-    reading = SqliteReading(store)
+    reading = Reading(store)
     of_a = list(ledger_check.balances(reading, folio="A"))
 
     assert sum(row.balance for row in of_a) == 0

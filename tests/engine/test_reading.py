@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from config.loader import load
+from engine.store.reading import Reading
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.reading import SqliteReading
 from tests.engine.sandbox import Sandbox, arrival, booking
 
 
@@ -35,7 +35,7 @@ def test_an_answer_is_found_by_indexes(method: str) -> None:
         values = "0, 1, 'intake', 0, 0, x'01', 'azur', 'reference', 'a' || char(31) || 'b', 'booking.changed', 'parked', 0, 0, 0, 1"
         connection.execute(f"INSERT INTO decision VALUES (1, {values}, '', '', x'7b7d')")
     database.ran.clear()
-    getattr(SqliteReading(database), method)(b"\x01")
+    getattr(Reading(database), method)(b"\x01")
     statements = [one for one in database.ran if one.startswith("SELECT")]
 
     assert len(statements) >= 3

@@ -10,8 +10,8 @@ import pytest
 from config.settings import Effects
 from engine.histories import Timing
 from engine.settled import as_settled_before, senders, settle
+from engine.store.shelf import Shelf
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.shelf import SqliteShelf
 from schemas.errors import HubError
 from schemas.policy import ChannelProfile, SourceProfile
 from tests.engine.campsite import configuration
@@ -19,7 +19,7 @@ from tests.engine.campsite import configuration
 
 def test_a_version_keeps_its_content() -> None:
     """X-8: another content needs another version, for properties and for terms; nothing of the wrong one is kept."""
-    shelf = SqliteShelf(Database(":memory:"))
+    shelf = Shelf(Database(":memory:"))
     settle(configuration(), shelf, 1)
     base = configuration()
     dearer = msgspec.structs.replace(base.terms[0], second_payment_days=99)
@@ -36,7 +36,7 @@ def test_a_version_keeps_its_content() -> None:
 
 def test_what_was_in_force_is_known_for_ever() -> None:
     """Each configuration has its number, the same one again its old one; the policies of all of them can be read."""
-    shelf = SqliteShelf(Database(":memory:"))
+    shelf = Shelf(Database(":memory:"))
     first = settle(configuration(), shelf, 1)
     second = settle(configuration("camp-azur/2", refund_due_days=3), shelf, 2)
     again = settle(configuration(), shelf, 3)

@@ -16,9 +16,9 @@ import msgspec
 import pytest
 
 from engine.store.contract import Constraint, StoreTaken
+from engine.store.shelf import Shelf
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.shelf import SqliteShelf
-from engine.store.sqlite.statements import marks
+from engine.store.statements import marks
 from engine.vault import Vault, master_key
 from schemas.errors import HubError
 from tests.engine.sandbox import Sandbox, arrival, booking
@@ -126,7 +126,7 @@ def test_x_11_what_is_personal_is_sealed_before_it_is_stored(tmp_path: Path) -> 
     again = _guest(box)["name"]
     box.hub.close()
     reopened = Database(str(tmp_path / "hub.sqlite"))
-    vault = Vault(b"a master key of 32 bytes, public", SqliteShelf(reopened))
+    vault = Vault(b"a master key of 32 bytes, public", Shelf(reopened))
     assert vault.open("azur", "G-1", again) == "Zoé Exemple"
     assert None is vault.open("azur", "G-1", sealed)
     reopened.close()
@@ -145,7 +145,7 @@ def test_a_wrong_master_key_is_said(tmp_path: Path) -> None:
     """Not silence, not rubbish."""
     box = Sandbox()
     box.say("booking.confirmed", booking(guest={"name": "Zoé", "person": "G-1"}))
-    other = Vault(b"another key of 32 bytes, public!", SqliteShelf(box.hub.database))
+    other = Vault(b"another key of 32 bytes, public!", Shelf(box.hub.database))
 
     with pytest.raises(HubError) as wrong:
         other.open("azur", "G-1", _guest(box)["name"])
@@ -153,13 +153,13 @@ def test_a_wrong_master_key_is_said(tmp_path: Path) -> None:
 
     (tmp_path / "hub.sqlite.key").write_text("not hex\n")
     with pytest.raises(HubError) as unreadable:
-        master_key(str(tmp_path / "hub.sqlite"), SqliteShelf(Database(":memory:")))
+        master_key(str(tmp_path / "hub.sqlite"), Shelf(Database(":memory:")))
     assert unreadable.value.code == "master_key_wrong"
 
 
 def test_the_master_key_is_its_owners_alone(tmp_path: Path) -> None:
     """Made once, mode 0600, the same ever after."""
-    store, shelf = str(tmp_path / "hub.sqlite"), SqliteShelf(Database(":memory:"))
+    store, shelf = str(tmp_path / "hub.sqlite"), Shelf(Database(":memory:"))
 
     first, second = master_key(store, shelf), master_key(store, shelf)
 

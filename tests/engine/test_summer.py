@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from engine.explain import explain
-from engine.store.sqlite.history import SqliteHistory
+from engine.store.history import History
 from schemas.errors import HubError
 from tests.engine.campsite import Campsite
 from tests.engine.summer import KEPT, Neighbours, alone, lines, settings, shown, summer
@@ -38,7 +38,7 @@ def test_a_neighbour_with_the_same_names_changes_nothing(faces: dict[str, list[A
     summer(both)
     seen = shown(both)
     with pytest.raises(HubError) as several:
-        explain(SqliteHistory(both.hub.reading), both.hub.vault, "A")
+        explain(History(both.hub.reading), both.hub.vault, "A")
     both.close()
 
     assert (several.value.code, several.value.field) == ("ambiguous", "tenant")

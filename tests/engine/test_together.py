@@ -16,7 +16,7 @@ from engine.store.effects import Effect, EffectTransaction
 from engine.store.rows import SwitchRow
 from engine.store.sqlite import database
 from engine.store.sqlite.effects import SqliteEffects
-from engine.store.sqlite.switches import SqliteSwitches
+from engine.store.switches import Switches
 from engine.together import Partly
 from schemas.effect import EffectOrder, Reply, Result
 from tests.engine.sandbox import Sandbox, arrival
@@ -220,7 +220,7 @@ def test_x_27_payouts_that_are_stopped_after_the_mark_are_not_sent() -> None:
     """The switch is read before each send, however long a call has waited for its thread; started again, it is sent once."""
     box = Sandbox()
     planned(box, 1)
-    effects, switches = box.hub.effects, SqliteSwitches(box.hub.database)
+    effects, switches = box.hub.effects, Switches(box.hub.database)
     (look,) = effects.begin(effects.due())
     (send,) = effects.absorb([effects.make(look)])
     switches.set(SwitchRow("azur", 1, "operator:ann", "look first", box.clock.now()))
@@ -242,7 +242,7 @@ def test_x_27_a_capture_is_no_payout() -> None:
     effects = box.hub.effects
     (look,) = effects.begin(effects.due())
     (send,) = effects.absorb([effects.make(look)])
-    SqliteSwitches(box.hub.database).set(SwitchRow("azur", 1, "operator:ann", "look first", box.clock.now()))
+    Switches(box.hub.database).set(SwitchRow("azur", 1, "operator:ann", "look first", box.clock.now()))
 
     assert isinstance(send.item, Effect)
     capture = Call(send.act, send.item._replace(kind="capture"), send.connector, send.until)

@@ -12,8 +12,8 @@ import pytest
 from config.loader import load
 from engine.hub import Hub
 from engine.store.contract import StoreAway
+from engine.store.shelf import Shelf
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.shelf import SqliteShelf
 from engine.vault import MARK, Plain, Vault
 from schemas.errors import HubError
 
@@ -70,7 +70,7 @@ def test_a_first_start_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch:
         raise StoreAway("gone")
 
     with monkeypatch.context() as once:
-        once.setattr(SqliteShelf, method, interrupted)
+        once.setattr(Shelf, method, interrupted)
         with pytest.raises(StoreAway):
             opened(path)
     made = key_of(path).read_text() if key_of(path).exists() else ""
@@ -139,7 +139,7 @@ def test_many_are_sealed_at_once(store: Path) -> None:
     assert len({base64.b64decode(text[len(MARK) :])[:12] for text in sealed}) == len(sealed)
 
 
-class Shelf:
+class Wrapped:
     """Wrapped keys in memory, and what was asked for."""
 
     def __init__(self, **known: str) -> None:
@@ -160,7 +160,7 @@ SEALED = "sealed:1:hPkQl7R3C4D/N0SNALsD7zyfYkJ+y2SBW0yCuSfKnuFtHzw="
 
 def test_what_an_earlier_release_sealed_is_read() -> None:
     """The mark, the nonce before the text, the bond to tenant and subject, and how keys come from the master key are a format."""
-    shelf = Shelf(**WRAPPED)
+    shelf = Wrapped(**WRAPPED)
     vault = Vault(bytes(range(32)), shelf)
 
     assert vault.open("azur", "p-1", SEALED) == "Camille"
@@ -171,7 +171,7 @@ def test_what_an_earlier_release_sealed_is_read() -> None:
 
 def test_what_is_not_ones_own_is_not_read() -> None:
     """No key, another tenant's key, a text that was altered; what was never sealed is what it is."""
-    vault = Vault(bytes(range(32)), Shelf(**WRAPPED))
+    vault = Vault(bytes(range(32)), Wrapped(**WRAPPED))
 
     assert vault.open("azur", "p-2", SEALED) is None
     assert vault.open("azur", "p-1", SEALED[:-3] + "00=") is None
@@ -179,13 +179,13 @@ def test_what_is_not_ones_own_is_not_read() -> None:
     with pytest.raises(HubError) as stranger:
         vault.open("vert", "p-1", SEALED)
     with pytest.raises(HubError) as other:
-        Vault(bytes(32), Shelf(**WRAPPED)).open("azur", "p-1", SEALED)
+        Vault(bytes(32), Wrapped(**WRAPPED)).open("azur", "p-1", SEALED)
     assert [(wrong.value.code, wrong.value.field) for wrong in (stranger, other)] == [("master_key_wrong", "master_key")] * 2
 
 
 def test_a_destroyed_key_is_dropped_from_memory() -> None:
     """Until somebody says so it is remembered, and the shelf is not asked again."""
-    shelf = Shelf(**WRAPPED)
+    shelf = Wrapped(**WRAPPED)
     vault = Vault(bytes(range(32)), shelf)
     vault.open("azur", "p-1", SEALED)
     shelf.known.clear()
@@ -199,10 +199,10 @@ def test_a_destroyed_key_is_dropped_from_memory() -> None:
 
 def test_bytes_are_sealed_and_opened_too() -> None:
     """Each time another way, under one key that is made once and handed over to be stored."""
-    vault = Vault(bytes(range(32)), Shelf())
+    vault = Vault(bytes(range(32)), Wrapped())
     first, second = (vault.seal_bytes("azur", "letters", b"\x00kept") for _ in range(2))
     (key,) = vault.fresh
-    later = Vault(bytes(range(32)), Shelf(letters=key.wrapped.hex()))
+    later = Vault(bytes(range(32)), Wrapped(letters=key.wrapped.hex()))
 
     assert first != second
     assert (key.tenant, key.subject) == ("azur", "letters")

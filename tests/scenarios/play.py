@@ -75,9 +75,9 @@ def configuration(name: str) -> Configuration:
     return load(FOLDERS / name if name else None, {})
 
 
-def played(path: Path, scenario: Scenario) -> Played:
+def played(path: Path, scenario: Scenario, store: str = ":memory:") -> Played:
     """The file through the engine, with decision records and balances."""
-    run = DryRun(configuration(scenario.config), scenario.script, explain=True)
+    run = DryRun(configuration(scenario.config), scenario.script, explain=True, store=store)
     try:
         lines: list[bytes] = []
         with path.open("rb") as stream:

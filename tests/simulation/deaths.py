@@ -9,7 +9,7 @@ from engine.housekeeping import Housekeeping
 from engine.hub import Hub
 from engine.keys import DoorKeys
 from engine.store.rows import SwitchRow
-from engine.store.sqlite.switches import SqliteSwitches
+from engine.store.switches import Switches
 from tests.simulation.aims import Aim
 from tests.simulation.luck import IN_FLIGHT
 
@@ -86,7 +86,7 @@ class Deaths:
         world = self._world
         for stopped in (1, 0):
             row = SwitchRow("azur", stopped, "operator:ops", "look", world.clock.now())
-            SqliteSwitches(hub.database).set(row)
+            Switches(hub.database).set(row)
 
     def _door_key(self, hub: Hub) -> None:
         keys = DoorKeys(hub.database, self._world.clock)

@@ -19,18 +19,18 @@ STEPS: Final[Mapping[str, str]] = {
     "SqliteLanes.release": "release lanes",
     "SqliteLanes.try_alone": "try alone",
     "SqliteLanes.drop_slices": "drop identities",
-    "SqliteShelf.keep_configuration": "configuration",
-    "SqliteShelf.keep_policies": "policies",
-    "SqliteShelf.destroy_keys": "destroy keys",
+    "Shelf.keep_configuration": "configuration",
+    "Shelf.keep_policies": "policies",
+    "Shelf.destroy_keys": "destroy keys",
     "SqliteEffects.new_generation": "new generation",
-    "SqliteReading.published": "published",
-    "SqliteSwitches.set": "payout switch",
-    "SqliteKeys.add": "door key",
-    "SqliteKeys.revoke": "door key revoked",
+    "Reading.published": "published",
+    "Switches.set": "payout switch",
+    "KeyRows.add": "door key",
+    "KeyRows.revoke": "door key revoked",
     "Database.probe": "probe",
 }
 """Transactions that are no effect's own: every effect of the world is at hand."""
-HOUSEKEEPING: Final = frozenset({"SqliteLanes.drop_slices", "SqliteShelf.destroy_keys"})
+HOUSEKEEPING: Final = frozenset({"SqliteLanes.drop_slices", "Shelf.destroy_keys"})
 """These count also when they find nothing to do; any other transaction that changes nothing is no step."""
 GENERAL: Final = (*STEPS.values(), "note beside")
 
@@ -53,7 +53,7 @@ POINTS: Final = tuple(
 )
 STATES: Final = tuple(state.value for state in EffectState)
 NOT_PLAYED: Final[Mapping[str, str]] = {
-    "SqliteShelf.keep_master_mark": "once, when a store on a file is made: a world's master key is given to it",
+    "Shelf.keep_master_mark": "once, when a store on a file is made: a world's master key is given to it",
     "Database._migrate": "once, when a store is made, before there is a hub: worlds start from the image of an empty store",
 }
 """Write transactions of the engine that no world takes."""

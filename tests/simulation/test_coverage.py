@@ -57,9 +57,9 @@ def test_what_was_seen_and_cannot_be_is_told(coverage: Coverage) -> None:
 
 
 def test_a_step_that_nobody_knows_is_told(coverage: Coverage) -> None:
-    coverage.points.update({"before SqliteShelf.new (not in the table)": 1, **{f"after {step}": 1 for step in UNCOUNTED}})
+    coverage.points.update({"before Shelf.new (not in the table)": 1, **{f"after {step}": 1 for step in UNCOUNTED}})
 
-    assert coverage.wrong() == ["a durable step that the table does not know: before SqliteShelf.new (not in the table)"]
+    assert coverage.wrong() == ["a durable step that the table does not know: before Shelf.new (not in the table)"]
 
 
 def test_every_combination_can_be_or_has_its_reason(coverage: Coverage) -> None:

@@ -6,20 +6,24 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.store.contract import Constraint, Fenced
-from engine.store.rows import BlockedRow, Cargo, ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
-from engine.store.sqlite.statements import batches, insert, marks
+from engine.store.rows import LETTER, BlockedRow, Cargo, ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
+from engine.store.statements import batches, insert, marks
 from schemas.effect import EffectState
 
 _CARGO = "message, source, id, name, act, received_at, correlation, traceparent, body"
-LETTER = "id, at, tenant, kind, key, why, code, field, value, reason, door, attributes, bytes, message, name, received_at, status"
 
 
 class SqliteChunk:
     """`engine.store.contract.ChunkTransaction`: the reads and the one write of a lane transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
-        self.next_decision = (connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0) + 1
+    def __init__(self, connection: sqlite3.Connection, epochs: Mapping[int, int]) -> None:
+        self._db, self._epochs = connection, epochs
+        self._last: int = connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0
+
+    def number(self) -> int:
+        """One after the other: nobody else decides meanwhile."""
+        self._last += 1
+        return self._last
 
     def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
         found = [
@@ -104,19 +108,20 @@ class SqliteChunk:
         rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = ? AND folio = ?", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
 
-    def write(self, chunk: ChunkWrite, epoch: int) -> None:
+    def write(self, chunk: ChunkWrite) -> None:
         db = self._db
-        other = db.execute("SELECT lane, epoch FROM lane WHERE epoch <> ?", (epoch,)).fetchone()
-        if other is not None:
-            raise Fenced(f"lane {other[0]}: epoch {other[1]} is not ours ({epoch}) any more", field="lane", value=other[0])
+        for lane, epoch in db.execute("SELECT lane, epoch FROM lane"):
+            if self._epochs.get(lane, epoch) != epoch:
+                raise Fenced(f"lane {lane}: epoch {epoch} is not ours ({self._epochs[lane]}) any more", field="lane", value=lane)
         for lane, (base, next_) in chunk.positions.items():
             moved = db.execute(
                 "UPDATE lane SET next_offset = ?, deaths = 0, trying = NULL"
                 " WHERE lane = ? AND next_offset = ? AND epoch = ? RETURNING lane",
-                (next_, lane, base, epoch),
+                (next_, lane, base, self._epochs.get(lane)),
             ).fetchone()
             if moved is None:
-                raise Fenced(f"lane {lane}: position {base} under epoch {epoch} is not ours any more", field="lane", value=lane)
+                ours = self._epochs.get(lane)
+                raise Fenced(f"lane {lane}: position {base} under epoch {ours} is not ours any more", field="lane", value=lane)
         self._write_inbox(chunk)
         if chunk.states:
             db.executemany(

@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 
-from engine.store.contract import Constraint, StoreAway, StoreBusy
+from engine.store.contract import Connection, Constraint, Identity, StoreAway, StoreBusy
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
 from engine.store.sqlite.owning import prepare, take
 from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
+from engine.store.statements import marks
 from schemas.errors import HubError
 
 _BUSY_MS = 5000
@@ -117,6 +119,14 @@ class Database:
             )  # fmt: skip
         make_store(self._writer, lanes)
 
+    @property
+    def name(self) -> str:
+        return self.path or ":memory:"
+
+    by_arrival = "rowid"
+    by_decision = "seq"
+    gapless = True
+
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """One write transaction: committed when the block ends, rolled back when it raises. Inside another `write` of the same thread
@@ -184,6 +194,21 @@ class Database:
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             raise _translated(error, self.path) from error
+
+    def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """SQLite finds the next row when it is asked for."""
+        yield from connection.execute(statement, tuple(parameters))
+
+    def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
+        found: dict[bytes, Identity] = {}
+        with self.read() as connection:
+            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice").fetchall():
+                rows = connection.execute(
+                    f"SELECT message, fingerprint, lane, offset FROM inbox_{slice_:d} WHERE message IN ({marks(len(messages))})",
+                    tuple(messages),
+                )
+                found.update((row[0], Identity(*row[1:])) for row in rows)
+        return found
 
     def advanced(self) -> None:
         """Said inside a `write`: it takes the store further than what is noted beside it, which is put right after the commit."""

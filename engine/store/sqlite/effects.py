@@ -12,10 +12,10 @@ from typing import Any
 
 from engine.reconcile import Known
 from engine.store.contract import Constraint, Fenced
-from engine.store.effects import HOUR_US, Effect, EffectWrite, Moved, Owned, Payment, PaymentAsk, Spent, Wish
+from engine.store.effects import HOUR_US, Effect, EffectWrite, Payment, PaymentAsk, Spent, Wish
 from engine.store.rows import InternalRow, Key
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.statements import INTERNAL_COLUMNS, insert, marks
+from engine.store.statements import INTERNAL_COLUMNS, insert, marks
 from schemas.effect import RecordKind, Result
 
 _COLUMNS = ", ".join(Effect._fields)
@@ -197,14 +197,14 @@ class SqliteEffectTransaction:
         return row[0] if row is not None else None
 
     def write(self, write: EffectWrite) -> None:
-        self._set(_MOVE, [_move(one) for one in write.moves])
-        self._set(_MARK, [_mark(one) for one in write.marks])
+        self._set(_MOVE, [one.moved() for one in write.moves])
+        self._set(_MARK, [one.marked() for one in write.marks])
         if write.marks:
             self._db.execute(
                 "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + ? AS TEXT) WHERE name = 'sends'", (len(write.marks),)
             )
             self._database.advanced()
-        if self._many(_RECORD, [_record(one) for one in write.records]) != len(write.records):
+        if self._many(_RECORD, [one.row() for one in write.records]) != len(write.records):
             levels = sorted({one.record.level for one in write.records})
             text = f"one of the records {', '.join(levels)} is another one's than was read"
             raise Constraint(text, field="record", value=levels[0] if len(levels) == 1 else levels)
@@ -239,24 +239,3 @@ class SqliteEffectTransaction:
             values = [part for payment in some for part in payment] + [None] * (2 * (size - len(some)))
             rows += self._db.execute(statement % table, values).fetchall()
         return rows
-
-
-def _move(one: Moved) -> tuple[object, ...]:
-    before, after = one.before, one.after
-    return (
-        after.state, after.reason, after.next_at, after.queries, after.fence, after.lease_until, after.record, one.request, one.answer,
-        before.id, before.fence, before.state,
-    )  # fmt: skip
-
-
-def _mark(one: Moved) -> tuple[object, ...]:
-    before, after = one.before, one.after
-    return (after.sent_at, after.attempts, after.lease_until, after.next_at, after.fence, before.id, before.fence)
-
-
-def _record(one: Owned) -> tuple[object, ...]:
-    record = one.record
-    return (
-        one.merchant, record.reference, record.level, one.provider, record.kind, record.result, record.status, record.minor,
-        record.currency, one.owner, one.now,
-    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
@@ -11,7 +11,7 @@ from engine.store.contract import SLICE_US, Claim
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow
 from engine.store.sqlite.chunk import SqliteChunk
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.statements import INTERNAL_COLUMNS, insert, marks
+from engine.store.statements import INTERNAL_COLUMNS, insert, marks
 
 _PIECE = 5_000  # identities that are forgotten in one transaction
 
@@ -23,24 +23,24 @@ class SqliteLanes:
         self.database = database
         self.lanes = database.lanes
 
-    def claim(self) -> Claim:
+    def claim(self, lanes: Collection[int] | None = None) -> Claim:
         with self.database.write() as connection:
             rows = connection.execute(
                 "UPDATE lane SET epoch = epoch + 1, deaths = CASE WHEN EXISTS (SELECT 1 FROM intake WHERE intake.lane = lane.lane"
                 " AND intake.offset >= lane.next_offset) THEN deaths + 1 ELSE 0 END"
-                " RETURNING lane, epoch, next_offset, deaths, trying"
+                f" WHERE {_among(lanes)} RETURNING lane, epoch, next_offset, deaths, trying"
             ).fetchall()
             self.database.advanced()
         return Claim(
-            epoch=max(row[1] for row in rows),
+            epochs={row[0]: row[1] for row in rows},
             positions={row[0]: row[2] for row in rows},
             deaths={row[0]: row[3] for row in rows},
             suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
         )
 
-    def release(self) -> None:
+    def release(self, lanes: Collection[int] | None = None) -> None:
         with self.database.write() as connection:
-            connection.execute("UPDATE lane SET deaths = -1, trying = NULL")  # the next claim counts none
+            connection.execute(f"UPDATE lane SET deaths = -1, trying = NULL WHERE {_among(lanes)}")  # the next claim counts none
 
     def try_alone(self, lane: int, offset: int | None) -> None:
         with self.database.write() as connection:
@@ -71,9 +71,9 @@ class SqliteLanes:
             insert(connection, "internal", internals, INTERNAL_COLUMNS)
 
     @contextmanager
-    def chunk(self) -> Iterator[SqliteChunk]:
+    def chunk(self, claim: Claim) -> Iterator[SqliteChunk]:
         with self.database.write() as connection:
-            yield SqliteChunk(connection)
+            yield SqliteChunk(connection, claim.epochs)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
         """Forget identities whose slice ended before this instant, a whole slice at a time (X-1). Nobody looks at it from then on; its
@@ -95,6 +95,11 @@ class SqliteLanes:
                 " FROM lane) + (SELECT count(*) FROM internal WHERE decision = 0)"
             ).fetchone()
             return int(row[0])
+
+
+def _among(lanes: Collection[int] | None) -> str:
+    """A condition: one of these lanes."""
+    return "1" if lanes is None else f"lane IN ({','.join(str(int(lane)) for lane in lanes)})"
 
 
 def _cleared(connection: sqlite3.Connection) -> bool:

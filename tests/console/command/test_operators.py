@@ -14,8 +14,8 @@ import pytest
 
 from console.gateway.server import Gateway
 from engine.keys import DoorKeys
+from engine.store.reading import Reading
 from engine.store.sqlite import database
-from engine.store.sqlite.reading import SqliteReading
 from tests.console.command.conftest import foliohub
 from tests.engine.campsite import HOUSE, Campsite, asked, booking, configuration, payment
 
@@ -307,5 +307,5 @@ def test_every_word_says_who(camp: Campsite) -> None:
     """X-15: the login name where no other is given."""
     assert on(camp, "forget", "p-X", "--wait", "0", env={"USER": "ulla"})[0] == 0
     camp.settle()
-    reading = SqliteReading(camp.hub.database)
+    reading = Reading(camp.hub.database)
     assert b'"id":"ulla"' in reading.rows("SELECT body FROM intake WHERE name = 'person.forget'")[0]["body"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.store.sqlite import listing
-from engine.store.sqlite.reading import SqliteReading
+from engine.store import listing
+from engine.store.reading import Reading
 from tests.engine.store.test_effect_rows import Store
 
 
@@ -15,7 +15,7 @@ def test_x_27_a_payout_waits_until_it_is_sent(state: str, waits: int) -> None:
     store = Store()
     store.effect("e", state=state, needs_approval=1)
     store.effect("nobody is asked", state=state)
-    reading = SqliteReading(store.database)
+    reading = Reading(store.database)
 
     assert [row["id"] for row in listing.approvals(reading)] == ["e"] * waits
     assert listing.payouts_waiting(reading, "t") == 2 * waits

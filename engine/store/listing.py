@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from engine.store.sqlite.reading import SqliteReading
-from engine.store.sqlite.statements import marks
+from engine.store.reading import Reading
+from engine.store.statements import marks
 from handlers.effect import FINAL
 from schemas.effect import EffectState
 
 Rows = list[dict[str, Any]]
 _EFFECT: Final = (
     "id, tenant, folio, kind, provider, merchant, payment, reference, minor, currency, refund, state, reason,"
-    " needs_approval AND state = 'planned' AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
+    " CASE WHEN state = 'planned' THEN needs_approval ELSE 0 END AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
 _ORDER: Final = "ORDER BY created_at, id LIMIT ?"
 _LETTER: Final = "id, at, tenant, why, code, field, value, reason, door, name, kind, key, status"
@@ -21,7 +21,7 @@ _OPEN: Final = "state IN ('planned', 'sending', 'accepted', 'unknown')"
 _PERSON: Final = "state = 'needs_person'"
 
 
-def effects(reading: SqliteReading, *, state: str = "", folio: str = "", every: bool = False, limit: int = 200) -> Rows:
+def effects(reading: Reading, *, state: str = "", folio: str = "", every: bool = False, limit: int = 200) -> Rows:
     """Requests, oldest first: those of a state, or of a folio, or all; else those that are not final."""
     if folio:
         tenants = reading.tenants()
@@ -33,12 +33,12 @@ def effects(reading: SqliteReading, *, state: str = "", folio: str = "", every: 
         both = " UNION ALL ".join(f"SELECT {_EFFECT} FROM effect WHERE {which}" for which in (_OPEN, _PERSON))
         return reading.rows(f"{both} {_ORDER}", (limit,))
     if state in FINAL or every:  # they lie in the order in which they were decided
-        return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE ? IN ('', state) ORDER BY rowid LIMIT ?", (state, limit))
+        return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE ? IN ('', state) {reading.by_arrival} LIMIT ?", (state, limit))
     which = _PERSON if state == EffectState.NEEDS_PERSON else _OPEN
     return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE {which} AND state = ? {_ORDER}", (state, limit))
 
 
-def effects_open(reading: SqliteReading) -> dict[str, int]:
+def effects_open(reading: Reading) -> dict[str, int]:
     """How many requests are not final, by state."""
     rows = reading.rows(
         f"SELECT state, count(*) AS n FROM effect WHERE {_OPEN} GROUP BY state"
@@ -47,7 +47,7 @@ def effects_open(reading: SqliteReading) -> dict[str, int]:
     return {row["state"]: row["n"] for row in rows}
 
 
-def approvals(reading: SqliteReading, limit: int = 10_000) -> Rows:
+def approvals(reading: Reading, limit: int = 10_000) -> Rows:
     """Payouts that wait for a second person (X-27)."""
     return reading.rows(
         f"SELECT {_EFFECT} FROM effect WHERE {_OPEN} AND effect.needs_approval = 1 AND state = 'planned' {_ORDER}",
@@ -55,28 +55,28 @@ def approvals(reading: SqliteReading, limit: int = 10_000) -> Rows:
     )
 
 
-def payouts_waiting(reading: SqliteReading, tenant: str) -> int:
+def payouts_waiting(reading: Reading, tenant: str) -> int:
     """How many refunds of a tenant have not been sent."""
     found = reading.rows(
-        f"SELECT count(*) AS n FROM effect WHERE {_OPEN} AND +tenant = ? AND kind = 'refund' AND state = 'planned'", (tenant,)
+        f"SELECT count(*) AS n FROM effect WHERE {_OPEN} AND tenant || '' = ? AND kind = 'refund' AND state = 'planned'", (tenant,)
     )
     return int(found[0]["n"])
 
 
-def histories_waiting(reading: SqliteReading) -> int:
+def histories_waiting(reading: Reading) -> int:
     """How many payments are to be asked for their history, since a callback named them."""
     return int(reading.rows("SELECT count(*) AS n FROM payment_query")[0]["n"])
 
 
-def dead_letters(reading: SqliteReading, *, tenant: str = "", every: bool = False, limit: int = 200) -> Rows:
+def dead_letters(reading: Reading, *, tenant: str = "", every: bool = False, limit: int = 200) -> Rows:
     """Dead letters, oldest first; those that were replayed or discarded only with `every`."""
-    which = "1" if every else "status = 'open'"
+    which = "1 = 1" if every else "status = 'open'"
     return reading.rows(
         f"SELECT {_LETTER} FROM dead_letter WHERE {which} AND ? IN ('', tenant) ORDER BY at, id LIMIT ?", (tenant, limit)
     )
 
 
-def dead_letter(reading: SqliteReading, id_: str) -> dict[str, Any] | None:
+def dead_letter(reading: Reading, id_: str) -> dict[str, Any] | None:
     """One with everything that was kept."""
     found = reading.rows("SELECT * FROM dead_letter WHERE id = ?", (id_,))
     return found[0] if found else None

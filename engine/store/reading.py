@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from engine.store.contract import Cursor, Store
 from engine.store.rows import NUMBERED, Key, OutboxRow
-from engine.store.sqlite.database import Database
 
 _OUTBOX = ", ".join(f"outbox.{name}" for name in OutboxRow._fields)
 
@@ -28,7 +27,7 @@ def numbers_of(decision: int) -> tuple[int, int]:
     return decision << NUMBERED, ((decision + 1) << NUMBERED) - 1
 
 
-def rows_as_dicts(cursor: sqlite3.Cursor) -> list[dict[str, Any]]:
+def rows_as_dicts(cursor: Cursor) -> list[dict[str, Any]]:
     """Rows with their column names."""
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
@@ -40,15 +39,20 @@ class _Settled(msgspec.Struct):
     tenants: dict[str, msgspec.Raw]
 
 
-class SqliteReading:
+class Reading:
     """Read models of one store; each call sees one consistent state."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def by_arrival(self) -> str:
+        """How rows are ordered as they were written."""
+        return f"ORDER BY {self._store.by_arrival}"
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Any read statement, as dictionaries."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             return rows_as_dicts(connection.execute(statement, tuple(parameters)))
 
     def tenants(self) -> list[str]:
@@ -63,12 +67,8 @@ class SqliteReading:
 
     def place_of(self, message: bytes) -> tuple[int, int] | None:
         """Lane and offset of a message that was taken, by its id."""
-        with self._database.read() as connection:
-            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice ORDER BY slice DESC").fetchall():
-                row = connection.execute(f"SELECT lane, offset FROM inbox_{slice_:d} WHERE message = ?", (message,)).fetchone()
-                if row:
-                    return row[0], row[1]
-        return None
+        known = self._store.identities((message,)).get(message)
+        return None if known is None else (known.lane, known.offset)
 
     def answer(self, message: bytes) -> list[OutboxRow] | None:
         """Every outcome that a message led to inside its transaction, in order; None if it was not decided yet.
@@ -78,19 +78,14 @@ class SqliteReading:
         place = self.place_of(message)
         if place is None:
             return None
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             root = connection.execute(
-                "SELECT seq, tenant, kind, key FROM decision WHERE lane = ? AND origin = 'intake' AND place = ? AND parent = 0",
-                place,
+                "SELECT seq FROM decision WHERE lane = ? AND origin = 'intake' AND place = ? AND parent = 0", place
             ).fetchone()
             if root is None:
                 return None
-            rows = connection.execute(  # what it led to follows it directly
-                f"SELECT {_OUTBOX} FROM outbox WHERE seq >= ?1 << {NUMBERED} AND seq < (SELECT max(seq) + 1 FROM (SELECT ?1 AS seq"
-                f" UNION ALL SELECT seq FROM decision WHERE parent > 0 AND parent = ?1)) << {NUMBERED} ORDER BY seq",
-                (root[0],),
-            ).fetchall()
-            return [OutboxRow(*row) for row in rows]
+            led = connection.execute("SELECT seq FROM decision WHERE parent > 0 AND parent = ? ORDER BY seq", root).fetchall()
+            return self.outcomes_of([root[0], *(row[0] for row in led)])
 
     def fates(self, message: bytes) -> list[dict[str, Any]]:
         """Every decision about a message, in order: parked, then decided, for one that came early."""
@@ -123,16 +118,16 @@ class SqliteReading:
 
     def outcomes_of(self, decisions: Sequence[int]) -> list[OutboxRow]:
         """Outcomes of these decisions, in order."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             found = (
-                connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq", numbers_of(decision))
-                for decision in sorted(decisions)
+                connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE seq BETWEEN ? AND ? ORDER BY seq", numbers)
+                for numbers in _spans(sorted(decisions))
             )
             return [OutboxRow(*row) for rows in found for row in rows]
 
     def outbox_of(self, tenant: str, seq: int, limit: int, before: int = NO_END) -> list[OutboxRow]:
         """One tenant's outcomes, from a row on, up to another."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             rows = connection.execute(
                 f"SELECT {_OUTBOX} FROM outbox WHERE seq > ? AND seq < ? AND tenant = ? ORDER BY seq LIMIT ?",
                 (seq, before, tenant, limit),
@@ -142,7 +137,7 @@ class SqliteReading:
     def stream_of(self, tenant: str, after: int, limit: int, piece: int = PIECE) -> tuple[list[OutboxRow], int]:
         """One tenant's outcomes as a stream, and where to go on: what others have between two of its own is passed over piece by
         piece, so that an answer may hold nothing and yet not be the last."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             last = connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0
             end = (after >> NUMBERED) + 1 + piece
             rows = self.outbox_of(tenant, after, limit, end << NUMBERED)
@@ -165,18 +160,18 @@ class SqliteReading:
 
     def unpublished(self, limit: int) -> list[OutboxRow]:
         """Outcomes that a broker has yet to confirm, oldest first."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             rows = connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE published = 0 ORDER BY seq LIMIT ?", (limit,))
             return [OutboxRow(*row) for row in rows]
 
     def published(self, rows: Sequence[int]) -> None:
         """Mark what the broker confirmed."""
-        with self._database.write() as connection:
+        with self._store.write() as connection:
             connection.executemany("UPDATE outbox_row SET published = 1 WHERE seq = ?", [(row,) for row in rows])
 
     def next_timer(self) -> int | None:
         """When the next timer is due."""
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             row = connection.execute("SELECT min(due) FROM timer").fetchone()
             return row[0] if row else None
 
@@ -187,9 +182,19 @@ class SqliteReading:
             " (SELECT count(*) FROM state WHERE blocked <> '') AS blocked, (SELECT count(*) FROM parked) AS parked"
         )[0]
 
-    def each(self, statement: str, parameters: Sequence[object] = (), batch: int = 1000) -> Iterator[tuple[Any, ...]]:
-        """A long read, in batches, memory flat."""
-        with self._database.read() as connection:
-            cursor = connection.execute(statement, tuple(parameters))
-            while rows := cursor.fetchmany(batch):
-                yield from rows
+    def each(self, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """A long read, memory flat."""
+        with self._store.read() as connection:
+            yield from self._store.each(connection, statement, parameters)
+
+
+def _spans(decisions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The numbers of rows of these, as few spans as they lie in: what a message led to follows it directly."""
+    first = last = 0
+    for seq in decisions:
+        if last and seq != last + 1:
+            yield numbers_of(first)[0], numbers_of(last)[1]
+            first = 0
+        first, last = first or seq, seq
+    if last:
+        yield numbers_of(first)[0], numbers_of(last)[1]

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from engine.store.reading import SINCE, Reading, numbers_of
 from engine.store.rows import Key
-from engine.store.sqlite.reading import SINCE, SqliteReading, numbers_of
-from engine.store.sqlite.statements import marks
+from engine.store.statements import marks
 
 Rows = list[dict[str, Any]]
 
 
-class SqliteHistory:
+class History:
     """The past of one store."""
 
-    def __init__(self, reading: SqliteReading) -> None:
+    def __init__(self, reading: Reading) -> None:
         self.reading = reading
 
     # -- finding ---------------------------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ class SqliteHistory:
         place = self.reading.place_of(message)
         if place is None:  # its slice of the inbox is gone, or nobody has decided it yet
             return self.reading.rows("SELECT * FROM intake WHERE message = ? ORDER BY seq LIMIT 20", (message,))
-        return self.reading.rows("SELECT * FROM intake WHERE lane = ? AND offset = ?", place)
+        return self.reading.rows("SELECT * FROM intake WHERE lane = ? AND intake.offset = ?", place)
 
     def intake_named(self, id_: str) -> Rows:
         """Arrivals whose sender called them so: a search through the whole log."""
@@ -77,7 +77,7 @@ class SqliteHistory:
     def input_of(self, root: dict[str, Any], message: bytes) -> dict[str, Any] | None:
         """The message of a decision: of the log, or from inside. `root` is its root decision."""
         if root["origin"] == "intake" and root["message"] == message:
-            found = self.reading.rows("SELECT * FROM intake WHERE lane = ? AND offset = ?", (root["lane"], root["place"]))
+            found = self.reading.rows("SELECT * FROM intake WHERE lane = ? AND intake.offset = ?", (root["lane"], root["place"]))
         elif root["origin"] == "internal" and root["message"] == message:
             found = self.reading.rows("SELECT *, '' AS door FROM internal WHERE seq = ?", (root["place"],))
         else:  # it came earlier and was parked, or queued behind a defect
@@ -121,7 +121,7 @@ class SqliteHistory:
         """What is parked for a key or queues behind its defect."""
         return self.reading.rows(
             "SELECT 'parked' AS how, waits_for AS reason, message, id, name, received_at FROM parked"
-            " WHERE tenant = ?1 AND kind = ?2 AND key = ?3 UNION ALL SELECT 'blocked', dead_letter, message, id, name, received_at"
-            " FROM blocked WHERE tenant = ?1 AND kind = ?2 AND key = ?3 ORDER BY received_at",
-            key,
+            " WHERE tenant = ? AND kind = ? AND key = ? UNION ALL SELECT 'blocked', dead_letter, message, id, name, received_at"
+            " FROM blocked WHERE tenant = ? AND kind = ? AND key = ? ORDER BY received_at",
+            (*key, *key),
         )

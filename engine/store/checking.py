@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from engine.store.reading import Reading
 from engine.store.rows import NUMBERED, Key
-from engine.store.sqlite.reading import SqliteReading
-from engine.store.sqlite.statements import marks
+from engine.store.statements import marks
 
 _OF_KEYS: Final = (
     f"SELECT tenant, debit, credit, minor, currency FROM decision JOIN transfer_row ON transfer_row.seq >= decision.seq << {NUMBERED}"
@@ -48,38 +48,38 @@ class Shown(NamedTuple):
     shown_minor: int | None
 
 
-def accounts(
-    reading: SqliteReading, *, tenant: str = "", folio: str = "", account: str = ""
-) -> Iterator[tuple[str, str, str, int, int]]:
+def accounts(reading: Reading, *, tenant: str = "", folio: str = "", account: str = "") -> Iterator[tuple[str, str, str, int, int]]:
     """Tenant, currency, account, all debits, all credits, in that order; `account` may end in `*`."""
     book, where = "transfer", []
     values: list[str | bytes] = []
     if folio:
         owners = [tenant] if tenant else reading.tenants()
-        book = f"({_OF_KEYS} ({marks(len(owners))})))"
+        book = f"({_OF_KEYS} ({marks(len(owners))}))) AS book"
         values += [Key(owner, "folio", folio).digest() for owner in owners] * 2  # both sides
     elif tenant:
         where.append("tenant = ?")
         values.append(tenant)
     if account:
-        where.append("account GLOB ?" if account.endswith("*") else "account = ?")
-        values.append(account)
+        prefix = account.removesuffix("*")
+        where.append("account = ?" if prefix == account else f"substr(account, 1, {len(prefix)}) = ?")
+        values.append(prefix)
     sides = (
         f"SELECT tenant, currency, debit AS account, minor AS debit, 0 AS credit FROM {book}"
         f" UNION ALL SELECT tenant, currency, credit, 0, minor FROM {book}"
     )
     chosen = f" WHERE {' AND '.join(where)}" if where else ""
     yield from reading.each(
-        f"SELECT tenant, currency, account, sum(debit), sum(credit) FROM ({sides}){chosen} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        "SELECT tenant, currency, account, CAST(sum(debit) AS BIGINT), CAST(sum(credit) AS BIGINT)"
+        f" FROM ({sides}) AS side{chosen} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         values,
     )
 
 
-def folio_sums(reading: SqliteReading) -> Iterator[Sums]:
+def folio_sums(reading: Reading) -> Iterator[Sums]:
     """Every folio that anything was booked for, by tenant and folio."""
 
     def balance(code: str) -> str:
-        return f"sum(CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END)"
+        return f"CAST(sum(CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END) AS BIGINT)"
 
     rows = reading.each(
         f"SELECT tenant, folio, currency, {balance('guest')}, {balance('refunds')}, {balance('suspense')}"
@@ -88,13 +88,13 @@ def folio_sums(reading: SqliteReading) -> Iterator[Sums]:
     yield from (Sums(*row) for row in rows)
 
 
-def folios(reading: SqliteReading) -> Iterator[FolioRow]:
+def folios(reading: Reading) -> Iterator[FolioRow]:
     """Every folio's state, by tenant and folio."""
     rows = reading.each("SELECT tenant, key, body FROM state WHERE kind = 'folio' AND body IS NOT NULL ORDER BY tenant, key")
     yield from (FolioRow(*row) for row in rows)
 
 
-def refunds_shown(reading: SqliteReading) -> Iterator[Shown]:
+def refunds_shown(reading: Reading) -> Iterator[Shown]:
     """Every refund that went to a provider, with the provider's record of it; those whose folio has news waiting are left out."""
     rows = reading.each(
         "SELECT effect.tenant, effect.folio, effect.id, effect.state, effect.minor, provider_record.level, provider_record.result,"
@@ -106,6 +106,6 @@ def refunds_shown(reading: SqliteReading) -> Iterator[Shown]:
     yield from (Shown(*row) for row in rows)
 
 
-def totals(reading: SqliteReading) -> dict[str, Any]:
+def totals(reading: Reading) -> dict[str, Any]:
     """How much there is to check."""
     return reading.rows("SELECT (SELECT count(*) FROM transfer_row) AS transfers, (SELECT count(*) FROM effect) AS effects")[0]

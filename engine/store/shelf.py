@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.settled import FrozenPolicy
+from engine.store.contract import Store
 from engine.store.rows import Key
-from engine.store.sqlite.database import Database
-from engine.store.sqlite.statements import NAMED, marks
+from engine.store.statements import NAMED, marks
 
 
-class SqliteShelf:
+class Shelf:
     """Policies, people's keys and directory of one store."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def policies(self) -> Iterable[FrozenPolicy]:
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             return [
                 FrozenPolicy(*row)
                 for row in connection.execute("SELECT version, kind, hash, body FROM policy ORDER BY kind, version")
@@ -26,35 +26,35 @@ class SqliteShelf:
     def keep_policies(self, rows: Iterable[FrozenPolicy]) -> None:
         values = [(row.version, row.kind, row.hash, row.body) for row in rows]
         if values:
-            with self._database.write() as connection:
+            with self._store.write() as connection:
                 connection.executemany("INSERT INTO policy VALUES (?,?,?,?)", values)
 
     def keep_configuration(self, hash_: str, body: bytes, at: int) -> int:
-        with self._database.write() as connection:
+        with self._store.write() as connection:
             row = connection.execute("SELECT id FROM configuration WHERE hash = ?", (hash_,)).fetchone()
             if row is None:
                 row = connection.execute(
-                    "INSERT INTO configuration VALUES (NULL, ?, ?, ?) RETURNING id", (hash_, at, body)
+                    "INSERT INTO configuration (hash, at, body) VALUES (?, ?, ?) RETURNING id", (hash_, at, body)
                 ).fetchone()
             return int(row[0])
 
     def configurations(self) -> Mapping[int, bytes]:
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             return dict(connection.execute("SELECT id, body FROM configuration").fetchall())
 
     def master_mark(self) -> bytes | None:
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             row = connection.execute("SELECT value FROM meta WHERE name = 'master'").fetchone()
             return bytes.fromhex(row[0]) if row else None
 
     def keep_master_mark(self, mark: bytes) -> bytes:
-        with self._database.write() as connection:
+        with self._store.write() as connection:
             connection.execute("INSERT INTO meta VALUES ('master', ?) ON CONFLICT (name) DO NOTHING", (mark.hex(),))
             return bytes.fromhex(connection.execute("SELECT value FROM meta WHERE name = 'master'").fetchone()[0])
 
     def wrapped_keys(self, tenant: str, subjects: Sequence[str]) -> Mapping[str, bytes]:
         found: dict[str, bytes] = {}
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             for first in range(0, len(subjects), NAMED):
                 some = subjects[first : first + NAMED]
                 found.update(
@@ -67,7 +67,7 @@ class SqliteShelf:
 
     def destroy_keys(self, prefix: str, before: str) -> Sequence[tuple[str, str]]:
         """Destroy keys of subjects that start with `prefix` and sort before `before`; (tenant, subject) of each."""
-        with self._database.write() as connection:
+        with self._store.write() as connection:
             rows = connection.execute(
                 "WITH RECURSIVE owner (tenant) AS (SELECT min(tenant) FROM subject_key UNION ALL SELECT (SELECT min(tenant)"
                 " FROM subject_key WHERE subject_key.tenant > owner.tenant) FROM owner WHERE owner.tenant IS NOT NULL)"
@@ -78,20 +78,11 @@ class SqliteShelf:
             return [(row[0], row[1]) for row in rows]
 
     def owner_of(self, subject: str) -> Key | None:
-        with self._database.read() as connection:
+        with self._store.read() as connection:
             row = connection.execute("SELECT tenant, 'folio', folio FROM effect WHERE id = ?", (subject,)).fetchone()
             if row is None:
                 row = connection.execute("SELECT tenant, kind, key FROM dead_letter WHERE id = ?", (subject,)).fetchone()
             return Key(*row) if row else None
 
     def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
-        with self._database.read() as connection:
-            for (slice_,) in connection.execute("SELECT slice FROM inbox_slice").fetchall():
-                found.update(
-                    connection.execute(
-                        f"SELECT message, fingerprint FROM inbox_{slice_:d} WHERE message IN ({marks(len(messages))})",
-                        tuple(messages),
-                    ).fetchall()
-                )
-        return found
+        return {message: identity.fingerprint for message, identity in self._store.identities(messages).items()}

@@ -1,0 +1,263 @@
+"""A lane transaction on PostgreSQL: its reads, and the one write of everything that was decided; a handful of statements whatever its
+size.
+
+It sees one state of the store from its first statement on. An aggregate may be of another lane than the message that concerns it: it
+is stored only by who has read its last version, everybody else reads again (`Contended`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from engine.address import lane_of
+from engine.store.contract import Constraint, Contended, Fenced
+from engine.store.postgresql.columns import CARGO, given, insert
+from engine.store.postgresql.database import Link
+from engine.store.rows import (
+    LETTER,
+    BlockedRow,
+    Cargo,
+    ChunkWrite,
+    DeadLetterRow,
+    Key,
+    ParkedRow,
+    QueryRow,
+    StateRow,
+    TimerRow,
+    Waiting,
+)
+from schemas.effect import EffectState
+
+_CARGO: Final = ", ".join(CARGO.split())
+_NUMBERS: Final = 64  # decisions' numbers that are fetched first; then twice as many each time
+_MOVE: Final = (
+    "UPDATE effect SET state = %(state)s::text, needs_approval = 0, reason = %(reason)s, record = CASE"
+    " WHEN %(state)s::text = 'refused' THEN '' WHEN %(record)s::text = '' OR EXISTS (SELECT 1 FROM provider_record AS known"
+    " WHERE known.merchant = effect.merchant AND known.reference = effect.reference AND known.level = %(record)s::text"
+    " AND known.owner <> 'effect:' || effect.id) THEN record ELSE %(record)s::text END, next_at = %(at)s, fence = fence + 1"
+    " WHERE id = %(effect)s AND position(' ' || state || ' ' IN %(allowed)s::text) > 0 RETURNING record"
+)
+
+
+class PostgresChunk:
+    """`engine.store.contract.ChunkTransaction`: the reads and the one write of a lane transaction."""
+
+    def __init__(self, link: Link, epochs: Mapping[int, int], lanes: int) -> None:
+        self._link, self._db, self._epochs, self._lanes = link, link.raw, epochs, lanes
+        self._numbers: Iterator[int] = iter(())
+        self._fetch = _NUMBERS
+
+    def number(self) -> int:
+        number = next(self._numbers, None)
+        if number is None:
+            rows = self._db.execute("SELECT nextval('decision_number') FROM generate_series(1, %s)", (self._fetch,)).fetchall()
+            self._fetch = min(self._fetch * 2, 1024)
+            self._numbers = iter([row[0] for row in rows])
+            number = next(self._numbers)
+        return number
+
+    # -- reads -----------------------------------------------------------------------------------------------------------------
+
+    def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
+        found = self.internals(positions, limit) if internal else []
+        rows = self._db.execute(
+            'SELECT waits.lane, waits."offset", message, tenant, source, id, name, kind, key, act, received_at, correlation,'
+            f" traceparent, body, fingerprint, scrubbed, seq FROM {given('lane, base', 'nn')} CROSS JOIN LATERAL"
+            ' (SELECT * FROM intake WHERE intake.lane = given.lane AND intake."offset" >= given.base'
+            ' ORDER BY intake."offset" LIMIT %s) AS waits ORDER BY seq LIMIT %s',
+            (list(positions), list(positions.values()), limit - len(found), limit - len(found)),
+        )
+        return [*found, *(Waiting("intake", *row) for row in rows)]
+
+    def internals(self, lanes: Collection[int], limit: int) -> list[Waiting]:
+        """Messages from inside that wait in these lanes, oldest first."""
+        rows = self._db.execute(
+            "SELECT 'internal', lane, seq, message, tenant, source, id, name, kind, key, act, received_at, correlation, traceparent,"
+            " body FROM internal WHERE decision = 0 AND lane = ANY(%s) ORDER BY seq LIMIT %s",
+            (list(lanes), limit),
+        )
+        return [Waiting(*row) for row in rows]
+
+    def due(self, until: int, limit: int) -> Sequence[TimerRow]:
+        rows = self._db.execute(
+            "SELECT tenant, kind, key, name, lane, due, what, subject FROM timer WHERE due <= %s AND lane = ANY(%s)"
+            " ORDER BY due, tenant, kind, key, name LIMIT %s",
+            (until, list(self._epochs), limit),
+        )
+        return [TimerRow(*row) for row in rows]
+
+    def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
+        rows = self._db.execute("SELECT message, fingerprint FROM inbox WHERE message = ANY(%b)", (list(messages),))
+        return dict(rows.fetchall())
+
+    def states(self, ids: Collection[bytes]) -> Mapping[bytes, StateRow]:
+        rows = self._db.execute(
+            "SELECT id, version, sequence, blocked, since, body FROM state WHERE id = ANY(%b)", (list(ids),), binary=True
+        )
+        return {row[0]: StateRow(*row[1:]) for row in rows}
+
+    def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
+        if not keys:
+            return []
+        rows = self._db.execute(
+            f"SELECT tenant, kind, key, waits_for, since, decision, seq, {_CARGO} FROM {given('tenant, kind, key', 'ttt')}"
+            " JOIN parked USING (tenant, kind, key) ORDER BY seq",
+            [list(column) for column in zip(*keys, strict=True)],
+        )
+        return [ParkedRow(Key(*row[:3]), row[3], row[4], row[5], Cargo(*row[7:]), row[6]) for row in rows]
+
+    def blocked(self, key: Key) -> Sequence[BlockedRow]:
+        rows = self._db.execute(
+            f"SELECT dead_letter, seq, {_CARGO} FROM blocked WHERE tenant = %s AND kind = %s AND key = %s ORDER BY seq", key
+        )
+        return [BlockedRow(key, row[0], Cargo(*row[2:]), row[1]) for row in rows]
+
+    def dead_letter(self, id_: str) -> DeadLetterRow | None:
+        row = self._db.execute(f"SELECT {LETTER} FROM dead_letter WHERE id = %s", (id_,)).fetchone()
+        return DeadLetterRow(*row) if row else None
+
+    def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
+        rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = %s AND folio = %s", (tenant, folio))
+        return {row[0]: EffectState(row[1]) for row in rows}
+
+    # -- the write -------------------------------------------------------------------------------------------------------------
+
+    def write(self, chunk: ChunkWrite) -> None:
+        link, db = self._link, self._db
+        self._move_lanes(chunk)
+        if chunk.inbox:
+            self._write_inbox(chunk)
+        stored = insert(
+            link, "state", chunk.states,
+            "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sequence = excluded.sequence, shape = excluded.shape,"
+            " blocked = excluded.blocked, since = excluded.since, body = excluded.body WHERE state.version = excluded.version - 1",
+            order="id",
+        )  # fmt: skip
+        if stored != len(chunk.states):
+            raise Contended("an aggregate has another version than was read: read it again", field="state", value=len(chunk.states))
+        turn = db.execute("SELECT nextval('turn')").fetchone()
+        assert turn is not None
+        insert(link, "decision", [(*row, turn[0]) for row in chunk.decisions])
+        insert(link, "transfer_row", chunk.transfers)
+        insert(
+            link, "payment_total", chunk.totals,
+            "ON CONFLICT (tenant, folio, payment) DO UPDATE SET captured = excluded.captured, given_back = excluded.given_back",
+            order="tenant, folio, payment",
+        )  # fmt: skip
+        insert(link, "refund_part", chunk.parts)
+        self._write_timers(chunk)
+        if chunk.done:
+            done = db.execute(
+                f"UPDATE internal SET decision = given.decision FROM {given('decision, seq', 'nn')}"
+                " WHERE internal.seq = given.seq AND internal.decision = 0",
+                [list(column) for column in zip(*chunk.done, strict=True)],
+            )
+            if done.rowcount != len(chunk.done):
+                raise Contended(
+                    "a message from inside was decided meanwhile: read it again", field="internal", value=len(chunk.done)
+                )
+        insert(link, "parked", [(*row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
+        self._take_away("parked", chunk.unparked)
+        insert(link, "blocked", [(*row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
+        self._take_away("blocked", chunk.unblocked)
+        insert(
+            link, "dead_letter", chunk.dead_letters,
+            "ON CONFLICT (id) DO UPDATE SET at = excluded.at, reason = excluded.reason, status = excluded.status",
+            order="id",
+        )  # fmt: skip
+        insert(
+            link, "outbox_row",
+            [
+                (row.seq, lane_of(Key(row.tenant, row.kind, row.key), self._lanes), row.name, row.sequence, row.body, row.published)
+                for row in chunk.outbox
+            ],
+        )  # fmt: skip
+        self._write_effects(chunk)
+
+    def _move_lanes(self, chunk: ChunkWrite) -> None:
+        """Every lane of the claim is still ours, and those that move stand where they were read."""
+        db, epochs = self._db, self._epochs
+        moves = [(lane, epochs.get(lane, -1), base, next_) for lane, (base, next_) in sorted(chunk.positions.items())]
+        if moves:
+            moved = db.execute(
+                "UPDATE lane SET next_offset = given.next, deaths = 0, trying = NULL"
+                f" FROM {given('lane, epoch, base, next', 'nnnn')}"
+                " WHERE lane.lane = given.lane AND next_offset = given.base AND lane.epoch = given.epoch RETURNING lane.lane",
+                [list(column) for column in zip(*moves, strict=True)],
+            ).fetchall()
+            for lane, epoch, base, _ in moves:
+                if (lane,) not in moved:
+                    raise Fenced(f"lane {lane}: position {base} under epoch {epoch} is not ours any more", field="lane", value=lane)
+        others = [lane for lane in epochs if lane not in chunk.positions]
+        if others:
+            for lane, epoch in db.execute("SELECT lane, epoch FROM lane WHERE lane = ANY(%s) FOR SHARE", (others,)):
+                if epochs[lane] != epoch:
+                    raise Fenced(f"lane {lane}: epoch {epoch} is not ours ({epochs[lane]}) any more", field="lane", value=lane)
+
+    def _write_inbox(self, chunk: ChunkWrite) -> None:
+        for slice_ in sorted({row[0] for row in chunk.inbox}):
+            made = self._db.execute(
+                "INSERT INTO inbox_slice VALUES (%s) ON CONFLICT DO NOTHING RETURNING slice", (slice_,)
+            ).fetchone()
+            if made is not None:
+                self._db.execute(f"CREATE TABLE inbox_{slice_:d} PARTITION OF inbox FOR VALUES IN ({slice_:d})".encode())
+        written = insert(self._link, "inbox", chunk.inbox, "ON CONFLICT DO NOTHING", order="message")
+        if written != len(chunk.inbox):
+            raise Contended("a message was decided in another lane meanwhile: read again", field="inbox", value=len(chunk.inbox))
+
+    def _write_timers(self, chunk: ChunkWrite) -> None:
+        cancelled = sorted(key for key, timer in chunk.timers.items() if timer is None)
+        if cancelled:
+            self._db.execute(
+                f"DELETE FROM timer USING {given('tenant, kind, key, name', 'tttt')} WHERE timer.tenant = given.tenant"
+                " AND timer.kind = given.kind AND timer.key = given.key AND timer.name = given.name",
+                [list(column) for column in zip(*cancelled, strict=True)],
+            )
+        insert(
+            self._link, "timer", [timer for timer in chunk.timers.values() if timer is not None],
+            "ON CONFLICT (tenant, kind, key, name) DO UPDATE SET lane = excluded.lane, due = excluded.due, what = excluded.what,"
+            " subject = excluded.subject",
+            order="tenant, kind, key, name",
+        )  # fmt: skip
+
+    def _take_away(self, table: str, seqs: Sequence[int]) -> None:
+        if seqs:
+            self._db.execute(f"DELETE FROM {table} WHERE seq = ANY(%b)".encode(), (list(seqs),))
+
+    def _write_effects(self, chunk: ChunkWrite) -> None:
+        insert(self._link, "effect", chunk.effects)
+        for move in chunk.moves:
+            moved = self._db.execute(_MOVE, move._asdict()).fetchone()
+            if moved is None:
+                raise Constraint(f"effect {move.effect} is not {move.allowed.strip()} any more", field="effect", value=move.effect)
+            self._db.execute(  # what the provider showed and a person says is not its own: the next query finds whose it is
+                "DELETE FROM provider_record WHERE owner = %s AND starts_with(owner, 'effect:') AND level <> %s",
+                (f"effect:{move.effect}", moved[0]),
+            )
+        insert(
+            self._link, "payment_query", [(*row, 0, 0) for row in _latest(chunk.queries)],
+            "ON CONFLICT (merchant, reference) DO UPDATE SET due = least(payment_query.due, excluded.due), tenant = excluded.tenant,"
+            " folio = excluded.folio, payment = excluded.payment, lease_until = 0",
+            order="merchant, reference",
+        )  # fmt: skip
+        insert(
+            self._link, "payout_switch", list({row.tenant: row for row in chunk.switches}.values()),
+            "ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped, by = excluded.by, reason = excluded.reason,"
+            " at = excluded.at",
+        )  # fmt: skip
+        if chunk.forgotten:
+            self._db.execute(
+                f"DELETE FROM subject_key USING {given('tenant, subject', 'tt')}"
+                " WHERE subject_key.tenant = given.tenant AND subject_key.subject = given.subject",
+                [list(column) for column in zip(*chunk.forgotten, strict=True)],
+            )
+
+
+def _latest(queries: Sequence[QueryRow]) -> list[QueryRow]:
+    """One wish for each payment: one statement cannot write a row twice. The last says whose it is, the earliest when."""
+    found: dict[tuple[str, str], QueryRow] = {}
+    for row in queries:
+        before = found.get((row.merchant, row.reference))
+        found[row.merchant, row.reference] = row if before is None else row._replace(due=min(row.due, before.due))
+    return list(found.values())

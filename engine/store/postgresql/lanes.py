@@ -1,0 +1,103 @@
+"""Who owns the lanes of a PostgreSQL store, its intake, and the identities it remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from engine.store.contract import SLICE_US, Claim
+from engine.store.postgresql.chunk import PostgresChunk
+from engine.store.postgresql.columns import insert
+from engine.store.postgresql.database import Database
+from engine.store.rows import Arrived, DeadLetterRow, InternalRow
+
+
+class PostgresLanes:
+    """`engine.store.contract.LaneStore` on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lanes = database.lanes
+
+    def claim(self, lanes: Collection[int] | None = None) -> Claim:
+        with self.database.write() as link:
+            rows = link.raw.execute(
+                "UPDATE lane SET epoch = epoch + 1, deaths = CASE WHEN EXISTS (SELECT 1 FROM intake"
+                ' WHERE intake.lane = lane.lane AND intake."offset" >= lane.next_offset) THEN deaths + 1 ELSE 0 END'
+                " WHERE lane = ANY(coalesce(%s::integer[], (SELECT array_agg(lane) FROM lane)))"
+                " RETURNING lane, epoch, next_offset, deaths, trying",
+                (None if lanes is None else sorted(lanes),),
+            ).fetchall()
+        return Claim(
+            epochs={row[0]: row[1] for row in rows},
+            positions={row[0]: row[2] for row in rows},
+            deaths={row[0]: row[3] for row in rows},
+            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
+        )
+
+    def release(self, lanes: Collection[int] | None = None) -> None:
+        with self.database.write() as link:
+            link.raw.execute(
+                "UPDATE lane SET deaths = -1, trying = NULL WHERE %s::integer[] IS NULL OR lane = ANY(%s)",
+                (None if lanes is None else list(lanes),) * 2,
+            )
+
+    def try_alone(self, lane: int, offset: int | None) -> None:
+        with self.database.write() as link:
+            link.raw.execute("UPDATE lane SET trying = %s WHERE lane = %s", (offset, lane))
+
+    def append(
+        self,
+        rows: Sequence[Arrived],
+        letters: Sequence[DeadLetterRow],
+        keys: Sequence[tuple[str, str, bytes]],
+        internals: Sequence[InternalRow],
+    ) -> None:
+        with self.database.write() as link:
+            insert(link, "subject_key", keys, order="tenant, subject")
+            insert(link, "dead_letter", letters, "ON CONFLICT (id) DO NOTHING", order="id")
+            insert(link, "internal", internals)
+            taken: dict[int, int] = {}
+            for row in rows:
+                taken[row.lane] = taken.get(row.lane, 0) + 1
+            ends: dict[int, int] = {}
+            for lane, count in sorted(taken.items()):  # in one order: who appends to the same lanes waits, and for nobody who waits
+                end = link.raw.execute(
+                    "UPDATE lane_end SET ends = greatest(ends, (SELECT next_offset FROM lane WHERE lane.lane = lane_end.lane)) + %s"
+                    " WHERE lane = %s RETURNING ends",
+                    (count, lane),
+                ).fetchone()
+                assert end is not None
+                ends[lane] = end[0] - count
+            placed = []
+            for row in rows:
+                placed.append((row.lane, ends[row.lane], *row[1:]))
+                ends[row.lane] += 1
+            insert(link, "intake", placed)
+
+    @contextmanager
+    def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
+        with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
+            yield PostgresChunk(link, claim.epochs, self.lanes)
+
+    def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
+        """Each slice is a table of its own, which goes at once."""
+        while True:
+            with self.database.write() as link:
+                row = link.execute(
+                    "DELETE FROM inbox_slice WHERE slice = (SELECT min(slice) FROM inbox_slice WHERE slice < ?) RETURNING slice",
+                    (before // SLICE_US,),
+                ).fetchone()
+                if row is None:
+                    return
+                link.raw.execute(f"DROP TABLE inbox_{row[0]:d}".encode())
+            if not go_on():
+                return
+
+    def waiting_count(self) -> int:
+        with self.database.read() as link:
+            row = link.execute(
+                'SELECT (SELECT coalesce(sum(greatest(0, (SELECT max("offset") + 1 FROM intake WHERE intake.lane = lane.lane)'
+                " - next_offset)), 0) FROM lane) + (SELECT count(*) FROM internal WHERE decision = 0)"
+            ).fetchone()
+            return int(row[0]) if row is not None else 0
