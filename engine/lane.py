@@ -57,7 +57,8 @@ class Lanes:
         horizon: Callable[[int], int] = lambda now: now,
         lanes: Collection[int] | None = None,
     ) -> None:
-        """`lanes`: those that are claimed at once; None: all of the store's. `horizon`: the instant up to which timers may fire now, since no message with an earlier one is still on its way in."""
+        """`lanes`: those that are claimed at once; None: all of the store's. `horizon`: the instant up to which timers may fire
+        now, since no message with an earlier one is still on its way in."""
         self._store = store
         self._horizon = horizon
         self.settled = settled

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -24,10 +23,9 @@ from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
 from engine.settled import Settled, as_settled_before
 from engine.store.history import History
-from engine.store.opening import lanes_of, open_store
+from engine.store.opening import lanes_of, open_store, runs_on
 from engine.store.reading import Reading
 from engine.store.shelf import Shelf
-from engine.store.sqlite.owning import running_on
 from engine.transport.contract import Arrival, Taken
 from engine.vault import Vault, master_key
 from schemas.envelope import type_of
@@ -58,9 +56,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 class Beside:
     """One open store."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
-        self.database = open_store(str(path), writer=False)
+        self.database = open_store(path, writer=False)
         self.reading = Reading(self.database)
         self.shelf = Shelf(self.database)
         self.vault = Vault(master_key(self.database.name, self.shelf), self.shelf)
@@ -69,9 +67,9 @@ class Beside:
         self._clock = SystemClock()
 
     @property
-    def hub(self) -> int | None:
-        """The process of the hub that runs on this store."""
-        return running_on(str(self.path))
+    def hub(self) -> str:
+        """The process of the hub that runs on this store; empty: none does."""
+        return runs_on(self.database)
 
     def settled(self) -> Settled:
         """What the hub last had in force."""
@@ -102,7 +100,7 @@ class Beside:
         intake = DurableIntake(lanes_of(self.database), self.shelf, self.vault, lambda: settled, self._clock)
         body = msgspec.json.encode(event)
         (receipt,) = intake.append([Arrival(door="command", body=body, content_type=STRUCTURED)])
-        running = self.hub is not None
+        running = bool(self.hub)
         outcomes = self._outcomes(receipt.message, wait_s if running else 0.0) if receipt.message else None
         return Said(message=receipt.message, taken=receipt.taken.value, hub=running, outcomes=outcomes, reason=receipt.reason)
 
@@ -116,7 +114,7 @@ class Beside:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Beside]:
+def opened(path: str) -> Iterator[Beside]:
     """An existing store, beside whatever runs on it."""
     store = Beside(path)
     try:

@@ -156,6 +156,13 @@ class Store(Protocol):
     def close(self) -> None: ...
 
 
+class Tended(NamedTuple):
+    """Lanes under a lease of ours, and those among them that are more than our share."""
+
+    held: frozenset[int]
+    surplus: frozenset[int]
+
+
 class ChunkTransaction(Protocol):
     """One lane transaction: reads first, `write` last and once. Nobody else moves the claimed lanes meanwhile; whoever else changed
     what it read is told apart by `Contended`."""

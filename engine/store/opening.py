@@ -10,6 +10,7 @@ from engine.store.effects import EffectStore
 from engine.store.sqlite.database import Database as File
 from engine.store.sqlite.effects import SqliteEffects
 from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.owning import running_on
 from schemas.errors import HubError
 
 SCHEMES: Final = ("postgresql://", "postgres://")
@@ -58,3 +59,14 @@ def effects_of(store: Store) -> EffectStore:
 
     assert isinstance(store, Database)
     return PostgresEffects(store)
+
+
+def runs_on(store: Store) -> str:
+    """The process of a hub that runs on it, or one of several; empty: none does."""
+    if isinstance(store, File):
+        return str(running_on(store.path) or "")
+    from engine.store.postgresql.database import Database
+    from engine.store.postgresql.leases import Leases
+
+    assert isinstance(store, Database)
+    return next(iter(Leases(store).processes()), "")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from engine.transport.kafka.assigning import Tended
+from engine.store.contract import Tended
 
 
 class SqliteLeases:

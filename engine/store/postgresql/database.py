@@ -95,6 +95,8 @@ class Database:
                         field="store", value=self.name,
                     )  # fmt: skip
                 self.lanes = int(connection.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
+                log_id = connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()
+                self.log_elsewhere = log_id is not None and log_id[0] != ""
         except BaseException:
             self.close()
             raise
@@ -210,6 +212,13 @@ class Database:
         with psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS) as connection:
             self._open.add(connection)
             yield connection
+
+    def remember(self, name: str, value: str) -> str:
+        """What this store knows under a name: the value, if it is the first."""
+        with self.write() as link:
+            link.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, value))
+            row = link.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            return str(row[0])
 
     def probe(self) -> None:
         with self.write() as link:

@@ -9,11 +9,12 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from engine.store.contract import Tended
 from engine.transport.kafka.loop import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
@@ -23,13 +24,6 @@ from schemas.errors import Retryable
 log = structlog.get_logger(__name__)
 
 REVOKE_S: Final = 4.0
-
-
-class Tended(NamedTuple):
-    """Lanes under a lease of ours, and those among them that are more than our share."""
-
-    held: frozenset[int]
-    surplus: frozenset[int]
 
 
 class Leases(Protocol):

@@ -100,6 +100,17 @@ class Mailboxes:
                     taken.extend(islice(box.records, limit - len(taken)))
         return taken
 
+    def drop(self, lane: int, offset: int) -> None:
+        """Forget one record: somebody else has seen to it."""
+        with self._lock:
+            box = self._boxes.get(lane)
+            for record in box.records if box is not None else ():
+                if record.offset == offset:
+                    assert box is not None
+                    box.records.remove(record)
+                    box.bytes -= len(record.value or b"")
+                    return
+
     def full(self, lane: int) -> bool:
         """Whether no more should be fetched for a lane."""
         box = self._boxes.get(lane)
