@@ -32,7 +32,7 @@ def topic(kafka: Kafka, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def producer(kafka: Kafka, topic: str) -> Iterator[KafkaProducer]:
     lay(kafka.bootstrap, OUT)
-    made = KafkaProducer(kafka.bootstrap, intake=topic, partitions={topic: LANES, OUT: LANES, "producer.none": LANES}, deadline_s=5)
+    made = KafkaProducer(kafka.bootstrap, intake=topic, partitions={topic: LANES, OUT: LANES, "producer.none": LANES}, deadline_s=3)
     yield made
     made.close()
 
@@ -108,7 +108,7 @@ def test_a_frozen_broker_and_a_dead_one(kafka: Kafka, topic: str, producer: Kafk
     began = time.monotonic()
     with pytest.raises(Retryable) as silent:
         producer.append(rows[50:100])
-    assert 4 < time.monotonic() - began < 7
+    assert 2 < time.monotonic() - began < 10
     assert silent.value.code == "broker_away"
     kafka.thaw()
     producer.append(rows[50:100])
