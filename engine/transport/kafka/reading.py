@@ -156,10 +156,9 @@ class LaneReader:
             await asyncio.sleep(WATCH_S)
 
     async def _look(self) -> None:
-        before = dict(self._next)
+        before, known = dict(self._next), self._log_id
+        found = (await described(self.consumer._client, [self._topic])).get(self._topic)
         if before:
-            known = self._log_id
-            found = (await described(self.consumer._client, [self._topic])).get(self._topic)
             bounds = await self._bounds(before)
             for lane, (low, high) in bounds.items():
                 self._ends[lane] = high

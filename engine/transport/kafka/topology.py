@@ -28,6 +28,7 @@ MAX_MESSAGE: Final = 2 * MAX_BODY  # bytes of key, body and headers of one messa
 OVERHEAD: Final = 4 * 1024  # bytes that a batch of one message adds to it
 REQUEST_TIMEOUT_MS: Final = 10_000
 SOON_S: Final = 0.05
+HEARD_S: Final = 60.0  # three hundred partitions take a busy broker ten seconds
 DAY_MS: Final = 24 * 3600 * 1000
 PROVISION: Final = "run `foliohub topics provision`"
 
@@ -61,7 +62,7 @@ def provision(
             settings = {topic.name: settings_of(topic, min_insync=min_insync) for topic in missing}
             new = [NewTopic(one.name, one.partitions, replication, topic_configs=settings[one.name]) for one in missing]
             made = _made(await admin.create_topics(new))
-            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):  # a broker hears of them a little later than the controller
+            async with asyncio.timeout(HEARD_S):  # a broker hears of them later than the controller, and makes one after the other
                 while set(names) - (await described(admin._client, names)).keys():
                     await asyncio.sleep(SOON_S)
             return made

@@ -32,7 +32,7 @@ def topic(kafka: Kafka, request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def producer(kafka: Kafka, topic: str) -> Iterator[KafkaProducer]:
     lay(kafka.bootstrap, OUT)
-    made = KafkaProducer(kafka.bootstrap, intake=topic, partitions={topic: LANES, OUT: LANES, "producer.none": LANES}, deadline_s=5)
+    made = KafkaProducer(kafka.bootstrap, intake=topic, partitions={topic: LANES, OUT: LANES, "producer.none": LANES}, deadline_s=3)
     yield made
     made.close()
 
@@ -99,35 +99,28 @@ def test_a_missing_topic_is_named(producer: KafkaProducer) -> None:
     assert producer.publish([outgoing(2)]) == [2]
 
 
-def test_a_frozen_broker_and_a_dead_one(kafka: Kafka, topic: str, producer: KafkaProducer) -> None:
-    """Each call ends at its deadline, and when the broker is there again the same call goes through. Nothing is doubled but what was
-    called twice, and nothing is passed by what came later."""
+def test_a_frozen_broker(kafka: Kafka, topic: str, producer: KafkaProducer) -> None:
+    """Each call ends at its deadline, and when the broker goes on the same call goes through. Nothing is doubled but what was called
+    twice, and nothing is passed by what came later."""
     rows = [arrived(number) for number in range(200)]
     producer.append(rows[:50])
     kafka.freeze()
-    began = time.monotonic()
-    with pytest.raises(Retryable) as silent:
-        producer.append(rows[50:100])
-    assert 4 < time.monotonic() - began < 7
-    assert silent.value.code == "broker_away"
-    kafka.thaw()
-    producer.append(rows[50:100])
+    try:
+        began = time.monotonic()
+        with pytest.raises(Retryable) as silent:
+            producer.append(rows[50:100])
+        assert 2 < time.monotonic() - began < 10
+        assert silent.value.code == "broker_away"
+    finally:
+        kafka.thaw()
+    for begin in (50, 100):
+        producer.append(rows[begin : begin + 100])
 
-    kafka.kill()
-    with pytest.raises(Retryable):
-        producer.append(rows[100:])
-    kafka.start()
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            producer.append(rows[100:])
-            break
-        except Retryable:
-            assert time.monotonic() < deadline
-
-    for lane, records in log_of(kafka, topic).items():
+    log = log_of(kafka, topic)
+    for lane, records in log.items():
         numbers = [int(dict(record.headers)["ce_id"][2:]) for record in records]
-        assert list(dict.fromkeys(numbers)) == [row_number for row_number in range(200) if arrived(row_number).lane == lane]
+        assert list(dict.fromkeys(numbers)) == [number for number in range(200) if arrived(number).lane == lane]
+    assert 250 <= sum(len(records) for records in log.values()) <= 300
 
 
 def test_nobody_there() -> None:

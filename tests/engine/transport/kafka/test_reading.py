@@ -120,3 +120,18 @@ def test_what_was_fetched_before_the_opening_is_not_delivered(reading: Reading) 
 
     reading.run(work)
     assert reading.offsets() == list(range(7, 50))
+
+
+def test_a_lane_is_not_opened_outside_its_log(reading: Reading) -> None:
+    """Told at once, before anything is read; the first record that is left and the one that is still to come are within."""
+
+    async def work(reading: Reading) -> None:
+        await reading.append(25)
+        await asyncio.to_thread(delete_before, reading.bootstrap, reading.topic, {0: 10})
+        for outside in (9, 26):
+            assert await reading.reader.open({0: outside}) == {}
+        for within in (10, 25):
+            assert await reading.reader.open({0: within}) == {0: within}
+
+    reading.run(work)
+    assert reading.lost == [(0, 9, 10, 25), (0, 26, 10, 25)]
