@@ -33,12 +33,6 @@ class Fenced(HubError):
     code = "fenced"
 
 
-class Contended(Retryable):
-    """Somebody else changed what was read, before this was written. Nothing was written: read it again."""
-
-    code = "contended"
-
-
 class Constraint(HubError):
     """The database itself refused a row: refunded above captured, a second row for one refund. Nothing was written."""
 
@@ -49,6 +43,12 @@ class StoreAway(Retryable):
     """The store cannot be written: disk full, locked, gone. Roll back, wait, the same again."""
 
     code = "store_away"
+
+
+class Contended(StoreAway):
+    """Somebody else changed what was read, before this was written. Nothing was written: read it again."""
+
+    code = "contended"
 
 
 class StoreBusy(StoreAway):
@@ -157,6 +157,12 @@ class ChunkTransaction(Protocol):
 
     def due(self, until: int, limit: int) -> Sequence[TimerRow]:
         """Timers due at or before `until`, by (due, key, name)."""
+
+    def due_of(self, keys: Collection[Key], until: int) -> Sequence[TimerRow]:
+        """Timers of these keys that `due` does not tell, since their lanes are others'."""
+
+    def others_wait(self) -> int | None:
+        """When the oldest message was received that waits in a lane of others'."""
 
     def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of those that the inbox knows, by message id."""

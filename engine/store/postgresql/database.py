@@ -118,7 +118,7 @@ class Database:
         if mine.depth:
             assert mine.writing, "a write inside a read"
             assert mine.link is not None
-            with self._translating():
+            with self.translating():
                 mine.link.execute("SAVEPOINT part")
                 try:
                     yield mine.link
@@ -127,7 +127,7 @@ class Database:
                     raise
                 mine.link.execute("RELEASE part")
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth, mine.writing = 1, True
             try:
@@ -155,7 +155,7 @@ class Database:
             assert mine.link is not None
             yield mine.link
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth = 1
             try:
@@ -168,7 +168,7 @@ class Database:
     def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """By a cursor of the server, so many rows at a time."""
         assert isinstance(connection, Link)
-        with self._translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
+        with self.translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
             cursor.itersize = _AT_ONCE
             cursor.execute(_own_marks(statement), tuple(parameters) or None)
             yield from cursor
@@ -250,7 +250,8 @@ class Database:
         return False
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def translating(self) -> Iterator[None]:
+        """PostgreSQL's own errors become ours."""
         try:
             yield
         except psycopg.Error as error:

@@ -78,7 +78,7 @@ class PostgresLanes:
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            yield PostgresChunk(link, claim.epochs, self.lanes)
+            yield PostgresChunk(self.database, link, claim.epochs)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
         """Each slice is a table of its own, which goes at once."""
