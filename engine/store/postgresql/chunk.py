@@ -240,7 +240,11 @@ class PostgresChunk:
                 "INSERT INTO inbox_slice VALUES (%s) ON CONFLICT DO NOTHING RETURNING slice", (slice_,)
             ).fetchone()
             if made is not None:
-                self._db.execute(f"CREATE TABLE inbox_{slice_:d} PARTITION OF inbox FOR VALUES IN ({slice_:d})".encode())
+                # Made apart, then attached: nobody who has read the inbox, and be it a backup, is waited for.
+                self._db.execute(
+                    f"CREATE TABLE inbox_{slice_:d} (LIKE inbox INCLUDING ALL); ALTER TABLE inbox ATTACH PARTITION inbox_{slice_:d}"
+                    f" FOR VALUES IN ({slice_:d})".encode()
+                )
         written = insert(self._link, "inbox", chunk.inbox, "ON CONFLICT DO NOTHING", order="message")
         if written != len(chunk.inbox):
             raise Contended("a message was decided in another lane meanwhile: read again", field="inbox", value=len(chunk.inbox))

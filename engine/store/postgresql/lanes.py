@@ -81,7 +81,7 @@ class PostgresLanes:
             yield PostgresChunk(self.database, link, claim.epochs)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Each slice is a table of its own, which goes at once."""
+        """Each slice is a table of its own, which goes at once. Raises Contended while a long reader has it: another time, then."""
         while True:
             with self.database.write() as link:
                 row = link.execute(
@@ -90,6 +90,7 @@ class PostgresLanes:
                 ).fetchone()
                 if row is None:
                     return
+                link.raw.execute("SET LOCAL lock_timeout = '2s'")  # everybody waits behind who wants a table for itself
                 link.raw.execute(f"DROP TABLE inbox_{row[0]:d}".encode())
             if not go_on():
                 return
