@@ -131,6 +131,10 @@ class Store(Protocol):
     def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
         """What the inbox knows of these messages."""
 
+    def settled_to(self) -> int:
+        """Every decision up to this number that is not stored when a later `read` begins never will be: who follows what is decided
+        goes no further, or passes over what somebody else is about to store. Asked outside of a `read`."""
+
     def renewed(self) -> tuple[str, int]:
         """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; asked before the lanes
         are claimed. Raises HubError."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from engine.address import lane_of
 from engine.store.contract import Constraint, Contended, Fenced
 from engine.store.postgresql.columns import CARGO, given, insert
-from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.database import NUMBERS, Database, Link
 from engine.store.rows import (
     LETTER,
     BlockedRow,
@@ -54,6 +54,11 @@ class PostgresChunk:
     def number(self) -> int:
         number = next(self._numbers, None)
         if number is None:
+            if self._fetch == _NUMBERS:
+                self._rows(
+                    "SELECT pg_advisory_xact_lock_shared(%s + CASE WHEN is_called THEN last_value ELSE 0 END) FROM decision_number",
+                    (NUMBERS,),
+                )
             rows = self._rows("SELECT nextval('decision_number') FROM generate_series(1, %s)", (self._fetch,))
             self._fetch = min(self._fetch * 2, 1024)
             self._numbers = iter([row[0] for row in rows])

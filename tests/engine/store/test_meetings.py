@@ -4,6 +4,7 @@ the log of both verifies. Timers of a folio keep their place among messages of o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -171,7 +172,34 @@ def test_a_new_slice_of_time_waits_for_nobody_who_has_read_the_inbox(two: Two) -
         reader.execute("SELECT count(*) FROM inbox")
         two.box.wait(8 * 24 * HOUR)
         two.box.append(arrival("late", "payment.received", cash("p-1", folio="B-1")))
+        began = time.monotonic()
         assert "payment.captured" in two.run(two.here)
+        assert time.monotonic() - began < 10
+
+
+def test_who_follows_the_outcomes_passes_over_nothing(two: Two) -> None:
+    """What was numbered first and is stored last: its reader waits for it, and then has it."""
+    folios = (f"D-{number}" for number in range(99))
+    there = next(folio for folio in folios if lane_of(Key("azur", "folio", folio), LANES) != HERE)
+    reading = two.box.hub.reading
+    seen: list[str] = []
+    at = 0
+
+    def follow() -> None:
+        nonlocal at
+        rows, at = reading.stream_of("azur", at, 100)
+        seen.extend(row.key for row in rows)
+
+    def meanwhile() -> None:
+        two.say(two.there, "booking.confirmed", booking(there))
+        follow()
+
+    follow()
+    two.box.append(arrival("mine", "payment.received", cash("p-1", folio="B-1")))
+    two.meet(meanwhile)
+    follow()
+
+    assert len(seen) == two.box.one("SELECT count(*) AS n FROM outbox")["n"]
 
 
 def test_an_offer_runs_out_before_a_later_word_by_another_name(two: Two) -> None:
