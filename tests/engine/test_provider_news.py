@@ -11,8 +11,6 @@ from engine.verify import verify
 from handlers.outcome import Outcome
 from tests.engine.sandbox import Sandbox, arrival, booking, names
 
-pytestmark = pytest.mark.both_stores
-
 MAINTENANCE = {"endpoint": "maintenance"}
 HOUR = 3600
 BACK = {"folio": "B-1", "payment": "P-O-1", "currency": "EUR", "provider": "ogone", "merchant": "azur"}

@@ -236,8 +236,6 @@ def test_the_mark(store: Store) -> None:
     }  # fmt: skip
     counted = int(store.rows("SELECT value FROM meta WHERE name = 'sends'")[0]["value"]) - int(sends[0]["value"])
     assert counted == isinstance(store.database, Database)
-        store.database, Database
-    )
 
 
 @pytest.mark.parametrize(

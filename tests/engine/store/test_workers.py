@@ -24,7 +24,7 @@ from tests.engine.sandbox import Sandbox, arrival, booking
 from tests.services.stores import Stores
 
 LANES = 8
-FOLIOS = 150
+FOLIOS = 300
 SHARES = ((0, 3, 6), (1, 4, 7), (2, 5))
 
 
