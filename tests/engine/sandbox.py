@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from connectors.psp.ogone.simulator.provider import Provider
 from connectors.psp.ogone.simulator.script import Script, parse
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
+from engine.store.contract import Store
+from engine.store.opening import open_store
 from engine.store.rows import OutboxRow
 from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Receipt
@@ -47,13 +49,23 @@ def booking(
     return {"folio": folio, "references": names, "property": "camp-azur", "currency": "EUR", "lines": [line], **more}
 
 
+def in_memory(lanes: int) -> Store:
+    """A throw-away store."""
+    return Database(":memory:", lanes=lanes)
+
+
+fresh_store: Callable[[int], Store] = in_memory
+"""Makes the store of a sandbox that is not given one; tests/conftest.py puts another one here."""
+
+
 class Sandbox:
-    """One hub, one provider. `rules` and `script` are the simulator's; `open` makes another hub on the same store."""
+    """One hub, one provider. `rules` and `script` are the simulator's; `open` makes another hub on the same store. `store`: its address,
+    one that is open, or None: an empty one of the kind under test."""
 
     def __init__(
         self,
         *rules: dict[str, Any],
-        store: str | Database = ":memory:",
+        store: str | Store | None = None,
         chunk: int = 500,
         lanes: int = 1,
         configuration: Configuration = CONFIGURATION,
@@ -65,7 +77,10 @@ class Sandbox:
         self.provider = Provider(books or Books(":memory:"), self._script(rules, script), (SANDBOX,))
         wire = InProcessWire(self.provider, self.now)
         self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire)
-        self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
+        if store is None:
+            self.database: Store = fresh_store(lanes)
+        else:
+            self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
         self.chunk, self.configuration = chunk, configuration
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}
         self.hub = self.open()

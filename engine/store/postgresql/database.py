@@ -24,6 +24,7 @@ from engine.store.postgresql.upgrading import make_store, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
 
+NUMBERS: Final = 1 << 62  # beyond this, locks tell the last number that was taken before somebody took some
 _PATIENCE_S: Final = 10.0  # how long the fate of a commit is asked for
 _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
@@ -120,7 +121,7 @@ class Database:
         if mine.depth:
             assert mine.writing, "a write inside a read"
             assert mine.link is not None
-            with self._translating():
+            with self.translating():
                 mine.link.execute("SAVEPOINT part")
                 try:
                     yield mine.link
@@ -129,7 +130,7 @@ class Database:
                     raise
                 mine.link.execute("RELEASE part")
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth, mine.writing = 1, True
             try:
@@ -157,7 +158,7 @@ class Database:
             assert mine.link is not None
             yield mine.link
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth = 1
             try:
@@ -170,7 +171,7 @@ class Database:
     def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """By a cursor of the server, so many rows at a time."""
         assert isinstance(connection, Link)
-        with self._translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
+        with self.translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
             cursor.itersize = _AT_ONCE
             cursor.execute(_own_marks(statement), tuple(parameters) or None)
             yield from cursor
@@ -183,6 +184,21 @@ class Database:
                 'SELECT message, fingerprint, lane, "offset" FROM inbox WHERE message = ANY(%s)', (list(messages),)
             )
             return {row[0]: Identity(*row[1:]) for row in rows}
+
+    def settled_to(self) -> int:
+        """Whoever takes numbers holds a lock that tells above which one, until it is stored."""
+        with self.write() as link:
+            row = link.raw.execute("SELECT last_value, is_called FROM decision_number").fetchone()
+            assert row is not None
+            taken = link.raw.execute(
+                "SELECT min((classid::bigint << 32 | objid::bigint) - %s) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+                " AND classid::bigint << 32 BETWEEN %s AND %s"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                (NUMBERS, NUMBERS, NUMBERS * 2 - 1),
+            ).fetchone()
+            assert taken is not None
+            last = int(row[0]) if row[1] else 0
+            return last if taken[0] is None else min(last, int(taken[0]))
 
     def renewed(self) -> tuple[str, int]:
         """Told by where the database is: one that was copied or restored elsewhere is another one of another server."""
@@ -271,7 +287,8 @@ class Database:
         return False
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def translating(self) -> Iterator[None]:
+        """PostgreSQL's own errors become ours."""
         try:
             yield
         except psycopg.Error as error:

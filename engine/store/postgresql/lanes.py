@@ -97,13 +97,13 @@ class PostgresLanes:
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            chunk = PostgresChunk(link, claim.epochs, self.lanes)
+            chunk = PostgresChunk(self.database, link, claim.epochs)
             yield chunk
             if chunk.decided:
                 tell_decided(link, chunk.decided)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Each slice is a table of its own, which goes at once."""
+        """Each slice is a table of its own, which goes at once. Raises Contended while a long reader has it: another time, then."""
         while True:
             with self.database.write() as link:
                 row = link.execute(
@@ -112,6 +112,7 @@ class PostgresLanes:
                 ).fetchone()
                 if row is None:
                     return
+                link.raw.execute("SET LOCAL lock_timeout = '2s'")  # everybody waits behind who wants a table for itself
                 link.raw.execute(f"DROP TABLE inbox_{row[0]:d}".encode())
             if not go_on():
                 return
