@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -24,10 +23,9 @@ from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
 from engine.settled import Settled, as_settled_before
 from engine.store.history import History
-from engine.store.opening import lanes_of, open_store
+from engine.store.opening import hub_on, lanes_of, open_store
 from engine.store.reading import Reading
 from engine.store.shelf import Shelf
-from engine.store.sqlite.owning import running_on
 from engine.transport.contract import Arrival, Taken
 from engine.vault import Vault, master_key
 from schemas.envelope import type_of
@@ -58,9 +56,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 class Beside:
     """One open store."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.database = open_store(str(path), writer=False)
+    def __init__(self, address: str) -> None:
+        self.database = open_store(address, writer=False)
+        self.path = self.database.name
         self.reading = Reading(self.database)
         self.shelf = Shelf(self.database)
         self.vault = Vault(master_key(self.database.name, self.shelf), self.shelf)
@@ -71,7 +69,7 @@ class Beside:
     @property
     def hub(self) -> int | None:
         """The process of the hub that runs on this store."""
-        return running_on(str(self.path))
+        return hub_on(self.database)
 
     def settled(self) -> Settled:
         """What the hub last had in force."""
@@ -116,9 +114,9 @@ class Beside:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Beside]:
+def opened(address: str) -> Iterator[Beside]:
     """An existing store, beside whatever runs on it."""
-    store = Beside(path)
+    store = Beside(address)
     try:
         yield store
     finally:

@@ -10,6 +10,7 @@ from console.command import dead_letters, effects, keys, ledger, payouts, polici
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
 from console.command.failing import HubGroup
+from console.command.moving import migrate
 from console.command.people import forget
 from console.command.run import run
 from console.command.send import send
@@ -33,7 +34,7 @@ def foliohub() -> None:
     configure(logging.ERROR)
 
 
-for command in (run, send, explain, verify, dry_run, forget):
+for command in (run, send, explain, verify, dry_run, forget, migrate):
     app.command()(command)
 app.command("schemas")(words.schemas)
 for name, group in (

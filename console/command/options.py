@@ -10,10 +10,12 @@ import typer
 
 from config.loader import load
 from config.settings import Configuration
+from engine.store.opening import is_database
 from schemas.errors import HubError
 
 Store = Annotated[
-    Path | None, typer.Option("--store", envvar="FOLIOHUB_STORE", help="The store's file; else that of the configuration.")
+    str | None,
+    typer.Option("--store", envvar="FOLIOHUB_STORE", help="The store: a file or postgresql://…; else that of the configuration."),
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="FOLIOHUB_CONFIG", help="Configuration folder; else the shipped one.")
@@ -32,15 +34,15 @@ def configured(folder: Path | None) -> Configuration:
     return load(folder)
 
 
-def store_path(store: Path | None, config: Path | None) -> Path:
+def store_path(store: str | None, config: Path | None) -> str:
     """Where the store is, whether or not it is there yet."""
-    return store if store is not None else Path(configured(config).hub.store)
+    return store if store is not None else configured(config).hub.store
 
 
-def existing_store(store: Path | None, config: Path | None) -> Path:
-    """A store that is there. Raises HubError `no_store`."""
+def existing_store(store: str | None, config: Path | None) -> str:
+    """A store that is there; whether a database is, is seen when it is opened. Raises HubError `no_store`."""
     path = store_path(store, config)
-    if not path.is_file():
+    if not is_database(path) and not Path(path).is_file():
         raise HubError(
             f"there is no store at {path}: start `foliohub run` first, or name it with --store",
             code="no_store",

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -83,7 +82,7 @@ def _serve(
     return serving.failed.is_set()
 
 
-def _configuration(configuration: Configuration, store: Path | None) -> Configuration:
+def _configuration(configuration: Configuration, store: str | None) -> Configuration:
     if store is None:
         return configuration
-    return msgspec.structs.replace(configuration, hub=msgspec.structs.replace(configuration.hub, store=str(store)))
+    return msgspec.structs.replace(configuration, hub=msgspec.structs.replace(configuration.hub, store=store))

@@ -18,7 +18,7 @@ from schemas.errors import HubError
 def tell(
     name: str,
     *,
-    store: Path | None,
+    store: str | None,
     config: Path | None,
     url: str,
     key: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -32,9 +33,25 @@ def refuse_other_schema(link: Link, name: str) -> None:
         )  # fmt: skip
 
 
+def refuse_arriving(link: Link, name: str) -> None:
+    """Raises HubError `store_arriving` for a store that is moving here: until the old one is buried, this is none."""
+    row = link.execute("SELECT value FROM meta WHERE name = 'arriving'").fetchone()
+    if row is not None:
+        raise HubError(
+            f"{name}: a store is on its way here from {json.loads(row[0])['source']}: say `foliohub migrate` again, which ends its move"
+            " or begins anew",
+            code="store_arriving", field="store", value=name,
+        )  # fmt: skip
+
+
+def alone(link: Link) -> None:
+    """Until the transaction ends nobody else makes, upgrades, moves or restores a store here."""
+    link.raw.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+
+
 def make_store(link: Link, lanes: int) -> None:
     """A store of so many lanes in a database that has none."""
-    link.raw.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    alone(link)
     if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is not None:
         return
     link.raw.execute("CREATE SCHEMA IF NOT EXISTS foliohub")
