@@ -19,8 +19,9 @@ from connectors.psp.ogone.simulator.provider import Provider
 from connectors.psp.ogone.simulator.script import Script, parse
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
+from engine.store.contract import Store
+from engine.store.opening import open_store
 from engine.store.rows import OutboxRow
-from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Receipt
 from schemas.folio import Folio
 
@@ -53,7 +54,7 @@ class Sandbox:
     def __init__(
         self,
         *rules: dict[str, Any],
-        store: str | Database = ":memory:",
+        store: str | Store = ":memory:",
         chunk: int = 500,
         lanes: int = 1,
         configuration: Configuration = CONFIGURATION,
@@ -65,7 +66,7 @@ class Sandbox:
         self.provider = Provider(books or Books(":memory:"), self._script(rules, script), (SANDBOX,))
         wire = InProcessWire(self.provider, self.now)
         self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire)
-        self.database = store if isinstance(store, Database) else Database(store, lanes=lanes)
+        self.database: Store = open_store(store, lanes=lanes) if isinstance(store, str) else store
         self.chunk, self.configuration = chunk, configuration
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}
         self.hub = self.open()

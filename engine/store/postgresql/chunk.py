@@ -141,7 +141,7 @@ class PostgresChunk:
         insert(link, "decision", [(*row, turn[0]) for row in chunk.decisions])
         insert(link, "transfer_row", chunk.transfers)
         insert(
-            link, "payment_total", chunk.totals,
+            link, "payment_total", list({row[:3]: row for row in chunk.totals}.values()),
             "ON CONFLICT (tenant, folio, payment) DO UPDATE SET captured = excluded.captured, given_back = excluded.given_back",
             order="tenant, folio, payment",
         )  # fmt: skip

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Final
 
+from engine.store.contract import StoreTaken
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
     from engine.store.postgresql.database import Link
 
 SCHEMA_VERSION: Final = 1
-_LOCK: Final = 0x666F6C696F  # one at a time makes or upgrades a store
+_STEP: Final = re.compile(r"^-- step ", re.MULTILINE)
+LOCK: Final = 0x666F6C696F  # one at a time makes or upgrades a store
 
 
 def refuse_other_schema(link: Link, name: str) -> None:
@@ -46,7 +51,7 @@ def refuse_arriving(link: Link, name: str) -> None:
 
 def alone(link: Link) -> None:
     """Until the transaction ends nobody else makes, upgrades, moves or restores a store here."""
-    link.raw.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    link.raw.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
 
 
 def make_store(link: Link, lanes: int) -> None:
@@ -60,6 +65,30 @@ def make_store(link: Link, lanes: int) -> None:
     link.executemany("INSERT INTO lane_end VALUES (?, 0)", [(lane,) for lane in range(lanes)])
     meta = {"schema": SCHEMA_VERSION, "lanes": lanes, "generation": 1, "sends": 0}
     link.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in meta.items()])
+
+
+def upgrade(link: Link, name: str, version: int, tell: Callable[[str], None], scripts: Traversable | None = None) -> bool:
+    """One version on towards `version`, inside a transaction of its own; False when there is nothing left to do. Each step of a script
+    (they begin with a line `-- step`) is told before it is done. Raises HubError while others have the store open."""
+    alone(link)
+    row = link.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+    found = int(row[0]) if row else 0
+    if found >= version:
+        return False
+    others = link.execute(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'foliohub'"
+        " AND pid <> pg_backend_pid()"
+    ).fetchone()[0]
+    if others:
+        raise StoreTaken(f"{name}: {others} others have this store open: stop every hub on it first", field="store", value=name)
+    folder = scripts or resources.files("engine.store.postgresql").joinpath("upgrades")
+    steps = [step for step in _STEP.split(folder.joinpath(f"{found + 1}.sql").read_text(encoding="utf-8")) if step.strip()]
+    for number, step in enumerate(steps, 1):
+        what = step.strip().partition("\n")[0].removeprefix("--").strip()
+        tell(f"version {found + 1}, step {number} of {len(steps)}: {what}")
+        link.raw.execute(step.encode())
+    link.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(found + 1),))
+    return found + 1 < version
 
 
 def _script(name: str) -> str:
