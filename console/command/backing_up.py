@@ -28,7 +28,7 @@ def backup(
     if as_json:
         print_json(made)
         return
-    print(f"{made.to}: {made.engine}, {made.size} bytes of a store of {made.store_size}, as of {made.at}")
+    print(f"{made.to}: {made.engine}, {made.size} bytes of a store of {made.store_size} bytes, as of {made.at}")
     print(f"generation {made.generation}, last decision {made.last_decision}; it was read again and is whole")
     print("the master key is not in it: without that, what is sealed stays sealed. Keep it, and keep it elsewhere")
 

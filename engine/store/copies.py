@@ -86,3 +86,8 @@ def sync(path: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def size_of(path: str) -> int:
+    """Of a file's store: also what has not come into the file yet."""
+    return sum(one.stat().st_size for one in (Path(path), Path(f"{path}-wal")) if one.exists())

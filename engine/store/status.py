@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from engine.store.contract import Connection
+from engine.store.copies import size_of
 from engine.store.opening import driver, is_database
 from engine.store.sqlite.upgrading import SCHEMA_VERSION as FILE_VERSION
 from schemas.errors import HubError
@@ -69,7 +70,7 @@ def standing(address: str) -> Standing:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if not version:
                 raise HubError(f"{address} holds no store", code="no_store", field="store", value=address)
-            return _told(connection, address, "sqlite", version, FILE_VERSION, Path(address).stat().st_size)
+            return _told(connection, address, "sqlite", version, FILE_VERSION, size_of(address))
     except sqlite3.DatabaseError as error:
         raise HubError(f"{address}: {error}", code="store_broken", field="store", value=address) from error
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.store.postgresql.database import Link
 
 SCHEMA_VERSION: Final = 1
-_STEP: Final = re.compile(r"^-- step ", re.MULTILINE)
+_STEP: Final = re.compile(r"^(?=-- step )", re.MULTILINE)
 LOCK: Final = 0x666F6C696F  # one at a time makes or upgrades a store
 
 
@@ -84,7 +84,7 @@ def upgrade(link: Link, name: str, version: int, tell: Callable[[str], None], sc
     folder = scripts or resources.files("engine.store.postgresql").joinpath("upgrades")
     steps = [step for step in _STEP.split(folder.joinpath(f"{found + 1}.sql").read_text(encoding="utf-8")) if step.strip()]
     for number, step in enumerate(steps, 1):
-        what = step.strip().partition("\n")[0].removeprefix("--").strip()
+        what = step.strip().partition("\n")[0].removeprefix("-- step ")
         tell(f"version {found + 1}, step {number} of {len(steps)}: {what}")
         link.raw.execute(step.encode())
     link.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (str(found + 1),))

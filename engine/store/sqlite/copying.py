@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.store.contract import StoreBusy
-from engine.store.copies import Copied, Restored, Tell, appearing, now, reason_of, sync
+from engine.store.copies import Copied, Restored, Tell, appearing, now, reason_of, size_of, sync
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.moved import moved, refusal
 from engine.store.sqlite.owning import prepare, take
@@ -43,7 +43,7 @@ def back_up(path: str, to: str, tell: Tell) -> Copied:
                     )
         return Copied(
             store=store.path, to=to, engine="sqlite", at=at, generation=generation, last_decision=last,
-            store_size=Path(store.path).stat().st_size, size=Path(to).stat().st_size,
+            store_size=size_of(store.path), size=Path(to).stat().st_size,
         )  # fmt: skip
     except sqlite3.DatabaseError as error:
         raise HubError(f"{to}: {error}", code="unwritable", field="to", value=to) from error
