@@ -17,7 +17,7 @@ import msgspec
 from config import checks
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Configuration, Effects, Http, Hub, Merchant, content_hash
+from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Merchant, content_hash
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict, TenantPolicy, Terms
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -32,6 +32,7 @@ class _HubFile(Strict, frozen=True, kw_only=True):
     hub: Hub = Hub()
     http: Http = Http()
     amqp: Amqp = Amqp()
+    kafka: Kafka = Kafka()
     effects: Effects = Effects()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
@@ -41,8 +42,9 @@ class _HubFile(Strict, frozen=True, kw_only=True):
 def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) -> Configuration:
     """Everything in `folder` (None: the shipped configuration), with what `environ` overrides.
 
-    Overrides: FOLIOHUB_STORE, FOLIOHUB_HTTP_HOST, FOLIOHUB_HTTP_PORT, FOLIOHUB_AMQP_URL and, for a merchant's address,
-    FOLIOHUB_MERCHANT_<MERCHANT>_BASE_URL. Raises ConfigError, which names every problem with file and line.
+    Overrides: FOLIOHUB_STORE, FOLIOHUB_HTTP_HOST, FOLIOHUB_HTTP_PORT, FOLIOHUB_AMQP_URL,
+    FOLIOHUB_KAFKA_BOOTSTRAP and, for a merchant's address, FOLIOHUB_MERCHANT_<MERCHANT>_BASE_URL. Raises ConfigError, which names
+    every problem with file and line.
     """
     root = SHIPPED if folder is None else folder
     found = checks.Found(problems=[])
@@ -78,6 +80,7 @@ def _configuration(root: Path, hub: _HubFile, found: checks.Found) -> Configurat
         hub=hub.hub,
         http=hub.http,
         amqp=hub.amqp,
+        kafka=hub.kafka,
         effects=hub.effects,
         tenants={one.tenant: one for one in hub.tenants},
         properties=properties,
@@ -121,6 +124,7 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
         ("FOLIOHUB_HTTP_HOST", "http", "host"),
         ("FOLIOHUB_HTTP_PORT", "http", "port"),
         ("FOLIOHUB_AMQP_URL", "amqp", "url"),
+        ("FOLIOHUB_KAFKA_BOOTSTRAP", "kafka", "bootstrap"),
     ):
         value: Any = environ.get(variable, "")
         if not value:

@@ -66,6 +66,20 @@ class Amqp(Strict, frozen=True, kw_only=True):
     confirm_timeout_s: Seconds = 10.0
 
 
+class Kafka(Strict, frozen=True, kw_only=True):
+    """The brokers that carry the intake to several workers, and outcomes to whoever listens. Without `bootstrap` there is none: the
+    store itself is the log. Their topics are made by `foliohub topics provision`.
+
+    `group`: workers of one name share the lanes. `single_node`: one replica will do, for trials only.
+    """
+
+    bootstrap: Annotated[str, Meta(max_length=1000)] = ""
+    group: Annotated[str, Meta(min_length=1, max_length=200, pattern="^[A-Za-z0-9._-]+$")] = "foliohub-workers"
+    session_s: Annotated[float, Meta(ge=6, le=30)] = 10.0  # a worker that says nothing for so long loses its lanes
+    single_node: bool = False
+    linger_ms: Annotated[int, Meta(ge=0, le=1000)] = 0
+
+
 class Effects(Strict, frozen=True, kw_only=True):
     """Requests to providers (design.md §6). An effect in doubt is queried `query_after_s` after its call, each time later than
     the last, and goes to a person after the last; one that the provider has accepted is asked after by `pending_after_s`."""
@@ -127,6 +141,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     http: Http
     amqp: Amqp
+    kafka: Kafka
     effects: Effects
     tenants: dict[str, TenantPolicy]
     properties: dict[str, PropertyPolicy]

@@ -1,5 +1,5 @@
-"""The embedded hub: one store, one process. Everything that has a thread in `serving` is a plain call here, so that a dry run and a
-simulation drive the very same engine by hand.
+"""The hub: one store, and of its lanes all or those that are given to this process. Everything that has a thread in `serving` is a plain
+call here, so that a dry run and a simulation drive the very same engine by hand.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -21,7 +22,7 @@ from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.settled import Settled, settle
-from engine.store.contract import Store
+from engine.store.contract import LaneStore, News, Store
 from engine.store.effects import Effect
 from engine.store.opening import effects_of, lanes_of, open_store
 from engine.store.reading import Reading
@@ -29,13 +30,25 @@ from engine.store.rows import InternalRow, OutboxRow
 from engine.store.shelf import Shelf
 from engine.vault import Vault, master_key
 from schemas.effect import EffectState
-from schemas.registry import family
+from schemas.registry import OUT, family
 
 _COLLECT = (20_000, 20, 50)
 """When Python's collector looks for cycles. A chunk makes tens of thousands of values that live as long as it does and refer to each
 other in one direction: looking through them every 700 took 6 % of the time and found nothing."""
 
+SLACK_US: Final = 250_000
+"""How far behind the clock timers fire where other processes take messages in: so long is one on its way from its stamp to the log."""
+
 log = structlog.get_logger(__name__)
+
+
+class Shared(NamedTuple):
+    """What is different where several processes have one store. `log`: the store as it is when its log lies elsewhere. `owned`: lanes
+    that are claimed at once. `horizon`: the instant up to which timers may fire, since no other process has an earlier message."""
+
+    log: Callable[[LaneStore], LaneStore] = lambda store: store
+    owned: Collection[int] = ()
+    horizon: Callable[[int], int] = lambda now: now - SLACK_US
 
 
 class Hub:
@@ -53,8 +66,9 @@ class Hub:
         *,
         clock: Clock | None = None,
         chunk: int = CHUNK,
-        lanes: int = 1,
+        lanes: int | None = None,
         master: bytes | None = None,
+        shared: Shared | None = None,
     ) -> None:
         gc.set_threshold(*_COLLECT)
         self.configuration = configuration
@@ -65,13 +79,15 @@ class Hub:
             self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
             self.vault = Vault(master or self._master(), self.shelf)
             self.reading = Reading(self.database)
-            self.store = lanes_of(self.database)
-            self._new_generation(*self.database.renewed())
+            self.store = lanes_of(self.database) if shared is None else shared.log(lanes_of(self.database))
+            self._new_generation()
             self.wake = threading.Event()
             self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
             self.lanes = Lanes(
-                self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration), horizon=self.intake.horizon
-            )
+                self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration),
+                horizon=self.intake.horizon if shared is None else self._horizon(shared.horizon),
+                lanes=None if shared is None else shared.owned,
+            )  # fmt: skip
             self.effects = EffectsRunner(
                 effects_of(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
                 self.settled.merchants,
@@ -82,20 +98,29 @@ class Hub:
         self._waiters: dict[bytes, list[Callable[[Sequence[OutboxRow]], None]]] = {}
         self._waiting = threading.Lock()
         self.unshredded = False
+        self.on_news: list[Callable[[], None]] = []
+        self._deaf: Callable[[], None] = lambda: None
 
     def _master(self) -> bytes:
         return os.urandom(32) if self.database.memory else master_key(self.database.name, self.shelf)
 
-    def _new_generation(self, reason: str, epoch: int) -> None:
-        """A restored backup or a moved store (design, effects): nothing leaves until a person has looked."""
-        if not reason:
-            return
+    def _horizon(self, others: Callable[[int], int]) -> Callable[[int], int]:
+        """Up to which instant nothing is on its way in, here or elsewhere."""
+        return lambda now: min(self.intake.horizon(now), others(now))
+
+    def _new_generation(self) -> None:
+        """A restored backup or a moved store (design, effects): nothing leaves until a person has looked. It is known as what it was
+        until all of that is stored."""
         now = self.clock.now()
+        with self.database.write():
+            reason, epoch = self.database.renewed()
+            if not reason:
+                return
 
-        def told(effect: Effect) -> InternalRow:
-            return effect_messages.reply(effect, EffectState.UNKNOWN, None, "restored", reason, now)
+            def told(effect: Effect) -> InternalRow:
+                return effect_messages.reply(effect, EffectState.UNKNOWN, None, "restored", reason, now)
 
-        doubted = effects_of(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
+            doubted = effects_of(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
         log.critical("new_generation", store=self.database.name, reason=reason, in_doubt=doubted, then="foliohub payouts start")
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
@@ -135,6 +160,23 @@ class Hub:
         instants = [at for at in (self.reading.next_timer(), self.effects.next_due()) if at is not None]
         return min(instants, default=None)
 
+    # -- other processes -------------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """From now on what other processes store wakes this one, and answers its callers that wait."""
+        self._deaf = self.database.listen(self._heard)
+
+    def _heard(self, news: News) -> None:
+        self.wake.set()
+        for tell in self.on_news:
+            tell()
+        with self._waiting:
+            wanted = [key for key in self._waiters if news.decided is None or key.hex()[:16] in news.decided]
+        for key in wanted:
+            stored = self.reading.answer(key)
+            for waiter in self._take_waiters(key) if stored is not None else ():
+                waiter(stored or ())
+
     # -- callers that wait -----------------------------------------------------------------------------------------------------
 
     def on_answer(self, message: str, tell: Callable[[Sequence[OutboxRow]], None]) -> Callable[[], None]:
@@ -164,12 +206,15 @@ class Hub:
 
     def close(self) -> None:
         """Stop in good order: nothing is left half done, the file is free."""
-        self.store.release()
+        self._deaf()
+        self.lanes.revoke(list(self.lanes.claim.epochs))
         self.database.close()
 
 
 def _wanted(configuration: Configuration) -> frozenset[str]:
-    """Families of outcomes that go to the broker: those that a source asked for."""
+    """Families of outcomes that go to a broker: all to Kafka, to another those that a source asked for."""
+    if configuration.kafka.bootstrap:
+        return frozenset(family(name) for name in OUT)
     if not configuration.amqp.url:
         return frozenset()
     return frozenset(family(f"{name}.") for source in configuration.sources.values() for name in source.outcomes)

@@ -49,10 +49,10 @@ class Directory(Protocol):
 
 
 class _Ticket:
-    __slots__ = ("arrivals", "failure", "receipts", "wrong")
+    __slots__ = ("arrivals", "at", "failure", "receipts", "wrong")
 
-    def __init__(self, arrivals: Sequence[Arrival], wrong: tuple[str, HubError] | None = None) -> None:
-        self.arrivals = arrivals
+    def __init__(self, arrivals: Sequence[Arrival], wrong: tuple[str, HubError] | None = None, at: int | None = None) -> None:
+        self.arrivals, self.at = arrivals, at
         self.wrong = wrong
         self.receipts: list[Receipt] | None = None
         self.failure: BaseException | None = None
@@ -93,9 +93,10 @@ class DurableIntake:
         """One durable commit for these and for whatever others bring at the same time. Raises StoreAway."""
         return self._through(_Ticket(arrivals))
 
-    def keep(self, arrival: Arrival, tenant: str, wrong: HubError) -> Receipt:
-        """Bytes that a door of `tenant` could not read are kept as a dead letter with that reason. Raises StoreAway."""
-        return self._through(_Ticket((arrival,), (tenant, wrong)))[0]
+    def keep(self, arrival: Arrival, tenant: str, wrong: HubError, at: int | None = None) -> Receipt:
+        """Bytes that a door of `tenant` could not read are kept as a dead letter with that reason; `at`: when they came, if they are
+        to be the same letter when they are read again. Raises StoreAway."""
+        return self._through(_Ticket((arrival,), (tenant, wrong), at))[0]
 
     def _through(self, ticket: _Ticket) -> Sequence[Receipt]:
         self._queue.append(ticket)
@@ -114,7 +115,11 @@ class DurableIntake:
             self._clock.now()
         )  # read again: whoever asked for the horizon before it was set was told of an instant that has passed
         try:
-            opened = [self._open(arrival, now, ticket.wrong) for ticket in tickets for arrival in ticket.arrivals]
+            opened = [
+                self._open(arrival, now if ticket.at is None else ticket.at, ticket.wrong)
+                for ticket in tickets
+                for arrival in ticket.arrivals
+            ]
             self._seal(opened)
             rows = [one.row for one in opened if one.row is not None]
             known = self._known(rows)

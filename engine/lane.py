@@ -4,8 +4,9 @@ finds the one message that the store, our code or the process trips over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
@@ -38,8 +39,12 @@ class Ran(NamedTuple):
     forgotten: Sequence[tuple[str, str]] = ()
 
 
+IDLE: Final = Ran(0, (), {}, False)
+NOTHING: Final = Claim(epochs={}, positions={}, deaths={}, suspects=frozenset())
+
+
 class Lanes:
-    """The owner of this store's lanes. One thread runs it."""
+    """The owner of lanes. One thread runs it; `assign` and `revoke` come from any, and wait for the transaction under way."""
 
     def __init__(
         self,
@@ -50,23 +55,70 @@ class Lanes:
         chunk: int = CHUNK,
         brokers: frozenset[str] = frozenset(),
         horizon: Callable[[int], int] = lambda now: now,
+        lanes: Collection[int] | None = None,
     ) -> None:
-        """`horizon`: the instant up to which timers may fire now, since no message with an earlier one is still on its way in."""
+        """`lanes`: those that are claimed at once; None: all of the store's. `horizon`: the instant up to which timers may fire
+        now, since no message with an earlier one is still on its way in."""
         self._store = store
         self._horizon = horizon
         self.settled = settled
         self._clock = clock
         self._limit = chunk
         self._brokers = brokers
-        self._claim: Claim = store.claim()
+        self._owning = threading.Lock()
+        self._claim = NOTHING if lanes is not None and not lanes else store.claim(lanes)
         self._positions = dict(self._claim.positions)
         self._remembered = Remembered()
         self._careful = 0  # so many messages are taken `_small` at a time: one of them is refused by the store
         self._small = 1
         self._tried = b""  # the first message of the transaction that failed last
 
+    # -- whose they are --------------------------------------------------------------------------------------------------------
+
+    def assign(self, lanes: Collection[int]) -> Mapping[int, int]:
+        """These lanes are ours from now on, whoever had them; the next offset by lane. Raises StoreAway."""
+        with self._owning:
+            fresh = self._store.claim(lanes)
+            held = self._claim
+            self._claim = Claim(
+                epochs={**held.epochs, **fresh.epochs},
+                positions={**held.positions, **fresh.positions},
+                deaths={**held.deaths, **fresh.deaths},
+                suspects=frozenset(one for one in held.suspects if one[0] not in fresh.epochs) | fresh.suspects,
+            )
+            self._positions.update(fresh.positions)
+            self._remembered.forget()
+            return fresh.positions
+
+    def revoke(self, lanes: Collection[int]) -> None:
+        """These lanes are not ours any more, given up in good order. When this returns, nothing of theirs is under way."""
+        with self._owning:
+            ours = sorted(set(lanes) & set(self._claim.epochs))
+            if not ours:
+                return
+            held, left = self._claim, set(self._claim.epochs) - set(ours)
+            self._claim = Claim(
+                epochs={lane: held.epochs[lane] for lane in left},
+                positions={lane: held.positions[lane] for lane in left},
+                deaths={lane: count for lane, count in held.deaths.items() if lane in left},
+                suspects=frozenset(one for one in held.suspects if one[0] in left),
+            )
+            self._positions = {lane: self._positions[lane] for lane in left}
+            self._store.release(ours)
+
+    @property
+    def positions(self) -> Mapping[int, int]:
+        """The next offset of each lane that is ours."""
+        return self._positions
+
+    # -- deciding --------------------------------------------------------------------------------------------------------------
+
     def run(self) -> Ran:
         """One transaction over what waits. Raises StoreAway (nothing happened: wait, and again) and Fenced (stop)."""
+        with self._owning:
+            return self._run() if self._claim.epochs else IDLE
+
+    def _run(self) -> Ran:
         suspect = self._suspect()
         if suspect is not None:
             return self._alone(*suspect)
@@ -132,7 +184,7 @@ class Lanes:
             ran = Ran(0, (), {}, True)
         deaths = {other: count for other, count in self._claim.deaths.items() if other != lane}
         self._claim = msgspec.structs.replace(self._claim, deaths=deaths)
-        return ran if ran.decided else self.run()
+        return ran if ran.decided else self._run()
 
     def _chunk(self, limit: int, *, single: bool = False, condemned: Mapping[bytes, str] = NOBODY) -> Ran:
         def fill(transaction: ChunkTransaction, chunk: Chunk) -> bool:
@@ -159,7 +211,7 @@ class Lanes:
             raise
         self._remembered.keep(chunk.staging.kept())
         if not chunk.decided:
-            return Ran(0, (), {}, False)
+            return IDLE
         self._positions.update((lane, next_) for lane, (_, next_) in write.positions.items())
         return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.cut, tuple(write.forgotten))
 

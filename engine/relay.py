@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -33,8 +33,9 @@ unwanted = Counter("foliohub_outcomes_unwanted_total", "Outcomes for the broker 
 class Relay:
     """Runs in one thread until `stop`. A broker that is away is tried again for ever; the outbox keeps everything meanwhile."""
 
-    def __init__(self, hub: Hub, publisher: Publisher) -> None:
-        self._hub, self._publisher = hub, publisher
+    def __init__(self, hub: Hub, publisher: Publisher, lanes: Callable[[], Sequence[int]] | None = None) -> None:
+        """`lanes`: those whose outcomes are published, to whoever listens; None: all, to sources that asked for them."""
+        self._hub, self._publisher, self._lanes = hub, publisher, lanes
         self._wanted = wanted(hub.configuration)
         self._stopping = threading.Event()
         self.wake = threading.Event()
@@ -64,8 +65,12 @@ class Relay:
 
     def once(self) -> tuple[int, int]:
         """One batch: how many waited, and how many of them are done with. Raises Retryable."""
-        rows = self._hub.reading.unpublished(BATCH)
-        nobody = [row.seq for row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
+        if self._lanes is None:
+            rows = self._hub.reading.unpublished(BATCH)
+            nobody = [row.seq for row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
+        else:
+            lanes, nobody = self._lanes(), []
+            rows = self._hub.reading.unpublished_in(lanes, BATCH) if lanes else []
         skipped = frozenset(nobody)
         messages = [outgoing(row) for row in rows if row.seq not in skipped]
         confirmed = list(self._publisher.publish(messages)) if messages else []

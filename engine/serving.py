@@ -1,4 +1,7 @@
-"""The threads of a live embedded hub: lanes, requests to providers, broker, housekeeping. What they do stands elsewhere.
+"""The threads of a live hub: lanes, requests to providers, brokers, housekeeping. What they do stands elsewhere.
+
+One process does all of it, or of several each what its roles say (`engine.roles`): then lanes are given to it, and what only one of
+them may do is done by whoever has the lease.
 
 A store that is away is waited for. Anything else that is unexpected ends the serving: `failed` is set, and the process is to exit
 with an error and be restarted, since a hub that limps is worse than one that is down.
@@ -6,11 +9,12 @@ with an error and be restarted, since a hub that limps is worse than one that is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -18,14 +22,19 @@ from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
 from engine.relay import Relay, broker_url, topology
-from engine.store.contract import StoreAway
+from engine.role import EVERY, Role
+from engine.store.contract import Fenced, StoreAway
 from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning
 from engine.transport.amqp.publisher import AmqpPublisher
 from engine.transport.amqp.topology import provision
 from schemas.errors import Retryable
 
+if TYPE_CHECKING:
+    from engine.roles import Member
+
 TICK_S: Final = 1.0
 STOP_S: Final = 2.2
+HERE_S: Final = 3.0
 _STARTED: Final = 0.5  # pause before the broker is tried again, first; then twice as long, at most ten seconds
 
 log = structlog.get_logger(__name__)
@@ -34,27 +43,37 @@ log = structlog.get_logger(__name__)
 class Serving:
     """Threads around one hub. `start` once, `stop` once; `failed` is set when they cannot go on, `failure` says why."""
 
-    def __init__(self, hub: Hub, environ: Mapping[str, str] = os.environ) -> None:
-        self.hub = hub
+    def __init__(self, hub: Hub, environ: Mapping[str, str] = os.environ, member: Member | None = None) -> None:
+        """`member`: this process is one of several."""
+        self.hub, self._member = hub, member
+        self._roles = member.roles if member is not None else EVERY
+        self._owning = member.own(self._crashed) if member is not None and Role.WORKER in self._roles else None
         self.failed = threading.Event()
         self.ended = threading.Event()
         self.failure: BaseException | None = None
         self.store_away = False
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._started = False
         self._dispatcher = Dispatcher(hub)
         self._housekeeping = Housekeeping(hub)
         self._url = broker_url(hub.configuration, environ)
         self._relay: Relay | None = None
         self._publisher: AmqpPublisher | None = None
         self._consumer: AmqpConsumer | None = None
+        self._outcomes: Relay | None = None
+        if member is not None and member.producer is not None and Role.WORKER in self._roles:
+            self._outcomes = Relay(self.hub, member.producer, lanes=lambda: list(self.hub.lanes.claim.epochs))
         if self._url:
             self._make_broker()
 
     def _make_broker(self) -> None:
         amqp = self.hub.configuration.amqp
-        self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
-        self._relay = Relay(self.hub, self._publisher)
+        if Role.SCHEDULER in self._roles:
+            self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
+            self._relay = Relay(self.hub, self._publisher)
+        if Role.GATEWAY not in self._roles:
+            return
         sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants), operators=one.operators) for one in amqp.intake]
         self._consumer = AmqpConsumer(self._url, sources, self.hub.intake, Tuning(prefetch=amqp.prefetch))
 
@@ -62,10 +81,23 @@ class Serving:
 
     def start(self) -> None:
         """Every thread; returns at once."""
-        self._start("lanes", self._run_lanes)
-        self._start("effects", self._dispatcher.run)
-        self._start("housekeeping", self._housekeeping.run)
-        if self._relay is not None and self._consumer is not None:
+        self._started = True
+        if self._member is not None:
+            relays = [one.wake.set for one in (self._relay, self._outcomes) if one is not None]
+            self.hub.on_news += [self._dispatcher.wake, self._member.mailboxes.wake, *relays]
+            self.hub.listen()
+            self._start("member", self._here)
+        if Role.WORKER in self._roles:
+            self._start("lanes", self._run_lanes)
+        if self._owning is not None:
+            self._owning.start()
+        if self._outcomes is not None:
+            self._start("outcomes", self._outcomes.run)
+        if Role.EFFECTS in self._roles:
+            self._start("effects", self._dispatcher.run)
+        if Role.SCHEDULER in self._roles:
+            self._start("housekeeping", self._alone("housekeeping", self._housekeeping.run))
+        if self._relay is not None or self._consumer is not None:
             self._start("broker", self._provision)
 
     def finish(self) -> None:
@@ -75,14 +107,16 @@ class Serving:
     def stop(self, timeout_s: float = STOP_S) -> None:
         """End all threads. What is under way is finished within the time; a provider's call that is longer is asked about later."""
         until = time.monotonic() + timeout_s
+        if self._owning is not None:  # while lanes still run: what is under way is finished, then others have them
+            self._owning.stop()
         self._stopping.set()
         self._housekeeping.stop()
         self._dispatcher.stop()
-        for part in (self._consumer, self._relay):
+        for part in (self._consumer, self._relay, self._outcomes):
             if part is not None:
                 part.stop()
         self.hub.wake.set()
-        if not self._dispatcher.finished(until - 0.1 - time.monotonic()):
+        if Role.EFFECTS in self._roles and not self._dispatcher.finished(until - 0.1 - time.monotonic()):
             log.warning("calls_under_way", meaning="they are asked about after the next start")
         for thread in self._threads:
             thread.join(max(0.05, until - time.monotonic()))
@@ -97,10 +131,12 @@ class Serving:
     def problems(self) -> dict[str, str]:
         """What keeps the hub from being ready, by part; empty when all is well."""
         found = {thread.name: "has ended" for thread in self._threads if not thread.is_alive()}
-        if not self._threads:
+        if not self._started:
             found["lanes"] = "not started"
         if self.store_away:
             found["store"] = "cannot be written"
+        if self._member is not None:
+            found |= {f"lane {lane}": why for lane, why in self._member.owner.lost_at.items()}
         if self.failure is not None:
             found["serving"] = f"{type(self.failure).__name__}: see the log"
         return found
@@ -147,16 +183,78 @@ class Serving:
                 log.info("store_back")
                 self.store_away = False
             if ran.decided:
-                self._dispatcher.wake()
-                if self._relay is not None:
-                    self._relay.wake.set()
+                self._tell_decided()
             else:
-                self.hub.wake.wait(wait_s)
+                self._wait_for_more(wait_s)
+
+    def _tell_decided(self) -> None:
+        self._dispatcher.wake()
+        for relay in (self._relay, self._outcomes):
+            if relay is not None:
+                relay.wake.set()
+        transport = self._member.transport if self._member is not None else None
+        if transport is not None:
+            for lane, position in list(self.hub.lanes.positions.items()):
+                transport.committed(lane, position)
+
+    def _wait_for_more(self, wait_s: float) -> None:
+        if self._member is not None and self._member.producer is not None:
+            self._member.mailboxes.wait(wait_s)  # news of the store wakes it as well
+        else:
+            self.hub.wake.wait(wait_s)
 
     def _until_due(self) -> float:
         """Seconds until a timer is due, one tick at most: commands beside the hub write to the store without a word."""
         due = self.hub.reading.next_timer()
         return TICK_S if due is None else min(TICK_S, max(0.005, (due - self.hub.clock.now()) / 1_000_000))
+
+    def _alone(self, job: str, run: Callable[[], None]) -> Callable[[], None]:
+        """Of several processes one does this job: it begins when the lease is ours, and the process ends if it is lost."""
+        member = self._member
+        if member is None:
+            return run
+
+        def when_ours() -> None:
+            while not self._stopping.is_set() and not self._held(member, job):
+                self._stopping.wait(TICK_S)
+            if self._stopping.is_set():
+                return
+            log.info("job_ours", job=job)
+            self._start(f"{job} lease", lambda: self._prolong(member, job))
+            run()
+
+        return when_ours
+
+    def _prolong(self, member: Member, job: str) -> None:
+        while not self._stopping.wait(TICK_S):
+            if not self._held(member, job):
+                raise Fenced(f"the lease of {job} is another process's", field="job", value=job)
+        member.leases.give_back(job, member.name)
+
+    def _held(self, member: Member, job: str) -> bool:
+        try:
+            return member.leases.hold(job, member.name)
+        except StoreAway as away:
+            log.warning("store_away", during=job, reason=away.message)
+            return True  # nobody else can take it either
+
+    def _here(self) -> None:
+        """Whoever looks sees that this process lives; what is its own is free when it stops."""
+        assert self._member is not None
+        while not self._stopping.is_set():
+            with contextlib.suppress(StoreAway):
+                self._member.leases.here(self._member.name)
+            self._stopping.wait(HERE_S)
+        with contextlib.suppress(StoreAway):
+            self._member.leases.leave(self._member.name)
+
+    def _crashed(self, failure: BaseException) -> None:
+        """What deals lanes out has ended."""
+        if not self._stopping.is_set():
+            log.critical("serving_failed", thread="lane transport", exc_info=failure)
+            self.failure = self.failure or failure
+            self.failed.set()
+            self.ended.set()
 
     def _provision(self) -> None:
         """The broker's queues as the configuration wants them, then reading and publishing; an absent broker is waited for."""
@@ -169,7 +267,9 @@ class Serving:
                 log.warning("broker_away", reason=away.message, again_in_s=pause_s)
                 self._stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, 10.0)
-        if self._stopping.is_set() or self._relay is None or self._consumer is None:
-            return
-        self._start("relay", self._relay.run)
-        self._consumer.run()
+        if self._relay is not None and not self._stopping.is_set():
+            self._start("relay", self._alone("amqp relay", self._relay.run))
+        if self._consumer is not None and not self._stopping.is_set():
+            self._consumer.run()
+        else:
+            self._stopping.wait()

@@ -23,7 +23,7 @@ from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
 from engine.settled import Settled, as_settled_before
 from engine.store.history import History
-from engine.store.opening import hub_on, lanes_of, open_store
+from engine.store.opening import lanes_of, open_store, runs_on
 from engine.store.reading import Reading
 from engine.store.shelf import Shelf
 from engine.transport.contract import Arrival, Taken
@@ -67,9 +67,9 @@ class Beside:
         self._clock = SystemClock()
 
     @property
-    def hub(self) -> int | None:
-        """The process of the hub that runs on this store."""
-        return hub_on(self.database)
+    def hub(self) -> str:
+        """The process of the hub that runs on this store; empty: none does."""
+        return runs_on(self.database)
 
     def settled(self) -> Settled:
         """What the hub last had in force."""
@@ -100,7 +100,7 @@ class Beside:
         intake = DurableIntake(lanes_of(self.database), self.shelf, self.vault, lambda: settled, self._clock)
         body = msgspec.json.encode(event)
         (receipt,) = intake.append([Arrival(door="command", body=body, content_type=STRUCTURED)])
-        running = self.hub is not None
+        running = bool(self.hub)
         outcomes = self._outcomes(receipt.message, wait_s if running else 0.0) if receipt.message else None
         return Said(message=receipt.message, taken=receipt.taken.value, hub=running, outcomes=outcomes, reason=receipt.reason)
 

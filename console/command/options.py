@@ -14,8 +14,7 @@ from engine.store.opening import is_database
 from schemas.errors import HubError
 
 Store = Annotated[
-    str | None,
-    typer.Option("--store", envvar="FOLIOHUB_STORE", help="The store: a file or postgresql://…; else that of the configuration."),
+    str | None, typer.Option("--store", envvar="FOLIOHUB_STORE", help="A file, or postgresql://…; else that of the configuration.")
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="FOLIOHUB_CONFIG", help="Configuration folder; else the shipped one.")
@@ -40,7 +39,7 @@ def store_path(store: str | None, config: Path | None) -> str:
 
 
 def existing_store(store: str | None, config: Path | None) -> str:
-    """A store that is there; whether a database is, is seen when it is opened. Raises HubError `no_store`."""
+    """A store that is there: a file, or the address of a database. Raises HubError `no_store`."""
     path = store_path(store, config)
     if not is_database(path) and not Path(path).is_file():
         raise HubError(

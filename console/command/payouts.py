@@ -94,7 +94,7 @@ def _switch(
 def _held(away: StoreBusy, beside: Beside) -> str:
     """Nothing can be marked for sending while somebody holds the file; ending that process loses nothing."""
     process = beside.hub
-    if process is None:
+    if not process:
         return f"the switch is not set, say this again: {away.message}"
     return (
         f"process {process} holds {beside.path} and lets nobody write; while it does, no payout is sent either. End it (nothing that"

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -18,11 +19,27 @@ from console.command.failing import Exit
 from console.command.options import Config, Store, configured
 from console.command.sample_run import SampleDay
 from console.logs import configure
+from engine.role import Role
+from schemas.errors import HubError
 
 TICK_S = 0.5
 
 
+class Profile(StrEnum):
+    """How many processes a hub is."""
+
+    EMBEDDED = "embedded"
+    DISTRIBUTED = "distributed"
+
+
 def run(
+    role: Annotated[
+        list[Role] | None,
+        typer.Option("--role", help="What this process of several does; say it again for more. None: everything."),
+    ] = None,
+    profile: Annotated[
+        Profile, typer.Option("--profile", help="embedded: one process, one file. distributed: one of several, on PostgreSQL.")
+    ] = Profile.EMBEDDED,
     sample_day: Annotated[
         bool, typer.Option("--sample-day", help="Play a campsite's day into it, with the Ogone simulator beside it.")
     ] = False,
@@ -39,16 +56,29 @@ def run(
         signal.signal(number, lambda *_: stop.set())
     configure(logging.getLevelNamesMapping().get((log or ("error" if sample_day else "info")).upper(), logging.INFO))
     configuration = _configuration(configured(config), store)
+    if role and profile is Profile.EMBEDDED:
+        raise HubError(
+            "roles are for several processes: say --profile distributed as well", code="not_shared", field="role", value=role[0]
+        )
+    roles = frozenset(role or Role) if profile is Profile.DISTRIBUTED else None
     sample = SampleDay(configuration) if sample_day else None
     with ExitStack() as stack:
-        failed = _serve(stack, sample.configuration if sample else configuration, host, None if port < 0 else port, sample, stop)
+        failed = _serve(
+            stack, sample.configuration if sample else configuration, host, None if port < 0 else port, sample, stop, roles
+        )
     if failed:
         print("foliohub: the hub cannot go on; the log says why. Start it again.", file=sys.stderr)
         raise typer.Exit(Exit.FAILED)
 
 
 def _serve(
-    stack: ExitStack, configuration: Configuration, host: str, port: int | None, sample: SampleDay | None, stop: threading.Event
+    stack: ExitStack,
+    configuration: Configuration,
+    host: str,
+    port: int | None,
+    sample: SampleDay | None,
+    stop: threading.Event,
+    roles: frozenset[Role] | None,
 ) -> bool:
     """True when it ended by itself. Whatever was opened is closed by `stack`, last first."""
     # these are slow to import, and every other command does without them
@@ -58,9 +88,16 @@ def _serve(
     from engine.hub import Hub
     from engine.serving import STOP_S, Serving
 
-    hub = Hub(configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk)
-    stack.callback(hub.close)
-    serving = Serving(hub)
+    if roles is None:
+        hub = Hub(configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk)
+        stack.callback(hub.close)
+        serving = Serving(hub)
+    else:
+        from engine.roles import Member
+
+        member = Member(configuration, roles)
+        stack.callback(member.close)
+        hub, serving = member.hub, Serving(member.hub, member=member)
     gateway = Gateway(hub, serving, host=host or None, port=port)
 
     def end() -> None:
@@ -76,7 +113,7 @@ def _serve(
     memory.settle()
     if sample is not None:
         sample.start(stack, hub, gateway.address, stop)
-    print(f"Foliohub listens at {gateway.address}; its store is {configuration.hub.store}. Ctrl-C stops it.", flush=True)
+    print(f"Foliohub listens at {gateway.address}; its store is {hub.database.name}. Ctrl-C stops it.", flush=True)
     while not stop.wait(TICK_S) and not serving.ended.is_set():
         pass
     return serving.failed.is_set()

@@ -79,6 +79,14 @@ class Identity(NamedTuple):
     offset: int
 
 
+class News(NamedTuple):
+    """What another process, or another thread of this one, has stored: something that waits in a lane, messages that were decided (the
+    first 16 hexadecimal digits of their ids; None: look at all that you wait for)."""
+
+    waiting: bool
+    decided: frozenset[str] | None
+
+
 class Cursor(Protocol):
     """The rows of one statement."""
 
@@ -135,6 +143,10 @@ class Store(Protocol):
         """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; asked before the lanes
         are claimed. Raises HubError."""
 
+    def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
+        """Call `heard`, from another thread, for what others store from now on; the function returned ends it. A store that one process
+        has alone tells nothing: it knows."""
+
     def probe(self) -> None:
         """One small durable write. Raises StoreAway when nothing can be written."""
 
@@ -142,6 +154,13 @@ class Store(Protocol):
         """After keys were destroyed: leave no copy of them beside the store. False while a reader is in the way."""
 
     def close(self) -> None: ...
+
+
+class Tended(NamedTuple):
+    """Lanes under a lease of ours, and those among them that are more than our share."""
+
+    held: frozenset[int]
+    surplus: frozenset[int]
 
 
 class ChunkTransaction(Protocol):

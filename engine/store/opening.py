@@ -48,16 +48,6 @@ def driver() -> Iterator[None]:
         ) from None  # fmt: skip
 
 
-def hub_on(store: Store) -> int | None:
-    """The process that runs a hub on this store, or the database's process for one of those that do; None when none does."""
-    if isinstance(store, File):
-        return running_on(store.path)
-    from engine.store.postgresql.database import Database
-
-    assert isinstance(store, Database)
-    return store.other()
-
-
 def lanes_of(store: Store) -> LaneStore:
     """The part of it that intake and lanes use."""
     if isinstance(store, File):
@@ -78,3 +68,14 @@ def effects_of(store: Store) -> EffectStore:
 
     assert isinstance(store, Database)
     return PostgresEffects(store)
+
+
+def runs_on(store: Store) -> str:
+    """The process of a hub that runs on it, or one of several; empty: none does."""
+    if isinstance(store, File):
+        return str(running_on(store.path) or "")
+    from engine.store.postgresql.database import Database
+    from engine.store.postgresql.leases import Leases
+
+    assert isinstance(store, Database)
+    return next(iter(Leases(store).processes()), "")

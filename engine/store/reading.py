@@ -9,6 +9,7 @@ import msgspec
 
 from engine.store.contract import Cursor, Store
 from engine.store.rows import NUMBERED, Key, OutboxRow
+from engine.store.statements import marks
 
 _OUTBOX = ", ".join(f"outbox.{name}" for name in OutboxRow._fields)
 
@@ -157,6 +158,16 @@ class Reading:
     def unpublished_count(self) -> int:
         """How many outcomes a broker has yet to confirm."""
         return int(self.rows("SELECT count(*) AS n FROM outbox_row WHERE published = 0")[0]["n"])
+
+    def unpublished_in(self, lanes: Sequence[int], limit: int) -> list[OutboxRow]:
+        """The same, of keys in these lanes; of each key in order. A store of several processes knows lanes of outcomes."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_OUTBOX} FROM outbox WHERE published = 0 AND outbox.seq IN (SELECT seq FROM outbox_row WHERE published = 0"
+                f" AND lane IN ({marks(len(lanes))}) ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
+                (*lanes, limit),
+            )
+            return [OutboxRow(*row) for row in rows]
 
     def unpublished(self, limit: int) -> list[OutboxRow]:
         """Outcomes that a broker has yet to confirm, oldest first."""

@@ -442,11 +442,11 @@ def test_what_comes_in_meanwhile_is_not_taken_for_what_the_store_refuses(route: 
     box.append(arrival("bad", "payment.reversed", {"folio": "B-1", "payment": "P-O-1", "amount": 1, "currency": "EUR"}))
     begin, tries = box.hub.store.chunk, []
 
-    def chunk() -> Any:
+    def chunk(claim: Any) -> Any:
         tries.append(len(tries))
         if len(tries) == 3:
             box.hub.effects.work(box.hub.effects.due())
-        return begin()
+        return begin(claim)
 
     monkeypatch.setattr(box.hub.store, "chunk", chunk)
 

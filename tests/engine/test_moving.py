@@ -89,7 +89,7 @@ def test_no_table_is_forgotten(camp: Path, postgres_store: str) -> None:
 
     assert ours - APART == {table.table for table in TABLES}
     tables = one(postgres_store, "SELECT tablename FROM pg_tables WHERE schemaname = 'foliohub'")
-    assert {name for (name,) in tables if not str(name).startswith("inbox_2")} == ours | {"lane_end", "inbox"}
+    assert {name for (name,) in tables if not str(name).startswith("inbox_2")} == ours | {"lane_end", "lease", "inbox"}
 
 
 def test_everything_moves_and_the_log_still_makes_the_store(camp: Path, postgres_url: str) -> None:
@@ -109,6 +109,7 @@ def test_everything_moves_and_the_log_still_makes_the_store(camp: Path, postgres
     assert found.differences == ()
     assert {**found.compared, "lane": 1} == was.compared
     assert there.renewed() == ("", 0)
+    assert there.remember("log", "a topic") == "", "a broker whose offsets begin anew is refused as its log"
 
     hub = Hub(SETTINGS, there, {})
     assert hub.store.waiting_count() == len(WAITING) + 1

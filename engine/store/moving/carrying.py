@@ -62,6 +62,7 @@ def carry(source: Connection, target: Raw[Any], lanes: int, tell: Tell) -> dict[
             target.execute(
                 "INSERT INTO meta VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
             )
+    target.execute("INSERT INTO meta VALUES ('log', '')")  # its own: positions mean nothing in a broker's
     return done
 
 

@@ -59,5 +59,5 @@ TABLES: Final = (
 """All but `meta`, `lane` and the identities, which are carried apart."""
 
 APART: Final = frozenset({"meta", "lane", "inbox_slice"})
-OWN: Final = frozenset({"schema", "lanes", "probe", "home", "moved", "arriving", "moved_from", "restored", "backup"})
+OWN: Final = frozenset({"schema", "lanes", "probe", "home", "moved", "arriving", "moved_from", "restored", "backup", "log"})
 """What each store says of itself, and does not say of another."""

@@ -47,6 +47,7 @@ class PostgresChunk:
         self._link, self._db, self._epochs, self._lanes = link, link.raw, epochs, lanes
         self._numbers: Iterator[int] = iter(())
         self._fetch = _NUMBERS
+        self.decided: list[bytes] = []  # messages whose decisions were written
 
     def number(self) -> int:
         number = next(self._numbers, None)
@@ -138,6 +139,7 @@ class PostgresChunk:
             raise Contended("an aggregate has another version than was read: read it again", field="state", value=len(chunk.states))
         turn = db.execute("SELECT nextval('turn')").fetchone()
         assert turn is not None
+        self.decided = [row.message for row in chunk.decisions if not row.parent]
         insert(link, "decision", [(*row, turn[0]) for row in chunk.decisions])
         insert(link, "transfer_row", chunk.transfers)
         insert(

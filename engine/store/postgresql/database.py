@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -19,7 +19,7 @@ import psycopg
 import structlog
 from psycopg import errors
 
-from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, StoreAway
+from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.home import elsewhere
 from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
@@ -97,6 +97,8 @@ class Database:
                     )  # fmt: skip
                 refuse_arriving(connection, self.name)
                 self.lanes = int(connection.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
+                log_id = connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()
+                self.log_elsewhere = log_id is not None and log_id[0] != ""
         except BaseException:
             self.close()
             raise
@@ -189,14 +191,24 @@ class Database:
         with self.write() as link:
             return elsewhere(link), 0
 
-    def other(self) -> int | None:
-        """The server's process for one of the others that have this store open."""
-        with self.read() as link:
-            row = link.execute(
-                "SELECT min(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'foliohub'"
-                " AND pid <> pg_backend_pid()"
-            ).fetchone()
-            return row[0] if row is not None else None
+    def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
+        from engine.store.postgresql.news import Listener
+
+        return Listener(self, heard).stop
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        """One that is nobody else's, outside any transaction; closed at the end. Raises psycopg's errors."""
+        with psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS) as connection:
+            self._open.add(connection)
+            yield connection
+
+    def remember(self, name: str, value: str) -> str:
+        """What this store knows under a name: the value, if it is the first."""
+        with self.write() as link:
+            link.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO NOTHING", (name, value))
+            row = link.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+            return str(row[0])
 
     def probe(self) -> None:
         with self.write() as link:

@@ -15,6 +15,7 @@ from engine.store.effects import HOUR_US, Effect, EffectWrite, Payment, PaymentA
 from engine.store.postgresql.columns import given, insert
 from engine.store.postgresql.database import Database, Link
 from engine.store.postgresql.home import settle
+from engine.store.postgresql.news import tell_waiting
 from engine.store.rows import InternalRow, Key
 from schemas.effect import RecordKind, Result
 
@@ -194,6 +195,8 @@ class PostgresEffectTransaction:
         self._set(_DONE, [(*payment, was.lease_until) for payment, was, after in write.wishes if after is None])
         insert(self._link, "evidence", write.evidence)
         insert(self._link, "internal", write.told)
+        if write.told:
+            tell_waiting(self._link)
 
     def _set(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Change one row for each of these. Raises Fenced."""

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from engine.store.contract import SLICE_US, Claim
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
-from engine.store.postgresql.database import Database
+from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.news import tell_decided, tell_waiting
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow
+from schemas.errors import HubError
 
 
 class PostgresLanes:
@@ -53,9 +55,16 @@ class PostgresLanes:
         keys: Sequence[tuple[str, str, bytes]],
         internals: Sequence[InternalRow],
     ) -> None:
+        if rows and self.database.log_elsewhere:
+            raise HubError(
+                f"messages for {self.database.name} go to its Kafka topic: say this to the gateway, with --url", code="log_elsewhere",
+                field="store", value=self.database.name,
+            )  # fmt: skip
         with self.database.write() as link:
             insert(link, "subject_key", keys, order="tenant, subject")
-            insert(link, "dead_letter", letters, "ON CONFLICT (id) DO NOTHING", order="id")
+            known = self._letters(link, letters)
+            insert(link, "dead_letter", [row for row in letters if row.id not in known], "ON CONFLICT (id) DO NOTHING", order="id")
+            internals = [row for row in internals if row.id not in known]  # nobody is told twice of a letter
             insert(link, "internal", internals)
             taken: dict[int, int] = {}
             for row in rows:
@@ -74,11 +83,24 @@ class PostgresLanes:
                 placed.append((row.lane, ends[row.lane], *row[1:]))
                 ends[row.lane] += 1
             insert(link, "intake", placed)
+            if placed or internals:
+                tell_waiting(link)
+
+    @staticmethod
+    def _letters(link: Link, letters: Sequence[DeadLetterRow]) -> set[str]:
+        """Those that are kept already."""
+        if not letters:
+            return set()
+        rows = link.raw.execute("SELECT id FROM dead_letter WHERE id = ANY(%s)", ([row.id for row in letters],))
+        return {row[0] for row in rows}
 
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            yield PostgresChunk(link, claim.epochs, self.lanes)
+            chunk = PostgresChunk(link, claim.epochs, self.lanes)
+            yield chunk
+            if chunk.decided:
+                tell_decided(link, chunk.decided)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
         """Each slice is a table of its own, which goes at once."""

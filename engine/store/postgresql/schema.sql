@@ -17,6 +17,9 @@ CREATE TABLE lane (
 ) WITH (fillfactor = 50);
 CREATE TABLE lane_end (lane integer PRIMARY KEY, ends bigint NOT NULL) WITH (fillfactor = 50);
 
+-- Who has what for a while: lanes, and jobs that only one process does.
+CREATE TABLE lease (name word PRIMARY KEY, owner word NOT NULL, until timestamptz NOT NULL);
+
 -- Decisions are numbered before they are stored: what a decision knows of has a smaller number, and there are gaps. Transactions take
 -- their turn when everything that they change is theirs: in this order they are as if one had waited for the other.
 CREATE SEQUENCE decision_number;

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
 
-from engine.store.contract import Connection, Constraint, Identity, StoreAway, StoreBusy
+from engine.store.contract import Connection, Constraint, Identity, News, StoreAway, StoreBusy
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
 from engine.store.sqlite.moved import CODE, Moved, moved, refusal
 from engine.store.sqlite.owning import prepare, take
@@ -252,6 +252,10 @@ class Database:
             self._noted = max(self._noted, progress)
             if self._guard is not None:
                 put_beside(self._guard, self._noted)
+
+    def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
+        del heard
+        return lambda: None
 
     def probe(self) -> None:
         """One small durable write. Raises StoreAway when the file cannot be written."""

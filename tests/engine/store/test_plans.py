@@ -45,7 +45,7 @@ APART = {"database.py", "upgrading.py", "log.py", "replaying.py"}
 """Rooms that are not held to be met: opening, upgrades, and verification, which is for the whole store."""
 SMALL = {
     "lane", "meta", "inbox_slice", "payout_switch", "policy", "configuration", "door_key", "parked", "blocked", "payment_query",
-    "sqlite_master", "CONSTANT", "held", "owner", "(subquery",
+    "sqlite_master", "CONSTANT", "held", "owner", "side", "(subquery",
 }  # fmt: skip
 """What may be read whole: it does not grow with what was decided, or it is what waits."""
 WAITING = {
@@ -56,7 +56,7 @@ SEARCHES = {
     "history.py intake": "SELECT * FROM intake WHERE message = ? ORDER BY seq LIMIT 20",
     "history.py intake_named": "SELECT * FROM intake WHERE id = ? ORDER BY seq LIMIT 20",
     "listing.py effects": "ORDER BY rowid LIMIT ?",
-    "listing.py dead_letters": "FROM dead_letter WHERE 1 AND",
+    "listing.py dead_letters": "FROM dead_letter WHERE 1 = 1 AND",
 }
 """What an operator asks for through everything: a sender's own id, all final requests, all dead letters."""
 _STEP = re.compile(r"(SCAN|SEARCH) (\S+)(?: ROW)?(?: USING (?:COVERING )?(?:INDEX (\S+)|(?:INTEGER )?PRIMARY KEY))?(?: \((.*)\))?")

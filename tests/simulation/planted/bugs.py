@@ -59,8 +59,8 @@ def acknowledged_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         init(self, *given)
 
     @contextmanager
-    def storing(self: SqliteLanes) -> Iterator[SqliteChunk]:
-        with chunk(self) as transaction:
+    def storing(self: SqliteLanes, claim: Claim) -> Iterator[SqliteChunk]:
+        with chunk(self, claim) as transaction:
             for rows in noted:
                 append(self, *rows)
             yield transaction
@@ -85,12 +85,13 @@ def unfenced_writer(patch: pytest.MonkeyPatch) -> None:
     """Whoever writes takes the lanes for its own, wherever they stand and whoever owns them."""
     write = SqliteChunk.write
 
-    def anyway(self: SqliteChunk, chunk: ChunkWrite, epoch: int) -> None:
-        for lane, stands, owner in self._db.execute("SELECT lane, next_offset, epoch FROM lane").fetchall():
-            epoch = owner
+    def anyway(self: SqliteChunk, chunk: ChunkWrite) -> None:
+        rows = self._db.execute("SELECT lane, next_offset, epoch FROM lane").fetchall()
+        self._epochs = {lane: epoch for lane, _, epoch in rows}
+        for lane, stands, _ in rows:
             if lane in chunk.positions:
                 chunk.positions[lane] = (stands, chunk.positions[lane][1])
-        write(self, chunk, epoch)
+        write(self, chunk)
 
     patch.setattr(SqliteChunk, "write", anyway)
 
@@ -99,10 +100,10 @@ def timer_lost_on_restart(patch: pytest.MonkeyPatch) -> None:
     """Timers live as long as the process that set them."""
     claim = SqliteLanes.claim
 
-    def without(self: SqliteLanes) -> Claim:
+    def without(self: SqliteLanes, lanes: Any = None) -> Claim:
         with self.database.write() as connection:
             connection.execute("DELETE FROM timer")
-        return claim(self)
+        return claim(self, lanes)
 
     patch.setattr(SqliteLanes, "claim", without)
 
@@ -121,9 +122,9 @@ def published_before_the_commit(patch: pytest.MonkeyPatch) -> None:
         init(self, *given)
         brokers[:] = [self]
 
-    def tell_first(self: SqliteChunk, chunk: ChunkWrite, epoch: int) -> None:
+    def tell_first(self: SqliteChunk, chunk: ChunkWrite) -> None:
         brokers[0].stream += [outgoing(row) for row in chunk.outbox]
-        write(self, chunk, epoch)
+        write(self, chunk)
 
     patch.setattr(Broker, "__init__", begin)
     patch.setattr(SqliteChunk, "write", tell_first)

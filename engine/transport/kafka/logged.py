@@ -1,0 +1,144 @@
+"""A PostgreSQL store whose log is Kafka: what comes in is appended there, what a lane has waiting is read from its mailbox, and what is
+decided is stored with its record, fenced by the lane's position, in one transaction.
+
+A record that is no message of ours becomes a dead letter and leaves a gap in the offsets, which is legal: it is read again after a
+start, and is the same dead letter then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from engine.store.contract import Claim
+from engine.store.postgresql.chunk import PostgresChunk
+from engine.store.postgresql.columns import insert
+from engine.store.postgresql.lanes import PostgresLanes
+from engine.store.postgresql.news import tell_decided
+from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, InternalRow, Waiting
+from engine.transport.kafka.mailbox import LogRecord, Mailboxes
+from engine.transport.kafka.producer import KafkaProducer
+from engine.transport.kafka.records import Strange, arrived_of, waiting_of
+from schemas import registry
+
+log = structlog.get_logger(__name__)
+
+_MOST_STRANGE: Final = 1_000  # dead letters of one transaction
+
+Keep = Callable[[LogRecord, Strange], None]
+"""Keeps a record that is no message of ours, durably, as a dead letter; twice is once."""
+
+
+class KafkaChunk(PostgresChunk):
+    """A lane transaction that takes from mailboxes."""
+
+    def read_from(self, mailboxes: Mailboxes, tenants: Collection[str]) -> None:
+        """To be said before anything is taken."""
+        self._mailboxes, self._tenants = mailboxes, tenants
+        self._asked: dict[int, int] = {}
+        self._taken: dict[int, list[tuple[int, Arrived]]] = {}
+        self.strange: list[tuple[LogRecord, Strange]] = []
+
+    def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
+        found = self.internals(positions, limit) if internal else []
+        self._asked.update(positions)
+        for record in self._mailboxes.take(positions, limit - len(found)):
+            row = self._row(record)
+            if isinstance(row, Strange):
+                self.strange.append((record, row))
+            else:
+                self._taken.setdefault(record.partition, []).append((record.offset, row))
+                found.append(waiting_of(row, record.offset))
+        return found
+
+    def _row(self, record: LogRecord) -> Arrived | Strange:
+        row = arrived_of(record, self._lanes)
+        if isinstance(row, Strange) or (row.tenant in self._tenants and row.name in registry.IN):
+            return row
+        attributes = {name: value.decode("utf-8", "backslashreplace") for name, value in record.headers}
+        return Strange(f"no message of a tenant of ours: {row.tenant} {row.name}", attributes, row.body)
+
+    def write(self, chunk: ChunkWrite) -> None:
+        """Offsets may have gaps: a lane moves from where it stood to behind the last that was decided."""
+        chunk.positions = {lane: (self._asked.get(lane, base), next_) for lane, (base, next_) in chunk.positions.items()}
+        super().write(chunk)
+        rows = [
+            (lane, offset, *row[1:])
+            for lane, (_, next_) in chunk.positions.items()
+            for offset, row in self._taken.get(lane, ())
+            if offset < next_
+        ]
+        insert(self._link, "intake", rows)
+
+
+class KafkaLanes(PostgresLanes):
+    """`engine.store.contract.LaneStore`: the store is PostgreSQL, the log is Kafka."""
+
+    def __init__(
+        self,
+        lanes: PostgresLanes,
+        producer: KafkaProducer,
+        mailboxes: Mailboxes,
+        tenants: Callable[[], Collection[str]],
+        keep: Keep,
+    ) -> None:
+        super().__init__(lanes.database)
+        self._producer, self._mailboxes, self._tenants, self._keep = producer, mailboxes, tenants, keep
+
+    def append(
+        self,
+        rows: Sequence[Arrived],
+        letters: Sequence[DeadLetterRow],
+        keys: Sequence[tuple[str, str, bytes]],
+        internals: Sequence[InternalRow],
+    ) -> None:
+        """Keys first, since nothing that is sealed may be without its key; then the messages themselves. Raises StoreAway, Retryable."""
+        if letters or keys or internals:
+            super().append((), letters, keys, internals)
+        if rows:
+            self._producer.append(rows)
+
+    def claim(self, lanes: Collection[int] | None = None) -> Claim:
+        """A death is counted whatever waits: what does lies in Kafka."""
+        with self.database.write() as link:
+            rows = link.raw.execute(
+                "UPDATE lane SET epoch = epoch + 1, deaths = deaths + 1"
+                " WHERE lane = ANY(coalesce(%s::integer[], (SELECT array_agg(lane) FROM lane)))"
+                " RETURNING lane, epoch, next_offset, deaths, trying",
+                (None if lanes is None else sorted(lanes),),
+            ).fetchall()
+        return Claim(
+            epochs={row[0]: row[1] for row in rows},
+            positions={row[0]: row[2] for row in rows},
+            deaths={row[0]: row[3] for row in rows},
+            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
+        )
+
+    @contextmanager
+    def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
+        strange: list[tuple[LogRecord, Strange]] = []
+        with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
+            chunk = KafkaChunk(link, claim.epochs, self.lanes)
+            chunk.read_from(self._mailboxes, self._tenants())
+            yield chunk
+            strange = chunk.strange
+            if chunk.decided:
+                tell_decided(link, chunk.decided)
+        if strange:
+            self._put_aside(strange[:_MOST_STRANGE])
+
+    def waiting_count(self) -> int:
+        """Of this process's lanes: those in its mailboxes, and what waits from inside."""
+        with self.database.read() as link:
+            row = link.execute("SELECT count(*) FROM internal WHERE decision = 0").fetchone()
+            return int(row[0]) + self._mailboxes.held()
+
+    def _put_aside(self, strange: Sequence[tuple[LogRecord, Strange]]) -> None:
+        for record, why in strange:
+            log.warning("strange_record", lane=record.partition, offset=record.offset, reason=why.reason)
+            self._keep(record, why)
+            self._mailboxes.drop(record.partition, record.offset)
+        self._mailboxes.wake()
