@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from engine.store.opening import is_database
 from schemas.errors import HubError
 
 MARK = "sealed:1:"
@@ -164,13 +165,20 @@ class Vault:
 
 
 def master_key(store: str, shelf: MarkShelf) -> bytes:
-    """The master key of the store at the path `store`: from the environment, or from `<store>.key`, which is made (mode 0600) for a
-    store that never had one.
+    """The master key of the store at `store`: from the environment, or from `<store>.key`, which is made (mode 0600) for a file that
+    never had one. A database has no file beside it.
 
     Raises HubError `master_key_missing` for a store that had one, and `master_key_wrong` for a key that is not 64 hex digits or not
     the one that this store was written under: what it sealed would be unreadable, and what comes again would not be known again.
     """
-    text = os.environ.get("FOLIOHUB_MASTER_KEY", "") or _kept(Path(f"{store}.key"), make=shelf.master_mark() is None)
+    text = os.environ.get("FOLIOHUB_MASTER_KEY", "")
+    if not text and is_database(store):
+        raise HubError(
+            "a PostgreSQL store has no file beside it for its master key: set FOLIOHUB_MASTER_KEY (64 hex digits) for every process of"
+            " the hub, and keep it where no backup of the database goes",
+            code="master_key_missing", field="master_key",
+        )  # fmt: skip
+    text = text or _kept(Path(f"{store}.key"), make=shelf.master_mark() is None)
     try:
         key = bytes.fromhex(text)
     except ValueError:

@@ -149,7 +149,9 @@ class _Replay:
         chunk.settled = self._of_the_day(root.configuration)
         chunk.now = root.decided_at
         if root.origin == "timer":
-            chunk.fire(self._timer(chunk, transaction, root))
+            chunk.fire(
+                self._timer(chunk, transaction, root)._replace(lane=root.lane)
+            )  # the lane of that day: the store may have moved
             return
         row = self._log.message(root)
         if row is None or row.message != root.message:

@@ -56,9 +56,9 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 class Beside:
     """One open store."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.database = open_store(path, writer=False)
+    def __init__(self, address: str) -> None:
+        self.database = open_store(address, writer=False)
+        self.path = self.database.name
         self.reading = Reading(self.database)
         self.shelf = Shelf(self.database)
         self.vault = Vault(master_key(self.database.name, self.shelf), self.shelf)
@@ -114,9 +114,9 @@ class Beside:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Beside]:
+def opened(address: str) -> Iterator[Beside]:
     """An existing store, beside whatever runs on it."""
-    store = Beside(path)
+    store = Beside(address)
     try:
         yield store
     finally:

@@ -27,13 +27,18 @@ class Exit(IntEnum):
     FAILED = 4
 
 
-_AWAY: Final = frozenset({"store_broken", "schema_newer", "no_store", "gateway_away", "address_taken"})
+_AWAY: Final = frozenset(
+    {"store_broken", "schema_newer", "no_store", "gateway_away", "address_taken", "store_away", "store_arriving"}
+)
+_FOUND: Final = frozenset({"move_unequal"})
 
 
 def exit_of(error: HubError) -> Exit:
     """The status that a failure ends with."""
     if isinstance(error, Retryable | StoreTaken | Fenced) or error.code in _AWAY:
         return Exit.AWAY
+    if error.code in _FOUND:
+        return Exit.FOUND
     return Exit.WRONG
 
 

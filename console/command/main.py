@@ -6,10 +6,12 @@ import logging
 
 import typer
 
-from console.command import dead_letters, effects, keys, ledger, payouts, policies, simulator, words
+from console.command import dead_letters, effects, keys, ledger, payouts, policies, simulator, store, words
+from console.command.backing_up import backup, restore
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
 from console.command.failing import HubGroup
+from console.command.moving import migrate
 from console.command.people import forget
 from console.command.run import run
 from console.command.send import send
@@ -33,7 +35,7 @@ def foliohub() -> None:
     configure(logging.ERROR)
 
 
-for command in (run, send, explain, verify, dry_run, forget):
+for command in (run, send, explain, verify, dry_run, forget, migrate, backup, restore):
     app.command()(command)
 app.command("schemas")(words.schemas)
 for name, group in (
@@ -44,6 +46,7 @@ for name, group in (
     ("payouts", payouts.app),
     ("keys", keys.app),
     ("policies", policies.app),
+    ("store", store.app),
     ("topics", words.app),
     ("simulator", simulator.app),
 ):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -29,14 +31,21 @@ def open_store(address: str, *, writer: bool = True, lanes: int | None = None) -
     """
     if not is_database(address):
         return File(address, writer=writer, lanes=lanes or 1)
+    with driver():
+        from engine.store.postgresql.database import Database
+    return Database(address, writer=writer, lanes=lanes)
+
+
+@contextmanager
+def driver() -> Iterator[None]:
+    """Around the import of what speaks to PostgreSQL: one machine does without. Raises HubError `not_installed`."""
     try:
-        from engine.store.postgresql.database import Database  # one machine does without the driver
+        yield
     except ImportError as missing:
         raise HubError(
             f"a PostgreSQL store needs the extra packages of foliohub[distributed]: {missing}", code="not_installed", field="store",
             value="postgresql",
         ) from None  # fmt: skip
-    return Database(address, writer=writer, lanes=lanes)
 
 
 def lanes_of(store: Store) -> LaneStore:

@@ -22,7 +22,6 @@ from engine.hub import Hub
 from engine.store.contract import Store
 from engine.store.opening import open_store
 from engine.store.rows import OutboxRow
-from engine.store.sqlite.database import Database
 from engine.transport.contract import Arrival, Receipt
 from schemas.folio import Folio
 

@@ -20,7 +20,8 @@ import structlog
 from psycopg import errors
 
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
-from engine.store.postgresql.upgrading import make_store, refuse_other_schema
+from engine.store.postgresql.home import elsewhere
+from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
 
@@ -80,7 +81,7 @@ class Database:
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
         self._address = address
-        self.name = _without_password(address)
+        self.name = without_password(address)
         self._mine = _Mine()
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
         self._closed = False
@@ -95,6 +96,7 @@ class Database:
                         f"{self.name} is empty: start `foliohub run` first, or name the store with --store", code="no_store",
                         field="store", value=self.name,
                     )  # fmt: skip
+                refuse_arriving(connection, self.name)
                 self.lanes = int(connection.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
                 log_id = connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()
                 self.log_elsewhere = log_id is not None and log_id[0] != ""
@@ -201,21 +203,9 @@ class Database:
             return last if taken[0] is None else min(last, int(taken[0]))
 
     def renewed(self) -> tuple[str, int]:
-        """Told by where the database is: one that was copied or restored elsewhere is another one of another server."""
+        """Told by where the database is; `new_generation` makes it the store's home."""
         with self.write() as link:
-            here = link.execute(
-                "SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())"
-                " FROM pg_control_system()"
-            ).fetchone()
-            assert here is not None
-            known = link.execute("SELECT value FROM meta WHERE name = 'home' FOR UPDATE").fetchone()
-            if known is not None and known[0] == here[0]:
-                return "", 0
-            link.execute(
-                "INSERT INTO meta VALUES ('home', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (str(here[0]),)
-            )
-            reason = "" if known is None else "this store was copied here: money may have moved since it was"
-            return reason, 0
+            return elsewhere(link), 0
 
     def listen(self, heard: Callable[[News], None]) -> Callable[[], None]:
         from engine.store.postgresql.news import Listener
@@ -319,7 +309,8 @@ def _refused(text: str) -> bool:
     )
 
 
-def _without_password(address: str) -> str:
+def without_password(address: str) -> str:
+    """Where it is, for people."""
     known = psycopg.conninfo.conninfo_to_dict(address)
     host, port, name = known.get("host", "localhost"), known.get("port", 5432), known.get("dbname", "")
     return f"postgresql://{host}:{port}/{name}"

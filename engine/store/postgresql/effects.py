@@ -14,6 +14,7 @@ from engine.store.contract import Constraint, Fenced
 from engine.store.effects import HOUR_US, Effect, EffectWrite, Payment, PaymentAsk, Spent, Wish
 from engine.store.postgresql.columns import given, insert
 from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.home import settle
 from engine.store.postgresql.news import tell_waiting
 from engine.store.rows import InternalRow, Key
 from schemas.effect import RecordKind, Result
@@ -109,6 +110,7 @@ class PostgresEffects:
         with self._database.write() as link:
             link.raw.execute("UPDATE lane SET epoch = greatest(epoch, %s)", (epoch,))
             link.raw.execute("UPDATE meta SET value = (value::bigint + 1)::text WHERE name = 'generation'")
+            settle(link)
             insert(
                 link, "payout_switch", [(tenant, 1, "system:foliohub", reason, now) for tenant in sorted(tenants)],
                 "ON CONFLICT (tenant) DO UPDATE SET stopped = 1, by = excluded.by, reason = excluded.reason, at = excluded.at",

@@ -18,6 +18,7 @@ import structlog
 
 from engine.store.contract import Connection, Constraint, Identity, News, StoreAway, StoreBusy
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
+from engine.store.sqlite.moved import CODE, Moved, moved, refusal
 from engine.store.sqlite.owning import prepare, take
 from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
 from engine.store.statements import marks
@@ -53,10 +54,12 @@ log = structlog.get_logger(__name__)
 class Database:
     """The file at `path` (throw-away: `:memory:`, or empty for one that SQLite keeps in a temporary file when it grows).
 
-    `writer` False: a command beside a running hub, which takes no lock.
+    `writer` False: a command beside a running hub, which takes no lock. `buried`: also one that has moved, to end its move.
     """
 
-    def __init__(self, path: str, *, writer: bool = True, lanes: int = 1) -> None:
+    moved: Moved | None = None
+
+    def __init__(self, path: str, *, writer: bool = True, lanes: int = 1, buried: bool = False) -> None:
         self.memory = path in (":memory:", "")
         self.path = path if self.memory else os.path.realpath(path)  # one file, one lock and one key, whatever it is called
         self._lock = threading.RLock()
@@ -71,7 +74,8 @@ class Database:
             self._guard = take(self.path)
         try:
             self._writer = self._open()
-            self._migrate(lanes, make=writer)
+            self._migrate(lanes, make=writer, buried=buried)
+            self.moved = moved(self._writer)
             self.lanes = int(self._writer.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
         except sqlite3.DatabaseError as error:
             self.close()
@@ -86,8 +90,10 @@ class Database:
             connection.execute(pragma)
         return connection
 
-    def _migrate(self, lanes: int, *, make: bool) -> None:
+    def _migrate(self, lanes: int, *, make: bool, buried: bool) -> None:
         found = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if found and make and not buried and (gone := moved(self._writer)) is not None:
+            raise refusal(self.path, gone.to)
         if found > SCHEMA_VERSION:
             raise HubError(
                 f"{self.path}: schema version {found} is newer than this foliohub knows ({SCHEMA_VERSION}): upgrade foliohub",
@@ -232,6 +238,9 @@ class Database:
             return "", 0
         said = beside(self._guard)
         with self.read() as connection:
+            restored = connection.execute("SELECT value FROM meta WHERE name = 'restored'").fetchone()
+            if restored is not None:
+                return str(restored[0]), said.epoch if said else 0
             return is_new_generation(self.progress(connection), said, self.path), said.epoch if said else 0
 
     def _note_after(self, progress: Progress) -> None:
@@ -299,6 +308,8 @@ class Database:
 
 def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:
     if isinstance(error, sqlite3.IntegrityError):
+        if str(error).startswith(f"{CODE}: "):
+            return refusal(path, str(error).partition(": ")[2])
         return Constraint(f"the store refused a row: {error}", value=error)
     text = str(error)
     if isinstance(error, sqlite3.OperationalError) and _BUSY in text:

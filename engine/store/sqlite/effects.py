@@ -124,6 +124,7 @@ class SqliteEffects:
         with self._database.write() as connection:
             connection.execute("UPDATE lane SET epoch = max(epoch, ?)", (epoch,))
             connection.execute("UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE name = 'generation'")
+            connection.execute("DELETE FROM meta WHERE name = 'restored'")
             connection.executemany(
                 "INSERT OR REPLACE INTO payout_switch VALUES (?, 1, 'system:foliohub', ?, ?)",
                 [(tenant, reason, now) for tenant in tenants],

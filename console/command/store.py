@@ -1,0 +1,51 @@
+"""`foliohub store`: how a store stands, and the way to this release's schema for one that many have."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from console.command.options import Config, Json, Store, existing_store
+from console.command.showing import print_json, table
+from engine.store.opening import driver, is_database
+from engine.store.status import standing
+from schemas.errors import HubError
+
+app = typer.Typer(no_args_is_help=True, help="The store itself: how it stands, and its schema.")
+
+
+@app.command()
+def status(store: Store = None, config: Config = None, as_json: Json = False) -> None:
+    """Engine, schema, lanes, generation, how much there is, and whether it is here, has moved, or is still arriving."""
+    found = standing(existing_store(store, config))
+    if as_json:
+        print_json(found)
+        return
+    print(f"{found.store}: {found.engine}, {found.size} bytes, schema {found.schema} of {found.known_schema}")
+    print(f"{found.state.upper() if found.state != 'here' else 'here'}{f', {found.where}' if found.where else ''}")
+    print(f"generation {found.generation}, last decision {found.last_decision}")
+    print(", ".join(f"{count} {name}" for name, count in found.rows.items()))
+    used = [one for one in found.lanes if one.next_offset or one.waiting]
+    rows = ((one.lane, one.epoch, one.next_offset, one.waiting) for one in used)
+    table((">lane", ">epoch", ">next", ">waiting"), rows, empty="no lane has had a message")
+    if len(used) < len(found.lanes):
+        print(f"{len(found.lanes)} lanes, {len(found.lanes) - len(used)} of them without a message yet")
+
+
+@app.command()
+def upgrade(store: Store = None, config: Config = None, as_json: Json = False) -> None:
+    """Bring a PostgreSQL store to this release's schema, a version a transaction, while no hub runs on it. A file is upgraded by `run`.
+
+    Exit 3 while somebody has it open.
+    """
+    address = existing_store(store, config)
+    if not is_database(address):
+        raise HubError(f"{address} is a file: `foliohub run` upgrades it", code="not_a_database", field="store", value=address)
+    with driver():
+        from engine.store.postgresql.standing import upgraded
+    before, now = upgraded(address, lambda line: print(line, file=sys.stderr))
+    if as_json:
+        print_json({"before": before, "now": now})
+    else:
+        print(f"schema {now}, as it was" if before == now else f"schema {now}, {before} before")
