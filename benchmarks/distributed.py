@@ -9,13 +9,14 @@ from __future__ import annotations
 import gc
 import statistics
 import tempfile
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from benchmarks import embedded
 from benchmarks.messages import ids, stream
-from benchmarks.peers import postgres_loop
+from benchmarks.peers import faststream_peer, postgres_loop
 from benchmarks.setting import Figures, Setting
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
@@ -23,9 +24,11 @@ from engine.clock import ManualClock
 from engine.transport.contract import Taken
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
+from tests.services.rabbitmq import RabbitMQ
 from topics.catalogue import INTAKE
 
-_MASTER = bytes(range(32))
+_MASTER: Final = bytes(range(32))
+_FEWER: Final = 10  # the peer is measured with so many times fewer messages: it is slower by as much
 
 
 class Side(NamedTuple):
@@ -43,29 +46,41 @@ class Side(NamedTuple):
 
 
 def measure(setting: Setting) -> Figures:
-    """`store_ratio` and what belongs to it: in every round the loop, the hub, the loop again."""
-    ratios, hubs = [], []
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder, running(PostgreSQL(Path(folder))) as server:
+    """`store_ratio`, `store_peer_ratio` and what belongs to them: in every round the loop, the hub, the peer, the loop again."""
+    hubs, loops, peers = list[Side](), list[float](), list[float]()
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder, ExitStack() as servers:
+        homes = [Path(folder) / name for name in ("postgresql", "rabbitmq")]
+        for home in homes:
+            home.mkdir()
+        server = servers.enter_context(running(PostgreSQL(homes[0])))
+        broker = servers.enter_context(running(RabbitMQ(homes[1])))
         for number in range(setting.runs):
             seed = setting.seed + number
             names, events = ids(setting.stays, seed), list(stream(setting.stays, seed, setting.lag))
-            before = loop(server, events)
-            hubs.append(hub(server, names, events))
-            bare = statistics.mean((before, loop(server, events)))
-            ratios.append(hubs[-1].rate / bare)
-            one = hubs[-1]
+            few = list(stream(max(1, setting.stays // _FEWER), seed, setting.lag))
+            before = by_hand(server, events)
+            one = by_hub(server, names, events)
+            peers.append(by_framework(server, broker, few))
+            loops.append(statistics.mean((before, by_hand(server, events))))
+            hubs.append(one)
             setting.say(
-                f"round {number + 1}: loop {bare:,.0f}/s; hub {one.rate:,.0f}/s (append {one.append:.2f} s, decide {one.lanes:.2f} s,"
-                f" effects {one.requests:.2f} s); {ratios[-1]:.3f}"
+                f"round {number + 1}: loop {loops[-1]:,.0f}/s; hub {one.rate:,.0f}/s (append {one.append:.2f} s, decide {one.lanes:.2f} s,"
+                f" effects {one.requests:.2f} s); {one.rate / loops[-1]:.3f}; peer {peers[-1]:,.0f}/s"
             )
     return {
-        "store_ratio": round(statistics.median(ratios), 4),
+        "store_ratio": _median(hubs, loops),
+        "store_peer_ratio": _median(hubs, peers),
         "store_per_s": round(statistics.median(one.rate for one in hubs)),
-        "postgres_loop_per_s": round(statistics.median(one.rate / ratio for one, ratio in zip(hubs, ratios, strict=True))),
+        "postgres_loop_per_s": round(statistics.median(loops)),
+        "peer_per_s": round(statistics.median(peers)),
     }
 
 
-def loop(server: PostgreSQL, events: list[bytes]) -> float:
+def _median(hubs: Sequence[Side], others: Sequence[float]) -> float:
+    return round(statistics.median(one.rate / other for one, other in zip(hubs, others, strict=True)), 4)
+
+
+def by_hand(server: PostgreSQL, events: Sequence[bytes]) -> float:
     """Messages a second of the work by hand, in a database of its own."""
     address = server.database()
     try:
@@ -74,7 +89,16 @@ def loop(server: PostgreSQL, events: list[bytes]) -> float:
         server.drop(address)
 
 
-def hub(server: PostgreSQL, names: list[str], events: list[bytes]) -> Side:
+def by_framework(server: PostgreSQL, broker: RabbitMQ, events: Sequence[bytes]) -> float:
+    """Messages a second of the peer, from a queue in which they lie."""
+    address = server.database()
+    try:
+        return faststream_peer.run(broker.url, address, events)
+    finally:
+        server.drop(address)
+
+
+def by_hub(server: PostgreSQL, names: Sequence[str], events: Sequence[bytes]) -> Side:
     """The same of one hub that has all lanes, in batches that lie in the log before it is asked."""
     address = server.database()
     try:
