@@ -50,7 +50,7 @@ def booking(
 
 def in_memory(lanes: int) -> Store:
     """A throw-away store."""
-    return Database(":memory:", lanes=lanes)
+    return open_store(":memory:", lanes=lanes)
 
 
 fresh_store: Callable[[int], Store] = in_memory

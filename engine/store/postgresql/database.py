@@ -20,6 +20,7 @@ import structlog
 from psycopg import errors
 
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
+from engine.store.postgresql.arrays import known_to
 from engine.store.postgresql.home import elsewhere
 from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
@@ -30,7 +31,7 @@ _PATIENCE_S: Final = 10.0  # how long the fate of a commit is asked for
 _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
-    " -c synchronous_commit=on -c application_name=foliohub"
+    " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
 )
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.DiskFull, errors.ReadOnlySqlTransaction)
@@ -170,6 +171,18 @@ class Database:
                 mine.depth = 0
                 self._undo(link, "COMMIT")
 
+    @contextmanager
+    def look(self) -> Iterator[Link]:
+        """For one statement, which is a consistent view by itself: it saves the two around it. Inside a `read` or `write` of the same
+        thread it is a part of that."""
+        mine = self._mine
+        if mine.depth:
+            assert mine.link is not None
+            yield mine.link
+            return
+        with self.translating():
+            yield self._link()
+
     def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """By a cursor of the server, so many rows at a time."""
         assert isinstance(connection, Link)
@@ -181,7 +194,7 @@ class Database:
     # -- what both engines can tell ----------------------------------------------------------------------------------------------
 
     def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        with self.read() as link:
+        with self.look() as link:
             rows = link.raw.execute(
                 'SELECT message, fingerprint, lane, "offset" FROM inbox WHERE message = ANY(%s)', (list(messages),)
             )
@@ -250,6 +263,7 @@ class Database:
         if self._closed:
             raise StoreAway(f"{self.name} is closed", field="store", value=self.name)
         connection = psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS)
+        known_to(connection)
         self._open.add(connection)
         mine.link = Link(connection)
         return mine.link
