@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from engine.store.contract import SLICE_US, Claim
+from engine.store.contract import SLICE_US, Claim, Contended
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.database import Database, Link
@@ -61,7 +61,8 @@ class PostgresLanes:
                 field="store", value=self.database.name,
             )  # fmt: skip
         with self.database.write() as link:
-            insert(link, "subject_key", keys, order="tenant, subject")
+            if insert(link, "subject_key", keys, "ON CONFLICT DO NOTHING", order="tenant, subject") != len(keys):
+                raise Contended("another door has made a key for the same subject: seal with that one", field="subject_key")
             known = self._letters(link, letters)
             insert(link, "dead_letter", [row for row in letters if row.id not in known], "ON CONFLICT (id) DO NOTHING", order="id")
             internals = [row for row in internals if row.id not in known]  # nobody is told twice of a letter

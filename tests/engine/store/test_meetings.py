@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from engine import routes
@@ -224,3 +225,25 @@ def test_an_offer_does_not_run_out_before_an_earlier_word_by_another_name(two: T
     assert "cancellation.quote_expired" not in two.say(two.here, "booking.confirmed", booking(here))
     assert "cancellation.confirmed" in two.run(two.there)
     assert "cancellation.quote_expired" not in two.run(two.here)
+
+
+def test_two_doors_make_a_key_for_the_same_person(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the two is kept, and both have sealed with it; neither door is the worse for it."""
+    other = Sandbox(store=Database(two.address))
+    append, guest = two.box.hub.store.append, {"person": "p-1", "name": "Anna Andersson"}
+
+    def late(*rows: Any) -> None:
+        monkeypatch.undo()
+        other.append(arrival("b", "booking.confirmed", booking("D-1", guest=guest)))
+        append(*rows)
+
+    monkeypatch.setattr(two.box.hub.store, "append", late)
+    two.box.append(arrival("a", "booking.confirmed", booking("D-2", guest=guest)))
+    two.box.append(arrival("c", "booking.confirmed", booking("D-3", guest=guest)))
+
+    other.drain()  # its hub has claimed all lanes
+    stored = two.box.rows("SELECT body FROM intake WHERE key LIKE 'D-%'")
+    sealed = [msgspec.json.decode(row["body"])["guest"]["name"] for row in stored]
+    assert {box.hub.vault.open("azur", "p-1", one) for box in (two.box, other) for one in sealed} == {"Anna Andersson"}
+    assert len(sealed) == 3
+    other.database.close()
