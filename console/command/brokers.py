@@ -18,7 +18,7 @@ Bootstrap = Annotated[
 
 
 def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
-    """Make the topics that are missing, as the catalogue has them; what is there is never changed. With `[kafka] single_node = true` one
+    """Make the topics that are missing, as the catalogue has them; what is there is never changed. With `single_node` set one
     replica will do. Exit 0, or 3 when the brokers do not answer or refuse."""
     from engine.transport.kafka.topology import MIN_INSYNC, REPLICATION
     from engine.transport.kafka.topology import provision as make

@@ -38,8 +38,8 @@ def foliohub() -> None:
 for command in (run, send, explain, verify, dry_run, forget, migrate, backup, restore):
     app.command()(command)
 app.command("schemas")(words.schemas)
-for command in (brokers.provision, brokers.check):
-    words.app.command()(command)
+words.app.command()(brokers.provision)
+words.app.command()(brokers.check)
 for name, group in (
     ("ledger", ledger.app),
     ("effects", effects.app),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,6 +12,7 @@ from engine.ledger_check import check as check_ledger
 from engine.store.postgresql.database import Database
 from engine.verify import verify
 from tests.distributed.platform import Platform
+from tests.distributed.topics import outcomes
 
 
 def wrongs(platform: Platform, stays: Sequence[str], sent: int) -> list[str]:
@@ -20,6 +22,26 @@ def wrongs(platform: Platform, stays: Sequence[str], sent: int) -> list[str]:
         found += [f"ledger: {one}" for one in check_ledger(database).findings]
         found += [f"verify: {one}" for one in verify(database).differences]
     return found
+
+
+def published(platform: Platform) -> list[str]:
+    """Every outcome is on its topic; what came first of each key came in order; a second time it is the same."""
+    heard = outcomes(platform.kafka)
+    stored = platform.count("SELECT count(*) FROM outbox")
+    first: dict[str, bytes] = {}
+    last: dict[tuple[str, str, str], int] = defaultdict(int)
+    wrong = []
+    for topic, id_, key, body in heard:
+        if id_ in first:
+            if first[id_] != body:
+                wrong.append(f"outcome {id_} came twice with different words")
+            continue
+        first[id_] = body
+        sequence = json.loads(body)["sequence"]
+        if sequence <= last[topic, *key]:
+            wrong.append(f"{topic}: {key} has {sequence} after {last[topic, *key]}")
+        last[topic, *key] = sequence
+    return wrong if len(first) == stored else [*wrong, f"{stored} outcomes are stored, {len(first)} are on their topics"]
 
 
 def _once(platform: Platform, sent: int) -> list[str]:
