@@ -1,6 +1,7 @@
 # Foliohub. `make run` shows it at work, `make test` proves it; both make their own environment in .venv.
 #
 #   make run [ARGS=...]    the hub with a sample campsite day, until stopped; ARGS go to `foliohub run`
+#   make run-distributed   the same day on Kafka and PostgreSQL: gateway, two workers, effects and scheduler, each a process of its own
 #   make test [ARGS=...]   check, then every test; ARGS go to pytest
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
@@ -16,7 +17,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check simulate mutants bench bench-distributed bench-growth soak lock clean services
+.PHONY: run run-distributed test check simulate mutants bench bench-distributed bench-growth soak lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,6 +25,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 run: $(VENV)/.runtime
 	@exec $(BIN)/foliohub run --sample-day $(ARGS)
+
+run-distributed: $(VENV)/.dev services
+	@exec $(BIN)/python -m tests.distributed
 
 test: $(VENV)/.dev check services
 	@echo "== tests"

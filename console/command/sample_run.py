@@ -8,6 +8,7 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -15,6 +16,7 @@ from config.settings import Configuration
 from console.command import sample_day as the
 from console.command.showing import table
 from console.command.simulator_process import SimulatorProcess, free_port
+from engine.store.opening import is_database
 
 if TYPE_CHECKING:
     from engine.hub import Hub
@@ -28,12 +30,16 @@ _TIMING: Final[dict[str, Any]] = {
 """Short, so that a silence is cleared up while one watches; a real hub is more patient (docs/configuration.md)."""
 
 
+SHARED: Final = "var/sample"
+"""Where the simulator's books and the day's keys lie when the store is a database."""
+
+
 class SampleDay:
     """`configuration` is the one to run under: the merchant is at the simulator, silences are short."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._port = free_port()
         merchant = configuration.merchants[the.MERCHANT]
+        self._port = _told_of(merchant.base_url) or free_port()
         url = f"http://127.0.0.1:{self._port}/ncol/test/"
         self.configuration = msgspec.structs.replace(
             configuration,
@@ -49,7 +55,7 @@ class SampleDay:
         from console.command.sample_play import Interrupted, play, played
         from console.command.sample_told import told
 
-        store = Path(self.configuration.hub.store)
+        store = Path(SHARED if is_database(self.configuration.hub.store) else self.configuration.hub.store)
         provider = SimulatorProcess(
             self._port, store.parent / f"{store.stem}-sample", the.SCRIPT, f"{address}/psp/ogone/{the.MERCHANT}"
         )
@@ -64,7 +70,13 @@ class SampleDay:
         rows = [(row.folio, row.came, row.decided, row.amount, row.rules) for row in told(hub)]
         print()
         table(("folio", "what came in", "what was decided", ">amount", "rules"), rows)
-        _next(address, keys, str(store))
+        _next(address, keys, hub.database.name)
+
+
+def _told_of(url: str) -> int:
+    """The port of a simulator's address that other processes were told of; 0: they were not."""
+    parts = urlsplit(url)
+    return parts.port or 0 if parts.hostname == "127.0.0.1" else 0
 
 
 def _keys(hub: Hub, path: Path) -> dict[str, str]:
