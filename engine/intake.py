@@ -47,6 +47,9 @@ class Directory(Protocol):
     def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of messages that were accepted before, decided or still waiting."""
 
+    def bound(self, names: Sequence[Key]) -> Mapping[Key, Key]:
+        """The folios that these names are bound to; one without is absent."""
+
 
 class _Ticket:
     __slots__ = ("arrivals", "at", "failure", "receipts", "wrong")
@@ -142,6 +145,7 @@ class DurableIntake:
                 for arrival in ticket.arrivals
             ]
             self._seal(opened)
+            self._to_their_folios(opened)
             rows = [one.row for one in opened if one.row is not None]
             known = self._known(rows)
             letters = [one.letter for one in opened if one.letter is not None]
@@ -261,6 +265,19 @@ class DurableIntake:
         sealed = iter(self._vault.seal_all(texts))
         for one, row, _ in private:
             one.row = row._replace(body=registry.encode(with_texts(one.private, sealed)))
+
+    def _to_their_folios(self, opened: Sequence[_Opened]) -> None:
+        """What comes under another name of a folio goes to the folio's own lane as soon as the name is bound: so it keeps its order with
+        what comes under the folio's, and one worker has all of it. Whoever decides it asks again whose name it is."""
+        named = {
+            Key(one.row.tenant, one.row.kind, one.row.key) for one in opened if one.row is not None and one.row.kind == "reference"
+        }
+        if not named or self._store.lanes == 1:
+            return
+        folios = self._directory.bound(sorted(named))
+        for one in opened:
+            if one.row is not None and (folio := folios.get(Key(one.row.tenant, one.row.kind, one.row.key))) is not None:
+                one.row = one.row._replace(lane=lane_of(folio, self._store.lanes))
 
     def _owner(self, arrival: Arrival, tenant: str) -> str:
         """Whose dead letter it is: the tenant named, if the door may speak for it; else the door's only tenant; else nobody's, as when

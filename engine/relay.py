@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import structlog
@@ -13,8 +13,8 @@ from prometheus_client import Counter
 
 from config.settings import Configuration
 from engine import cloudevents
-from engine.hub import Hub
 from engine.store.contract import StoreAway
+from engine.store.reading import Reading
 from engine.store.rows import OutboxRow
 from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding
 from engine.transport.contract import Outgoing, Publisher
@@ -30,13 +30,49 @@ log = structlog.get_logger(__name__)
 unwanted = Counter("foliohub_outcomes_unwanted_total", "Outcomes for the broker that no source of their tenant asked for")
 
 
+class Outbox(Protocol):
+    """What waits for one broker. Both raise StoreAway."""
+
+    def waiting(self, limit: int) -> Sequence[OutboxRow]:
+        """So many, of each key in order."""
+
+    def done(self, rows: Sequence[int]) -> None:
+        """The broker has these, or nobody wants them."""
+
+
+class OfAll:
+    """All outcomes of a store that one process has."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.waiting, self.done = reading.unpublished, reading.published
+
+
+class OfLanes:
+    """Outcomes of the lanes that this process owns, of several."""
+
+    def __init__(self, reading: Reading, lanes: Callable[[], Sequence[int]]) -> None:
+        self._reading, self._lanes = reading, lanes
+        self.done = reading.published
+
+    def waiting(self, limit: int) -> Sequence[OutboxRow]:
+        """See `Outbox`."""
+        lanes = self._lanes()
+        return self._reading.unpublished_in(lanes, limit) if lanes else []
+
+
+class Asked:
+    """What sources want by AMQP, where everything goes to Kafka as well."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.waiting, self.done = reading.asked, reading.got
+
+
 class Relay:
     """Runs in one thread until `stop`. A broker that is away is tried again for ever; the outbox keeps everything meanwhile."""
 
-    def __init__(self, hub: Hub, publisher: Publisher, lanes: Callable[[], Sequence[int]] | None = None) -> None:
-        """`lanes`: those whose outcomes are published, to whoever listens; None: all, to sources that asked for them."""
-        self._hub, self._publisher, self._lanes = hub, publisher, lanes
-        self._wanted = wanted(hub.configuration)
+    def __init__(self, outbox: Outbox, publisher: Publisher, sources: Mapping[str, frozenset[str]] | None = None) -> None:
+        """`sources`: families of outcomes that some source asked for, by tenant; None: everything is published."""
+        self._outbox, self._publisher, self._wanted = outbox, publisher, sources
         self._stopping = threading.Event()
         self.wake = threading.Event()
 
@@ -65,17 +101,13 @@ class Relay:
 
     def once(self) -> tuple[int, int]:
         """One batch: how many waited, and how many of them are done with. Raises Retryable."""
-        if self._lanes is None:
-            rows = self._hub.reading.unpublished(BATCH)
-            nobody = [row.seq for row in rows if family(row.name) not in self._wanted.get(row.tenant, frozenset())]
-        else:
-            lanes, nobody = self._lanes(), []
-            rows = self._hub.reading.unpublished_in(lanes, BATCH) if lanes else []
+        rows, sources = self._outbox.waiting(BATCH), self._wanted
+        nobody = [row.seq for row in rows if sources is not None and family(row.name) not in sources.get(row.tenant, frozenset())]
         skipped = frozenset(nobody)
         messages = [outgoing(row) for row in rows if row.seq not in skipped]
         confirmed = list(self._publisher.publish(messages)) if messages else []
         if nobody or confirmed:
-            self._hub.reading.published([*nobody, *confirmed])
+            self._outbox.done([*nobody, *confirmed])
         unwanted.inc(len(nobody))
         return len(rows), len(nobody) + len(confirmed)
 

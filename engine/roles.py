@@ -18,12 +18,14 @@ from config.settings import Configuration
 from engine.clock import Clock, SystemClock
 from engine.connectors import connectors_of
 from engine.hub import SLACK_US, Hub, Shared
+from engine.relay import wanted
 from engine.role import EVERY, Role
 from engine.store.contract import LaneStore, StoreAway
 from engine.store.opening import is_database
 from engine.store.postgresql.database import Database
 from engine.store.postgresql.lanes import PostgresLanes
 from engine.store.postgresql.leases import Leases
+from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival
 from engine.transport.kafka.faust_transport import FaustTransport
 from engine.transport.kafka.logged import KafkaLanes
@@ -32,6 +34,7 @@ from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import Strange
 from engine.transport.kafka.topology import problems
 from schemas.errors import HubError
+from schemas.registry import family
 from topics.catalogue import INTAKE, TOPICS
 
 TEND_S: Final = 1.0
@@ -62,7 +65,6 @@ class Member:
         self.mailboxes = Mailboxes()
         self.transport: FaustTransport | None = None
         if kafka.bootstrap:
-            _refuse_outcomes(configuration)
             faults = problems(kafka.bootstrap, TOPICS, single_node=kafka.single_node)
             if faults:
                 raise faults[0]
@@ -105,7 +107,9 @@ class Member:
         if self.producer is None:
             return store
         assert isinstance(store, PostgresLanes)
-        return KafkaLanes(store, self.producer, self.mailboxes, lambda: self.hub.settled.tenants, self._keep)
+        return KafkaLanes(
+            store, self.producer, self.mailboxes, lambda: self.hub.settled.tenants, self._keep, _asked(self.configuration)
+        )
 
     def _keep(self, record: LogRecord, strange: Strange) -> None:
         """A record that is no message of ours: whoever wrote it past the doors is told where it is."""
@@ -216,11 +220,7 @@ class LeasedLanes:
             self._owner.assigned(fresh, "")
 
 
-def _refuse_outcomes(configuration: Configuration) -> None:
-    """With Kafka, outcomes go to its topics."""
-    if configuration.amqp.url and (named := [one.source for one in configuration.sources.values() if one.outcomes]):
-        raise HubError(
-            f"sources {', '.join(sorted(named))} want outcomes by AMQP, and with [kafka] they go to Kafka's topics alone: leave `outcomes`"
-            " out, or [kafka]",
-            code="outcomes_twice", field="outcomes", value=named[0],
-        )  # fmt: skip
+def _asked(configuration: Configuration) -> Callable[[OutboxRow], bool]:
+    """Whether a source wants an outcome by AMQP."""
+    sources = wanted(configuration) if configuration.amqp.url else {}
+    return lambda row: family(row.name) in sources.get(row.tenant, frozenset())

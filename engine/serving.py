@@ -21,7 +21,7 @@ import structlog
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
-from engine.relay import Relay, broker_url, topology
+from engine.relay import Asked, OfAll, OfLanes, Relay, broker_url, topology, wanted
 from engine.role import EVERY, Role
 from engine.store.contract import Fenced, StoreAway
 from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning
@@ -63,7 +63,7 @@ class Serving:
         self._consumer: AmqpConsumer | None = None
         self._outcomes: Relay | None = None
         if member is not None and member.producer is not None and Role.WORKER in self._roles:
-            self._outcomes = Relay(self.hub, member.producer, lanes=lambda: list(self.hub.lanes.claim.epochs))
+            self._outcomes = Relay(OfLanes(hub.reading, lambda: list(hub.lanes.claim.epochs)), member.producer)
         if self._url:
             self._make_broker()
 
@@ -71,7 +71,8 @@ class Serving:
         amqp = self.hub.configuration.amqp
         if Role.SCHEDULER in self._roles:
             self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
-            self._relay = Relay(self.hub, self._publisher)
+            reading, kafka = self.hub.reading, self.hub.configuration.kafka.bootstrap
+            self._relay = Relay(Asked(reading) if kafka else OfAll(reading), self._publisher, wanted(self.hub.configuration))
         if Role.GATEWAY not in self._roles:
             return
         sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants), operators=one.operators) for one in amqp.intake]

@@ -160,6 +160,21 @@ class Reading:
         """How many outcomes a broker has yet to confirm."""
         return int(self.rows("SELECT count(*) AS n FROM outbox_row WHERE published = 0")[0]["n"])
 
+    def asked(self, limit: int) -> list[OutboxRow]:
+        """Outcomes that sources want by AMQP and have yet to get, oldest first, where they go to Kafka as well."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                f"SELECT {_OUTBOX} FROM outbox WHERE outbox.seq IN (SELECT seq FROM outbox_asked ORDER BY seq LIMIT ?)"
+                " ORDER BY outbox.seq",
+                (limit,),
+            )
+            return [OutboxRow(*row) for row in rows]
+
+    def got(self, rows: Sequence[int]) -> None:
+        """Those that their sources have."""
+        with self._store.write() as connection:
+            connection.executemany("DELETE FROM outbox_asked WHERE seq = ?", [(row,) for row in rows])
+
     def unpublished_in(self, lanes: Sequence[int], limit: int) -> list[OutboxRow]:
         """The same, of keys in these lanes; of each key in order. A store of several processes knows lanes of outcomes."""
         with self._store.read() as connection:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import msgspec
 
 from engine.settled import FrozenPolicy
 from engine.store.contract import Store
 from engine.store.rows import Key
-from engine.store.statements import NAMED, marks
+from engine.store.statements import NAMED, batches, marks
+from schemas.folio import ReferenceState
+
+_BOUND: Final = msgspec.json.Decoder(ReferenceState)
 
 
 class Shelf:
@@ -81,6 +87,19 @@ class Shelf:
             if row is None:
                 row = connection.execute("SELECT tenant, kind, key FROM dead_letter WHERE id = ?", (subject,)).fetchone()
             return Key(*row) if row else None
+
+    def bound(self, names: Sequence[Key]) -> Mapping[Key, Key]:
+        """The folios that these names are bound to; one without is absent."""
+        found: dict[Key, Key] = {}
+        with self._store.read() as connection:
+            for some in batches(list(names)):
+                ids = [name.digest() for name in some]
+                rows = connection.execute(f"SELECT id, body FROM state WHERE body IS NOT NULL AND id IN ({marks(len(ids))})", ids)
+                bodies = dict(rows.fetchall())
+                for name, id_ in zip(some, ids, strict=True):
+                    if id_ in bodies and (folio := _BOUND.decode(bodies[id_]).folio):
+                        found[name] = Key(name.tenant, "folio", folio)
+        return found
 
     def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
         return {message: identity.fingerprint for message, identity in self._store.identities(messages).items()}

@@ -6,13 +6,17 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from benchmarks.messages import REFUND
+from config.loader import load
 from engine.ledger_check import check as check_ledger
 from engine.store.postgresql.database import Database
 from engine.verify import verify
+from schemas.registry import family
 from tests.distributed.platform import Platform
 from tests.distributed.topics import outcomes
+from tests.services.amqp_tools import channel, wait_until
 
 
 def wrongs(platform: Platform, stays: Sequence[str], sent: int) -> list[str]:
@@ -42,6 +46,31 @@ def published(platform: Platform) -> list[str]:
             wrong.append(f"{topic}: {key} has {sequence} after {last[topic, *key]}")
         last[topic, *key] = sequence
     return wrong if len(first) == stored else [*wrong, f"{stored} outcomes are stored, {len(first)} are on their topics"]
+
+
+def queued(platform: Platform) -> list[str]:
+    """The PMS has in its queue what it asked for, once each unless a process died, and of each folio in order."""
+    wait_until(lambda: not platform.count("SELECT count(*) FROM outbox_asked"), "its source has every outcome")
+    wanted = platform.count("SELECT count(*) FROM outbox WHERE split_part(name, '.', 1) = ANY(%s)", list(_families(platform)))
+    heard: dict[str, int] = {}
+    wrong, last = [], defaultdict(int)
+    with channel(platform.amqp) as at:
+        count = at.queue_declare(f"{platform.name}.pms", passive=True).message_count
+        for _ in range(count):
+            letter = at.basic_get(f"{platform.name}.pms", no_ack=True)
+            id_, body = letter.headers["cloudEvents:id"], json.loads(letter.body)
+            if id_ in heard:
+                continue
+            heard[id_] = 1
+            if body["sequence"] <= last[letter.headers["cloudEvents:subject"]]:
+                wrong.append(f"in the queue: {letter.headers['cloudEvents:subject']} has {body['sequence']} too late")
+            last[letter.headers["cloudEvents:subject"]] = body["sequence"]
+    return wrong if len(heard) == wanted else [*wrong, f"the PMS asked for {wanted} outcomes and has {len(heard)}"]
+
+
+def _families(platform: Platform) -> frozenset[str]:
+    sources = load(Path(platform.environment["FOLIOHUB_CONFIG"]), platform.environment).sources
+    return frozenset(family(f"{name}.") for name in sources[f"{platform.name}.pms"].outcomes)
 
 
 def _once(platform: Platform, sent: int) -> list[str]:

@@ -47,14 +47,24 @@ group = "{group}"
 session_s = 6
 single_node = true
 """
+AMQP = """
+[amqp]
+url = "{url}"
+password = {{ env = "BROKER_PASSWORD" }}
+exchange = "{name}.outcomes"
+
+[[amqp.intake]]
+queue = "{name}.intake"
+"""
 
 
 class Platform:
-    """Made with its configuration and its simulator; `start` roles, signal them, feed it. `kafka`: the brokers, "" for none."""
+    """Made with its configuration and its simulator; `start` roles, signal them, feed it. `kafka`, `amqp`: the brokers, "" for none."""
 
-    def __init__(self, folder: Path, forker: Forker, store: str, kafka: str = "") -> None:
+    def __init__(self, folder: Path, forker: Forker, store: str, kafka: str = "", amqp: str = "") -> None:
         folder.mkdir(exist_ok=True)
-        self.folder, self.forker, self.store, self.kafka = folder, forker, store, kafka
+        self.folder, self.forker, self.store, self.kafka, self.amqp = folder, forker, store, kafka, amqp
+        self.name = f"platform-{os.urandom(4).hex()}"
         self.pids: dict[str, int] = {}
         self.urls: dict[str, str] = {}
         (provider_port,) = free_ports(1)
@@ -72,13 +82,17 @@ class Platform:
         hub = config / "hub.toml"
         said = hub.read_text() + SETTINGS
         if self.kafka:
-            said += KAFKA.format(bootstrap=self.kafka, group=f"hub-{os.urandom(4).hex()}")
+            said += KAFKA.format(bootstrap=self.kafka, group=self.name)
+        if self.amqp:
+            said = said.replace('"pms.thais"', f'"{self.name}.pms"')  # a queue of its own on the broker that all share
+            said += AMQP.format(url=self.amqp.replace("guest:guest@", "guest@"), name=self.name)
         hub.write_text(said)
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "FOLIOHUB_CONFIG": str(config),
+            "BROKER_PASSWORD": "guest",
             "FOLIOHUB_STORE": self.store,
             "FOLIOHUB_MASTER_KEY": MASTER,
             "FOLIOHUB_MERCHANT_AZUR_BASE_URL": f"{self.provider}/ncol/test/",
@@ -100,7 +114,10 @@ class Platform:
     def ready(self, names: Iterable[str] = (), timeout_s: float = 60) -> None:
         """Until these (all) say that they are ready."""
         for name in list(names) or list(self.pids):
-            wait_until(lambda name=name: self.is_ready(name), f"{name} is ready: {self.log(name)}", timeout_s)
+            try:
+                wait_until(lambda name=name: self.is_ready(name), f"{name} is ready", timeout_s)
+            except AssertionError as late:
+                raise AssertionError(f"{late}: {self.log(name)}") from None
 
     def is_ready(self, name: str) -> bool:
         try:
@@ -223,9 +240,17 @@ class Platform:
                 and (not self.kafka or self.count("SELECT count(*) FROM outbox_row WHERE published = 0") == 0)
             )
 
-        wait_until(done, f"{stays} refunds are executed: {self._state()}", timeout_s)
+        try:
+            wait_until(done, f"{stays} refunds are executed", timeout_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self._state()}") from None
 
     def _state(self) -> str:
         decided = self.rows("SELECT name, result, count(*) AS n FROM decision GROUP BY 1, 2 ORDER BY 1, 2")
         effects = self.rows("SELECT state, count(*) AS n FROM effect GROUP BY 1")
-        return json.dumps([decided, effects], default=str)[:2000]
+        waiting = self.rows(
+            "SELECT (SELECT count(*) FROM internal WHERE decision = 0) AS internal, (SELECT count(*) FROM outbox_row WHERE published = 0)"
+            " AS outbox, (SELECT count(*) FROM effect WHERE needs_approval = 1) AS unapproved"
+        )
+        lanes = self.rows("SELECT lane, epoch, next_offset, deaths, trying FROM lane ORDER BY lane")
+        return json.dumps([decided, effects, waiting, lanes], default=str)[:4000]

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.messages import ids
-from tests.distributed.checks import published, wrongs
+from tests.distributed.checks import published, queued, wrongs
 from tests.distributed.platform import Platform
 from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
+from tests.services.rabbitmq import RabbitMQ
 
 ROLES = ("gateway", "worker", "worker", "effects", "scheduler")
 
@@ -46,6 +47,7 @@ def test_together_on_one_database(tmp_path: Path, forker: Forker, postgres_store
         told = platform.send(gateway, platform.story(stays[:1], 0), wait="10s")
         assert [outcome["type"] for outcome in told[0]["outcomes"]][:1] == ["foliohub.booking.accepted.v1"]
         platform.send(gateway, platform.story(stays, 0))
+        wait_until(lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound")
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")
@@ -60,11 +62,14 @@ def test_together_on_one_database(tmp_path: Path, forker: Forker, postgres_store
         assert platform.ended() == []
 
 
-def test_together_on_kafka(tmp_path: Path, forker: Forker, postgres_store: str, kafka: Kafka, intake: None) -> None:
+def test_together_on_kafka(
+    tmp_path: Path, forker: Forker, postgres_store: str, kafka: Kafka, intake: None, rabbitmq: RabbitMQ
+) -> None:
     """The log is Kafka, lanes are dealt out by its group. A worker that is killed is replaced within its session time-out, one that stops
-    hands its lanes over; each refund leaves once, and every outcome is on its topic in order."""
+    hands its lanes over; each refund leaves once, and every outcome is on its topic in order, and in the queue of
+    the PMS that asked for it."""
     stays = ids(40, seed=6)
-    with Platform(tmp_path / "platform", forker, postgres_store, kafka.bootstrap) as platform:
+    with Platform(tmp_path / "platform", forker, postgres_store, kafka.bootstrap, rabbitmq.url) as platform:
         platform.paid(stays)
         names = [platform.start(role) for role in ROLES]
         platform.ready()
@@ -73,6 +78,7 @@ def test_together_on_kafka(tmp_path: Path, forker: Forker, postgres_store: str, 
         told = platform.send(gateway, platform.story(stays[:1], 0), wait="20s")
         assert [outcome["type"] for outcome in told[0]["outcomes"]][:1] == ["foliohub.booking.accepted.v1"]
         platform.send(gateway, platform.story(stays, 0))
+        wait_until(lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound")
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")
@@ -85,4 +91,5 @@ def test_together_on_kafka(tmp_path: Path, forker: Forker, postgres_store: str, 
 
         assert wrongs(platform, stays, 4 * len(stays)) == []
         assert published(platform) == []
+        assert queued(platform) == []
         assert platform.ended() == []

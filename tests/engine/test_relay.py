@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from config.settings import Configuration, Secret
-from engine.relay import Relay, broker_url, topology, wanted
+from engine.relay import OfAll, Relay, broker_url, topology, wanted
 from engine.transport.contract import Outgoing
 from schemas.errors import Retryable
 from schemas.policy import SourceProfile
@@ -52,7 +52,7 @@ def test_what_is_wanted_goes_out_once_and_in_order(camp: Campsite) -> None:
     broker = Broker()
     camp.send(booking("A"))
     camp.send(payment("A", "3001"))
-    relay = Relay(camp.hub, broker)
+    relay = Relay(OfAll(camp.hub.reading), broker, wanted(camp.hub.configuration))
 
     assert relay.once() == (4, 4)
     assert [name.removeprefix("foliohub.").removesuffix(".v1") for name in broker.batches[0]] == [
@@ -68,7 +68,7 @@ def test_what_nobody_wants_any_more_is_done_with(camp: Campsite) -> None:
     broker = Broker()
     camp.send(booking("A"))
     camp.hub.configuration = settings("refund")
-    relay = Relay(camp.hub, broker)
+    relay = Relay(OfAll(camp.hub.reading), broker, wanted(camp.hub.configuration))
 
     assert relay.once() == (3, 3)
     assert (broker.batches, waiting(camp)) == ([], 0)
@@ -78,7 +78,7 @@ def test_what_was_not_confirmed_stays(camp: Campsite) -> None:
     """And goes out again, beside what is new."""
     broker = Broker()
     camp.send(booking("A"))
-    relay = Relay(camp.hub, broker)
+    relay = Relay(OfAll(camp.hub.reading), broker, wanted(camp.hub.configuration))
     broker.confirms = lambda rows: rows[:1]
 
     assert relay.once() == (3, 1)
@@ -103,7 +103,7 @@ def test_it_runs_until_it_is_stopped(camp: Campsite) -> None:
 
     broker.confirms = confirms
     camp.send(booking("A"))
-    relay = Relay(camp.hub, broker)
+    relay = Relay(OfAll(camp.hub.reading), broker, wanted(camp.hub.configuration))
     thread = threading.Thread(target=relay.run)
     thread.start()
     deadline = threading.Event()

@@ -23,7 +23,7 @@ from engine.clock import ManualClock, SystemClock, micros
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
 from engine.pacing import Pace, Paced
-from engine.relay import Relay, broker_url, topology
+from engine.relay import OfAll, Relay, broker_url, topology, wanted
 from engine.serving import Serving
 from engine.store.contract import SLICE_US, Fenced
 from engine.transport.contract import Arrival, Outgoing
@@ -351,7 +351,7 @@ def test_the_relay_publishes_in_order_and_survives_an_outage(tmp_path: Path) -> 
     hub = Hub(configuration, str(tmp_path / "hub.sqlite"), {}, clock=at())
     try:
         shelf = Shelf()
-        relay = Relay(hub, shelf)
+        relay = Relay(OfAll(hub.reading), shelf, wanted(hub.configuration))
         paid_and_cancelled(hub, "B-1", "9001")
         hub.drain()
         shelf.away = True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.calls import Act, Answer, Call
 from engine.hub import Hub
-from engine.relay import Relay
+from engine.relay import OfAll, Relay, wanted
 from engine.store.contract import Fenced
 from engine.store.effects import Effect, PaymentAsk
 from schemas.errors import Retryable
@@ -194,7 +194,7 @@ class Owners:
     def relay(self, hub: Hub) -> None:
         """Outcomes to the broker, one batch."""
         try:
-            Relay(hub, self.world.broker).once()
+            Relay(OfAll(hub.reading), self.world.broker, wanted(hub.configuration)).once()
         except Retryable:
             self.world.luck.trace.append("broker away")
 

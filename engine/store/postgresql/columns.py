@@ -33,6 +33,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         "id at tenant kind key why code field value reason door attributes bytes message name received_at status",
         "tnttttttttttbbtnt",
     ),
+    "outbox_asked": ("seq", "n"),
     "outbox_row": ("seq lane name sequence body published", "nntnbn"),
     "effect": (
         "id tenant folio lane business_key kind provider merchant payment reference order_ref minor currency refund property last"

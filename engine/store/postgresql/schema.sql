@@ -252,6 +252,8 @@ CREATE TABLE outbox_row (
     published bigint NOT NULL
 );
 CREATE INDEX outbox_waiting ON outbox_row (lane, seq) WHERE published = 0;
+-- Those that sources want by AMQP and have yet to get, where the outcomes themselves go to Kafka.
+CREATE TABLE outbox_asked (seq bigint PRIMARY KEY);
 CREATE VIEW outbox AS
 SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind, decision.key, outbox_row.name, outbox_row.sequence,
     decision.message AS cause, decision.correlation, decision.traceparent, decision.decided_at AS at, outbox_row.body,

@@ -18,7 +18,7 @@ from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.lanes import PostgresLanes
 from engine.store.postgresql.news import tell_decided
-from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, InternalRow, Waiting
+from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, InternalRow, OutboxRow, Waiting
 from engine.transport.kafka.mailbox import LogRecord, Mailboxes
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import Strange, arrived_of, waiting_of
@@ -35,9 +35,9 @@ Keep = Callable[[LogRecord, Strange], None]
 class KafkaChunk(PostgresChunk):
     """A lane transaction that takes from mailboxes."""
 
-    def read_from(self, mailboxes: Mailboxes, tenants: Collection[str]) -> None:
+    def read_from(self, mailboxes: Mailboxes, tenants: Collection[str], asked: Callable[[OutboxRow], bool]) -> None:
         """To be said before anything is taken."""
-        self._mailboxes, self._tenants = mailboxes, tenants
+        self._mailboxes, self._tenants, self._wants = mailboxes, tenants, asked
         self._asked: dict[int, int] = {}
         self._taken: dict[int, list[tuple[int, Arrived]]] = {}
         self.strange: list[tuple[LogRecord, Strange]] = []
@@ -72,6 +72,7 @@ class KafkaChunk(PostgresChunk):
             if offset < next_
         ]
         insert(self._link, "intake", rows)
+        insert(self._link, "outbox_asked", [(row.seq,) for row in chunk.outbox if self._wants(row)])
 
 
 class KafkaLanes(PostgresLanes):
@@ -84,8 +85,11 @@ class KafkaLanes(PostgresLanes):
         mailboxes: Mailboxes,
         tenants: Callable[[], Collection[str]],
         keep: Keep,
+        asked: Callable[[OutboxRow], bool],
     ) -> None:
+        """`asked`: whether a source wants an outcome by AMQP."""
         super().__init__(lanes.database)
+        self._wants = asked
         self._producer, self._mailboxes, self._tenants, self._keep = producer, mailboxes, tenants, keep
 
     def append(
@@ -122,7 +126,7 @@ class KafkaLanes(PostgresLanes):
         strange: list[tuple[LogRecord, Strange]] = []
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
             chunk = KafkaChunk(self.database, link, claim.epochs)
-            chunk.read_from(self._mailboxes, self._tenants())
+            chunk.read_from(self._mailboxes, self._tenants(), self._wants)
             yield chunk
             strange = chunk.strange
             if chunk.decided:

@@ -73,7 +73,7 @@ def record_of(row: Arrived) -> Record:
 
 def arrived_of(record: LogRecord, lanes: int) -> Arrived | Strange:
     """The row of a record in a topic of so many lanes. A record under a key that belongs to another lane is strange too: decided
-    here it would not be in order with the others of its key."""
+    here it would not be in order with the others of its key; a name may lie in its folio's lane."""
     try:
         worn = {name: value.decode() for name, value in record.headers}
         key = (record.key or b"").decode()
@@ -94,11 +94,10 @@ def _row(record: LogRecord, worn: Mapping[str, str], key: str, lanes: int) -> Ar
     if record.value is None:
         return _strange(record, "no body")
     tenant, source, id_, kind = worn["ce_tenant"], worn["ce_source"], worn["ce_id"], worn["foliohub-kind"]
-    lane = lane_of(Key(tenant, kind, key), lanes)
-    if lane != record.partition:
-        return _strange(record, f"its key belongs to lane {lane}, it lies in {record.partition}")
+    if kind != "reference" and lane_of(Key(tenant, kind, key), lanes) != record.partition:
+        return _strange(record, f"its key belongs to lane {lane_of(Key(tenant, kind, key), lanes)}, it lies in {record.partition}")
     return Arrived(
-        lane,
+        record.partition,
         message_bytes(tenant, source, id_),
         bytes.fromhex(worn["foliohub-fingerprint"]),
         tenant,
