@@ -6,6 +6,8 @@
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
 #   make bench [ARGS=...]  measurements, about ten minutes; `ARGS=--help` says which
+#   make bench-distributed [ARGS=...]  the engine on PostgreSQL, beside the same work by hand and what a framework makes of it
+#   make bench-growth [MESSAGES=10000000] [ARGS=...]  whether a store that holds so many is as fast as an empty one, on both engines
 #   make soak [MESSAGES=1000000]  the long one: memory and speed over so many messages
 #   make services          the servers that the tests start for themselves: RabbitMQ, PostgreSQL, Kafka; root installs what is missing
 #   make lock              the three lock files again, from pyproject.toml (UPGRADE=1 takes newer releases)
@@ -14,7 +16,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run test check simulate mutants bench soak lock clean services
+.PHONY: run test check simulate mutants bench bench-distributed bench-growth soak lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,6 +46,12 @@ mutants: $(VENV)/.dev services
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-distributed: $(VENV)/.dev services
+	@$(BIN)/python -m benchmarks --only distributed $(ARGS)
+
+bench-growth: $(VENV)/.dev services
+	@$(BIN)/python -m benchmarks --only growth --messages $(or $(MESSAGES),10000000) $(ARGS)
 
 soak: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks --only soak --soak $(or $(MESSAGES),1000000) $(ARGS)
@@ -121,7 +129,7 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL $(BIN)/uv pip compile pyprojec
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 lock: $(VENV)/.dev
-	$(COMPILE) --extra build --extra dev --extra distributed --output-file requirements-dev.lock
+	$(COMPILE) --extra build --extra dev --extra distributed --extra bench --output-file requirements-dev.lock
 	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
 	$(COMPILE) --extra build --extra distributed --constraint requirements-dev.lock --output-file requirements-distributed.lock
 

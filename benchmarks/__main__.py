@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import effects, embedded, latency, ota, poison, profiling, soak, start
+from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, soak, start
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
@@ -29,7 +29,11 @@ MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "ota": ota.measure,
     "start": start.measure,
     "soak": soak.measure,
+    "distributed": distributed.measure,
+    "growth": growth.measure,
 }
+USUAL: Sequence[str] = tuple(name for name in MEASUREMENTS if name not in ("distributed", "growth"))
+"""What is measured unless it is said: on one machine, without servers."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # what goes wrong is found afterwards
     options.folder.mkdir(parents=True, exist_ok=True)
     setting = Setting(folder=options.folder, runs=options.runs, stays=options.stays, lag=options.lag, soak=options.soak,
-                      big_gb=options.gb)  # fmt: skip
+                      big_gb=options.gb, stored=options.messages, new=options.new)  # fmt: skip
     if options.small:
         setting = setting.small()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.machine()}, {os.cpu_count()} cores,"
@@ -66,7 +70,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     usual = Setting()
-    parser.add_argument("--only", type=_names, default=tuple(MEASUREMENTS), metavar="NAMES", help="some of these: effects,latency")
+    parser.add_argument("--only", type=_names, default=USUAL, metavar="NAMES", help="some of these: effects,latency")
     parser.add_argument("--runs", type=int, default=usual.runs, help="rounds of each measurement; medians are taken (%(default)s)")
     parser.add_argument(
         "--stays", type=int, default=usual.stays, help="embedded: stays of a round, four messages each (%(default)s)"
@@ -76,6 +80,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--gb", type=float, default=usual.big_gb, help="start: gigabytes of the store (%(default)s)")
     parser.add_argument("--soak", type=int, default=usual.soak, help="soak: messages (%(default)s)")
+    parser.add_argument("--messages", type=int, default=usual.stored, help="growth: messages that are stored already (%(default)s)")
+    parser.add_argument("--new", type=int, default=usual.new, help="growth: messages that are added (%(default)s)")
     parser.add_argument("--folder", type=Path, default=usual.folder, help="where the stores lie: a real disk (%(default)s)")
     parser.add_argument("--small", action="store_true", help="everything in seconds: whether it runs, not how fast")
     parser.add_argument("--profile", action="store_true", help="no figures: tables of where the time of the embedded way goes")

@@ -35,26 +35,26 @@ _READ = "SELECT version, body FROM state WHERE key = ?"
 _POST = "INSERT INTO posting VALUES (NULL, ?, ?, ?, ?)"
 _TELL = "INSERT INTO outbox VALUES (NULL, ?, ?, ?)"
 
-_decode = msgspec.json.Decoder(dict).decode
-_encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(dict).decode
+encode = msgspec.json.Encoder().encode
 Form = Callable[[sqlite3.Connection, Sequence[bytes]], None]
 
 
 def one_by_one(db: sqlite3.Connection, events: Sequence[bytes]) -> None:
     """Each row written as soon as it is known."""
     execute = db.execute
-    for event in map(_decode, events):
-        identity = _identity(event)
+    for event in map(decode, events):
+        identity = identity_of(event)
         if not execute(_SEEN, (identity,)).rowcount:
             continue
-        key = _key(event["data"])
+        key = key_of(event["data"])
         row = execute(_READ, (key,)).fetchone()
-        stay, name, debit, credit, minor = _decide(_decode(row[1]) if row else {}, event["type"], event["data"])
-        body = _outcome(stay, name, identity, minor)
+        stay, name, debit, credit, minor = decided(decode(row[1]) if row else {}, event["type"], event["data"])
+        body = outcome(stay, name, identity, minor)
         if row:
-            execute("UPDATE state SET version = ?, body = ? WHERE key = ?", (row[0] + 1, _encode(stay), key))
+            execute("UPDATE state SET version = ?, body = ? WHERE key = ?", (row[0] + 1, encode(stay), key))
         else:
-            execute("INSERT INTO state VALUES (?, 1, ?)", (key, _encode(stay)))
+            execute("INSERT INTO state VALUES (?, 1, ?)", (key, encode(stay)))
         execute(_POST, (identity, debit, minor, stay["currency"]))
         execute(_POST, (identity, credit, -minor, stay["currency"]))
         execute(_TELL, (identity, key, body))
@@ -64,15 +64,15 @@ def at_the_end(db: sqlite3.Connection, events: Sequence[bytes]) -> None:
     """What is written waits for the end of the batch, one statement a table; a stay is read once a batch."""
     execute, postings, outcomes = db.execute, [], []
     states: dict[str, tuple[int, bytes]] = {}
-    for event in map(_decode, events):
-        identity = _identity(event)
+    for event in map(decode, events):
+        identity = identity_of(event)
         if not execute(_SEEN, (identity,)).rowcount:
             continue
-        key = _key(event["data"])
+        key = key_of(event["data"])
         row = states.get(key) or execute(_READ, (key,)).fetchone()
-        stay, name, debit, credit, minor = _decide(_decode(row[1]) if row else {}, event["type"], event["data"])
-        outcomes.append((identity, key, _outcome(stay, name, identity, minor)))
-        states[key] = (row[0] + 1 if row else 1, _encode(stay))
+        stay, name, debit, credit, minor = decided(decode(row[1]) if row else {}, event["type"], event["data"])
+        outcomes.append((identity, key, outcome(stay, name, identity, minor)))
+        states[key] = (row[0] + 1 if row else 1, encode(stay))
         postings.append((identity, debit, minor, stay["currency"]))
         postings.append((identity, credit, -minor, stay["currency"]))
     db.executemany(
@@ -86,16 +86,16 @@ def at_the_end(db: sqlite3.Connection, events: Sequence[bytes]) -> None:
 FORMS: Mapping[str, Form] = {"one by one": one_by_one, "at the end": at_the_end}
 
 
-def _identity(event: dict[str, Any]) -> bytes:
+def identity_of(event: dict[str, Any]) -> bytes:
     return blake2b(f"{event['tenant']}\0{event['source']}\0{event['id']}".encode(), digest_size=16).digest()
 
 
-def _key(data: dict[str, Any]) -> str:
+def key_of(data: dict[str, Any]) -> str:
     """The stay, told from the order's name where it is not said: no table of references here."""
     return data.get("folio") or f"B-{data['order'][:-2]}"
 
 
-def _decide(stay: dict[str, Any], type_: str, data: dict[str, Any]) -> tuple[dict[str, Any], str, str, str, int]:
+def decided(stay: dict[str, Any], type_: str, data: dict[str, Any]) -> tuple[dict[str, Any], str, str, str, int]:
     """The stay after the message, what is told, and one entry: debit, credit, minor units."""
     if type_ == "foliohub.booking.confirmed.v1":
         lines = [{name: line[name] for name in ("line", "arrival", "departure", "price", "terms")} for line in data["lines"]]
@@ -116,10 +116,10 @@ def _decide(stay: dict[str, Any], type_: str, data: dict[str, Any]) -> tuple[dic
     return stay, "cancellation.confirmed", "held", "payable", refund
 
 
-def _outcome(stay: dict[str, Any], name: str, identity: bytes, minor: int) -> bytes:
+def outcome(stay: dict[str, Any], name: str, identity: bytes, minor: int) -> bytes:
     stay["sequence"] += 1
     told = {"id": identity.hex(), "type": name, "amount": minor, "balance": stay["ordered"] - stay["collected"]}
-    return _encode(told | {field: stay[field] for field in ("folio", "sequence", "currency", "ordered", "collected", "refunded")})
+    return encode(told | {field: stay[field] for field in ("folio", "sequence", "currency", "ordered", "collected", "refunded")})
 
 
 def run(path: Path, events: Sequence[bytes], form: Form) -> Measured:
@@ -153,7 +153,7 @@ def check(db: sqlite3.Connection, stays: int) -> None:
     assert sum(accounts.values()) == 0, accounts
     assert (accounts["receivable"], accounts["held"], accounts["payable"]) == (0, 0, -REFUND * stays), accounts
     for key, version, body in db.execute("SELECT key, version, body FROM state"):
-        stay = _decode(body)
+        stay = decode(body)
         sums = (version, stay["sequence"], stay["ordered"] - stay["collected"], stay["refunded"])
         assert sums == (4, 4, 0, REFUND), (key, sums)
         assert stay["ordered"] == FEE + sum(line["price"] for line in stay["lines"]), (key, stay)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from benchmarks.messages import MERCHANT, PAID, REFUND
 from engine import ledger_check
+from engine.store.contract import Store
 from engine.store.reading import Reading
-from engine.store.sqlite.database import Database
 
 
 class Expected(NamedTuple):
@@ -26,7 +26,7 @@ class Expected(NamedTuple):
         return cls(stays, stays, stays, stays)
 
 
-def whole(database: Database, expected: Expected) -> None:
+def whole(database: Store, expected: Expected) -> None:
     """Everything was decided once, every refund is confirmed to the cent, the book is true, nothing waits for anybody.
 
     Raises AssertionError."""

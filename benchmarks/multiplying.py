@@ -1,8 +1,9 @@
 """A store that is as large as one wishes: the rows of a few thousand stays that a hub has decided, again and again under other names.
 
 Every copy is a set of stays of its own, earlier than the one before: other folios, messages, requests, payments, people and numbers, in
-all tables and in the bodies alike, so that a hub goes on with any of them, and the book adds up. What is lost on the way: what was
-sealed for a person opens only in the originals, and contents are not recognised again by their fingerprints.
+all tables and in the bodies alike, so that a hub goes on with any of them, and the book adds up; `verify` finds them true as long as they
+are not made older than the originals. What is lost on the way: what was sealed for a person opens only in the originals, and contents are
+not recognised again by their fingerprints.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ from benchmarks.messages import TENANT, message
 from config.loader import load
 from connectors.psp.accepting import AcceptingProviders
 from engine.clock import ManualClock, SystemClock
+from engine.effect_messages import NEWS as _TOLD
 from engine.hub import Hub
 from engine.keys import DoorKeys
 from engine.store.contract import SLICE_US
 from engine.store.rows import Key
 from engine.transport.contract import Arrival
 from engine.vault import Plain, Vault
-from schemas.envelope import message_bytes, uuid_text
+from schemas.envelope import derived, message_bytes, uuid_text
 
 MARK: Final = "q0000000q"
 """Stands in every name of an original; each copy has a word of its own in its place."""
 _DERIVED: Final = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+NEWS: Final = _TOLD.bytes
 DAYS: Final = 60.0  # how old the oldest stay is: older than the hub's `inbox_days`, so that there is something to forget
 STRANGE: Final = 20  # dead letters, and payments that wait for a booking
 _QUOTED, _CANCELLED = 2, 4  # one stay in so many asks what cancelling would give; one in so many cancels
@@ -120,6 +123,7 @@ class Multiplied:
         self._step = int(days * _DAY_US / max(1, copies))
         self._found: dict[bytes, tuple[bytes, ...]] = {}
         self._identities: dict[bytes, tuple[str, str, str]] = {}
+        self._origins: dict[bytes, tuple[bytes, str]] = {}
         self._word = b""
 
     def make(self, say: Callable[[str], None]) -> None:
@@ -187,6 +191,7 @@ class Multiplied:
         sizes["row"] = sizes["decision"] << 20
         for id_, *identity in db.execute("SELECT message, tenant, source, id FROM intake"):
             self._identities[id_] = tuple(identity)
+        self._origins = dict(_origins(db))
         return sizes, [self._statement(db, table) for table in tables]
 
     @staticmethod
@@ -239,11 +244,17 @@ class Multiplied:
         return text.decode() if isinstance(value, str) else text
 
     def _message(self, message: bytes) -> bytes:
-        """A message's id in this copy: of one that came from outside what its identity gives, else any."""
+        """An id in this copy: of a message from outside what its identity gives, of what follows from one what the hub derives from it;
+        else any."""
         identity = self._identities.get(message)
         if identity is not None:
             tenant, source, id_ = identity
             return message_bytes(tenant, source, id_.replace(MARK, self._word.decode()))
+        if message in self._origins:
+            cause, what = self._origins[message]
+            renamed = self._renamed(what)
+            assert isinstance(renamed, str)
+            return derived(cause if cause == NEWS else self._message(cause), renamed)
         made = bytearray(blake2b(message + self._word, digest_size=16).digest())
         made[6], made[8] = made[6] & 0x0F | 0x50, made[8] & 0x3F | 0x80
         return bytes(made)
@@ -264,6 +275,20 @@ def _chosen(table: str, column: str, type_: str) -> str:
             column, f"renamed({column})"
         )
     return f"renamed({column})" if column in _DERIVED_IN else f"replace({column}, :mark, :word)"
+
+
+def _origins(db: sqlite3.Connection) -> Iterator[tuple[bytes, tuple[bytes, str]]]:
+    """What the hub may have derived from each message that it decided, and from each request: the id, of what, and by which name."""
+    payments: dict[tuple[str, str], list[str]] = {}
+    for tenant, folio, payment in db.execute("SELECT tenant, folio, payment FROM payment_total"):
+        payments.setdefault((tenant, folio), []).append(payment)
+    for cause, tenant, key in db.execute("SELECT message, tenant, key FROM decision"):
+        of_payments = [f"effect-{payment}-{number}" for payment in payments.get((tenant, key), ()) for number in range(4)]
+        for what in ("quote", "refund", "arrhes", "waiting", *(f"internal:{number}" for number in range(6)), *of_payments):
+            yield derived(cause, what), (cause, what)
+    for effect, state, attempts, queries in db.execute("SELECT id, state, attempts, queries FROM effect"):
+        what = f"reply.arrived:{effect}:{state}:{attempts}:{queries}"
+        yield derived(NEWS, what), (NEWS, what)
 
 
 class _NoKeys:

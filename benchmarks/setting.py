@@ -30,6 +30,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     big_gb: float = 1.0  # start: size of the store
     big_stays: int = 2_000  # start: stays that are decided, then multiplied
     big_watch_s: float = 6.0  # start: messages one after the other, while housekeeping has its first round
+    stored: int = 10_000_000  # growth: messages that lie in the store already
+    new: int = 200_000  # growth: messages that are decided then, and on an empty store
 
     def small(self) -> Setting:
         """Everything in seconds: whether it runs and verifies, not how fast."""
@@ -48,6 +50,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
             big_gb=0.02,
             big_stays=200,
             big_watch_s=1.5,
+            stored=1_600,
+            new=400,
         )
 
     def say(self, text: str) -> None:

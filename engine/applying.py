@@ -63,6 +63,7 @@ def queued(chunk: Chunk, row: Waiting, staged: Staged, seq: int, parent: int) ->
     """A message for a folio that is blocked: behind the defect, in order (X-15)."""
     _publisher(chunk, row, staged, seq)
     chunk.staging.write.blocked.append(BlockedRow(staged.key, staged.blocked, row.cargo))
+    staged.changed = True  # who drains the queue meanwhile has not seen this
     chunk.record(row, staged, seq, parent, "queued", {"behind": staged.blocked})
 
 

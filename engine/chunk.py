@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ from engine.store.rows import DecisionRow, Key, OutboxRow, TimerRow, Waiting
 from schemas import registry
 from schemas.envelope import derived, uuid_bytes
 from schemas.errors import HubError
+from schemas.folio import ReferenceState
 from schemas.operations import TimerFired
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Chunk:
         self._heap: list[tuple[int, str, str, str, str, TimerRow]] = []
         self._seen: dict[bytes, bytes] = {}
         self._condemned: Mapping[bytes, str] = NOBODY
+        self._elsewhere: int | None = None  # since when a message waits in a lane of others
         self._single = False
         self.first = b""  # the message of the first decision
 
@@ -80,14 +82,32 @@ class Chunk:
         fresh = [row.message for row in waiting if row.origin == "intake"]
         self._seen.update(self.staging.read.seen(fresh) if fresh else {})
         messages = [self.decoded(row) for row in waiting]
-        self.staging.load(key for row, message in zip(waiting, messages, strict=True) for key in self._keys(row, message))
+        keys = [self._keys(row, message) for row, message in zip(waiting, messages, strict=True)]
+        self.staging.load(key for some in keys for key in some)
         self._condemned, self._single = condemned, single
-        for row, message in zip(waiting, messages, strict=True):
+        self._elsewhere = self.staging.read.others_wait()
+        self._fetch_timers({key for some in keys for key in self._folios(some)}, horizon)
+        for row, message, some in zip(waiting, messages, keys, strict=True):
             if row.origin == "intake":
-                self._fire(row.received_at)
+                self._fire(row.received_at, some)
             if not self._enough():
                 self.root(row, message)
         self._fire(until)
+
+    def _folios(self, keys: Sequence[Key]) -> Iterator[Key]:
+        """The folios that a message which has these keys is about, as far as its names are bound."""
+        for key in keys:
+            body = self.staging.state(key).body if key.kind == "reference" else None
+            if isinstance(body, ReferenceState) and body.folio:
+                yield Key(key.tenant, "folio", body.folio)
+            elif key.kind == "folio":
+                yield key
+
+    def _fetch_timers(self, folios: Collection[Key], until: int) -> None:
+        """What is due of folios that others own, and that messages of ours are about."""
+        foreign = [key for key in folios if self.lane_of(key) not in self.lanes.claim.epochs]
+        for timer in self.staging.read.due_of(foreign, until) if foreign else ():
+            self.push(timer)
 
     def _enough(self) -> bool:
         return self._single and self.decided > 0
@@ -116,12 +136,20 @@ class Chunk:
         """A timer that may come due inside this chunk."""
         heapq.heappush(self._heap, (timer.due, timer.tenant, timer.kind, timer.key, timer.name, timer))
 
-    def _fire(self, until: int) -> None:
+    def _fire(self, until: int, keys: Sequence[Key] = ()) -> None:
+        """What is due; what a message that waits elsewhere may yet come before is left, unless it is about the folio of `keys`, whose
+        message comes now."""
+        left = []
         while self._heap and self._heap[0][0] <= until and not self._enough():
             timer = heapq.heappop(self._heap)[-1]
+            if self._elsewhere is not None and timer.due > self._elsewhere and timer[:3] not in set(self._folios(keys)):
+                left.append(timer)
+                continue
             name = (timer.tenant, timer.kind, timer.key, timer.name)
             if self.staging.write.timers.get(name, timer) == timer:  # else moved or cancelled since
                 self.fire(timer)
+        for timer in left:
+            self.push(timer)
 
     def fire(self, timer: TimerRow) -> None:
         """Decide what a timer says, and take it away."""

@@ -16,7 +16,7 @@ from handlers.outcome import Facts
 from schemas import registry
 from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
-from schemas.errors import Early, HubError, Rejected, Stale
+from schemas.errors import Early, Rejected, Retryable, Stale
 from schemas.folio import Area, Folio, ReferenceState
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
     except Rejected as refused:
         return Refused(refused)
     except Exception as failure:
-        if isinstance(failure, HubError) and failure.code in {"store_away"}:
+        if isinstance(failure, Retryable):
             raise
         log.exception("defect", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
         return Defective(f"{type(failure).__name__}: {failure}")

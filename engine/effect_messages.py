@@ -15,7 +15,7 @@ from schemas.operations import ForeignRecordSeen, PaymentRecordSeen, PayoutBrake
 
 _SAYS = frozenset({Result.CONFIRMED, Result.REFUSED, Result.REVERSED})
 _OF_PAYMENT = frozenset({RecordKind.AUTHORISATION, RecordKind.CAPTURE, RecordKind.VOID})
-_NEWS = UUID("6f0c1d3e-0b5e-5c35-9d5e-0e11ec7e11e5")
+NEWS = UUID("6f0c1d3e-0b5e-5c35-9d5e-0e11ec7e11e5")
 
 
 def reply(effect: Effect, state: EffectState, record: ProviderRecord | None, code: str, message: str, now: int) -> InternalRow:
@@ -92,7 +92,7 @@ def alarm(effect: Effect, brake: str, limit: int, now: int) -> InternalRow:
 
 
 def _row(item: Effect | PaymentAsk, name: str, body: msgspec.Struct, what: str, now: int) -> InternalRow:
-    message = uuid5(_NEWS, f"{name}:{what}")
+    message = uuid5(NEWS, f"{name}:{what}")
     return InternalRow(
         lane=item.lane,
         message=message.bytes,

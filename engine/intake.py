@@ -22,7 +22,7 @@ from engine.clock import Clock, micros
 from engine.letters import kept_letter, told
 from engine.opening import open_envelope, scrubbed, without_cards
 from engine.settled import Settled
-from engine.store.contract import LaneStore
+from engine.store.contract import Contended, LaneStore
 from engine.store.rows import Arrived, DeadLetterRow, Key
 from engine.transport.contract import Arrival, Receipt, Taken
 from engine.vault import Plain, Vault
@@ -115,18 +115,10 @@ class DurableIntake:
             self._clock.now()
         )  # read again: whoever asked for the horizon before it was set was told of an instant that has passed
         try:
-            opened = [
-                self._open(arrival, now if ticket.at is None else ticket.at, ticket.wrong)
-                for ticket in tickets
-                for arrival in ticket.arrivals
-            ]
-            self._seal(opened)
-            rows = [one.row for one in opened if one.row is not None]
-            known = self._known(rows)
-            letters = [one.letter for one in opened if one.letter is not None]
-            news = [told(one.letter, one.id, self._store.lanes) for one in opened if one.letter and one.letter.tenant]
-            self._store.append(rows, letters, self._vault.fresh, news)
-            self._vault.fresh.clear()
+            try:
+                opened, rows, known = self._stored(tickets, now)
+            except Contended:  # another door has made a key for the same person: with that one
+                opened, rows, known = self._stored(tickets, now)
             receipts = deque(_receipt(one, known) for one in opened)
             for taken, number in Tally(receipt.taken for receipt in receipts).items():
                 arrived.labels(taken.value).inc(number)
@@ -140,6 +132,26 @@ class DurableIntake:
         finally:
             self._stamping = None
         self._on_append()
+
+    def _stored(self, tickets: Sequence[_Ticket], now: int) -> tuple[list[_Opened], list[Arrived], dict[bytes, bytes]]:
+        """Everything that these brought, and what was known of it before."""
+        try:
+            opened = [
+                self._open(arrival, now if ticket.at is None else ticket.at, ticket.wrong)
+                for ticket in tickets
+                for arrival in ticket.arrivals
+            ]
+            self._seal(opened)
+            rows = [one.row for one in opened if one.row is not None]
+            known = self._known(rows)
+            letters = [one.letter for one in opened if one.letter is not None]
+            news = [told(one.letter, one.id, self._store.lanes) for one in opened if one.letter and one.letter.tenant]
+            self._store.append(rows, letters, self._vault.fresh, news)
+        except BaseException:
+            self._vault.drop_fresh()
+            raise
+        self._vault.fresh.clear()
+        return opened, rows, known
 
     def horizon(self, now: int) -> int:
         """Up to which instant every message has been stored: what is on its way in may be stamped earlier than `now`."""

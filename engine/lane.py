@@ -1,15 +1,18 @@
-"""The owner of the lanes: takes what waits, has it decided (`engine.chunk`) and stored with everything it led to, or not at all, and
+"""The owner of lanes: takes what waits, has it decided (`engine.chunk`) and stored with everything it led to, or not at all, and
 finds the one message that the store, our code or the process trips over.
 """
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from engine.chunk import NOBODY, Chunk
 from engine.clock import Clock
@@ -21,9 +24,11 @@ from schemas import registry
 
 CHUNK = 500
 DEATHS = 3  # a message in flight at so many deaths of the process is tried alone, then is a defect
+PAUSE_S = 0.25  # at most so long somebody else has what we wanted for itself, before we read it again
 DIED = "the process died each time this was decided, the last time with nothing else in flight"
 
 log = structlog.get_logger(__name__)
+contended = Counter("foliohub_contended_total", "Lane transactions that were done again, since somebody else was faster")
 
 
 class Ran(NamedTuple):
@@ -52,10 +57,10 @@ class Lanes:
         settled: Settled,
         clock: Clock,
         *,
+        lanes: Collection[int] | None = None,
         chunk: int = CHUNK,
         brokers: frozenset[str] = frozenset(),
         horizon: Callable[[int], int] = lambda now: now,
-        lanes: Collection[int] | None = None,
     ) -> None:
         """`lanes`: those that are claimed at once; None: all of the store's. `horizon`: the instant up to which timers may fire
         now, since no message with an earlier one is still on its way in."""
@@ -122,12 +127,16 @@ class Lanes:
         suspect = self._suspect()
         if suspect is not None:
             return self._alone(*suspect)
+        missed = 0
         while True:
             limit = self._small if self._careful > 0 else self._limit
             try:
                 ran = self._chunk(limit)
             except Contended:  # somebody else was faster with an aggregate of ours: read again, and less at once each time
-                self._careful, self._small = limit, max(1, limit // 2)
+                self._careful, self._small = limit, max(1, limit // 4)
+                missed += 1
+                contended.inc()
+                time.sleep(random.uniform(0, min(PAUSE_S, 0.004 * 2**missed)))  # noqa: S311  (of two one goes first)
                 continue
             except Constraint as refused:
                 log.warning("constraint_in_chunk", limit=limit, reason=str(refused))

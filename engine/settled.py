@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -58,27 +58,34 @@ def settle(configuration: Configuration, shelf: PolicyShelf, at: int) -> Settled
 
     Raises HubError `policy_changed` when a version is known with another content: a changed policy is a new version (X-8).
     """
+    wanted = [
+        FrozenPolicy(policy.version, kind, content_hash(policy), _encode(policy))
+        for kind, policies in (("terms", configuration.terms), ("property", tuple(configuration.properties.values())))
+        for policy in policies
+    ]
     known = {(row.kind, row.version): row for row in shelf.policies()}
-    fresh = []
-    for kind, policies in (("terms", configuration.terms), ("property", tuple(configuration.properties.values()))):
-        for policy in policies:
-            row = FrozenPolicy(policy.version, kind, content_hash(policy), _encode(policy))
-            before = known.get((kind, policy.version))
-            if before is None:
-                fresh.append(row)
-            elif before.hash != row.hash:
-                raise HubError(
-                    f"policy {policy.version} was in force with another content: give the changed one a new version",
-                    code="policy_changed",
-                    field="version",
-                    value=policy.version,
-                )
-    shelf.keep_policies(fresh)
+    fresh = [row for row in wanted if (row.kind, row.version) not in known]
+    _unchanged(wanted, known)
+    if fresh:
+        shelf.keep_policies(fresh)
+        known = {(row.kind, row.version): row for row in shelf.policies()}  # another process may have been faster with one of them
+        _unchanged(wanted, known)
     kept = _Kept(tenants=configuration.tenants, properties=configuration.properties, terms=configuration.terms)
     number = shelf.keep_configuration(content_hash(kept), _encode(kept), at)
-    settled = _settled(number, kept, [*known.values(), *fresh], senders(configuration))
+    settled = _settled(number, kept, list(known.values()), senders(configuration))
     merchants = {name: merchant.tenant for name, merchant in configuration.merchants.items()}
     return msgspec.structs.replace(settled, merchants=merchants)
+
+
+def _unchanged(wanted: Sequence[FrozenPolicy], known: Mapping[tuple[str, str], FrozenPolicy]) -> None:
+    for row in wanted:
+        if known.get((row.kind, row.version), row).hash != row.hash:
+            raise HubError(
+                f"policy {row.version} was in force with another content: give the changed one a new version",
+                code="policy_changed",
+                field="version",
+                value=row.version,
+            )
 
 
 def as_settled_before(shelf: PolicyShelf, number: int) -> Settled:

@@ -13,7 +13,7 @@ import msgspec
 
 from engine.address import lane_of
 from engine.store.contract import ChunkTransaction
-from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, StateWrite
+from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
@@ -42,8 +42,8 @@ class Kept(NamedTuple):
 
 
 class Remembered:
-    """Aggregates as the store has them, the latest used: only the owner of the lanes writes them, and the epoch proves at every commit
-    that it still is. A key with early messages is not here."""
+    """Aggregates as the store has them, the latest used: each commit proves that nobody else has stored them since. A key with early
+    messages is not here."""
 
     def __init__(self) -> None:
         self._kept: dict[Key, Kept] = {}
@@ -127,15 +127,16 @@ class Staging:
 
     def park(self, row: ParkedRow) -> None:
         """Keep an early message for its key."""
-        self.state(row.key)
+        self.state(row.key).changed = True  # who else has read it has not seen this
         self._parked[row.key].append(row)
 
     def release(self, key: Key, waits: frozenset[str] | None = None) -> list[ParkedRow]:
         """Take up what waited at this key for one of `waits` (None: for anything), oldest first."""
-        self.state(key)
-        if not self._parked[key]:
-            return []
+        staged = self.state(key)
         rows = [row for row in self._parked[key] if waits is None or row.waits_for in waits]
+        if not rows:
+            return []
+        staged.changed = True
         self._parked[key] = [row for row in self._parked[key] if row not in rows]
         self.write.unparked.extend(row.seq for row in rows if row.seq)
         return rows
@@ -162,11 +163,20 @@ class Staging:
         self.write.parked = [row for rows in self._parked.values() for row in rows if not row.seq]
         self.write.dead_letters = list(self._letters.values())
         self.write.states = self._changed(lanes)
+        self.write.relied = self._relied(lanes)
         return self.write
 
     def _changed(self, lanes: int) -> list[StateWrite]:
         """The rows of all aggregates that changed."""
         return [staged.row(lane_of(key, lanes)) for key, staged in self._states.items() if staged.changed]
+
+    def _relied(self, lanes: int) -> list[Relied]:
+        """All others; but what a bound name says is so for ever."""
+        return [
+            Relied(staged.id, lane_of(key, lanes), *key, staged.version)
+            for key, staged in self._states.items()
+            if not staged.changed and not (isinstance(staged.body, ReferenceState) and staged.body.folio)
+        ]
 
     def kept(self) -> Iterable[tuple[Key, Kept]]:
         """Everything that the chunk knows, as it stands after its commit."""

@@ -126,6 +126,12 @@ class Vault:
         with self._lock:
             self._open.pop((tenant, subject), None)
 
+    def drop_fresh(self) -> None:
+        """What was sealed with these keys was not stored, nor were they: somebody else may have stored others meanwhile."""
+        for tenant, subject, _ in self.fresh:
+            self.forget(tenant, subject)
+        self.fresh.clear()
+
     def _keys(self, tenant: str, subjects: Collection[str], *, create: bool) -> dict[str, AESGCM]:
         """The keys of these subjects, one look at the shelf for all that are not in memory; those that have none get one, or are left
         out."""

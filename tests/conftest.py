@@ -8,15 +8,58 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from engine.store.postgresql.database import Database
+from tests.engine import sandbox
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
 from tests.services.rabbitmq import RabbitMQ
-from tests.services.stores import emptied
+from tests.services.stores import Stores, emptied
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """What a property says is tested, not how fast a machine is that does something else as well."""
 settings.load_profile("any machine")
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store", choices=(SQLITE, POSTGRESQL), default=SQLITE,
+        help="what a test's hub has as its store when the test names none: a file in memory (default), or an empty PostgreSQL database;"
+        " tests marked `both_stores` run on both without it, tests marked `sqlite` are about files and left out with `postgresql`",
+    )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sqlite: about a store that is a file; left out with --store postgresql")
+    config.addinivalue_line("markers", "both_stores: what a hub does on either store; runs on both")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--store") == POSTGRESQL:
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marks = {mark.name for mark in metafunc.definition.iter_markers()}
+    if "both_stores" in marks and "sqlite" not in marks and metafunc.config.getoption("--store") == SQLITE:
+        metafunc.parametrize("default_store", (SQLITE, POSTGRESQL), indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def default_store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which store a sandbox makes when a test names none."""
+    kind: str = getattr(request, "param", request.config.getoption("--store"))
+    if kind == SQLITE:
+        yield kind
+        return
+    stores: Stores = request.getfixturevalue("postgres_stores")
+    sandbox.fresh_store = stores.lend
+    yield kind
+    sandbox.fresh_store = sandbox.in_memory
+    stores.back()
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +82,12 @@ def postgres_url(postgresql: PostgreSQL) -> Iterator[str]:
     url = postgresql.database()
     yield url
     postgresql.drop(url)
+
+
+@pytest.fixture(scope="session")
+def postgres_stores(postgresql: PostgreSQL) -> Stores:
+    """Stores that tests have one after the other."""
+    return Stores(postgresql)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import logging
 
 import typer
 
-from console.command import dead_letters, effects, keys, ledger, payouts, policies, simulator, store, words
+from console.command import brokers, dead_letters, effects, keys, ledger, payouts, policies, simulator, store, words
 from console.command.backing_up import backup, restore
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
@@ -38,6 +38,8 @@ def foliohub() -> None:
 for command in (run, send, explain, verify, dry_run, forget, migrate, backup, restore):
     app.command()(command)
 app.command("schemas")(words.schemas)
+words.app.command()(brokers.provision)
+words.app.command()(brokers.check)
 for name, group in (
     ("ledger", ledger.app),
     ("effects", effects.app),

@@ -33,12 +33,6 @@ class Fenced(HubError):
     code = "fenced"
 
 
-class Contended(Retryable):
-    """Somebody else changed what was read, before this was written. Nothing was written: read it again."""
-
-    code = "contended"
-
-
 class Constraint(HubError):
     """The database itself refused a row: refunded above captured, a second row for one refund. Nothing was written."""
 
@@ -49,6 +43,12 @@ class StoreAway(Retryable):
     """The store cannot be written: disk full, locked, gone. Roll back, wait, the same again."""
 
     code = "store_away"
+
+
+class Contended(StoreAway):
+    """Somebody else changed what was read, before this was written. Nothing was written: read it again."""
+
+    code = "contended"
 
 
 class StoreBusy(StoreAway):
@@ -139,6 +139,10 @@ class Store(Protocol):
     def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
         """What the inbox knows of these messages."""
 
+    def settled_to(self) -> int:
+        """Every decision up to this number that is not stored when a later `read` begins never will be: who follows what is decided
+        goes no further, or passes over what somebody else is about to store. Asked outside of a `read`."""
+
     def renewed(self) -> tuple[str, int]:
         """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; asked before the lanes
         are claimed. Raises HubError."""
@@ -176,6 +180,12 @@ class ChunkTransaction(Protocol):
 
     def due(self, until: int, limit: int) -> Sequence[TimerRow]:
         """Timers due at or before `until`, by (due, key, name)."""
+
+    def due_of(self, keys: Collection[Key], until: int) -> Sequence[TimerRow]:
+        """Timers of these keys that `due` does not tell, since their lanes are others'."""
+
+    def others_wait(self) -> int | None:
+        """When the oldest message was received that waits in a lane of others'."""
 
     def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of those that the inbox knows, by message id."""

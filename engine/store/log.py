@@ -51,7 +51,7 @@ SIDES: Final[tuple[Side, ...]] = (
     ),
     Side("transfer", ("decision", "seq"), ("tenant", "folio", "entry", "subject", "debit", "credit", "minor", "currency")),
     Side("outbox", ("decision", "seq"), ("tenant", "kind", "key", "name", "sequence", "body")),
-    Side("state", ("tenant", "kind", "key"), ("lane", "sequence", "shape", "blocked", "since", "body")),
+    Side("state", ("tenant", "kind", "key"), ("lane", "sequence", "shape", "blocked", "since", "body"), "version > 0"),
     Side("timer", ("tenant", "kind", "key", "name"), ("lane", "due", "what", "subject")),
     Side("parked", ("tenant", "kind", "key", "decision"), ("waits_for", "since", "message", "id", "name", "act", "body")),
     Side("blocked", ("tenant", "kind", "key", "seq"), ("dead_letter", "message", "id", "name", "act", "body")),

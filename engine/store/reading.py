@@ -138,9 +138,10 @@ class Reading:
     def stream_of(self, tenant: str, after: int, limit: int, piece: int = PIECE) -> tuple[list[OutboxRow], int]:
         """One tenant's outcomes as a stream, and where to go on: what others have between two of its own is passed over piece by
         piece, so that an answer may hold nothing and yet not be the last."""
+        settled = self._store.settled_to()
         with self._store.read() as connection:
-            last = connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0
-            end = (after >> NUMBERED) + 1 + piece
+            last = min(connection.execute("SELECT max(seq) FROM decision").fetchone()[0] or 0, settled)
+            end = min((after >> NUMBERED) + 1 + piece, settled + 1)
             rows = self.outbox_of(tenant, after, limit, end << NUMBERED)
         if len(rows) < limit and end <= last:
             return rows, (end << NUMBERED) - 1

@@ -129,6 +129,17 @@ class StateWrite(NamedTuple):
     body: bytes | None
 
 
+class Relied(NamedTuple):
+    """An aggregate that decisions have read and left as it was; version 0: there was none."""
+
+    id: bytes
+    lane: int
+    tenant: str
+    kind: str
+    key: str
+    version: int
+
+
 class DecisionRow(NamedTuple):
     """What was decided, and the record that explains it."""
 
@@ -347,6 +358,7 @@ class ChunkWrite:
 
     inbox: list[tuple[int, bytes, bytes, int, int]] = field(default_factory=list)  # slice, message, fingerprint, lane, offset
     states: list[StateWrite] = field(default_factory=list)
+    relied: list[Relied] = field(default_factory=list)
     decisions: list[DecisionRow] = field(default_factory=list)
     transfers: list[TransferRow] = field(default_factory=list)
     totals: list[tuple[str, str, str, str, int, int]] = field(default_factory=list)  # .. payment, currency, captured, given

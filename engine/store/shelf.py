@@ -27,15 +27,13 @@ class Shelf:
         values = [(row.version, row.kind, row.hash, row.body) for row in rows]
         if values:
             with self._store.write() as connection:
-                connection.executemany("INSERT INTO policy VALUES (?,?,?,?)", values)
+                connection.executemany("INSERT INTO policy VALUES (?,?,?,?) ON CONFLICT (kind, version) DO NOTHING", values)
 
     def keep_configuration(self, hash_: str, body: bytes, at: int) -> int:
         with self._store.write() as connection:
+            statement = "INSERT INTO configuration (hash, at, body) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
+            connection.execute(statement, (hash_, at, body))
             row = connection.execute("SELECT id FROM configuration WHERE hash = ?", (hash_,)).fetchone()
-            if row is None:
-                row = connection.execute(
-                    "INSERT INTO configuration (hash, at, body) VALUES (?, ?, ?) RETURNING id", (hash_, at, body)
-                ).fetchone()
             return int(row[0])
 
     def configurations(self) -> Mapping[int, bytes]:

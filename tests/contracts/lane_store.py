@@ -159,6 +159,17 @@ class LaneStoreContract(ABC):
             assert chunk.states([Key("azur", "folio", "B-1").digest()]) == {}
             assert [row.id for row in chunk.take({0: 0}, 1)] == ["a"]
 
+    def test_the_last_total_of_a_payment_counts(self) -> None:
+        """One that several messages of a chunk change is written as it is after the last."""
+        store = self.make(1)
+        claim = store.claim()
+        totals = [("azur", "B-1", "P", "EUR", 100, 0), ("azur", "B-1", "P", "EUR", 100, 100)]
+        with store.chunk(claim) as chunk:
+            chunk.write(ChunkWrite(totals=totals))
+
+        with pytest.raises(Constraint), store.chunk(claim) as chunk:
+            chunk.write(ChunkWrite(totals=[("azur", "B-1", "P", "EUR", 100, 101)]))
+
     def test_an_exception_rolls_back(self) -> None:
         """Whatever it is."""
         store = self.make(1)

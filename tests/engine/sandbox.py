@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,13 +48,23 @@ def booking(
     return {"folio": folio, "references": names, "property": "camp-azur", "currency": "EUR", "lines": [line], **more}
 
 
+def in_memory(lanes: int) -> Store:
+    """A throw-away store."""
+    return open_store(":memory:", lanes=lanes)
+
+
+fresh_store: Callable[[int], Store] = in_memory
+"""Makes the store of a sandbox that is not given one; tests/conftest.py puts another one here."""
+
+
 class Sandbox:
-    """One hub, one provider. `rules` and `script` are the simulator's; `open` makes another hub on the same store."""
+    """One hub, one provider. `rules` and `script` are the simulator's; `open` makes another hub on the same store. `store`: its address,
+    one that is open, or None: an empty one of the kind under test."""
 
     def __init__(
         self,
         *rules: dict[str, Any],
-        store: str | Store = ":memory:",
+        store: str | Store | None = None,
         chunk: int = 500,
         lanes: int = 1,
         configuration: Configuration = CONFIGURATION,
@@ -66,7 +76,10 @@ class Sandbox:
         self.provider = Provider(books or Books(":memory:"), self._script(rules, script), (SANDBOX,))
         wire = InProcessWire(self.provider, self.now)
         self.connector = OgoneConnector(merchant_account(SANDBOX, "azur", URL), wire)
-        self.database: Store = open_store(store, lanes=lanes) if isinstance(store, str) else store
+        if store is None:
+            self.database: Store = fresh_store(lanes)
+        else:
+            self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
         self.chunk, self.configuration = chunk, configuration
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}
         self.hub = self.open()

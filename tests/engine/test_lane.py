@@ -532,6 +532,7 @@ def test_a_stop_in_good_order_is_no_death() -> None:
 # -- the disk ----------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_waited_for(tmp_path: Any) -> None:
     """StoreAway at the door and in the lanes; nothing half done, nothing lost; it goes on when there is room."""
     database = Database(str(tmp_path / "store.sqlite"))

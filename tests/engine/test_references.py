@@ -10,6 +10,8 @@ import pytest
 from schemas.envelope import folio_id
 from tests.engine.sandbox import Sandbox, arrival, booking, names
 
+pytestmark = pytest.mark.both_stores
+
 HOUR = 3600
 
 

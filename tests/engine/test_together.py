@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,10 +12,10 @@ from connectors.psp.contract import Can, Deadline, PaymentConnector
 from engine.calls import Act, Call
 from engine.effects import EffectsRunner
 from engine.store.contract import StoreAway
-from engine.store.effects import Effect, EffectTransaction
+from engine.store.effects import Effect, EffectStore, EffectTransaction
+from engine.store.opening import effects_of
 from engine.store.rows import SwitchRow
 from engine.store.sqlite import database
-from engine.store.sqlite.effects import SqliteEffects
 from engine.store.switches import Switches
 from engine.together import Partly
 from schemas.effect import EffectOrder, Reply, Result
@@ -40,24 +40,32 @@ def states(box: Sandbox) -> list[tuple[str, int]]:
     return [(row["state"], row["attempts"]) for row in box.rows("SELECT state, attempts FROM effect ORDER BY id")]
 
 
-class Tripping(SqliteEffects):
+class Tripping:
     """A store whose transactions fail by this list, one after the other, before anything is written; then it is well."""
 
     failures: Sequence[Exception | None] = ()
+
+    def __init__(self, store: EffectStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     @contextmanager
     def transaction(self) -> Iterator[EffectTransaction]:
         failure, self.failures = (self.failures[0], self.failures[1:]) if self.failures else (None, ())
         if failure is not None:
             raise failure
-        with super().transaction() as transaction:
+        with self._store.transaction() as transaction:
             yield transaction
 
 
 def tripping(box: Sandbox) -> tuple[EffectsRunner, Tripping]:
     """The sandbox's requests by another runner, on such a store."""
-    store, hub = Tripping(box.hub.database), box.hub
-    return EffectsRunner(store, box.connectors, hub.settled.tenants, hub.clock, owners=hub.settled.merchants), store
+    store, hub = Tripping(effects_of(box.hub.database)), box.hub
+    return EffectsRunner(
+        cast(EffectStore, store), box.connectors, hub.settled.tenants, hub.clock, owners=hub.settled.merchants
+    ), store
 
 
 def away() -> StoreAway:

@@ -2,18 +2,19 @@
 size.
 
 It sees one state of the store from its first statement on. An aggregate may be of another lane than the message that concerns it: it
-is stored only by who has read its last version, everybody else reads again (`Contended`).
+is stored only by who has read its last version, and what was only read is held; everybody else reads again (`Contended`). So whoever
+takes a turn knows all that had its turn before, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from engine.address import lane_of
-from engine.store.contract import Constraint, Contended, Fenced
+from engine.store.contract import Constraint, Contended, Cursor, Fenced
 from engine.store.postgresql.columns import CARGO, given, insert
-from engine.store.postgresql.database import Link
+from engine.store.postgresql.database import NUMBERS, Database, Link
 from engine.store.rows import (
     LETTER,
     BlockedRow,
@@ -23,6 +24,7 @@ from engine.store.rows import (
     Key,
     ParkedRow,
     QueryRow,
+    Relied,
     StateRow,
     TimerRow,
     Waiting,
@@ -43,8 +45,9 @@ _MOVE: Final = (
 class PostgresChunk:
     """`engine.store.contract.ChunkTransaction`: the reads and the one write of a lane transaction."""
 
-    def __init__(self, link: Link, epochs: Mapping[int, int], lanes: int) -> None:
-        self._link, self._db, self._epochs, self._lanes = link, link.raw, epochs, lanes
+    def __init__(self, database: Database, link: Link, epochs: Mapping[int, int]) -> None:
+        self._database, self._lanes = database, database.lanes
+        self._link, self._db, self._epochs = link, link.raw, epochs
         self._numbers: Iterator[int] = iter(())
         self._fetch = _NUMBERS
         self.decided: list[bytes] = []  # messages whose decisions were written
@@ -52,7 +55,12 @@ class PostgresChunk:
     def number(self) -> int:
         number = next(self._numbers, None)
         if number is None:
-            rows = self._db.execute("SELECT nextval('decision_number') FROM generate_series(1, %s)", (self._fetch,)).fetchall()
+            if self._fetch == _NUMBERS:
+                self._rows(
+                    "SELECT pg_advisory_xact_lock_shared(%s + CASE WHEN is_called THEN last_value ELSE 0 END) FROM decision_number",
+                    (NUMBERS,),
+                )
+            rows = self._rows("SELECT nextval('decision_number') FROM generate_series(1, %s)", (self._fetch,))
             self._fetch = min(self._fetch * 2, 1024)
             self._numbers = iter([row[0] for row in rows])
             number = next(self._numbers)
@@ -81,19 +89,36 @@ class PostgresChunk:
         return [Waiting(*row) for row in rows]
 
     def due(self, until: int, limit: int) -> Sequence[TimerRow]:
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT tenant, kind, key, name, lane, due, what, subject FROM timer WHERE due <= %s AND lane = ANY(%s)"
             " ORDER BY due, tenant, kind, key, name LIMIT %s",
             (until, list(self._epochs), limit),
         )
         return [TimerRow(*row) for row in rows]
 
+    def due_of(self, keys: Collection[Key], until: int) -> Sequence[TimerRow]:
+        rows = self._rows(
+            f"SELECT timer.tenant, timer.kind, timer.key, name, lane, due, what, subject FROM {given('tenant, kind, key', 'ttt')}"
+            " JOIN timer ON timer.tenant = given.tenant AND timer.kind = given.kind AND timer.key = given.key WHERE due <= %s",
+            [*(list(column) for column in zip(*keys, strict=True)), until],
+        )
+        return [TimerRow(*row) for row in rows]
+
+    def others_wait(self) -> int | None:
+        if len(self._epochs) == self._lanes:
+            return None
+        rows = self._rows(
+            "SELECT min(received_at) FROM lane CROSS JOIN LATERAL (SELECT received_at FROM intake WHERE intake.lane = lane.lane"
+            ' AND intake."offset" >= lane.next_offset ORDER BY intake."offset" LIMIT 1) AS waits WHERE lane.lane <> ALL(%s)',
+            (list(self._epochs),),
+        )
+        return int(rows[0][0]) if rows[0][0] is not None else None
+
     def seen(self, messages: Collection[bytes]) -> Mapping[bytes, bytes]:
-        rows = self._db.execute("SELECT message, fingerprint FROM inbox WHERE message = ANY(%b)", (list(messages),))
-        return dict(rows.fetchall())
+        return dict(self._rows("SELECT message, fingerprint FROM inbox WHERE message = ANY(%b)", (list(messages),)))
 
     def states(self, ids: Collection[bytes]) -> Mapping[bytes, StateRow]:
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT id, version, sequence, blocked, since, body FROM state WHERE id = ANY(%b)", (list(ids),), binary=True
         )
         return {row[0]: StateRow(*row[1:]) for row in rows}
@@ -101,7 +126,7 @@ class PostgresChunk:
     def parked(self, keys: Collection[Key]) -> Sequence[ParkedRow]:
         if not keys:
             return []
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT tenant, kind, key, waits_for, since, decision, seq, {_CARGO} FROM {given('tenant, kind, key', 'ttt')}"
             " JOIN parked USING (tenant, kind, key) ORDER BY seq",
             [list(column) for column in zip(*keys, strict=True)],
@@ -109,18 +134,23 @@ class PostgresChunk:
         return [ParkedRow(Key(*row[:3]), row[3], row[4], row[5], Cargo(*row[7:]), row[6]) for row in rows]
 
     def blocked(self, key: Key) -> Sequence[BlockedRow]:
-        rows = self._db.execute(
+        rows = self._rows(
             f"SELECT dead_letter, seq, {_CARGO} FROM blocked WHERE tenant = %s AND kind = %s AND key = %s ORDER BY seq", key
         )
         return [BlockedRow(key, row[0], Cargo(*row[2:]), row[1]) for row in rows]
 
     def dead_letter(self, id_: str) -> DeadLetterRow | None:
-        row = self._db.execute(f"SELECT {LETTER} FROM dead_letter WHERE id = %s", (id_,)).fetchone()
-        return DeadLetterRow(*row) if row else None
+        rows = self._rows(f"SELECT {LETTER} FROM dead_letter WHERE id = %s", (id_,))
+        return DeadLetterRow(*rows[0]) if rows else None
 
     def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
-        rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = %s AND folio = %s", (tenant, folio))
+        rows = self._rows("SELECT id, state FROM effect WHERE tenant = %s AND folio = %s", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
+
+    def _rows(self, statement: str, parameters: Sequence[object], *, binary: bool = False) -> list[tuple[Any, ...]]:
+        """What went wrong is told apart here, before a decision takes it for its own."""
+        with self._database.translating():
+            return self._db.execute(statement.encode(), parameters, binary=binary).fetchall()
 
     # -- the write -------------------------------------------------------------------------------------------------------------
 
@@ -129,6 +159,7 @@ class PostgresChunk:
         self._move_lanes(chunk)
         if chunk.inbox:
             self._write_inbox(chunk)
+        self._hold(chunk.relied)
         stored = insert(
             link, "state", chunk.states,
             "ON CONFLICT (id) DO UPDATE SET version = excluded.version, sequence = excluded.sequence, shape = excluded.shape,"
@@ -140,13 +171,23 @@ class PostgresChunk:
         turn = db.execute("SELECT nextval('turn')").fetchone()
         assert turn is not None
         self.decided = [row.message for row in chunk.decisions if not row.parent]
-        insert(link, "decision", [(*row, turn[0]) for row in chunk.decisions])
+        with db.pipeline():  # what nobody contends for is sent at once: the server works while the next is made ready
+            done = self._write_rest(chunk, turn[0])
+        if done is not None and done.rowcount != len(chunk.done):
+            raise Contended("a message from inside was decided meanwhile: read it again", field="internal", value=len(chunk.done))
+
+    def _write_rest(self, chunk: ChunkWrite, turn: int) -> Cursor | None:
+        """What no other transaction changes at the same time; how many messages from inside it took is known afterwards."""
+        link, db = self._link, self._db
+        done = None
+        insert(link, "decision", [(*row, turn) for row in chunk.decisions])
         insert(link, "transfer_row", chunk.transfers)
-        insert(
-            link, "payment_total", list({row[:3]: row for row in chunk.totals}.values()),
-            "ON CONFLICT (tenant, folio, payment) DO UPDATE SET captured = excluded.captured, given_back = excluded.given_back",
-            order="tenant, folio, payment",
-        )  # fmt: skip
+        for totals in _rounds(chunk.totals, 3):
+            insert(
+                link, "payment_total", totals,
+                "ON CONFLICT (tenant, folio, payment) DO UPDATE SET captured = excluded.captured, given_back = excluded.given_back",
+                order="tenant, folio, payment",
+            )  # fmt: skip
         insert(link, "refund_part", chunk.parts)
         self._write_timers(chunk)
         if chunk.done:
@@ -155,10 +196,6 @@ class PostgresChunk:
                 " WHERE internal.seq = given.seq AND internal.decision = 0",
                 [list(column) for column in zip(*chunk.done, strict=True)],
             )
-            if done.rowcount != len(chunk.done):
-                raise Contended(
-                    "a message from inside was decided meanwhile: read it again", field="internal", value=len(chunk.done)
-                )
         insert(link, "parked", [(*row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
         self._take_away("parked", chunk.unparked)
         insert(link, "blocked", [(*row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
@@ -176,6 +213,7 @@ class PostgresChunk:
             ],
         )  # fmt: skip
         self._write_effects(chunk)
+        return done
 
     def _move_lanes(self, chunk: ChunkWrite) -> None:
         """Every lane of the claim is still ours, and those that move stand where they were read."""
@@ -197,13 +235,29 @@ class PostgresChunk:
                 if epochs[lane] != epoch:
                     raise Fenced(f"lane {lane}: epoch {epoch} is not ours ({epochs[lane]}) any more", field="lane", value=lane)
 
+    def _hold(self, relied: Sequence[Relied]) -> None:
+        """What was only read stays as it is until this is stored; of what there was none, there is a row without anything from now on,
+        which nobody can store meanwhile."""
+        if not relied:
+            return
+        none = [(*row[:5], 0, 0, 0, "", 0, None) for row in relied if not row.version]
+        insert(self._link, "state", none, "ON CONFLICT DO NOTHING", order="id")
+        ids = [row.id for row in relied]
+        held = self._db.execute("SELECT id, version FROM state WHERE id = ANY(%b) ORDER BY id FOR SHARE", (ids,)).fetchall()
+        if dict(held) != {row.id: row.version for row in relied}:
+            raise Contended("an aggregate has another version than was read: read it again", field="state", value=len(relied))
+
     def _write_inbox(self, chunk: ChunkWrite) -> None:
         for slice_ in sorted({row[0] for row in chunk.inbox}):
             made = self._db.execute(
                 "INSERT INTO inbox_slice VALUES (%s) ON CONFLICT DO NOTHING RETURNING slice", (slice_,)
             ).fetchone()
             if made is not None:
-                self._db.execute(f"CREATE TABLE inbox_{slice_:d} PARTITION OF inbox FOR VALUES IN ({slice_:d})".encode())
+                # Made apart, then attached: nobody who has read the inbox, and be it a backup, is waited for.
+                self._db.execute(
+                    f"CREATE TABLE inbox_{slice_:d} (LIKE inbox INCLUDING ALL); ALTER TABLE inbox ATTACH PARTITION inbox_{slice_:d}"
+                    f" FOR VALUES IN ({slice_:d})".encode()
+                )
         written = insert(self._link, "inbox", chunk.inbox, "ON CONFLICT DO NOTHING", order="message")
         if written != len(chunk.inbox):
             raise Contended("a message was decided in another lane meanwhile: read again", field="inbox", value=len(chunk.inbox))
@@ -229,7 +283,7 @@ class PostgresChunk:
 
     def _write_effects(self, chunk: ChunkWrite) -> None:
         insert(self._link, "effect", chunk.effects)
-        for move in chunk.moves:
+        for move in sorted(chunk.moves, key=lambda move: move.effect):  # in the order of whoever else has several
             moved = self._db.execute(_MOVE, move._asdict()).fetchone()
             if moved is None:
                 raise Constraint(f"effect {move.effect} is not {move.allowed.strip()} any more", field="effect", value=move.effect)
@@ -254,6 +308,19 @@ class PostgresChunk:
                 " WHERE subject_key.tenant = given.tenant AND subject_key.subject = given.subject",
                 [list(column) for column in zip(*chunk.forgotten, strict=True)],
             )
+
+
+def _rounds(rows: Sequence[tuple[Any, ...]], named: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows that are written one after the other, in as few statements as it takes: one statement cannot write a row twice. The first
+    `named` columns name it."""
+    times: dict[tuple[Any, ...], int] = {}
+    found: list[list[tuple[Any, ...]]] = []
+    for row in rows:
+        time = times[row[:named]] = times.get(row[:named], -1) + 1
+        if time == len(found):
+            found.append([])
+        found[time].append(row)
+    return iter(found)
 
 
 def _latest(queries: Sequence[QueryRow]) -> list[QueryRow]:

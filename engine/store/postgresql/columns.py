@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from engine.store.postgresql.arrays import MAKERS
+
 if TYPE_CHECKING:
     from engine.store.postgresql.database import Link
 
@@ -70,7 +72,7 @@ def insert(link: Link, table: str, rows: Sequence[Sequence[object]], then: str =
     two who write the same rows do not wait for each other."""
     if not rows:
         return 0
-    arrays = [list(column) for column in zip(*rows, strict=True)]
+    arrays = [MAKERS[type_](column) for type_, column in zip(TABLES[table][1], zip(*rows, strict=True), strict=True)]
     return link.raw.execute(_insert(table, then, order), arrays).rowcount
 
 

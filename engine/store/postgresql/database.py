@@ -20,16 +20,18 @@ import structlog
 from psycopg import errors
 
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
+from engine.store.postgresql.arrays import known_to
 from engine.store.postgresql.home import elsewhere
 from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
 
+NUMBERS: Final = 1 << 62  # beyond this, locks tell the last number that was taken before somebody took some
 _PATIENCE_S: Final = 10.0  # how long the fate of a commit is asked for
 _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
-    " -c synchronous_commit=on -c application_name=foliohub"
+    " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
 )
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.DiskFull, errors.ReadOnlySqlTransaction)
@@ -122,7 +124,7 @@ class Database:
         if mine.depth:
             assert mine.writing, "a write inside a read"
             assert mine.link is not None
-            with self._translating():
+            with self.translating():
                 mine.link.execute("SAVEPOINT part")
                 try:
                     yield mine.link
@@ -131,7 +133,7 @@ class Database:
                     raise
                 mine.link.execute("RELEASE part")
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth, mine.writing = 1, True
             try:
@@ -159,7 +161,7 @@ class Database:
             assert mine.link is not None
             yield mine.link
             return
-        with self._translating():
+        with self.translating():
             link = self._link()
             mine.depth = 1
             try:
@@ -169,10 +171,22 @@ class Database:
                 mine.depth = 0
                 self._undo(link, "COMMIT")
 
+    @contextmanager
+    def look(self) -> Iterator[Link]:
+        """For one statement, which is a consistent view by itself: it saves the two around it. Inside a `read` or `write` of the same
+        thread it is a part of that."""
+        mine = self._mine
+        if mine.depth:
+            assert mine.link is not None
+            yield mine.link
+            return
+        with self.translating():
+            yield self._link()
+
     def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """By a cursor of the server, so many rows at a time."""
         assert isinstance(connection, Link)
-        with self._translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
+        with self.translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
             cursor.itersize = _AT_ONCE
             cursor.execute(_own_marks(statement), tuple(parameters) or None)
             yield from cursor
@@ -180,11 +194,26 @@ class Database:
     # -- what both engines can tell ----------------------------------------------------------------------------------------------
 
     def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
-        with self.read() as link:
+        with self.look() as link:
             rows = link.raw.execute(
                 'SELECT message, fingerprint, lane, "offset" FROM inbox WHERE message = ANY(%s)', (list(messages),)
             )
             return {row[0]: Identity(*row[1:]) for row in rows}
+
+    def settled_to(self) -> int:
+        """Whoever takes numbers holds a lock that tells above which one, until it is stored."""
+        with self.write() as link:
+            row = link.raw.execute("SELECT last_value, is_called FROM decision_number").fetchone()
+            assert row is not None
+            taken = link.raw.execute(
+                "SELECT min((classid::bigint << 32 | objid::bigint) - %s) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+                " AND classid::bigint << 32 BETWEEN %s AND %s"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                (NUMBERS, NUMBERS, NUMBERS * 2 - 1),
+            ).fetchone()
+            assert taken is not None
+            last = int(row[0]) if row[1] else 0
+            return last if taken[0] is None else min(last, int(taken[0]))
 
     def renewed(self) -> tuple[str, int]:
         """Told by where the database is; `new_generation` makes it the store's home."""
@@ -234,6 +263,7 @@ class Database:
         if self._closed:
             raise StoreAway(f"{self.name} is closed", field="store", value=self.name)
         connection = psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS)
+        known_to(connection)
         self._open.add(connection)
         mine.link = Link(connection)
         return mine.link
@@ -261,7 +291,8 @@ class Database:
         return False
 
     @contextmanager
-    def _translating(self) -> Iterator[None]:
+    def translating(self) -> Iterator[None]:
+        """PostgreSQL's own errors become ours."""
         try:
             yield
         except psycopg.Error as error:

@@ -74,7 +74,7 @@ class PostgresEffects:
             yield PostgresEffectTransaction(link)
 
     def due(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[Effect]:
-        with self._database.read() as link:
+        with self._database.look() as link:
             rows = link.raw.execute(
                 f"SELECT {_COLUMNS} FROM effect WHERE next_at <= %s AND {_OPEN} AND NOT {_HELD} AND merchant <> ALL(%s)"
                 " ORDER BY next_at, id LIMIT %s",
@@ -83,7 +83,7 @@ class PostgresEffects:
             return [Effect(*row) for row in rows]
 
     def asks(self, now: int, limit: int, without: Collection[str] = ()) -> Sequence[PaymentAsk]:
-        with self._database.read() as link:
+        with self._database.look() as link:
             rows = link.raw.execute(
                 "SELECT merchant, reference, provider, order_ref, tenant, folio, lane, payment, attempts FROM payment_query"
                 " WHERE due <= %s AND lease_until <= %s AND merchant <> ALL(%s) ORDER BY due, merchant, reference LIMIT %s",
@@ -92,7 +92,7 @@ class PostgresEffects:
             return [PaymentAsk(*row) for row in rows]
 
     def next_due(self) -> int | None:
-        with self._database.read() as link:
+        with self._database.look() as link:
             row = link.raw.execute(
                 f"SELECT least((SELECT next_at FROM effect WHERE {_OPEN} AND NOT {_HELD} ORDER BY next_at, id LIMIT 1),"
                 " (SELECT min(greatest(due, lease_until)) FROM payment_query))"
@@ -100,7 +100,7 @@ class PostgresEffects:
             return row[0] if row is not None else None
 
     def stopped(self, tenant: str) -> bool:
-        with self._database.read() as link:
+        with self._database.look() as link:
             found = link.execute("SELECT 1 FROM payout_switch WHERE tenant = ? AND stopped = 1", (tenant,)).fetchone()
             return found is not None
 

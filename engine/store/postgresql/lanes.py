@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from engine.store.contract import SLICE_US, Claim
+from engine.store.contract import SLICE_US, Claim, Contended
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.database import Database, Link
@@ -61,7 +61,8 @@ class PostgresLanes:
                 field="store", value=self.database.name,
             )  # fmt: skip
         with self.database.write() as link:
-            insert(link, "subject_key", keys, order="tenant, subject")
+            if insert(link, "subject_key", keys, "ON CONFLICT DO NOTHING", order="tenant, subject") != len(keys):
+                raise Contended("another door has made a key for the same subject: seal with that one", field="subject_key")
             known = self._letters(link, letters)
             insert(link, "dead_letter", [row for row in letters if row.id not in known], "ON CONFLICT (id) DO NOTHING", order="id")
             internals = [row for row in internals if row.id not in known]  # nobody is told twice of a letter
@@ -97,13 +98,13 @@ class PostgresLanes:
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            chunk = PostgresChunk(link, claim.epochs, self.lanes)
+            chunk = PostgresChunk(self.database, link, claim.epochs)
             yield chunk
             if chunk.decided:
                 tell_decided(link, chunk.decided)
 
     def drop_slices(self, before: int, go_on: Callable[[], bool] = lambda: True) -> None:
-        """Each slice is a table of its own, which goes at once."""
+        """Each slice is a table of its own, which goes at once. Raises Contended while a long reader has it: another time, then."""
         while True:
             with self.database.write() as link:
                 row = link.execute(
@@ -112,6 +113,7 @@ class PostgresLanes:
                 ).fetchone()
                 if row is None:
                     return
+                link.raw.execute("SET LOCAL lock_timeout = '2s'")  # everybody waits behind who wants a table for itself
                 link.raw.execute(f"DROP TABLE inbox_{row[0]:d}".encode())
             if not go_on():
                 return

@@ -227,6 +227,10 @@ class Database:
         ).fetchone()
         return Progress(*row)
 
+    def settled_to(self) -> int:
+        """Any: one writes after the other."""
+        return 2**63 - 1
+
     def renewed(self) -> tuple[str, int]:
         """Why this store is a new generation (empty: it is not), and the last epoch that was known beside it; to be asked before the
         lanes are claimed. Raises HubError."""

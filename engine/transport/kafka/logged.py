@@ -121,7 +121,7 @@ class KafkaLanes(PostgresLanes):
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
         strange: list[tuple[LogRecord, Strange]] = []
         with self.database.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ") as link:
-            chunk = KafkaChunk(link, claim.epochs, self.lanes)
+            chunk = KafkaChunk(self.database, link, claim.epochs)
             chunk.read_from(self._mailboxes, self._tenants())
             yield chunk
             strange = chunk.strange

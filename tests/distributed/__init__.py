@@ -1,0 +1,1 @@
+"""Processes of a platform against real servers."""

@@ -1,0 +1,231 @@
+"""A platform: `foliohub run` in its roles, as processes of their own, on real servers, with the provider's simulator beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+import requests
+from psycopg.rows import dict_row
+
+from benchmarks.messages import PAID, message, order, payid
+from connectors.psp.ogone.simulator.accounts import SANDBOX
+from connectors.psp.ogone.simulator.books import Books
+from engine.keys import DoorKeys
+from engine.store.postgresql.database import Database
+from tests.kills.forker import Forker
+from tests.services.amqp_tools import wait_until
+from tests.services.processes import free_ports
+
+MASTER = "5f" * 32
+SETTINGS = """
+[effects]
+deadline_s = 2
+lease_s = 4
+query_after_s = [0.2, 0.5, 1, 2, 4]
+pending_after_s = [0.2, 0.5, 1, 2]
+per_second = 1000
+concurrency = 8
+breaker_failures = 1000
+"""
+KAFKA = """
+[kafka]
+bootstrap = "{bootstrap}"
+group = "{group}"
+session_s = 6
+single_node = true
+"""
+
+
+class Platform:
+    """Made with its configuration and its simulator; `start` roles, signal them, feed it. `kafka`: the brokers, "" for none."""
+
+    def __init__(self, folder: Path, forker: Forker, store: str, kafka: str = "") -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self.forker, self.store, self.kafka = folder, forker, store, kafka
+        self.pids: dict[str, int] = {}
+        self.urls: dict[str, str] = {}
+        (provider_port,) = free_ports(1)
+        self.provider, self.books = f"http://127.0.0.1:{provider_port}", folder / "books.sqlite"
+        Books(self.books).close()
+        self.environment = self._configure()
+        words = ["simulator", "ogone", "--with-parent", "--port", str(provider_port), "--books", str(self.books)]
+        self.provider_pid = forker.start(words[:2] + words[3:], self.environment, folder / "provider.log")
+        self._key = ""
+        self._number = 0
+
+    def _configure(self) -> dict[str, str]:
+        config = self.folder / "config"
+        shutil.copytree(str(resources.files("config") / "shipped"), config)
+        hub = config / "hub.toml"
+        said = hub.read_text() + SETTINGS
+        if self.kafka:
+            said += KAFKA.format(bootstrap=self.kafka, group=f"hub-{os.urandom(4).hex()}")
+        hub.write_text(said)
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "FOLIOHUB_CONFIG": str(config),
+            "FOLIOHUB_STORE": self.store,
+            "FOLIOHUB_MASTER_KEY": MASTER,
+            "FOLIOHUB_MERCHANT_AZUR_BASE_URL": f"{self.provider}/ncol/test/",
+        }
+
+    # -- processes -------------------------------------------------------------------------------------------------------------
+
+    def start(self, role: str, name: str = "") -> str:
+        """Start a process of this role; its name. Returns at once."""
+        self._number += 1
+        name = name or f"{role}-{self._number}"
+        (port,) = free_ports(1)
+        words = ["run", "--profile", "distributed", "--port", str(port)]
+        words += [] if role == "all" else ["--role", role]
+        self.urls[name] = f"http://127.0.0.1:{port}"
+        self.pids[name] = self.forker.start(words, self.environment, self.folder / f"{name}.log")
+        return name
+
+    def ready(self, names: Iterable[str] = (), timeout_s: float = 60) -> None:
+        """Until these (all) say that they are ready."""
+        for name in list(names) or list(self.pids):
+            wait_until(lambda name=name: self.is_ready(name), f"{name} is ready: {self.log(name)}", timeout_s)
+
+    def is_ready(self, name: str) -> bool:
+        try:
+            return requests.get(f"{self.urls[name]}/ready", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def signal(self, name: str, number: int) -> None:
+        os.kill(self.pids[name], number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL; returns when it is gone."""
+        self.signal(name, signal.SIGKILL)
+        self.gone(name)
+
+    def stop(self, name: str, timeout_s: float = 20) -> float:
+        """SIGTERM; the seconds that it took to end well."""
+        began = time.monotonic()
+        self.signal(name, signal.SIGTERM)
+        status = self.gone(name, timeout_s)
+        assert status == 0, f"{name} ended with {status}: {self.log(name)}"
+        return time.monotonic() - began
+
+    def gone(self, name: str, timeout_s: float = 20) -> int:
+        """Until it has ended; its exit status."""
+        status = self.forker.ended(self.pids[name], timeout_s)
+        assert status is not None, f"{name} has not ended: {self.log(name)}"
+        del self.pids[name]
+        return status
+
+    def ended(self) -> list[str]:
+        """Processes that ended by themselves: whoever looks after them starts them again."""
+        return [name for name, pid in self.pids.items() if self.forker.ended(pid, 0) is not None]
+
+    def mend(self) -> list[str]:
+        """Start again what ended by itself, under its name; which."""
+        ended = self.ended()
+        for name in ended:
+            del self.pids[name]
+            self.start(name.rpartition("-")[0], name)
+        return ended
+
+    def log(self, name: str) -> str:
+        """The end of what a process wrote."""
+        return (self.folder / f"{name}.log").read_text()[-3000:]
+
+    def close(self) -> None:
+        """Everything ends; nothing is asserted."""
+        for pid in [*self.pids.values(), self.provider_pid]:
+            for number in (signal.SIGCONT, signal.SIGKILL):
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    break
+            self.forker.ended(pid, 10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- feeding ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """A key of the gateway that may do everything."""
+        if not self._key:
+            with closing(Database(self.store, writer=False)) as database:
+                self._key = DoorKeys(database).add("azur", "operator")[1]
+        return self._key
+
+    def paid(self, stays: Sequence[str]) -> None:
+        """Each of these stays has its payment at the provider."""
+        now_ms = time.time_ns() // 1_000_000
+        with closing(Books(self.books)) as books, books.transaction():
+            for stay in stays:
+                found = books.add_payment(SANDBOX.pspid, order(stay), "EUR", now_ms, payid(stay))
+                books.add_operation(found.payid, "SAL", PAID, "9", "merchant", now_ms)
+
+    def send(self, gateway: str, events: Sequence[bytes], wait: str = "", timeout_s: float = 40) -> list[dict[str, Any]]:
+        """Post a batch; the receipts. Raises requests' errors: nothing is known of it then, and it is to be sent again."""
+        answer = requests.post(
+            f"{self.urls[gateway]}/messages", data=b"[" + b",".join(events) + b"]", params={"wait": wait} if wait else {},
+            headers={"Content-Type": "application/cloudevents-batch+json", "Authorization": f"Bearer {self.key}"}, timeout=timeout_s,
+        )  # fmt: skip
+        answer.raise_for_status()
+        told: list[dict[str, Any]] = answer.json()["receipts"]
+        return told
+
+    def story(self, stays: Sequence[str], step: int) -> list[bytes]:
+        """One of the four messages of each of these stays: booked, paid, cancellation asked for, confirmed."""
+        return [message(step, stay, date.today()) for stay in stays]
+
+    # -- what is seen ----------------------------------------------------------------------------------------------------------
+
+    def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Rows of the store."""
+        with psycopg.connect(self.store, options="-c search_path=foliohub", row_factory=dict_row) as connection:
+            return connection.execute(sql.encode(), values).fetchall()
+
+    def count(self, sql: str, *values: object) -> int:
+        """The only number."""
+        (row,) = self.rows(sql, *values)
+        return int(next(iter(row.values())))
+
+    def provider_rows(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the provider's books."""
+        with closing(sqlite3.connect(f"file:{self.books}?mode=ro", uri=True, timeout=5)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(sql)]
+
+    def quiet(self, stays: int, timeout_s: float = 60) -> None:
+        """Until every stay's refund is executed and nothing waits."""
+
+        def done() -> bool:
+            return (
+                self.count("SELECT count(*) FROM effect WHERE state IN ('confirmed', 'refused', 'needs_person')") >= stays
+                and self.count("SELECT count(*) FROM internal WHERE decision = 0") == 0
+                and (not self.kafka or self.count("SELECT count(*) FROM outbox_row WHERE published = 0") == 0)
+            )
+
+        wait_until(done, f"{stays} refunds are executed: {self._state()}", timeout_s)
+
+    def _state(self) -> str:
+        decided = self.rows("SELECT name, result, count(*) AS n FROM decision GROUP BY 1, 2 ORDER BY 1, 2")
+        effects = self.rows("SELECT state, count(*) AS n FROM effect GROUP BY 1")
+        return json.dumps([decided, effects], default=str)[:2000]
