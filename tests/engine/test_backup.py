@@ -245,6 +245,22 @@ def test_a_restore_by_hand_is_a_new_generation(tmp_path: Path, postgresql: Postg
         postgresql.drop(url)
 
 
+def test_a_promoted_server_is_asked_about(postgres_url: str) -> None:
+    """Another timeline of the same server: what it had acknowledged last may be lost."""
+    world = opened(Place(postgres_url, ""))
+    world.hub.close()
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(
+            "UPDATE foliohub.meta SET value = regexp_replace(value, '/0*[0-9A-F]+$', '/00000000') WHERE name = 'home'"
+        )
+
+    again(world, postgres_url)
+    assert (states(world), switches(world)) == (["unknown"], [(1, "system:foliohub")])
+    reason = world.one("SELECT reason FROM payout_switch")["reason"]
+    assert reason.startswith("this server was promoted, or recovered to a point in time")
+    world.hub.close()
+
+
 def test_a_hub_that_dies_before_it_has_doubted_everything_is_asked_again(place: Place, tmp_path: Path) -> None:
     """Why a store is a new generation is said until everything is in doubt."""
     world = opened(place)

@@ -242,6 +242,30 @@ def test_what_refuses_before_anything_happens(camp: Path, postgres_url: str, mon
     there.close()
 
 
+def test_what_no_text_of_postgresql_holds(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What strangers said with a NUL in it moves all the same; a key with one ends the move, and nothing has happened."""
+    camp = Campsite(tmp_path / "camp.sqlite")
+    camp.send(booking("A"))
+    camp.send({**booking("B"), "id": "b\x00b"})
+    camp.close()
+    monkeypatch.setenv("FOLIOHUB_MASTER_KEY", (tmp_path / "camp.sqlite.key").read_text().strip())
+    with closing(sqlite3.connect(tmp_path / "camp.sqlite")) as connection, connection:
+        connection.execute("INSERT INTO timer VALUES ('azur', 'folio', char(0), 'n', 0, 1, 'w', 's')")
+    with pytest.raises(HubError) as wrong:
+        move(str(tmp_path / "camp.sqlite"), postgres_url)
+    assert wrong.value.code == "not_carried"
+    assert (usable(str(tmp_path / "camp.sqlite")), has_store(postgres_url)) == (True, False)
+    with closing(sqlite3.connect(tmp_path / "camp.sqlite")) as connection, connection:
+        connection.execute("DELETE FROM timer WHERE name = 'n'")
+
+    move(str(tmp_path / "camp.sqlite"), postgres_url)
+
+    assert one(postgres_url, "SELECT value FROM dead_letter") == [("b\ufffdb",)]
+    there = Postgres(postgres_url, writer=False)
+    assert verify(there).differences == ()
+    there.close()
+
+
 def test_a_database_wants_its_key(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no file beside it in which one could be made."""
     monkeypatch.delenv("FOLIOHUB_MASTER_KEY", raising=False)
