@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -14,6 +15,7 @@ BY_SUBJECT = frozenset({"approval.grant", "approval.deny", "effect.settle", "dea
 """Operators name an effect or a dead letter; the store knows whose it is."""
 
 
+@lru_cache(maxsize=16_384)
 def lane_of(key: Key, lanes: int) -> int:
     """The lane of a key, computed by us and never by a broker's own partitioner."""
     if lanes == 1:

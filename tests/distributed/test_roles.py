@@ -47,7 +47,9 @@ def test_together_on_one_database(tmp_path: Path, forker: Forker, postgres_store
         told = platform.send(gateway, platform.story(stays[:1], 0), wait="10s")
         assert [outcome["type"] for outcome in told[0]["outcomes"]][:1] == ["foliohub.booking.accepted.v1"]
         platform.send(gateway, platform.story(stays, 0))
-        wait_until(lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound")
+        wait_until(
+            lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound"
+        )
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")
@@ -78,7 +80,9 @@ def test_together_on_kafka(
         told = platform.send(gateway, platform.story(stays[:1], 0), wait="20s")
         assert [outcome["type"] for outcome in told[0]["outcomes"]][:1] == ["foliohub.booking.accepted.v1"]
         platform.send(gateway, platform.story(stays, 0))
-        wait_until(lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound")
+        wait_until(
+            lambda: platform.count("SELECT count(*) FROM state WHERE kind = 'reference'") == 2 * len(stays), "names are bound"
+        )
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.address import lane_of
-from engine.store.contract import Constraint, Contended, Cursor, Fenced
+from engine.store.contract import Constraint, Contended, Fenced
 from engine.store.postgresql.columns import CARGO, given, insert
 from engine.store.postgresql.database import NUMBERS, Database, Link
 from engine.store.rows import (
@@ -171,16 +171,7 @@ class PostgresChunk:
         turn = db.execute("SELECT nextval('turn')").fetchone()
         assert turn is not None
         self.decided = [row.message for row in chunk.decisions if not row.parent]
-        with db.pipeline():  # what nobody contends for is sent at once: the server works while the next is made ready
-            done = self._write_rest(chunk, turn[0])
-        if done is not None and done.rowcount != len(chunk.done):
-            raise Contended("a message from inside was decided meanwhile: read it again", field="internal", value=len(chunk.done))
-
-    def _write_rest(self, chunk: ChunkWrite, turn: int) -> Cursor | None:
-        """What no other transaction changes at the same time; how many messages from inside it took is known afterwards."""
-        link, db = self._link, self._db
-        done = None
-        insert(link, "decision", [(*row, turn) for row in chunk.decisions])
+        insert(link, "decision", [(*row, turn[0]) for row in chunk.decisions])
         insert(link, "transfer_row", chunk.transfers)
         for totals in _rounds(chunk.totals, 3):
             insert(
@@ -196,6 +187,10 @@ class PostgresChunk:
                 " WHERE internal.seq = given.seq AND internal.decision = 0",
                 [list(column) for column in zip(*chunk.done, strict=True)],
             )
+            if done.rowcount != len(chunk.done):
+                raise Contended(
+                    "a message from inside was decided meanwhile: read it again", field="internal", value=len(chunk.done)
+                )
         insert(link, "parked", [(*row.key, row.waits_for, row.since, row.decision, *row.cargo) for row in chunk.parked])
         self._take_away("parked", chunk.unparked)
         insert(link, "blocked", [(*row.key, row.dead_letter, *row.cargo) for row in chunk.blocked])
@@ -213,7 +208,6 @@ class PostgresChunk:
             ],
         )  # fmt: skip
         self._write_effects(chunk)
-        return done
 
     def _move_lanes(self, chunk: ChunkWrite) -> None:
         """Every lane of the claim is still ours, and those that move stand where they were read."""
