@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.address import lane_of
+from engine.store.rows import Key
 from schemas.envelope import folio_id
 from tests.engine.sandbox import Sandbox, arrival, booking, names
 
@@ -153,3 +155,23 @@ def test_a_cancellation_of_an_unknown_booking_is_refused_at_once(name: str) -> N
     by_folio = box.say(name, {"folio": "nobody", "request": "C"}, actor="guest")
 
     assert [(name, data["code"]) for name, data in by_name + by_folio] == [("cancellation.refused", "unknown_folio")] * 2
+
+
+def test_a_bound_name_goes_to_its_folios_lane() -> None:
+    """What is said of a folio under another name is decided in its order; before the name is bound it waits where the name is."""
+    box = Sandbox(lanes=8)
+    early = [ref(f"R{number}") for number in range(5)]
+    for number, one in enumerate(early):
+        box.append(arrival(f"early-{number}", "payment.received", money(tender="cash", references=[one], payment=f"E{number}")))
+    box.say("booking.confirmed", {**booking(), "references": early})
+    for number, one in enumerate(early):
+        box.append(arrival(f"late-{number}", "payment.received", money(tender="cash", references=[one], payment=f"L{number}")))
+    box.drain()
+
+    lanes = {row["id"]: row["lane"] for row in box.rows("SELECT id, lane FROM intake")}
+    folio = lane_of(Key("azur", "folio", "B-1"), 8)
+    assert {lanes[f"late-{number}"] for number in range(5)} == {folio}
+    assert {lanes[f"early-{number}"] for number in range(5)} == {
+        lane_of(Key("azur", "reference", f"pms:thais\x1f{one['value']}"), 8) for one in early
+    }
+    assert len(box.folio().payments) == 10
