@@ -52,7 +52,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-distributed: $(VENV)/.dev services
-	@$(BIN)/python -m benchmarks --only distributed $(ARGS)
+	@$(BIN)/python -m benchmarks --only store,distributed $(ARGS)
 
 bench-growth: $(VENV)/.dev services
 	@$(BIN)/python -m benchmarks --only growth --messages $(or $(MESSAGES),10000000) $(ARGS)

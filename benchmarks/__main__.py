@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, soak, start
+from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, soak, start, store
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
@@ -29,10 +29,11 @@ MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "ota": ota.measure,
     "start": start.measure,
     "soak": soak.measure,
+    "store": store.measure,
     "distributed": distributed.measure,
     "growth": growth.measure,
 }
-USUAL: Sequence[str] = tuple(name for name in MEASUREMENTS if name not in ("distributed", "growth"))
+USUAL: Sequence[str] = tuple(name for name in MEASUREMENTS if name not in ("store", "distributed", "growth"))
 """What is measured unless it is said: on one machine, without servers."""
 
 

@@ -1,115 +1,228 @@
-"""The way of several workers: the hub's engine on PostgreSQL beside the bare durable work on the same server, and beside what a team
-would build from a framework.
+"""The way of several workers, end to end: messages that lie in Kafka are decided by worker processes on PostgreSQL, with postings,
+decision records and outcomes that are published to Kafka's topics.
 
-All sides run in turns on one server that syncs, each in a database of its own; every side is verified before there is a figure.
+A side is one database and one set of topics. Its messages come in four steps (booked, paid, asked, confirmed), so that a name is bound
+before it is used; workers stand still while a step is appended, and are timed until everything of it is decided and published.
 """
 
 from __future__ import annotations
 
-import gc
+import signal
 import statistics
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks import embedded
+import requests
+
+from benchmarks import store
 from benchmarks.messages import ids, stream
-from benchmarks.peers import faststream_peer, postgres_loop
 from benchmarks.setting import Figures, Setting
 from config.loader import load
-from connectors.psp.accepting import AcceptingProviders
-from engine.clock import ManualClock
-from engine.transport.contract import Taken
+from engine.opening import STRUCTURED
+from engine.role import Role
+from engine.roles import Member
+from engine.transport.contract import Arrival
+from tests.distributed.platform import MASTER, Platform
+from tests.distributed.topics import made_anew
+from tests.kills.forker import Forker
+from tests.services.amqp_tools import wait_until
+from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
 from tests.services.rabbitmq import RabbitMQ
 from topics.catalogue import INTAKE
 
-_MASTER: Final = bytes(range(32))
-_FEWER: Final = 10  # the peer is measured with so many times fewer messages: it is slower by as much
+_STEPS: Final = 4
+_BATCH: Final = 500
+_POLL_S: Final = 0.02
+_OWN_S: Final = 60.0
+_STEP_S: Final = 600.0
 
 
 class Side(NamedTuple):
-    """One verified run of the hub: messages, and seconds of its parts."""
+    """One verified run: messages, and seconds from the first that was taken to the last outcome that was published."""
 
     inputs: int
-    append: float
-    lanes: float
-    requests: float
+    seconds: float
 
     @property
     def rate(self) -> float:
-        """Messages a second, once they lie in the log: decided, refunds sent, answers decided."""
-        return self.inputs / (self.lanes + self.requests)
+        """Messages a second."""
+        return self.inputs / self.seconds
+
+
+class Servers(NamedTuple):
+    """Those that all sides share, and what starts processes."""
+
+    database: PostgreSQL
+    kafka: Kafka
+    rabbitmq: RabbitMQ
+    forker: Forker
+    folder: Path
 
 
 def measure(setting: Setting) -> Figures:
-    """`store_ratio`, `store_peer_ratio` and what belongs to them: in every round the loop, the hub, the peer, the loop again."""
-    hubs, loops, peers = list[Side](), list[float](), list[float]()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder, ExitStack() as servers:
-        homes = [Path(folder) / name for name in ("postgresql", "rabbitmq")]
-        for home in homes:
+    """`kafka_ratio`, `peer_ratio`, `workers_ratio`, `latency_p50_ms`, `latency_p99_ms`, `handover_s`, `handover_kill_s`."""
+    ones, twos, loops, peers = list[float](), list[float](), list[float](), list[float]()
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as place, ExitStack() as stack:
+        folder = Path(place).resolve()
+        homes = {name: folder / name for name in ("postgresql", "kafka", "rabbitmq")}
+        for home in homes.values():
             home.mkdir()
-        server = servers.enter_context(running(PostgreSQL(homes[0])))
-        broker = servers.enter_context(running(RabbitMQ(homes[1])))
+        servers = Servers(
+            stack.enter_context(running(PostgreSQL(homes["postgresql"]))),
+            stack.enter_context(running(Kafka(homes["kafka"]))),
+            stack.enter_context(running(RabbitMQ(homes["rabbitmq"]))),
+            stack.enter_context(Forker()),
+            folder,
+        )
         for number in range(setting.runs):
             seed = setting.seed + number
             names, events = ids(setting.stays, seed), list(stream(setting.stays, seed, setting.lag))
-            few = list(stream(max(1, setting.stays // _FEWER), seed, setting.lag))
-            before = by_hand(server, events)
-            one = by_hub(server, names, events)
-            peers.append(by_framework(server, broker, few))
-            loops.append(statistics.mean((before, by_hand(server, events))))
-            hubs.append(one)
+            few = list(stream(max(1, setting.stays // 10), seed, setting.lag))
+            before = store.by_hand(servers.database, events)
+            ones.append(decided(servers, names, 1).rate)
+            twos.append(decided(servers, names, 2).rate)
+            peers.append(store.by_framework(servers.database, servers.rabbitmq, few))
+            loops.append(statistics.mean((before, store.by_hand(servers.database, events))))
             setting.say(
-                f"round {number + 1}: loop {loops[-1]:,.0f}/s; hub {one.rate:,.0f}/s (append {one.append:.2f} s, decide {one.lanes:.2f} s,"
-                f" effects {one.requests:.2f} s); {one.rate / loops[-1]:.3f}; peer {peers[-1]:,.0f}/s"
+                f"round {number + 1}: loop {loops[-1]:,.0f}/s; one worker {ones[-1]:,.0f}/s, {ones[-1] / loops[-1]:.3f}; two"
+                f" {twos[-1]:,.0f}/s; peer {peers[-1]:,.0f}/s"
             )
+        waits, graceful, killed = live(servers, setting)
     return {
-        "store_ratio": _median(hubs, loops),
-        "store_peer_ratio": _median(hubs, peers),
-        "store_per_s": round(statistics.median(one.rate for one in hubs)),
-        "postgres_loop_per_s": round(statistics.median(loops)),
-        "peer_per_s": round(statistics.median(peers)),
+        "kafka_ratio": _median(ones, loops),
+        "peer_ratio": _median(ones, peers),
+        "workers_ratio": _median(twos, ones),
+        "kafka_per_s": round(statistics.median(ones)),
+        "latency_p50_ms": round(statistics.median(waits) * 1000, 1),
+        "latency_p99_ms": round(sorted(waits)[int(len(waits) * 0.99)] * 1000, 1),
+        "handover_s": round(graceful, 2),
+        "handover_kill_s": round(killed, 2),
     }
 
 
-def _median(hubs: Sequence[Side], others: Sequence[float]) -> float:
-    return round(statistics.median(one.rate / other for one, other in zip(hubs, others, strict=True)), 4)
+def _median(sides: Sequence[float], others: Sequence[float]) -> float:
+    return round(statistics.median(one / other for one, other in zip(sides, others, strict=True)), 4)
 
 
-def by_hand(server: PostgreSQL, events: Sequence[bytes]) -> float:
-    """Messages a second of the work by hand, in a database of its own."""
-    address = server.database()
+def decided(servers: Servers, stays: Sequence[str], workers: int) -> Side:
+    """Four steps of these stays by so many workers."""
+    seconds = 0.0
+    with ExitStack() as stack:
+        platform = _platform(servers, stack)
+        configuration = load(Path(platform.environment["FOLIOHUB_CONFIG"]), platform.environment)
+        gateway = Member(configuration, frozenset({Role.GATEWAY}), master=bytes.fromhex(MASTER))
+        stack.callback(gateway.close)
+        names = [platform.start("worker") for _ in range(workers)]
+        _all_owned(platform, names)
+        for step in range(_STEPS):
+            for name in names:
+                platform.signal(name, signal.SIGSTOP)
+            events = platform.story(stays, step)
+            for first in range(0, len(events), _BATCH):
+                gateway.hub.intake.append([
+                    Arrival(door="bench", body=event, content_type=STRUCTURED) for event in events[first : first + _BATCH]
+                ])  # fmt: skip
+            began = time.perf_counter()
+            for name in names:
+                platform.signal(name, signal.SIGCONT)
+            _published(platform, (step + 1) * len(stays))
+            seconds += time.perf_counter() - began
+        for name in names:
+            platform.stop(name)
+        told = {row["name"]: row["n"] for row in platform.rows("SELECT name, count(*) AS n FROM outbox GROUP BY 1")}
+        assert told["refund.decided"] == told["booking.accepted"] == len(stays), told
+    return Side(_STEPS * len(stays), seconds)
+
+
+def live(servers: Servers, setting: Setting) -> tuple[list[float], float, float]:
+    """Seconds from a message's acceptance to its outcome at the door, one after the other at the setting's pace, while another process
+    decides; and until a worker has the lanes of one that stopped, and of one that was killed."""
+    with ExitStack() as stack:
+        platform = _platform(servers, stack)
+        gateway, one, two = (platform.start(role) for role in ("gateway", "worker", "worker"))
+        platform.ready()
+        _all_owned(platform, [one, two])
+        waits = _waits(platform, gateway, setting)
+        began = time.perf_counter()
+        platform.signal(two, signal.SIGTERM)
+        _all_owned(platform, [one])
+        graceful = time.perf_counter() - began
+        platform.gone(two)
+        three = platform.start("worker")
+        _all_owned(platform, [one, three])
+        began = time.perf_counter()
+        platform.kill(one)
+        _all_owned(platform, [three])
+        return waits, graceful, time.perf_counter() - began
+
+
+def _waits(platform: Platform, gateway: str, setting: Setting) -> list[float]:
+    waits: list[float] = []
+    events = platform.story(ids(setting.per_second * (setting.warm_s + setting.latency_s), 99), 0)
+    headers = {"Content-Type": STRUCTURED, "Authorization": f"Bearer {platform.key}"}
+    with requests.Session() as session:
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=64)
+        session.mount("http://", adapter)
+
+        def ask(event: bytes, count: bool) -> None:
+            began = time.perf_counter()
+            answer = session.post(
+                f"{platform.urls[gateway]}/messages", data=event, params={"wait": "10s"}, headers=headers, timeout=20
+            )
+            assert answer.status_code == 200, answer.text
+            if count:
+                waits.append(time.perf_counter() - began)
+
+        threads = []
+        began = time.perf_counter()
+        for number, event in enumerate(events):
+            time.sleep(max(0.0, began + number / setting.per_second - time.perf_counter()))
+            threads.append(threading.Thread(target=ask, args=(event, number >= setting.per_second * setting.warm_s)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+    assert len(waits) == setting.per_second * setting.latency_s
+    return waits
+
+
+def _platform(servers: Servers, stack: ExitStack) -> Platform:
+    made_anew(servers.kafka.bootstrap)
+    address = servers.database.database()
+    stack.callback(servers.database.drop, address)
+    folder = Path(tempfile.mkdtemp(prefix="platform-", dir=servers.folder))
+    return stack.enter_context(Platform(folder, servers.forker, address, servers.kafka.bootstrap))
+
+
+def _all_owned(platform: Platform, names: Sequence[str]) -> None:
+    """Until these own every lane between them, each some."""
+
+    def owned() -> bool:
+        counts = [_gauge(platform, name) for name in names]
+        return sum(counts) == INTAKE.partitions and all(counts)
+
+    wait_until(owned, f"{', '.join(names)} own the lanes", _OWN_S)
+
+
+def _gauge(platform: Platform, name: str) -> int:
     try:
-        return postgres_loop.run(address, events)
-    finally:
-        server.drop(address)
+        text = requests.get(f"{platform.urls[name]}/metrics", timeout=2).text
+    except requests.RequestException:
+        return 0
+    return next((int(float(line.split()[1])) for line in text.splitlines() if line.startswith("foliohub_lanes_owned ")), 0)
 
 
-def by_framework(server: PostgreSQL, broker: RabbitMQ, events: Sequence[bytes]) -> float:
-    """Messages a second of the peer, from a queue in which they lie."""
-    address = server.database()
-    try:
-        return faststream_peer.run(broker.url, address, events)
-    finally:
-        server.drop(address)
-
-
-def by_hub(server: PostgreSQL, names: Sequence[str], events: Sequence[bytes]) -> Side:
-    """The same of one hub that has all lanes, in batches that lie in the log before it is asked."""
-    address = server.database()
-    try:
-        providers, clock = AcceptingProviders(), ManualClock(embedded.NOW)
-        one = embedded.Timed(load(None, {}), address, providers, clock=clock, lanes=INTAKE.partitions, master=_MASTER)
-        with closing(one):
-            gc.collect()
-            taken = embedded.feed(one, events, clock)
-            assert taken == {Taken.ACCEPTED: len(events)}, taken
-            embedded.check(one, providers, names)
-        parts = one.parts
-        return Side(len(events), parts["append"], parts["decide"], parts["drain"] - parts["decide"])
-    finally:
-        server.drop(address)
+def _published(platform: Platform, messages: int) -> None:
+    """Until so many messages are decided and none of their outcomes waits."""
+    until = time.monotonic() + _STEP_S
+    while platform.count("SELECT coalesce(sum(next_offset), 0) FROM lane") < messages or platform.count(
+        "SELECT count(*) FROM outbox_row WHERE published = 0"
+    ):
+        assert time.monotonic() < until, f"{messages} messages are not decided within {_STEP_S:.0f} s"
+        time.sleep(_POLL_S)

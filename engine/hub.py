@@ -98,7 +98,7 @@ class Hub:
         self._waiters: dict[bytes, list[Callable[[Sequence[OutboxRow]], None]]] = {}
         self._waiting = threading.Lock()
         self.unshredded = False
-        self.on_news: list[Callable[[], None]] = []
+        self.on_news: list[Callable[[News], None]] = []
         self._deaf: Callable[[], None] = lambda: None
 
     def _master(self) -> bytes:
@@ -167,9 +167,10 @@ class Hub:
         self._deaf = self.database.listen(self._heard)
 
     def _heard(self, news: News) -> None:
-        self.wake.set()
+        if news.waiting:
+            self.wake.set()
         for tell in self.on_news:
-            tell()
+            tell(news)
         with self._waiting:
             wanted = [key for key in self._waiters if news.decided is None or key.hex()[:16] in news.decided]
         for key in wanted:

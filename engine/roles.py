@@ -51,7 +51,14 @@ class Member:
     Raises HubError for settings that do not fit, StoreAway, or Retryable when the brokers do not answer.
     """
 
-    def __init__(self, configuration: Configuration, roles: frozenset[Role] = EVERY, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        roles: frozenset[Role] = EVERY,
+        *,
+        clock: Clock | None = None,
+        master: bytes | None = None,
+    ) -> None:
         if not is_database(configuration.hub.store):
             raise HubError(
                 "several processes need a PostgreSQL store: set [hub] store to postgresql://user@host/name, or leave out --role",
@@ -76,6 +83,7 @@ class Member:
                 connectors_of(configuration) if Role.EFFECTS in roles else {},
                 clock=self.clock,
                 chunk=configuration.hub.chunk,
+                master=master,
                 shared=Shared(self._log, (), self._horizon),
             )
         except BaseException:

@@ -23,7 +23,7 @@ from engine.housekeeping import Housekeeping
 from engine.hub import Hub
 from engine.relay import Asked, OfAll, OfLanes, Relay, broker_url, topology, wanted
 from engine.role import EVERY, Role
-from engine.store.contract import Fenced, StoreAway
+from engine.store.contract import Fenced, News, StoreAway
 from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning
 from engine.transport.amqp.publisher import AmqpPublisher
 from engine.transport.amqp.topology import provision
@@ -84,8 +84,7 @@ class Serving:
         """Every thread; returns at once."""
         self._started = True
         if self._member is not None:
-            relays = [one.wake.set for one in (self._relay, self._outcomes) if one is not None]
-            self.hub.on_news += [self._dispatcher.wake, self._member.mailboxes.wake, *relays]
+            self.hub.on_news.append(self._heard)
             self.hub.listen()
             self._start("member", self._here)
         if Role.WORKER in self._roles:
@@ -238,6 +237,17 @@ class Serving:
         except StoreAway as away:
             log.warning("store_away", during=job, reason=away.message)
             return True  # nobody else can take it either
+
+    def _heard(self, news: News) -> None:
+        """What another process has stored: something for our lanes, or decisions, whose requests and outcomes may be ours to carry."""
+        if news.waiting and self._member is not None:
+            self._member.mailboxes.wake()
+        if news.decided != frozenset():
+            if Role.EFFECTS in self._roles:
+                self._dispatcher.wake()
+            for relay in (self._relay, self._outcomes):
+                if relay is not None:
+                    relay.wake.set()
 
     def _here(self) -> None:
         """Whoever looks sees that this process lives; what is its own is free when it stops."""

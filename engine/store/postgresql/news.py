@@ -80,5 +80,5 @@ class Listener:
 def _read(text: str) -> News:
     what, *messages = text.split(",")
     if what == _DECIDED:
-        return News(waiting=True, decided=frozenset(messages) if messages else None)
+        return News(waiting=False, decided=frozenset(messages) if messages else None)
     return News(waiting=True, decided=frozenset())
