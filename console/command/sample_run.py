@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from config.loader import address_variable
 from config.settings import Configuration
 from console.command import sample_day as the
 from console.command.showing import table
@@ -39,7 +40,7 @@ class SampleDay:
 
     def __init__(self, configuration: Configuration) -> None:
         merchant = configuration.merchants[the.MERCHANT]
-        self._port = _told_of(merchant.base_url) or free_port()
+        self._port = _told() or free_port()
         url = f"http://127.0.0.1:{self._port}/ncol/test/"
         self.configuration = msgspec.structs.replace(
             configuration,
@@ -73,10 +74,9 @@ class SampleDay:
         _next(address, keys, hub.database.name)
 
 
-def _told_of(url: str) -> int:
-    """The port of a simulator's address that other processes were told of; 0: they were not."""
-    parts = urlsplit(url)
-    return parts.port or 0 if parts.hostname == "127.0.0.1" else 0
+def _told() -> int:
+    """The simulator's port, where other processes were told of it by the merchant's variable; 0: they were not."""
+    return urlsplit(os.environ.get(address_variable(the.MERCHANT), "")).port or 0
 
 
 def _keys(hub: Hub, path: Path) -> dict[str, str]:

@@ -89,7 +89,12 @@ def test_no_table_is_forgotten(camp: Path, postgres_store: str) -> None:
 
     assert ours - APART == {table.table for table in TABLES}
     tables = one(postgres_store, "SELECT tablename FROM pg_tables WHERE schemaname = 'foliohub'")
-    assert {name for (name,) in tables if not str(name).startswith("inbox_2")} == ours | {"lane_end", "lease", "inbox"}
+    assert {name for (name,) in tables if not str(name).startswith("inbox_2")} == ours | {
+        "lane_end",
+        "lease",
+        "inbox",
+        "outbox_asked",
+    }
 
 
 def test_everything_moves_and_the_log_still_makes_the_store(camp: Path, postgres_url: str) -> None:
