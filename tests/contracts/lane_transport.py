@@ -62,6 +62,7 @@ class LaneTransportContract(ABC):
             self.producer.append([arrived(4_000, b"x" * LARGE)])
             wait_until(lambda: positions.count() == 4_001, "what came while it ran")
             wait_until(lambda: set(member.transport.lag().values()) == {0}, "no lag")
+            assert set(member.transport.unread().values()) == {0}
             assert member.transport.lanes() == frozenset(range(LANES))
             assert member.transport.connected()
             assert len(member.log_ids) == 1

@@ -18,6 +18,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.arrays import known_to
@@ -32,7 +33,15 @@ _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
     " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"  # the server's side of `_ALIVE`
 )
+_ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is found out about, by who waits and by who sends
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 12_000,
+}
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.DiskFull, errors.ReadOnlySqlTransaction)
 _CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
@@ -82,6 +91,7 @@ class Database:
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
         self._address = address
+        self._conninfo = make_conninfo(address, **_ALIVE)
         self.name = without_password(address)
         self._mine = _Mine()
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
@@ -228,7 +238,7 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """One that is nobody else's, outside any transaction; closed at the end. Raises psycopg's errors."""
-        with psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS) as connection:
+        with psycopg.connect(self._conninfo, autocommit=True, options=_OPTIONS) as connection:
             self._open.add(connection)
             yield connection
 
@@ -262,7 +272,7 @@ class Database:
             return mine.link
         if self._closed:
             raise StoreAway(f"{self.name} is closed", field="store", value=self.name)
-        connection = psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS)
+        connection = psycopg.connect(self._conninfo, autocommit=True, options=_OPTIONS)
         known_to(connection)
         self._open.add(connection)
         mine.link = Link(connection)

@@ -61,6 +61,7 @@ class FaustTransport:
         self.lanes = self._reader.lanes
         self.connected = self._reader.connected
         self.lag = self._reader.lag
+        self.unread = self._reader.unread
 
     def start(self) -> None:
         """See `LaneTransport`."""

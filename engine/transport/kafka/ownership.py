@@ -62,6 +62,9 @@ class LaneTransport(Protocol):
     def lag(self) -> Mapping[int, int]:
         """Records between what the store has committed and the end of the log, by lane; a few seconds old."""
 
+    def unread(self) -> Mapping[int, int]:
+        """Records of the log that are not in a mailbox yet, by lane; as old."""
+
 
 CLAIM_AGAIN_S: Final = 1.0
 

@@ -194,6 +194,12 @@ class LaneReader:
         """Records from the store's position to the end of the log, of open lanes; markers count."""
         return {lane: max(0, self._ends[lane] - self._committed[lane]) for lane in self.lanes()}
 
+    def unread(self) -> Mapping[int, int]:
+        """Records of the log that were not put into a mailbox yet, of open lanes. One that is no message of ours counts until it is
+        put, and no longer: the store's position never passes one at the end of a lane."""
+        with self._lock:
+            return {lane: max(0, self._ends[lane] - next_) for lane, next_ in self._next.items()}
+
     def connected(self) -> bool:
         """Whether the broker answered within the last three looks."""
         return time.monotonic() - self._heard < 3 * WATCH_S

@@ -64,6 +64,20 @@ def reading(kafka: Kafka, request: pytest.FixtureRequest) -> Reading:
     return Reading(kafka, request.node.name)
 
 
+def test_what_is_in_a_mailbox_is_read(reading: Reading) -> None:
+    """Time goes on for a lane whose last record nobody will ever commit."""
+
+    async def work(reading: Reading) -> None:
+        await reading.append(3)
+        await reading.reader.open({0: 0})
+        assert reading.reader.unread() == {0: 3}
+        await reading.read(until=lambda: reading.boxes.held() == 3)
+        assert reading.reader.unread() == {0: 0}
+        assert reading.reader.lag() == {0: 3}
+
+    reading.run(work)
+
+
 def test_markers_are_legal(reading: Reading) -> None:
     """A transaction's end takes an offset and is no record: the lane goes on."""
 
