@@ -240,7 +240,11 @@ def test_a_gap_in_the_log(copy: Path, elsewhere: bool) -> None:
     """Records in a broker's topic that are no messages of ours leave gaps, which are nobody's loss; a log of our own has none."""
     later = [
         f"UPDATE {table} SET {name} = {name} + 1000 WHERE {name} >= 5 {also}"
-        for table, name, also in (("intake", "offset", ""), ("decision", "place", "AND origin = 'intake'"), ("lane", "next_offset", ""))
+        for table, name, also in (
+            ("intake", "offset", ""),
+            ("decision", "place", "AND origin = 'intake'"),
+            ("lane", "next_offset", ""),
+        )
     ]
     plant(copy, *later, *(["INSERT OR REPLACE INTO meta VALUES ('log', 'a topic')"] if elsewhere else []))
 
