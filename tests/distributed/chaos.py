@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,8 +92,9 @@ class Supervisor:
 
 
 def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: int, load_s: float, longest_s: float,
-        faults: Sequence[str] = ()) -> Run:  # fmt: skip
-    """One run on an empty store and empty topics; `load_s`: over so long the messages are spread."""
+        faults: Sequence[str] = (), probe: int = PROBE) -> Run:  # fmt: skip
+    """One run on an empty store and empty topics; `load_s`: over so long the messages are spread; `probe`: bookings after each
+    fault."""
     luck = random.Random(f"{seed} luck")
     told = Run(seed=seed, faults=list(faults) or drawn(seed, FAULTS_A_RUN), wanted=messages)
     made_anew(servers.kafka.bootstrap)
@@ -101,7 +103,8 @@ def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: 
     store = beside.replace(f":{servers.postgresql.port}/", f":{servers.to_postgresql.port}/")
     bootstrap = f"127.0.0.1:{servers.to_kafka.port}"
     stays = ids(max(1, messages // STEPS), seed)
-    probes = ids(PROBE * len(told.faults), seed + 1_000_000)
+    fresh = ids(probe * len(told.faults), seed + 1_000_000)
+    probes = [fresh[at : at + probe] for at in range(0, len(fresh), probe)]
     try:
         with Platform(folder, forker, store, bootstrap, beside) as platform:
             _played(told, platform, servers, luck, stays, probes, load_s, longest_s)
@@ -113,10 +116,10 @@ def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: 
 
 
 def _played(
-    told: Run, platform: Platform, servers: Servers, luck: random.Random, stays: list[str], probes: list[str],
+    told: Run, platform: Platform, servers: Servers, luck: random.Random, stays: list[str], probes: list[list[str]],
     load_s: float, longest_s: float,
 ) -> None:  # fmt: skip
-    platform.paid([*stays, *probes])
+    platform.paid([*stays, *chain(*probes)])
     names = [platform.start(role) for role in ROLES]
     platform.ready()
     assert platform.key
@@ -147,14 +150,14 @@ def _played(
     told.checks_s = round(time.monotonic() - began, 1)
 
 
-def _strike(told: Run, stage: Stage, load: Load, probes: list[str]) -> None:
+def _strike(told: Run, stage: Stage, load: Load, probes: Sequence[list[str]]) -> None:
     """The faults, one after the other; after each it is measured how soon bookings are decided again."""
     for number, name in enumerate(told.faults):
         time.sleep(stage.luck.uniform(1, 3))
         began = time.monotonic()
         FAULTS[name](stage)
         told.fault_s.append(round(time.monotonic() - began, 1))
-        took = load.probe(probes[number * PROBE : (number + 1) * PROBE], PATIENCE_S)
+        took = load.probe(probes[number], PATIENCE_S)
         told.recovery_s.append(None if took is None else round(took, 1))
         if took is None or took >= RECOVERY_S:
             told.wrong.append(
@@ -306,6 +309,7 @@ def main() -> None:
     reader.add_argument("--load", type=float, default=45, help="seconds over which they are spread")
     reader.add_argument("--longest", type=float, default=10, help="seconds of the longest outage, 30 in a long series")
     asked = reader.parse_args()
+    asked.table.parent.mkdir(parents=True, exist_ok=True)
     known = {one.seed for one in read(asked.table)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="foliohub-chaos-")))
