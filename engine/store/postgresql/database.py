@@ -43,7 +43,14 @@ _ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is fou
     "tcp_user_timeout": 12_000,
 }
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
-_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.DiskFull, errors.ReadOnlySqlTransaction)
+_AWAY: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.DiskFull,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,  # we stood still inside a transaction: the server has undone it and hung up
+    errors.TransactionTimeout,
+)
 _CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 log = structlog.get_logger(__name__)
