@@ -204,6 +204,21 @@ class LaneTransportContract(ABC):
             member.transport.stop()
         assert positions.count() == 0
 
+    def test_lanes_are_given_up_though_the_store_is_away(self) -> None:
+        """Nobody is kept from them, the transport goes on with the others, and it ends when it is told to."""
+        self.append(range(100))
+        positions = Positions()
+        member = self.member(positions)
+        with member:
+            wait_until(lambda: positions.count() == 100, "all of it")
+            member.farewells += [Retryable("the store is away")] * 9
+            with self.member(positions, "b") as second:
+                wait_until(lambda: len(second.transport.lanes()) == LANES // 2, "half of the lanes")
+                wait_until(lambda: len(member.transport.lanes()) == LANES // 2, "the other half")
+                member.transport.stop()
+                wait_until(lambda: len(second.transport.lanes()) == LANES, "all lanes")
+        assert member.crashes == second.crashes == []
+
     def test_nobody_at_the_address_ends_it(self) -> None:
         """The process is told."""
         self.bootstrap = "127.0.0.1:1"

@@ -7,6 +7,7 @@ about before anybody is told that it failed: what was stored is never done again
 from __future__ import annotations
 
 import contextlib
+import select
 import threading
 import time
 import weakref
@@ -275,8 +276,10 @@ class Database:
 
     def _link(self) -> Link:
         mine = self._mine
-        if mine.link is not None and not mine.link.raw.closed and not mine.link.raw.broken:
-            return mine.link
+        if mine.link is not None:
+            if not (mine.link.raw.closed or mine.link.raw.broken or _hung_up(mine.link.raw)):
+                return mine.link
+            mine.link.raw.close()
         if self._closed:
             raise StoreAway(f"{self.name} is closed", field="store", value=self.name)
         connection = psycopg.connect(self._conninfo, autocommit=True, options=_OPTIONS)
@@ -331,6 +334,14 @@ class Database:
         if isinstance(error, _AWAY):
             return StoreAway(f"{self.name}: {text}: the hub goes on by itself when it is back", field="store", value=self.name)
         return HubError(f"{self.name}: {text}", code="store_broken", field="store", value=self.name)
+
+
+def _hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has something to say that nobody asked for, between transactions: its farewell. Costs no round trip, and
+    whoever comes after an outage is not told of one that is over."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _refused(text: str) -> bool:

@@ -99,10 +99,12 @@ class FaustTransport:
             self._reader.close(lanes.asked)
             for claiming in lanes.claiming:
                 claiming.cancel()
-            await claims.give_up(lanes.asked)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await app.stop()
+            try:
+                await claims.give_up(lanes.asked)
+            finally:  # whatever becomes of the lanes: a consumer that is left behind keeps the process from ending
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_S):
+                        await app.stop()
 
     async def _alive(self, app: Any) -> None:
         """Until `stop` or the end of it. What ended it is in `_failed`."""

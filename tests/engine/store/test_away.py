@@ -67,6 +67,19 @@ def test_cut_inside_a_transaction(postgres_store: str, way: Proxy) -> None:
     database.close()
 
 
+def test_an_outage_that_is_over(postgres_store: str, way: Proxy) -> None:
+    """Whoever did nothing meanwhile hears nothing of it, in whatever way the store is used next."""
+    database = Database(by(way, postgres_store))
+    for use in (database.read, database.write, database.look):
+        with use() as link:
+            link.execute("SELECT 1")
+        way.cut()
+        way.heal()
+        with use() as link:
+            assert link.execute("SELECT 1").fetchone() == (1,)
+    database.close()
+
+
 def test_a_commit_that_never_arrived(postgres_store: str, way: Proxy) -> None:
     """It is asked about when the way is open again: not committed is told as what it is."""
     database = Database(by(way, postgres_store))
