@@ -121,8 +121,9 @@ class FaustTransport:
         ending.cancel()
 
     def _crashed(self, error: BaseException) -> None:
+        """From any thread."""
         self._failed = self._failed or error
-        self._ending.set()
+        self._loop.call_soon_threadsafe(self._ending.set)
 
     def _app(self, folder: str, lanes: Lanes) -> Any:
         request_s = max(20.0, self._session_s + 5)
