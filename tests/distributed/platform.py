@@ -234,7 +234,10 @@ class Platform:
                 and (not self.kafka or self.count("SELECT count(*) FROM outbox_row WHERE published = 0") == 0)
             )
 
-        wait_until(done, f"{stays} refunds are executed: {self._state()}", timeout_s)
+        try:
+            wait_until(done, f"{stays} refunds are executed", timeout_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}: {self._state()}") from None  # as it is now, not as it was
 
     def _state(self) -> str:
         decided = self.rows("SELECT name, result, count(*) AS n FROM decision GROUP BY 1, 2 ORDER BY 1, 2")
