@@ -197,9 +197,10 @@ class Lanes:
 
     def _chunk(self, limit: int, *, single: bool = False, condemned: Mapping[bytes, str] = NOBODY) -> Ran:
         def fill(transaction: ChunkTransaction, chunk: Chunk) -> bool:
+            until = self._horizon(self._clock.now())  # asked first: what comes to a mailbox after this is no earlier
             waiting = transaction.take(self._positions, limit)
             more = len(waiting) >= limit
-            chunk.run(waiting, 0 if more else self._horizon(self._clock.now()), single=single, condemned=condemned)
+            chunk.run(waiting, 0 if more else until, single=single, condemned=condemned)
             return more or single
 
         return self._transaction(fill)

@@ -128,7 +128,7 @@ class Member:
 
     def _horizon(self, now: int) -> int:
         """With Kafka, what is in the log and not in a mailbox yet may be earlier: time stands still until it is there."""
-        if self.transport is None or (self.transport.connected() and not any(self.transport.lag().values())):
+        if self.transport is None or (self.transport.connected() and not any(self.transport.unread().values())):
             self._caught_up = now - SLACK_US
         return self._caught_up
 

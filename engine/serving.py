@@ -215,7 +215,7 @@ class Serving:
             return run
 
         def when_ours() -> None:
-            while not self._stopping.is_set() and not self._held(member, job):
+            while not self._stopping.is_set() and not self._held(member, job, while_away=False):
                 self._stopping.wait(TICK_S)
             if self._stopping.is_set():
                 return
@@ -227,16 +227,17 @@ class Serving:
 
     def _prolong(self, member: Member, job: str) -> None:
         while not self._stopping.wait(TICK_S):
-            if not self._held(member, job):
+            if not self._held(member, job, while_away=True):
                 raise Fenced(f"the lease of {job} is another process's", field="job", value=job)
         member.leases.give_back(job, member.name)
 
-    def _held(self, member: Member, job: str) -> bool:
+    def _held(self, member: Member, job: str, *, while_away: bool) -> bool:
+        """`while_away`: what holds while the store cannot be asked. What was ours is, since nobody else can take it either."""
         try:
             return member.leases.hold(job, member.name)
         except StoreAway as away:
             log.warning("store_away", during=job, reason=away.message)
-            return True  # nobody else can take it either
+            return while_away
 
     def _heard(self, news: News) -> None:
         """What another process has stored: something for our lanes, or decisions, whose requests and outcomes may be ours to carry."""

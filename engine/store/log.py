@@ -134,6 +134,11 @@ class Log:
         """Slices of time whose identities are still known."""
         return {slice_ for (slice_,) in self.connection.execute("SELECT slice FROM inbox_slice")}
 
+    def gaps(self) -> bool:
+        """Whether positions of a lane may be nobody's: the log is a broker's, where records lie that are no messages of ours."""
+        found = self.connection.execute("SELECT value FROM meta WHERE name = 'log'").fetchone()
+        return found is not None and found[0] != ""
+
     def lost(self) -> Iterator[tuple[int, int]]:
         """Lane and offset of messages that were passed over: nobody decided them."""
         yield from self._store.each(

@@ -62,6 +62,7 @@ class LaneTransportContract(ABC):
             self.producer.append([arrived(4_000, b"x" * LARGE)])
             wait_until(lambda: positions.count() == 4_001, "what came while it ran")
             wait_until(lambda: set(member.transport.lag().values()) == {0}, "no lag")
+            assert set(member.transport.unread().values()) == {0}
             assert member.transport.lanes() == frozenset(range(LANES))
             assert member.transport.connected()
             assert len(member.log_ids) == 1
@@ -202,6 +203,21 @@ class LaneTransportContract(ABC):
             assert member.transport.lanes() == frozenset()
             member.transport.stop()
         assert positions.count() == 0
+
+    def test_lanes_are_given_up_though_the_store_is_away(self) -> None:
+        """Nobody is kept from them, the transport goes on with the others, and it ends when it is told to."""
+        self.append(range(100))
+        positions = Positions()
+        member = self.member(positions)
+        with member:
+            wait_until(lambda: positions.count() == 100, "all of it")
+            member.farewells += [Retryable("the store is away")] * 9
+            with self.member(positions, "b") as second:
+                wait_until(lambda: len(second.transport.lanes()) == LANES // 2, "half of the lanes")
+                wait_until(lambda: len(member.transport.lanes()) == LANES // 2, "the other half")
+                member.transport.stop()
+                wait_until(lambda: len(second.transport.lanes()) == LANES, "all lanes")
+        assert member.crashes == second.crashes == []
 
     def test_nobody_at_the_address_ends_it(self) -> None:
         """The process is told."""

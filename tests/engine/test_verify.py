@@ -233,3 +233,19 @@ def test_what_comes_again_after_its_identity_was_dropped_was_decided_again() -> 
     for batch in range(1, 8):  # wherever it is cut, a repeat that is remembered is not asked of the store
         assert verify(camp.hub.database, batch=batch).agrees, batch
     camp.hub.database.close()
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_gap_in_the_log(copy: Path, elsewhere: bool) -> None:
+    """Records in a broker's topic that are no messages of ours leave gaps, which are nobody's loss; a log of our own has none."""
+    later = [
+        f"UPDATE {table} SET {name} = {name} + 1000 WHERE {name} >= 5 {also}"
+        for table, name, also in (
+            ("intake", "offset", ""),
+            ("decision", "place", "AND origin = 'intake'"),
+            ("lane", "next_offset", ""),
+        )
+    ]
+    plant(copy, *later, *(["INSERT OR REPLACE INTO meta VALUES ('log', 'a topic')"] if elsewhere else []))
+
+    assert rebuilt(copy, batch=1).agrees is elsewhere

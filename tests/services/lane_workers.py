@@ -118,6 +118,7 @@ class Member:
         self.mailboxes = mailboxes or Mailboxes()
         self.crashes: list[BaseException] = []
         self.refusals: list[BaseException] = []  # raised by the next claims, one each
+        self.farewells: list[BaseException] = []  # raised by the next times that lanes are given up
         self.log_ids: set[str] = set()
         self._mine: dict[int, tuple[int, int]] = {}  # lane: epoch, next
         self._transaction = threading.Lock()
@@ -155,6 +156,8 @@ class Member:
             self.positions.told.append(("revoked", self.name, lanes))
             for lane in lanes:
                 self._mine.pop(lane, None)
+        if self.farewells:
+            raise self.farewells.pop(0)
 
     def lost(self, lane: int, position: int, low: int, high: int) -> None:
         self.positions.lost[lane] = (position, low, high)

@@ -7,6 +7,7 @@ about before anybody is told that it failed: what was stored is never done again
 from __future__ import annotations
 
 import contextlib
+import select
 import threading
 import time
 import weakref
@@ -18,6 +19,7 @@ from typing import Any, Final
 import psycopg
 import structlog
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.arrays import known_to
@@ -32,9 +34,24 @@ _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
     " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"  # the server's side of `_ALIVE`
 )
+_ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is found out about, by who waits and by who sends
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 12_000,
+}
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
-_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError, errors.DiskFull, errors.ReadOnlySqlTransaction)
+_AWAY: Final = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.DiskFull,
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,  # we stood still inside a transaction: the server has undone it and hung up
+    errors.TransactionTimeout,
+)
 _CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 log = structlog.get_logger(__name__)
@@ -82,6 +99,7 @@ class Database:
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
         self._address = address
+        self._conninfo = make_conninfo(address, **_ALIVE)
         self.name = without_password(address)
         self._mine = _Mine()
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()
@@ -228,7 +246,7 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """One that is nobody else's, outside any transaction; closed at the end. Raises psycopg's errors."""
-        with psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS) as connection:
+        with psycopg.connect(self._conninfo, autocommit=True, options=_OPTIONS) as connection:
             self._open.add(connection)
             yield connection
 
@@ -258,11 +276,13 @@ class Database:
 
     def _link(self) -> Link:
         mine = self._mine
-        if mine.link is not None and not mine.link.raw.closed and not mine.link.raw.broken:
-            return mine.link
+        if mine.link is not None:
+            if not (mine.link.raw.closed or mine.link.raw.broken or _hung_up(mine.link.raw)):
+                return mine.link
+            mine.link.raw.close()
         if self._closed:
             raise StoreAway(f"{self.name} is closed", field="store", value=self.name)
-        connection = psycopg.connect(self._address, autocommit=True, connect_timeout=5, options=_OPTIONS)
+        connection = psycopg.connect(self._conninfo, autocommit=True, options=_OPTIONS)
         known_to(connection)
         self._open.add(connection)
         mine.link = Link(connection)
@@ -314,6 +334,14 @@ class Database:
         if isinstance(error, _AWAY):
             return StoreAway(f"{self.name}: {text}: the hub goes on by itself when it is back", field="store", value=self.name)
         return HubError(f"{self.name}: {text}", code="store_broken", field="store", value=self.name)
+
+
+def _hung_up(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the server has something to say that nobody asked for, between transactions: its farewell. Costs no round trip, and
+    whoever comes after an outage is not told of one that is over."""
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _refused(text: str) -> bool:

@@ -25,6 +25,7 @@ class ReplayChunk(SqliteChunk):
         self._numbers: Iterator[int] = iter(())
         self._deciding = 0
         self.slices = log.slices()
+        self._gaps = log.gaps()
 
     def again(self, numbers: Sequence[int]) -> None:
         """A message is decided again, whose decisions had these numbers then."""
@@ -65,7 +66,11 @@ class ReplayChunk(SqliteChunk):
         return [TimerRow(*row) for row in rows]
 
     def write(self, chunk: ChunkWrite) -> None:
-        """The scratch effects never moved by themselves: a person's word moves them from wherever they stand."""
+        """The scratch effects never moved by themselves: a person's word moves them from wherever they stand. Where the log may have
+        gaps, a lane moves on over them; it never moves back."""
+        if self._gaps:
+            stands = dict(self._db.execute("SELECT lane, next_offset FROM lane").fetchall())
+            chunk.positions = {lane: (min(base, stands[lane]), next_) for lane, (base, next_) in chunk.positions.items()}
         chunk.moves = [move._replace(allowed=_STATES) for move in chunk.moves]
         super().write(chunk)
 

@@ -67,6 +67,7 @@ class AssigningTransport:
         self.lanes = self._reader.lanes
         self.connected = self._reader.connected
         self.lag = self._reader.lag
+        self.unread = self._reader.unread
         calm("aiokafka")
 
     def start(self) -> None:

@@ -68,7 +68,13 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         consumer: Any = self._ensure_consumer()
         consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
         self.lanes.reader.consumer = consumer
-        self._watching = asyncio.create_task(self.lanes.reader.watching())
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        try:
+            await self.lanes.reader.watching()
+        except Exception as error:
+            self.lanes.crashed(error)
 
     async def on_thread_stop(self) -> None:
         """The consumer leaves its group here."""

@@ -61,6 +61,7 @@ class FaustTransport:
         self.lanes = self._reader.lanes
         self.connected = self._reader.connected
         self.lag = self._reader.lag
+        self.unread = self._reader.unread
 
     def start(self) -> None:
         """See `LaneTransport`."""
@@ -98,10 +99,12 @@ class FaustTransport:
             self._reader.close(lanes.asked)
             for claiming in lanes.claiming:
                 claiming.cancel()
-            await claims.give_up(lanes.asked)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_S):
-                    await app.stop()
+            try:
+                await claims.give_up(lanes.asked)
+            finally:  # whatever becomes of the lanes: a consumer that is left behind keeps the process from ending
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_S):
+                        await app.stop()
 
     async def _alive(self, app: Any) -> None:
         """Until `stop` or the end of it. What ended it is in `_failed`."""
@@ -118,8 +121,9 @@ class FaustTransport:
         ending.cancel()
 
     def _crashed(self, error: BaseException) -> None:
+        """From any thread."""
         self._failed = self._failed or error
-        self._ending.set()
+        self._loop.call_soon_threadsafe(self._ending.set)
 
     def _app(self, folder: str, lanes: Lanes) -> Any:
         request_s = max(20.0, self._session_s + 5)

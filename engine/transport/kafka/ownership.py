@@ -34,7 +34,8 @@ class LaneOwner(Protocol):
 
     def revoked(self, lanes: frozenset[int]) -> None:
         """These lanes are about to be somebody else's: returns when no transaction of theirs is under way. Blocks; the
-        transport waits for a bounded time only. Lanes that were never claimed may be among them."""
+        transport waits for a bounded time only. Lanes that were never claimed may be among them. Raises Retryable when the store is
+        away: they are given up all the same."""
 
     def lost(self, lane: int, position: int, low: int, high: int) -> None:
         """The position lies outside the log, which holds [low, high): records are gone that were never decided, or the topic
@@ -61,6 +62,9 @@ class LaneTransport(Protocol):
 
     def lag(self) -> Mapping[int, int]:
         """Records between what the store has committed and the end of the log, by lane; a few seconds old."""
+
+    def unread(self) -> Mapping[int, int]:
+        """Records of the log that are not in a mailbox yet, by lane; as old."""
 
 
 CLAIM_AGAIN_S: Final = 1.0
@@ -94,12 +98,15 @@ class Claims:
                 await asyncio.sleep(CLAIM_AGAIN_S)
 
     async def give_up(self, lanes: frozenset[int]) -> None:
-        """Waits, for a bounded time, until nothing of these lanes is under way. Later the fence decides."""
+        """Waits, for a bounded time, until nothing of these lanes is under way. Later the fence decides. Raises what the owner raises,
+        but for Retryable."""
         try:
             async with asyncio.timeout(self._revoke_s):
                 await self._call(self._owner.revoked, lanes)
         except TimeoutError:
             log.warning("lanes given up while a transaction is under way", lanes=len(lanes), waited_s=self._revoke_s)
+        except Retryable as away:  # they are not ours any more; whoever claims them takes this for the end of a process
+            log.warning("lanes given up while the store is away", lanes=len(lanes), error=away.message[:200])
 
     async def _call(self, what: Callable[..., T], *arguments: Any) -> T:
         async def to_its_end() -> T:

@@ -31,12 +31,17 @@ FETCH_WAIT_MS: Final = 100
 PREFETCH_BACKOFF_S: Final = 0.02  # aiokafka's 100 ms are felt, 5 ms gave stalls of a second
 METADATA_MS: Final = 5_000  # after so long at most a topic that was away or was made anew is seen
 WATCH_S: Final = 2.0  # how often the ends of the log are asked for
+STALLED: Final = 5  # so many looks in a row at records that nobody fetches, and the reading has come to a standstill
 
 
 class LaneReader:
     """`lost` is told (lane, position, low, high) of a position outside the log, which holds [low, high)."""
 
-    def __init__(self, topic: str, mailboxes: Mailboxes, lost: Callable[[int, int, int, int], None]) -> None:
+    def __init__(
+        self, topic: str, mailboxes: Mailboxes, lost: Callable[[int, int, int, int], None], *, watch_s: float = WATCH_S
+    ) -> None:
+        self._watch_s = watch_s
+        self._looks = 0  # since something came, of those that saw that something should
         self._topic, self._mailboxes, self._lost = topic, mailboxes, lost
         self._lock = threading.Lock()
         self._next: dict[int, int] = {}  # the offset that is expected next, of each open lane
@@ -75,6 +80,7 @@ class LaneReader:
                 with self._lock:
                     self._openings[lane] = self._openings.get(lane, 0) + 1
                     self._committed[lane] = self._next[lane] = position
+                    self._looks = 0
                     self._mailboxes.open((lane,))
                     self.consumer.seek(self._at(lane), position)
         metrics.CLAIMS.inc(len(opened))
@@ -122,6 +128,7 @@ class LaneReader:
     def _put(self, lane: int, found: Sequence[LogRecord]) -> None:
         if self._mailboxes.put(lane, found):
             self._next[lane] = found[-1].offset + 1
+            self._looks = 0
             metrics.DELIVERED.inc(len(found))
 
     async def _over_gap(self, lane: int, found: Sequence[LogRecord], expected: int, opening: int) -> None:
@@ -147,13 +154,36 @@ class LaneReader:
     # -- ends of the log -------------------------------------------------------------------------------------------------------
 
     async def watching(self) -> None:
-        """Looks again and again whether each lane still is inside its log and the log the same one. Ends when it is cancelled."""
+        """Looks again and again whether each lane still is inside its log and the log the same one. Ends when it is cancelled.
+
+        Raises HubError `reading_stalled` when the broker answers and nothing comes of what lies there: whoever fetches has been lost
+        in what befell the broker, and finds its way by a new start only.
+        """
         while True:
             try:
                 await self._look()
+                await self._moving()
             except KafkaError as error:
+                self._looks = 0
                 log.warning("kafka does not say where its logs end", error=repr(error)[:200])
-            await asyncio.sleep(WATCH_S)
+            await asyncio.sleep(self._watch_s)
+
+    async def _moving(self) -> None:
+        behind = {lane: count for lane, count in self.unread().items() if count and not self._mailboxes.full(lane)}
+        self._looks = self._looks + 1 if behind else 0
+        if self._looks < STALLED:
+            return
+        for lane in behind:
+            try:
+                async with asyncio.timeout(self._watch_s):
+                    position = await self.consumer.position(self._at(lane))
+            except (TimeoutError, KafkaError):
+                position = -1
+            if position < self._ends[lane]:  # else what is unread is a transaction's end, which nobody is given
+                count = sum(behind.values())
+                text = f"{count} records of topic {self._topic} wait in {len(behind)} lanes, and nothing comes"
+                raise HubError(text, code="reading_stalled", field="topic", value=self._topic)
+        self._looks = 0
 
     async def _look(self) -> None:
         before, known = dict(self._next), self._log_id
@@ -193,6 +223,12 @@ class LaneReader:
     def lag(self) -> Mapping[int, int]:
         """Records from the store's position to the end of the log, of open lanes; markers count."""
         return {lane: max(0, self._ends[lane] - self._committed[lane]) for lane in self.lanes()}
+
+    def unread(self) -> Mapping[int, int]:
+        """Records of the log that were not put into a mailbox yet, of open lanes. One that is no message of ours counts until it is
+        put, and no longer: the store's position never passes one at the end of a lane."""
+        with self._lock:
+            return {lane: max(0, self._ends[lane] - next_) for lane, next_ in self._next.items()}
 
     def connected(self) -> bool:
         """Whether the broker answered within the last three looks."""

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.reading import LaneReader
+from schemas.errors import HubError
 from tests.services.kafka import Kafka
 from tests.services.lane_workers import delete_before, lay
 
@@ -22,7 +23,7 @@ class Reading:
     def __init__(self, kafka: Kafka, topic: str) -> None:
         self.bootstrap, self.topic = kafka.bootstrap, topic
         self.boxes, self.lost = Mailboxes(), list[tuple[int, int, int, int]]()
-        self.reader = LaneReader(topic, self.boxes, lambda *what: self.lost.append(what))
+        self.reader = LaneReader(topic, self.boxes, lambda *what: self.lost.append(what), watch_s=0.1)
 
     def run(self, work: Work) -> None:
         async def all_of_it() -> None:
@@ -62,6 +63,50 @@ class Reading:
 def reading(kafka: Kafka, request: pytest.FixtureRequest) -> Reading:
     lay(kafka.bootstrap, request.node.name, 1)
     return Reading(kafka, request.node.name)
+
+
+def test_what_is_in_a_mailbox_is_read(reading: Reading) -> None:
+    """Time goes on for a lane whose last record nobody will ever commit."""
+
+    async def work(reading: Reading) -> None:
+        await reading.append(3)
+        await reading.reader.open({0: 0})
+        assert reading.reader.unread() == {0: 3}
+        await reading.read(until=lambda: reading.boxes.held() == 3)
+        assert reading.reader.unread() == {0: 0}
+        assert reading.reader.lag() == {0: 3}
+
+    reading.run(work)
+
+
+def test_a_standstill_is_noticed(reading: Reading) -> None:
+    """The broker answers, records lie there, and whoever should fetch them does not: that is told, and not waited for."""
+
+    async def work(reading: Reading) -> None:
+        await reading.append(3)
+        await reading.reader.identify()
+        await reading.reader.open({0: 0})
+        with pytest.raises(HubError, match="3 records"):
+            await asyncio.wait_for(reading.reader.watching(), 20)
+
+    reading.run(work)
+
+
+def test_a_transactions_end_is_no_standstill(reading: Reading) -> None:
+    """It takes an offset that nobody ever gets."""
+
+    async def work(reading: Reading) -> None:
+        await reading.append(3, transaction=True)
+        await reading.reader.identify()
+        await reading.reader.open({0: 0})
+        await reading.read(until=lambda: reading.boxes.held() == 3)
+        fetching = asyncio.create_task(reading.read(until=lambda: False))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reading.reader.watching(), 2)
+        fetching.cancel()
+        assert reading.lost == []
+
+    reading.run(work)
 
 
 def test_markers_are_legal(reading: Reading) -> None:
