@@ -106,7 +106,7 @@ def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: 
     fresh = ids(probe * len(told.faults), seed + 1_000_000)
     probes = [fresh[at : at + probe] for at in range(0, len(fresh), probe)]
     try:
-        with Platform(folder, forker, store, bootstrap, beside) as platform:
+        with Platform(folder, forker, store, bootstrap, beside=beside) as platform:
             _played(told, platform, servers, luck, stays, probes, load_s, longest_s)
     finally:
         servers.to_kafka.heal()
