@@ -31,6 +31,11 @@ def intake(kafka: Kafka) -> None:
     made_anew(kafka.bootstrap)
 
 
+def paid(platform: Platform) -> int:
+    """Payments that their folios have: a cancellation that overtakes one finds nothing to give back."""
+    return platform.count("SELECT count(*) FROM decision WHERE name = 'payment.received' AND result = 'decided'")
+
+
 def test_together_on_one_database(tmp_path: Path, forker: Forker, postgres_store: str) -> None:
     """Lanes by leases. A caller that waits is answered though another process decides; a worker that is killed is replaced, one that
     stops hands its lanes over; each refund leaves once."""
@@ -53,6 +58,7 @@ def test_together_on_one_database(tmp_path: Path, forker: Forker, postgres_store
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")
+        wait_until(lambda: paid(platform) == len(stays), "every payment is booked, in its folio's lane too", 60)
         platform.send(gateway, platform.story(stays[:20], 2))
         assert platform.stop(two) < 5
         platform.send(gateway, platform.story(stays[20:], 2))
@@ -86,6 +92,7 @@ def test_together_on_kafka(
         platform.send(gateway, platform.story(stays, 1))
         platform.kill(one)
         platform.start("worker")
+        wait_until(lambda: paid(platform) == len(stays), "every payment is booked, in its folio's lane too", 60)
         platform.send(gateway, platform.story(stays[:20], 2))
         assert platform.stop(two) < 5
         platform.send(gateway, platform.story(stays[20:], 2))
