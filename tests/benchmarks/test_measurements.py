@@ -21,7 +21,8 @@ WANTED = {
     "ota": {"ota_ratio"},
     "latency": {"latency_p50_ms", "latency_p99_ms"},
     "start": {"start_gb", "start_cold_s", "start_stop_s"},
-    "distributed": {"store_ratio", "store_peer_ratio", "postgres_loop_per_s", "peer_per_s"},
+    "store": {"store_ratio", "store_peer_ratio", "postgres_loop_per_s", "peer_per_s"},
+    "distributed": {"kafka_ratio", "peer_ratio", "workers_ratio", "latency_p50_ms", "latency_p99_ms", "handover_s"},
     "growth": {"growth_sqlite_ratio", "growth_postgresql_ratio"},
     "soak": {"peak_mb", "peak_growth_ratio", "throughput_end_ratio", "soak_messages"},
 }
