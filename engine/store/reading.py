@@ -62,8 +62,8 @@ class Reading:
         return list(dict.fromkeys(tenant for tenants in found for tenant in tenants))
 
     def state(self, key: Key) -> dict[str, Any] | None:
-        """An aggregate's row."""
-        found = self.rows("SELECT * FROM state WHERE id = ?", (key.digest(),))
+        """An aggregate's row; one that only holds the place of what there is not yet is none."""
+        found = self.rows("SELECT * FROM state WHERE id = ? AND version > 0", (key.digest(),))
         return found[0] if found else None
 
     def place_of(self, message: bytes) -> tuple[int, int] | None:

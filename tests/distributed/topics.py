@@ -17,12 +17,17 @@ STRANGE = "chaos"  # a header of records that a test wrote past the doors
 
 def made_anew(bootstrap: str) -> None:
     """Every topic of the catalogue, empty, with one replica."""
+    gone(bootstrap)
+    provision(bootstrap, TOPICS, replication=1, min_insync=1)
+
+
+def gone(bootstrap: str) -> None:
+    """No topic of the catalogue."""
     names = [topic.name for topic in TOPICS]
     there = topic_ids(bootstrap, names)
     if there:
         asyncio.run(_delete(bootstrap, list(there)))
         wait_until(lambda: not topic_ids(bootstrap, names), "the topics are gone", 60)
-    provision(bootstrap, TOPICS, replication=1, min_insync=1)
 
 
 async def _delete(bootstrap: str, names: list[str]) -> None:

@@ -16,7 +16,7 @@ from engine.standing import standing
 
 _FOLIOS = "SELECT tenant, key FROM state WHERE kind = 'folio' ORDER BY tenant, key"
 _BESIDE = {
-    "aggregate": "SELECT tenant, kind, key, sequence, body FROM state WHERE kind <> 'folio' ORDER BY tenant, kind, key",
+    "aggregate": "SELECT tenant, kind, key, sequence, body FROM state WHERE kind <> 'folio' AND version > 0 ORDER BY tenant, kind, key",
     "timer": "SELECT tenant, kind, key, name, due, what, subject FROM timer ORDER BY tenant, kind, key, name",
     "request": (
         "SELECT tenant, folio, business_key, kind, provider, merchant, payment, reference, order_ref, minor, currency, refund,"
