@@ -172,7 +172,7 @@ class Hub:
         for tell in self.on_news:
             tell(news)
         with self._waiting:
-            wanted = [key for key in self._waiters if news.decided is None or key.hex()[:16] in news.decided]
+            wanted = [key for key in self._waiters if news.tells_of(key)]
         for key in wanted:
             stored = self.reading.answer(key)
             for waiter in self._take_waiters(key) if stored is not None else ():

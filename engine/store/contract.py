@@ -70,6 +70,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     deaths: Mapping[int, int]
     suspects: frozenset[tuple[int, int]]
 
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, ...]]) -> Claim:
+        """Of the lanes' rows: lane, epoch, next offset, deaths, the offset that was being tried alone."""
+        return cls(
+            epochs={row[0]: row[1] for row in rows},
+            positions={row[0]: row[2] for row in rows},
+            deaths={row[0]: row[3] for row in rows},
+            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
+        )
+
 
 class Identity(NamedTuple):
     """What is known of a message that was taken: its keyed hash, and its place in the log."""
@@ -85,6 +95,15 @@ class News(NamedTuple):
 
     waiting: bool
     decided: frozenset[str] | None
+
+    def tells_of(self, message: bytes) -> bool:
+        """Whether this message may be decided now."""
+        return self.decided is None or short(message) in self.decided
+
+
+def short(message: bytes) -> str:
+    """How a message is called in the news."""
+    return message.hex()[:16]
 
 
 class Cursor(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import ClassVar
 
 from engine.store.contract import SLICE_US, Claim, Contended
 from engine.store.postgresql.chunk import PostgresChunk
@@ -17,6 +18,12 @@ from schemas.errors import HubError
 class PostgresLanes:
     """`engine.store.contract.LaneStore` on one database."""
 
+    _DEATHS: ClassVar[str] = (
+        'CASE WHEN EXISTS (SELECT 1 FROM intake WHERE intake.lane = lane.lane AND intake."offset" >= lane.next_offset)'
+        " THEN deaths + 1 ELSE 0 END"
+    )
+    """A death counts when something waited."""
+
     def __init__(self, database: Database) -> None:
         self.database = database
         self.lanes = database.lanes
@@ -24,18 +31,12 @@ class PostgresLanes:
     def claim(self, lanes: Collection[int] | None = None) -> Claim:
         with self.database.write() as link:
             rows = link.raw.execute(
-                "UPDATE lane SET epoch = epoch + 1, deaths = CASE WHEN EXISTS (SELECT 1 FROM intake"
-                ' WHERE intake.lane = lane.lane AND intake."offset" >= lane.next_offset) THEN deaths + 1 ELSE 0 END'
+                f"UPDATE lane SET epoch = epoch + 1, deaths = {self._DEATHS}"
                 " WHERE lane = ANY(coalesce(%s::integer[], (SELECT array_agg(lane) FROM lane)))"
-                " RETURNING lane, epoch, next_offset, deaths, trying",
+                " RETURNING lane, epoch, next_offset, deaths, trying".encode(),
                 (None if lanes is None else sorted(lanes),),
             ).fetchall()
-        return Claim(
-            epochs={row[0]: row[1] for row in rows},
-            positions={row[0]: row[2] for row in rows},
-            deaths={row[0]: row[3] for row in rows},
-            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
-        )
+        return Claim.of(rows)
 
     def release(self, lanes: Collection[int] | None = None) -> None:
         with self.database.write() as link:

@@ -11,12 +11,11 @@ from typing import Final
 import psycopg
 import structlog
 
-from engine.store.contract import News
+from engine.store.contract import News, short
 from engine.store.postgresql.database import Database, Link
 
 _CHANNEL: Final = "foliohub"
 _WAITING, _DECIDED = "waiting", "decided"
-_SHORT: Final = 16  # hexadecimal digits of a message's id
 _MOST: Final = 7_800  # bytes that a server takes in one piece of news
 _TICK_S: Final = 1.0
 _AGAIN_S: Final = 0.5
@@ -31,13 +30,8 @@ def tell_waiting(link: Link) -> None:
 
 def tell_decided(link: Link, messages: Collection[bytes]) -> None:
     """These messages are decided, as soon as this transaction is committed."""
-    text = ",".join([_DECIDED, *(message.hex()[:_SHORT] for message in messages)])
+    text = ",".join([_DECIDED, *(short(message) for message in messages)])
     link.raw.execute("SELECT pg_notify(%s, %s)", (_CHANNEL, text if len(text) <= _MOST else _DECIDED))
-
-
-def short(message: bytes) -> str:
-    """How a message is called in the news."""
-    return message.hex()[:_SHORT]
 
 
 class Listener:

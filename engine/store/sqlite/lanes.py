@@ -31,12 +31,7 @@ class SqliteLanes:
                 f" WHERE {_among(lanes)} RETURNING lane, epoch, next_offset, deaths, trying"
             ).fetchall()
             self.database.advanced()
-        return Claim(
-            epochs={row[0]: row[1] for row in rows},
-            positions={row[0]: row[2] for row in rows},
-            deaths={row[0]: row[3] for row in rows},
-            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
-        )
+        return Claim.of(rows)
 
     def release(self, lanes: Collection[int] | None = None) -> None:
         with self.database.write() as connection:

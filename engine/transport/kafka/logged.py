@@ -78,6 +78,9 @@ class KafkaChunk(PostgresChunk):
 class KafkaLanes(PostgresLanes):
     """`engine.store.contract.LaneStore`: the store is PostgreSQL, the log is Kafka."""
 
+    _DEATHS = "deaths + 1"
+    """A death counts whatever waits: what does lies in Kafka."""
+
     def __init__(
         self,
         lanes: PostgresLanes,
@@ -104,22 +107,6 @@ class KafkaLanes(PostgresLanes):
             super().append((), letters, keys, internals)
         if rows:
             self._producer.append(rows)
-
-    def claim(self, lanes: Collection[int] | None = None) -> Claim:
-        """A death is counted whatever waits: what does lies in Kafka."""
-        with self.database.write() as link:
-            rows = link.raw.execute(
-                "UPDATE lane SET epoch = epoch + 1, deaths = deaths + 1"
-                " WHERE lane = ANY(coalesce(%s::integer[], (SELECT array_agg(lane) FROM lane)))"
-                " RETURNING lane, epoch, next_offset, deaths, trying",
-                (None if lanes is None else sorted(lanes),),
-            ).fetchall()
-        return Claim(
-            epochs={row[0]: row[1] for row in rows},
-            positions={row[0]: row[2] for row in rows},
-            deaths={row[0]: row[3] for row in rows},
-            suspects=frozenset((row[0], row[4]) for row in rows if row[4] is not None),
-        )
 
     @contextmanager
     def chunk(self, claim: Claim) -> Iterator[PostgresChunk]:
