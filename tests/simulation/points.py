@@ -22,7 +22,7 @@ STEPS: Final[Mapping[str, str]] = {
     "Shelf.keep_configuration": "configuration",
     "Shelf.keep_policies": "policies",
     "Shelf.destroy_keys": "destroy keys",
-    "SqliteEffects.new_generation": "new generation",
+    "Hub._new_generation": "new generation",
     "Reading.published": "published",
     "Switches.set": "payout switch",
     "KeyRows.add": "door key",
