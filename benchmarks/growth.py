@@ -36,7 +36,9 @@ from tests.services.processes import running
 _DAY: Final = 2_500  # stays of the day that is multiplied
 _HOUR_US: Final = 3600 * 1_000_000
 _WITHOUT: Final = frozenset({"inbox", "meta", "lane", "lane_end"})
-_NEW_COLUMNS: Final = {"decision": {"turn": "seq"}, "outbox_row": {"lane": "0"}, "state": {"lane": "0"}}
+_GONE: Final = {"outbox_row": {"published"}}
+"""What a table has in a file only."""
+_NEW_COLUMNS: Final = {"decision": {"turn": "seq"}, "state": {"lane": "0"}}
 """What a table has on PostgreSQL only, told from the row."""
 
 
@@ -125,7 +127,7 @@ def carried(file: str, address: str) -> None:
         kept = db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'foliohub'").fetchall()
         for (table,) in kept:
             if table in known and table not in _WITHOUT:
-                columns = [row[1] for row in rows.execute(f"PRAGMA table_info({table})")]
+                columns = [row[1] for row in rows.execute(f"PRAGMA table_info({table})") if row[1] not in _GONE.get(table, ())]
                 chosen = {name: f'"{name}"' for name in columns} | _NEW_COLUMNS.get(table, {})
                 _copy(rows, db, table, table, chosen)
         for (slice_,) in rows.execute("SELECT slice FROM inbox_slice").fetchall():

@@ -84,9 +84,11 @@ class Chunk:
         messages = [self.decoded(row) for row in waiting]
         keys = [self._keys(row, message) for row, message in zip(waiting, messages, strict=True)]
         self.staging.load(key for some in keys for key in some)
+        folios = {key for some in keys for key in self._folios(some)}
+        self.staging.load(folios)
         self._condemned, self._single = condemned, single
         self._elsewhere = self.staging.read.others_wait()
-        self._fetch_timers({key for some in keys for key in self._folios(some)}, horizon)
+        self._fetch_timers(folios, horizon)
         for row, message, some in zip(waiting, messages, keys, strict=True):
             if row.origin == "intake":
                 self._fire(row.received_at, some)

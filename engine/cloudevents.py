@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from engine.clock import instant
 from engine.store.rows import OutboxRow
-from schemas.envelope import type_of
+from schemas.envelope import type_of, uuid_text
 
 SOURCE: Final = "foliohub"
 
@@ -23,7 +23,7 @@ def attributes(row: OutboxRow) -> dict[str, str]:
     """CloudEvents attributes of an outcome without prefix, all text, always in the same order; empty ones are left out."""
     worn = {
         "specversion": "1.0",
-        "id": str(UUID(bytes=row.id)),
+        "id": uuid_text(row.id),
         "source": SOURCE,
         "type": type_of(row.name),
         "time": time_of(row.at),
@@ -31,7 +31,7 @@ def attributes(row: OutboxRow) -> dict[str, str]:
         "subject": key_of(row),
         "datacontenttype": "application/json",
         "correlationid": row.correlation,
-        "causationid": str(UUID(bytes=row.cause)),
+        "causationid": uuid_text(row.cause),
         "traceparent": row.traceparent,
     }
     return {name: value for name, value in worn.items() if value}
@@ -42,6 +42,7 @@ def event(row: OutboxRow) -> dict[str, Any]:
     return {**attributes(row), "data": msgspec.Raw(row.body)}
 
 
+@lru_cache(maxsize=256)  # what is decided together is told together
 def time_of(micros: int) -> str:
     """RFC 3339 in UTC: `2026-05-01T08:00:00Z`, with as many decimals of a second as there are."""
     return instant(micros).isoformat().replace("+00:00", "Z")

@@ -23,6 +23,7 @@ from schemas.registry import OUT, family
 from topics.catalogue import topic_of
 
 BATCH: Final = 500
+LOGGED: Final = 2_000  # to a log of many partitions, each of which has a share of its own in what a batch costs
 TICK_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 5.0
 
@@ -31,7 +32,9 @@ unwanted = Counter("foliohub_outcomes_unwanted_total", "Outcomes for the broker 
 
 
 class Outbox(Protocol):
-    """What waits for one broker. Both raise StoreAway."""
+    """What waits for one broker, `batch` at a time. Both raise StoreAway."""
+
+    batch: int
 
     def waiting(self, limit: int) -> Sequence[OutboxRow]:
         """So many, of each key in order."""
@@ -43,12 +46,16 @@ class Outbox(Protocol):
 class OfAll:
     """All outcomes of a store that one process has."""
 
+    batch = BATCH
+
     def __init__(self, reading: Reading) -> None:
         self.waiting, self.done = reading.unpublished, reading.published
 
 
 class OfLanes:
     """Outcomes of the lanes that this process owns, of several."""
+
+    batch = LOGGED
 
     def __init__(self, reading: Reading, lanes: Callable[[], Sequence[int]]) -> None:
         self._reading, self._lanes = reading, lanes
@@ -62,6 +69,8 @@ class OfLanes:
 
 class Asked:
     """What sources want by AMQP, where everything goes to Kafka as well."""
+
+    batch = BATCH
 
     def __init__(self, reading: Reading) -> None:
         self.waiting, self.done = reading.asked, reading.got
@@ -91,7 +100,7 @@ class Relay:
             pause_s = min(max(0.5, pause_s * 2), LONGEST_PAUSE_S) if stuck else 0.0
             if stuck:
                 self._stopping.wait(pause_s)
-            elif waiting < BATCH:
+            elif waiting < self._outbox.batch:
                 self.wake.wait(TICK_S)
 
     def stop(self) -> None:
@@ -101,7 +110,7 @@ class Relay:
 
     def once(self) -> tuple[int, int]:
         """One batch: how many waited, and how many of them are done with. Raises Retryable."""
-        rows, sources = self._outbox.waiting(BATCH), self._wanted
+        rows, sources = self._outbox.waiting(self._outbox.batch), self._wanted
         nobody = [row.seq for row in rows if sources is not None and family(row.name) not in sources.get(row.tenant, frozenset())]
         skipped = frozenset(nobody)
         messages = [outgoing(row) for row in rows if row.seq not in skipped]

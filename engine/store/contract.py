@@ -141,6 +141,10 @@ class Store(Protocol):
     """The columns that order decisions as they were taken."""
     gapless: bool
     """Whether decisions are numbered without gaps."""
+    unpublished: str
+    """The question for the numbers of outcomes that a broker has yet to confirm."""
+    confirm: str
+    """The statement, but for which ones, by which they are so no more."""
 
     @property
     def name(self) -> str:

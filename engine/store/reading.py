@@ -9,7 +9,7 @@ import msgspec
 
 from engine.store.contract import Cursor, Store
 from engine.store.rows import NUMBERED, Key, OutboxRow
-from engine.store.statements import marks
+from engine.store.statements import batches, marks
 
 _OUTBOX = ", ".join(f"outbox.{name}" for name in OutboxRow._fields)
 
@@ -158,7 +158,7 @@ class Reading:
 
     def unpublished_count(self) -> int:
         """How many outcomes a broker has yet to confirm."""
-        return int(self.rows("SELECT count(*) AS n FROM outbox_row WHERE published = 0")[0]["n"])
+        return int(self.rows(f"SELECT count(*) AS n FROM ({self._store.unpublished}) AS waits")[0]["n"])
 
     def asked(self, limit: int) -> list[OutboxRow]:
         """Outcomes that sources want by AMQP and have yet to get, oldest first, where they go to Kafka as well."""
@@ -173,14 +173,15 @@ class Reading:
     def got(self, rows: Sequence[int]) -> None:
         """Those that their sources have."""
         with self._store.write() as connection:
-            connection.executemany("DELETE FROM outbox_asked WHERE seq = ?", [(row,) for row in rows])
+            for some in batches(list(rows)):
+                connection.execute(f"DELETE FROM outbox_asked WHERE seq IN ({marks(len(some))})", some)
 
     def unpublished_in(self, lanes: Sequence[int], limit: int) -> list[OutboxRow]:
         """The same, of keys in these lanes; of each key in order. A store of several processes knows lanes of outcomes."""
         with self._store.read() as connection:
             rows = connection.execute(
-                f"SELECT {_OUTBOX} FROM outbox WHERE published = 0 AND outbox.seq IN (SELECT seq FROM outbox_row WHERE published = 0"
-                f" AND lane IN ({marks(len(lanes))}) ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
+                f"SELECT {_OUTBOX} FROM outbox WHERE outbox.seq IN (SELECT seq FROM outbox_waiting WHERE lane IN ({marks(len(lanes))})"
+                " ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
                 (*lanes, limit),
             )
             return [OutboxRow(*row) for row in rows]
@@ -188,13 +189,17 @@ class Reading:
     def unpublished(self, limit: int) -> list[OutboxRow]:
         """Outcomes that a broker has yet to confirm, oldest first."""
         with self._store.read() as connection:
-            rows = connection.execute(f"SELECT {_OUTBOX} FROM outbox WHERE published = 0 ORDER BY seq LIMIT ?", (limit,))
+            rows = connection.execute(
+                f"SELECT {_OUTBOX} FROM outbox WHERE outbox.seq IN ({self._store.unpublished} ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
+                (limit,),
+            )
             return [OutboxRow(*row) for row in rows]
 
     def published(self, rows: Sequence[int]) -> None:
         """Mark what the broker confirmed."""
         with self._store.write() as connection:
-            connection.executemany("UPDATE outbox_row SET published = 1 WHERE seq = ?", [(row,) for row in rows])
+            for some in batches(list(rows)):
+                connection.execute(f"{self._store.confirm} WHERE seq IN ({marks(len(some))})", some)
 
     def next_timer(self) -> int | None:
         """When the next timer is due."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import Producer
 
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import LaneTransport
@@ -102,12 +103,10 @@ class LaneTransportContract(ABC):
         self.append(range(10))
         lane = arrived(1).lane
 
-        async def foreign(producer: Any) -> None:
-            ready = await producer._ready()
-            await ready.send_and_wait(self.topic, b"\xff\x00", partition=lane)
-            await ready.send_and_wait(self.topic, None, key=b"B-1", partition=lane, headers=[("ce_id", b"\xff")])
-
-        self.producer._loop.run(foreign(self.producer))
+        stranger = Producer({"bootstrap.servers": self.bootstrap})
+        stranger.produce(self.topic, b"\xff\x00", partition=lane)
+        stranger.produce(self.topic, None, b"B-1", lane, headers=[("ce_id", b"\xff")])
+        assert stranger.flush(10) == 0
         self.append(range(10, 20))
         positions = Positions()
         with self.member(positions):

@@ -187,7 +187,7 @@ def _nothing_waits(platform: Platform, stays: int) -> bool:
     return (
         platform.count(f"SELECT count(*) FROM effect WHERE state IN {REFUND_ENDED}") >= stays
         and platform.count("SELECT count(*) FROM internal WHERE decision = 0") == 0
-        and platform.count("SELECT count(*) FROM outbox_row WHERE published = 0") == 0
+        and platform.count("SELECT count(*) FROM outbox_waiting") == 0
     )
 
 

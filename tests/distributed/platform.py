@@ -248,7 +248,7 @@ class Platform:
             return (
                 self.count("SELECT count(*) FROM effect WHERE state IN ('confirmed', 'refused', 'needs_person')") >= stays
                 and self.count("SELECT count(*) FROM internal WHERE decision = 0") == 0
-                and (not self.kafka or self.count("SELECT count(*) FROM outbox_row WHERE published = 0") == 0)
+                and (not self.kafka or self.count("SELECT count(*) FROM outbox_waiting") == 0)
             )
 
         try:
@@ -260,7 +260,7 @@ class Platform:
         decided = self.rows("SELECT name, result, count(*) AS n FROM decision GROUP BY 1, 2 ORDER BY 1, 2")
         effects = self.rows("SELECT state, count(*) AS n FROM effect GROUP BY 1")
         waiting = self.rows(
-            "SELECT (SELECT count(*) FROM internal WHERE decision = 0) AS internal, (SELECT count(*) FROM outbox_row WHERE published = 0)"
+            "SELECT (SELECT count(*) FROM internal WHERE decision = 0) AS internal, (SELECT count(*) FROM outbox_waiting)"
             " AS outbox, (SELECT count(*) FROM effect WHERE needs_approval = 1) AS unapproved"
         )
         lanes = self.rows("SELECT lane, epoch, next_offset, deaths, trying FROM lane ORDER BY lane")

@@ -87,13 +87,14 @@ def test_no_table_is_forgotten(camp: Path, postgres_store: str) -> None:
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     ours = {name for name in there if not name.startswith(("sqlite_", "inbox_2", "inbox_1"))}
 
-    assert ours - APART == {table.table for table in TABLES}
+    assert (ours - APART) | {"outbox_waiting"} == {table.table for table in TABLES}  # in a file it is a column
     tables = one(postgres_store, "SELECT tablename FROM pg_tables WHERE schemaname = 'foliohub'")
     assert {name for (name,) in tables if not str(name).startswith("inbox_2")} == ours | {
         "lane_end",
         "lease",
         "inbox",
         "outbox_asked",
+        "outbox_waiting",
     }
 
 

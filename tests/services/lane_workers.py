@@ -13,13 +13,13 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from engine.address import lane_of
 from engine.store.rows import Arrived, Key
-from engine.transport.kafka.loop import LoopThread
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import LaneTransport
 from engine.transport.kafka.records import Strange, arrived_of
 from engine.transport.kafka.topology import provision
 from schemas.envelope import message_bytes
 from schemas.errors import Retryable
+from tests.services.loop import LoopThread
 from topics.catalogue import Topic
 
 LANES = 4

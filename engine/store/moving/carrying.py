@@ -85,7 +85,7 @@ def _rows(
         return
     lane = columns.index("lane")
     offset = columns.index("offset") if one.table == "intake" else -1
-    if one.table == "outbox_row":
+    if one.table == "outbox_waiting":
         names[lane] = "0"
     width = len(names)
     order = "effect.rowid" if one.table == "effect" else one.order

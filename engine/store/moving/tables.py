@@ -17,7 +17,7 @@ _OF_ITS_FOLIO: Final = ("tenant", "'folio'", "folio")
 
 class Carried(NamedTuple):
     """A table of the source. `order`: columns that name its rows; `key`: expressions of whose lane it gets, if `waits` is true;
-    `made`: columns of the target by what they come from; `rows`: where the source has them."""
+    `made`: columns of the target by what they come from; `rows`: where the source has them; `counted`: where both have as many."""
 
     table: str
     order: str
@@ -25,6 +25,7 @@ class Carried(NamedTuple):
     waits: str = "1"
     made: tuple[tuple[str, str], ...] = ()
     rows: str = ""
+    counted: str = ""
     sequence: str = ""
 
 
@@ -47,9 +48,11 @@ TABLES: Final = (
     Carried("parked", "seq", sequence="seq"),
     Carried("blocked", "seq", sequence="seq"),
     Carried("dead_letter", "id"),
+    Carried("outbox_row", "seq"),
     Carried(
-        "outbox_row", "outbox_row.seq", ("decision.tenant", "decision.kind", "decision.key"),
-        rows="outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20",
+        "outbox_waiting", "outbox_row.seq", ("decision.tenant", "decision.kind", "decision.key"), made=(("seq", "outbox_row.seq"),),
+        rows="outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20 WHERE outbox_row.published = 0",
+        counted="outbox WHERE published = 0",
     ),
     Carried("effect", "seq", _OF_ITS_FOLIO, made=(("seq", "effect.rowid"),), sequence="seq"),
     Carried("evidence", "seq", sequence="seq"),

@@ -200,13 +200,9 @@ class PostgresChunk:
             "ON CONFLICT (id) DO UPDATE SET at = excluded.at, reason = excluded.reason, status = excluded.status",
             order="id",
         )  # fmt: skip
-        insert(
-            link, "outbox_row",
-            [
-                (row.seq, lane_of(Key(row.tenant, row.kind, row.key), self._lanes), row.name, row.sequence, row.body, row.published)
-                for row in chunk.outbox
-            ],
-        )  # fmt: skip
+        insert(link, "outbox_row", [(row.seq, row.name, row.sequence, row.body) for row in chunk.outbox])
+        waits = [(row.seq, Key(row.tenant, row.kind, row.key)) for row in chunk.outbox if not row.published]
+        insert(link, "outbox_waiting", [(seq, lane_of(key, self._lanes)) for seq, key in waits])
         self._write_effects(chunk)
 
     def _move_lanes(self, chunk: ChunkWrite) -> None:

@@ -34,7 +34,8 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         "tnttttttttttbbtnt",
     ),
     "outbox_asked": ("seq", "n"),
-    "outbox_row": ("seq lane name sequence body published", "nntnbn"),
+    "outbox_row": ("seq name sequence body", "ntnb"),
+    "outbox_waiting": ("seq lane", "nn"),
     "effect": (
         "id tenant folio lane business_key kind provider merchant payment reference order_ref minor currency refund property last"
         " needs_approval state decision created_at next_at correlation traceparent",

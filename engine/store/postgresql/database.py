@@ -96,6 +96,8 @@ class Database:
     by_arrival = "seq"
     by_decision = "turn, seq"
     gapless = False
+    unpublished = "SELECT seq FROM outbox_waiting"
+    confirm = "DELETE FROM outbox_waiting"
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
         self._address = address

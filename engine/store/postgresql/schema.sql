@@ -241,23 +241,25 @@ CREATE TABLE dead_letter (
 );
 CREATE INDEX dead_letter_open ON dead_letter (at) WHERE status = 'open';
 
--- Outgoing messages, in order: the topics themselves when embedded. `seq` is numbered as in the ledger, `sequence` is the key's own,
--- `published` 0: a broker has yet to confirm it. What a message wears beside its body is its decision's: `outbox` shows it whole.
+-- Outgoing messages, in order: the topics themselves when embedded. `seq` is numbered as in the ledger, `sequence` is the key's own.
+-- What a message wears beside its body is its decision's: `outbox` shows it whole.
 CREATE TABLE outbox_row (
     seq bigint PRIMARY KEY,
-    lane integer NOT NULL,         -- of its key: whoever owns that publishes it
     name word NOT NULL,
     sequence bigint NOT NULL,
-    body bytea NOT NULL,
-    published bigint NOT NULL
+    body bytea NOT NULL
 );
-CREATE INDEX outbox_waiting ON outbox_row (lane, seq) WHERE published = 0;
+-- Those that a broker has yet to confirm. What comes and goes so fast lies apart, and is cleared as often as it is that much again.
+CREATE TABLE outbox_waiting (
+    seq bigint PRIMARY KEY,
+    lane integer NOT NULL          -- of its key: whoever owns that publishes it
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_insert_threshold = -1);
 -- Those that sources want by AMQP and have yet to get, where the outcomes themselves go to Kafka.
 CREATE TABLE outbox_asked (seq bigint PRIMARY KEY);
 CREATE VIEW outbox AS
 SELECT outbox_row.seq, decision.seq AS decision, decision.tenant, decision.kind, decision.key, outbox_row.name, outbox_row.sequence,
     decision.message AS cause, decision.correlation, decision.traceparent, decision.decided_at AS at, outbox_row.body,
-    outbox_row.published
+    CASE WHEN EXISTS (SELECT FROM outbox_waiting WHERE outbox_waiting.seq = outbox_row.seq) THEN 0 ELSE 1 END AS published
 FROM outbox_row JOIN decision ON decision.seq = outbox_row.seq >> 20;
 
 -- Requests to the outside. While somebody has one, `next_at` is when the lease is over.

@@ -132,6 +132,8 @@ class Database:
     by_arrival = "rowid"
     by_decision = "seq"
     gapless = True
+    unpublished = "SELECT seq FROM outbox_row WHERE published = 0"
+    confirm = "UPDATE outbox_row SET published = 1"
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:

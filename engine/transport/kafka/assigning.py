@@ -15,7 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.store.contract import Tended
-from engine.transport.kafka.loop import calm
+from engine.transport.kafka.lid import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
 from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, METADATA_MS, POLL_S, PREFETCH_BACKOFF_S, LaneReader

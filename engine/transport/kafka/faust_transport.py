@@ -17,7 +17,7 @@ import faust
 import structlog
 
 from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
-from engine.transport.kafka.loop import calm
+from engine.transport.kafka.lid import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
 from engine.transport.kafka.reading import METADATA_MS, LaneReader

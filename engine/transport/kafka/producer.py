@@ -1,24 +1,25 @@
-"""Appends to the intake and publishes outcomes: one idempotent producer a process, in a loop of its own.
+"""Appends to the intake and publishes outcomes: one idempotent producer a process, librdkafka's, which sends in threads of its own.
 
-It is kept through an outage. It sends again what was not confirmed under the same numbers, so that nothing is doubled or passed
-by what came later; a second producer beside it would race it. What waits in it is bounded: a batch a partition. Only an error that
-it cannot repeat makes a new one.
+It is kept through an outage. It sends again what was not confirmed under the same numbers; what is given up at the deadline raises its
+epoch, so that nothing which was on its way is written behind what came later. What waits in it is bounded, in bytes and in time. Only
+an error that it calls fatal makes a new one.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from engine.store.rows import Arrived
 from engine.transport.contract import Outgoing
 from engine.transport.kafka import metrics
-from engine.transport.kafka.loop import LoopThread, calm
+from engine.transport.kafka.lid import calm
 from engine.transport.kafka.records import Headers, outgoing_headers, partition_of, record_of, size_of
 from engine.transport.kafka.topology import MAX_MESSAGE, OVERHEAD, PROVISION, away
 from schemas.errors import Rejected, Retryable
@@ -27,9 +28,13 @@ from topics.catalogue import INTAKE, TOPICS
 log = structlog.get_logger(__name__)
 
 DEADLINE_S: Final = 15.0  # one append or publication, connecting included
-BATCH_BYTES: Final = 64 * 1024
+DOWN_S: Final = 1.0  # the same while no broker answers at all
 STOP_S: Final = 5.0
+HELD_KB: Final = 64 * 1024  # bodies that wait in the producer
 PARTITIONS: Final[Mapping[str, int]] = {topic.name: topic.partitions for topic in TOPICS}
+_POLL_S: Final = 0.1
+_ROOM_S: Final = 0.01  # how long room is waited for, each time
+_MISSING: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 
 
 class _Letter(NamedTuple):
@@ -38,6 +43,42 @@ class _Letter(NamedTuple):
     key: bytes
     value: bytes
     headers: Headers
+
+
+class _Call:
+    """The letters of one call: which were confirmed, what stopped the others, and when all have an answer. `down` is cleared by a
+    broker that answers."""
+
+    def __init__(self, letters: int, down: threading.Event) -> None:
+        self._down = down
+        self.sent = [False] * letters
+        self.error: KafkaError | None = None
+        self.all = threading.Event()
+        self._answers, self._handed = 0, -1
+
+    def told(self, number: int) -> Callable[[KafkaError | None, Any], None]:
+        """Whom the producer tells of one letter."""
+
+        def tell(error: KafkaError | None, _: Any) -> None:
+            if error is None:
+                self.sent[number] = True
+                if self._down.is_set():
+                    self._down.clear()
+            else:
+                self.error = error
+            self._answers += 1
+            self._look()
+
+        return tell
+
+    def handed(self, letters: int) -> None:
+        """So many were handed over, and no more will be."""
+        self._handed = letters
+        self._look()
+
+    def _look(self) -> None:
+        if self._answers == self._handed:
+            self.all.set()
 
 
 class KafkaProducer:
@@ -57,12 +98,26 @@ class KafkaProducer:
         deadline_s: float = DEADLINE_S,
     ) -> None:
         self._bootstrap, self._intake, self._partitions = bootstrap, intake, partitions
-        self._linger_ms, self._deadline_s = linger_ms, deadline_s
-        self._loop = LoopThread("kafka-producer")
-        self._making = asyncio.Lock()
-        self._producer: Any = None
+        self._deadline_s = deadline_s
+        self._settings: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,  # and with it every replica in sync
+            "linger.ms": linger_ms,
+            "message.max.bytes": MAX_MESSAGE + OVERHEAD,
+            "message.timeout.ms": int(deadline_s * 1000),
+            "topic.metadata.propagation.max.ms": int(deadline_s * 500),  # a missing topic is told before the deadline
+            "queue.buffering.max.kbytes": HELD_KB,
+            "reconnect.backoff.max.ms": int(DOWN_S * 1000),
+            "error_cb": self._wrong,
+        }
         self.refused = 0
-        calm("aiokafka")
+        self._down = threading.Event()  # no broker answers
+        self._dead = threading.Event()  # an error that this producer does not get over
+        self._closing = threading.Event()
+        self._making = threading.Lock()
+        self._producer: Producer | None = None
+        self._deliveries = threading.Thread(target=self._serve, name="kafka-deliveries", daemon=True)
+        calm("librdkafka")
 
     def append(self, rows: Sequence[Arrived]) -> None:
         """Durable when it returns: every replica in sync has them. Rows of a lane keep their order.
@@ -79,10 +134,10 @@ class KafkaProducer:
                     code="too_large", field="data", value=record.size,
                 )  # fmt: skip
             letters.append(_Letter(self._intake, record.lane, record.key, record.value, record.headers))
-        sent, error = self._loop.run(self._send(letters))
-        if error is not None or not all(sent):
+        call = self._send(letters)
+        if not all(call.sent):
             metrics.AWAY.inc()
-            raise self._away(error)
+            raise self._away(call.error)
         metrics.APPENDED.inc(len(rows))
 
     def publish(self, messages: Sequence[Outgoing]) -> Sequence[int]:
@@ -102,9 +157,9 @@ class KafkaProducer:
             rows.append(message.row)
         if not letters:
             return []
-        sent, error = self._loop.run(self._send(letters))
+        call = self._send(letters)
         confirmed, broken = [], set()
-        for row, letter, well in zip(rows, letters, sent, strict=True):
+        for row, letter, well in zip(rows, letters, list(call.sent), strict=True):
             place = (letter.topic, letter.partition)
             if not well:
                 broken.add(place)
@@ -114,76 +169,90 @@ class KafkaProducer:
         if broken:
             metrics.AWAY.inc()
             if not confirmed:
-                raise self._away(error)
+                raise self._away(call.error)
         return confirmed
 
     def close(self) -> None:
         """Ends the producer; what was not confirmed may be written or not."""
-        self._loop.run(self._drop())
-        self._loop.stop()
+        with self._making:
+            if self._producer is not None:
+                self._producer.flush(0 if self._down.is_set() else STOP_S)
+            self._closing.set()
+        if self._deliveries.is_alive():
+            self._deliveries.join()
+        self._producer = None
 
     def _refuse(self, message: Outgoing) -> None:
         self.refused += 1
         metrics.REFUSED.labels(message.topic).inc()
         log.error("kafka cannot carry a message", row=message.row, topic=message.topic, limit=MAX_MESSAGE)
 
-    def _away(self, error: BaseException | None) -> Retryable:
-        if isinstance(error, UnknownTopicOrPartitionError):
+    def _away(self, error: KafkaError | None) -> Retryable:
+        if error is not None and error.code() in _MISSING:
             return Retryable(f"a topic is missing at {self._bootstrap}: {PROVISION}", code="topic_missing", field="bootstrap")
-        return away(self._bootstrap, error or TimeoutError(f"not confirmed within {self._deadline_s} s"))
+        return away(self._bootstrap, KafkaException(error) if error else TimeoutError(f"not confirmed within {self._deadline_s} s"))
 
-    async def _send(self, letters: Sequence[_Letter]) -> tuple[list[bool], BaseException | None]:
-        """Which were confirmed, and what stopped the others (None: nothing or the deadline)."""
-        futures: list[asyncio.Future[Any]] = []
-        error: BaseException | None = None
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                producer = await self._ready()
-                for topic, partition, key, value, headers in letters:
-                    futures.append(await producer.send(topic, value, key=key, partition=partition, headers=headers))
-                await asyncio.gather(*futures)
-        except TimeoutError:
-            log.warning("kafka does not confirm", broker=self._bootstrap, letters=len(letters))
-        except (KafkaError, AssertionError) as wrong:  # aiokafka asserts that it knows the partition
-            log.warning("kafka producer failed", broker=self._bootstrap, error=repr(wrong)[:200])
-            error = wrong
-            await asyncio.wait(futures, timeout=0) if futures else None
-            await self._drop()
-        sent = [one.done() and not one.cancelled() and one.exception() is None for one in futures]
-        return [*sent, *[False] * (len(letters) - len(sent))], error
+    # -- what librdkafka does --------------------------------------------------------------------------------------------------
 
-    async def _ready(self) -> Any:
-        async with self._making:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
-                    acks="all",
-                    enable_idempotence=True,
-                    linger_ms=self._linger_ms,
-                    max_batch_size=BATCH_BYTES,
-                    max_request_size=MAX_MESSAGE + OVERHEAD,
-                    request_timeout_ms=int(self._deadline_s * 800),  # a missing topic is told before the deadline
-                    metadata_max_age_ms=60_000,
-                )
+    def _send(self, letters: Sequence[_Letter]) -> _Call:
+        """Hands them over in order and waits until each was confirmed or has failed, the deadline at most."""
+        call = _Call(len(letters), self._down)
+        until = time.monotonic() + self._deadline_s
+        call.handed(self._hand_over(letters, call, until))
+        began = time.monotonic()
+        while not call.all.wait(min(_POLL_S, max(0.0, until - time.monotonic()))):
+            now = time.monotonic()
+            if now >= until or (self._down.is_set() and now - began >= DOWN_S):
+                break
+        if not all(call.sent):
+            log.warning("kafka does not confirm", broker=self._bootstrap, letters=len(letters), error=str(call.error or "too late"))
+        return call
+
+    def _hand_over(self, letters: Sequence[_Letter], call: _Call, until: float) -> int:
+        """How many were: all, unless there is no room for them in time."""
+        producer = self._ready()
+        for number, letter in enumerate(letters):
+            while True:
                 try:
-                    await producer.start()
-                except BaseException:
-                    await producer.client.close()
-                    producer._closed = True
-                    raise
+                    producer.produce(
+                        letter.topic, letter.value, letter.key, letter.partition, call.told(number), headers=[*letter.headers]
+                    )
+                    break
+                except BufferError:  # its queue is full
+                    if time.monotonic() >= until:
+                        return number
+                    time.sleep(_ROOM_S)
+                except KafkaException as refused:
+                    call.error = refused.args[0]
+                    return number
+        return len(letters)
+
+    def _ready(self) -> Producer:
+        with self._making:
+            if self._dead.is_set() and self._producer is not None:  # it sends nothing any more
+                self._producer.purge()
+                self._producer = None
+            if self._producer is None:
+                self._dead.clear()
+                self._producer = Producer(self._settings, logger=logging.getLogger("librdkafka"))
                 metrics.PRODUCERS.inc()
-                self._producer = producer
+                if not self._deliveries.is_alive():
+                    self._deliveries.start()
             return self._producer
 
-    async def _drop(self) -> None:
-        """Ends the producer for good: nothing that it still holds is sent after what its successor sends."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(STOP_S):
-                await producer.stop()
-        except (TimeoutError, KafkaError) as error:
-            log.warning("kafka producer did not end well", error=repr(error)[:200])
-            producer._sender.sender_task.cancel()
-            await producer.client.close()
+    def _serve(self) -> None:
+        """Tells callers what became of their letters."""
+        while not self._closing.is_set():
+            producer = self._producer
+            if producer is None:
+                self._closing.wait(_ROOM_S)
+            else:
+                producer.poll(_POLL_S)
+
+    def _wrong(self, error: KafkaError) -> None:
+        """What concerns no letter alone. Called while it is polled."""
+        if error.fatal():
+            log.error("kafka producer failed", broker=self._bootstrap, error=str(error))
+            self._dead.set()
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._down.set()

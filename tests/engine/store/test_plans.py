@@ -179,7 +179,7 @@ def what_is_asked(box: Sandbox) -> None:
         _became(desk, "azur", "pms.thais", id_)
     standing(box.hub, "azur", "B-1")
     box.hub.on_answer("00000000-0000-5000-8000-000000000000", lambda _: None)
-    reading.published([row.seq for row in reading.unpublished(10)])
+    reading.published([0, *(row.seq for row in reading.unpublished(10))])
     reading.next_timer()
     history, effect = History(reading), own(box.database, "SELECT id FROM effect")
     message = own(box.database, "SELECT message FROM intake")

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.transport.contract import Outgoing
-from engine.transport.kafka.loop import calm
+from engine.transport.kafka.lid import calm
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import partition_of
 from engine.transport.kafka.topology import MAX_MESSAGE
