@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from benchmarks.messages import REFUND
 from config.loader import load
@@ -58,9 +59,12 @@ def queued(platform: Platform) -> list[str]:
     heard: dict[str, int] = {}
     wrong, last = [], defaultdict(int)
     with channel(platform.amqp) as at:
-        count = at.queue_declare(f"{platform.name}.pms", passive=True).message_count
-        for _ in range(count):
-            letter = at.basic_get(f"{platform.name}.pms", no_ack=True)
+        count = at.queue_declare(platform.pms, passive=True).message_count
+        letters: list[Any] = []
+        at.basic_consume(platform.pms, no_ack=True, callback=letters.append)
+        while len(letters) < count:
+            at.connection.drain_events(timeout=10)
+        for letter in letters:
             id_, body = letter.headers["cloudEvents:id"], json.loads(letter.body)
             if id_ in heard:
                 continue
@@ -73,7 +77,7 @@ def queued(platform: Platform) -> list[str]:
 
 def _families(platform: Platform) -> frozenset[str]:
     sources = load(Path(platform.environment["FOLIOHUB_CONFIG"]), platform.environment).sources
-    return frozenset(family(f"{name}.") for name in sources[f"{platform.name}.pms"].outcomes)
+    return frozenset(family(f"{name}.") for name in sources[platform.pms].outcomes)
 
 
 def _once(platform: Platform, sent: int, letters: int) -> list[str]:
