@@ -37,7 +37,7 @@ def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = 
         all_ += len(TOPICS)
     if settled.amqp.url and queues:
         made += make_partitions(broker_url(settled), queues)
-        all_ += sum(1 + one.count for one in queues)
+        all_ += sum(2 + one.count for one in queues)  # their exchange, and the queue of readers
     if as_json:
         print(msgspec.json.encode({"made": made, "there": all_ - len(made)}).decode())
         return
