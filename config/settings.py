@@ -51,7 +51,7 @@ class AmqpIntake(Strict, frozen=True, kw_only=True):
     that several gateways can read and order is kept; they are made by `foliohub topics provision`. 0: one queue, and one reader.
     """
 
-    queue: Annotated[str, Meta(min_length=1, max_length=250)]
+    queue: Annotated[str, Meta(min_length=1, max_length=240)]
     partitions: Annotated[int, Meta(ge=0, le=64)] = 0
     exchange_type: Literal["x-modulus-hash", "x-consistent-hash"] = "x-modulus-hash"  # docs/decisions/0014 says why
     tenants: tuple[str, ...] = ()

@@ -94,7 +94,7 @@ def check_partitions(url: str, partitions: Sequence[Partitions]) -> None:
         for one in partitions:
             if missing := _missing(link, one):
                 raise _otherwise(one, f"{missing[0]} is missing: run `foliohub topics provision`")
-            _lay(link, one)
+            _lay(link, one, bind=False)
 
 
 def make_partitions(url: str, partitions: Sequence[Partitions]) -> list[str]:
@@ -110,11 +110,8 @@ def make_partitions(url: str, partitions: Sequence[Partitions]) -> list[str]:
             queues = one.queues()
             if queues[-1] in missing and not set(queues) <= set(missing):
                 raise _otherwise(one, f"there are fewer queues, {_DRAIN}")
+            _lay(link, one, bind=True)
             made += missing
-            _lay(link, one)
-            with closing(link.channel()) as channel:
-                for queue in queues:
-                    channel.queue_bind(queue, one.name, _WEIGHT)
     return made
 
 
@@ -142,13 +139,17 @@ def _is_there(link: Any, ask: Callable[[Any], object]) -> bool:
     return True
 
 
-def _lay(link: Any, one: Partitions) -> None:
-    """Declares the queues, the last first, then the exchange; what is there is compared. Raises HubError."""
+def _lay(link: Any, one: Partitions, *, bind: bool) -> None:
+    """Declares the queues, the last first, then the exchange, and when all is bound the queue of readers: where it is, nothing is half
+    done. What is there is compared. Raises HubError."""
+    parts = [AmqpQueue(name=queue, single_active=True) for queue in reversed(one.queues())]
     try:
         with closing(link.channel()) as channel:
-            parts = [AmqpQueue(name=queue, single_active=True) for queue in reversed(one.queues())]
-            _declare(channel, AmqpTopology(queues=(AmqpQueue(name=one.readers), *parts)), link.server_properties)
+            _declare(channel, AmqpTopology(queues=tuple(parts)), link.server_properties)
             channel.exchange_declare(one.name, one.kind, durable=True, auto_delete=False)
+            for queue in one.queues() if bind else ():
+                channel.queue_bind(queue, one.name, _WEIGHT)
+            _declare(channel, AmqpTopology(queues=(AmqpQueue(name=one.readers),)), link.server_properties)
     except LINK_ERRORS as error:
         if getattr(error, "reply_code", None) == COMMAND_INVALID:
             raise HubError(
