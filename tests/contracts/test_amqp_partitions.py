@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
 import subprocess
 import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -178,14 +180,17 @@ def test_two_readers_share(rabbitmq: RabbitMQ, name: str, tmp_path: Path) -> Non
 # -- who dies ------------------------------------------------------------------------------------------------------------------
 
 READER = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning, parts_of
 from engine.transport.amqp.topology import Partitions
 from tests.services.recorder import Recorder
 url, path, name, count = sys.argv[1:]
 sources = parts_of(AmqpSource(queue=name), Partitions(name=name, count=int(count), kind=""))
-AmqpConsumer(url, sources, Recorder(Path(path)), Tuning(watch_s=0.5, batch=50)).run()
+asked = []
+signal.signal(signal.SIGUSR1, lambda *_: asked.append(True))  # then it freezes with a batch in its hands, outside the recorder's lock
+recorder = Recorder(Path(path), before=lambda: os.kill(os.getpid(), signal.SIGSTOP) if asked and asked.pop() else None)
+AmqpConsumer(url, sources, recorder, Tuning(watch_s=0.5, batch=50, heartbeat_s=2)).run()
 """
 
 
@@ -205,6 +210,32 @@ def test_a_reader_is_killed_under_load(rabbitmq: RabbitMQ, name: str, recorder: 
                     readers[0].wait()
                     readers = [readers[1], _reader(stack, rabbitmq.url, recorder, partitions)]
         wait_until(lambda: len(set(recorder.ids())) == sent, f"{sent} arrivals", 60)
+
+    assert disorder(recorder.ids()) == 0
+
+
+def test_a_reader_is_frozen_and_goes_on(rabbitmq: RabbitMQ, name: str, recorder: Recorder) -> None:
+    """The broker takes one that says nothing for dead, and another goes on from the first that was not acknowledged; what the frozen one
+    still holds it stores afterwards, and overtakes nothing."""
+    partitions = laid(rabbitmq.url, name)
+    plenty = rounds(600)
+    sent = 0
+    with ExitStack() as stack:
+        readers = [_reader(stack, rabbitmq.url, recorder, partitions) for _ in range(2)]
+        sender = stack.enter_context(Sender(rabbitmq.url, name))
+        wait_until(lambda: _readers(rabbitmq.url, partitions) == 2, "both read")
+        for reader in readers:
+            reader.send_signal(signal.SIGUSR1)
+            behind = 0
+            while behind < 20:  # rounds that it does not see
+                sender.say(next(plenty))
+                sent += KEYS
+                behind += _is_frozen(reader)
+            wait_until(partial(_arrived, recorder, sent), "the other has everything", 60)
+            reader.send_signal(signal.SIGCONT)
+        sender.say(next(plenty))
+        wait_until(partial(_arrived, recorder, sent + KEYS), "all arrivals", 60)
+        wait_until(lambda: len(recorder.rows()) > sent + KEYS, "what a frozen one held, again")
 
     assert disorder(recorder.ids()) == 0
 
@@ -254,6 +285,19 @@ def test_the_broker_is_killed_under_load(tmp_path: Path, name: str, recorder: Re
             assert reader.alive()
 
     assert disorder(recorder.ids()) == 0
+
+
+def _readers(url: str, partitions: Partitions) -> int:
+    with channel(url) as at:
+        return int(at.queue_declare(partitions.readers, passive=True).consumer_count)
+
+
+def _is_frozen(process: subprocess.Popen[bytes]) -> bool:
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def _arrived(recorder: Recorder, number: int) -> bool:
+    return len(set(recorder.ids())) == number
 
 
 def _reader(stack: ExitStack, url: str, recorder: Recorder, partitions: Partitions) -> subprocess.Popen[bytes]:
