@@ -53,10 +53,10 @@ def published(platform: Platform) -> list[str]:
 
 
 def queued(platform: Platform) -> list[str]:
-    """The PMS has in its queue what it asked for, once each unless a process died, and of each folio in order."""
+    """The PMS has in its queue what it asked for; of each folio it came first in order, and a second time with the same words."""
     wait_until(lambda: not platform.count("SELECT count(*) FROM outbox_asked"), "its source has every outcome")
     wanted = platform.count("SELECT count(*) FROM outbox WHERE split_part(name, '.', 1) = ANY(%s)", list(_families(platform)))
-    heard: dict[str, int] = {}
+    heard: dict[str, bytes] = {}
     wrong, last = [], defaultdict(int)
     with channel(platform.amqp) as at:
         count = at.queue_declare(platform.pms, passive=True).message_count
@@ -67,8 +67,10 @@ def queued(platform: Platform) -> list[str]:
         for letter in letters:
             id_, body = letter.headers["cloudEvents:id"], json.loads(letter.body)
             if id_ in heard:
+                if heard[id_] != letter.body:
+                    wrong.append(f"in the queue: outcome {id_} came twice with different words")
                 continue
-            heard[id_] = 1
+            heard[id_] = letter.body
             if body["sequence"] <= last[letter.headers["cloudEvents:subject"]]:
                 wrong.append(f"in the queue: {letter.headers['cloudEvents:subject']} has {body['sequence']} too late")
             last[letter.headers["cloudEvents:subject"]] = body["sequence"]
