@@ -1,7 +1,7 @@
 # Foliohub. `make run` shows it at work, `make test` proves it; both make their own environment in .venv.
 #
 #   make run [ARGS=...]    the hub with a sample campsite day, until stopped; ARGS go to `foliohub run`
-#   make run-distributed   the same day on Kafka and PostgreSQL: gateway, two workers, effects and scheduler, each a process of its own
+#   make run-distributed   the same day on Kafka, PostgreSQL and RabbitMQ: gateway, two workers, effects, scheduler, each its own process
 #   make test [ARGS=...]   check, then every test; ARGS go to pytest
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail

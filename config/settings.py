@@ -45,9 +45,15 @@ class Http(Strict, frozen=True, kw_only=True):
 
 class AmqpIntake(Strict, frozen=True, kw_only=True):
     """A queue that the hub reads. `tenants`: those it may speak for; empty means all. `operators`: whether operators' words, which
-    release and stop payouts, may come this way."""
+    release and stop payouts, may come this way.
 
-    queue: Annotated[str, Meta(min_length=1, max_length=255)]
+    `partitions`: so many queues instead, behind an exchange named `queue` that deals messages out by a hash of their routing key, so
+    that several gateways can read and order is kept; they are made by `foliohub topics provision`. 0: one queue, and one reader.
+    """
+
+    queue: Annotated[str, Meta(min_length=1, max_length=240)]
+    partitions: Annotated[int, Meta(ge=0, le=64)] = 0
+    exchange_type: Literal["x-modulus-hash", "x-consistent-hash"] = "x-modulus-hash"  # docs/decisions/0014 says why
     tenants: tuple[str, ...] = ()
     operators: bool = False
 

@@ -1,4 +1,5 @@
-"""Outcomes from the outbox to the broker, in order, each until it was confirmed; and what the broker must have for them."""
+"""Outcomes from the outbox to the broker, in order, each until it was confirmed; and what the broker must have for them and for what is
+read."""
 
 from __future__ import annotations
 
@@ -11,12 +12,13 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import structlog
 from prometheus_client import Counter
 
-from config.settings import Configuration
+from config.settings import AmqpIntake, Configuration
 from engine import cloudevents
 from engine.store.contract import StoreAway
 from engine.store.reading import Reading
 from engine.store.rows import OutboxRow
-from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding
+from engine.transport.amqp.consumer import AmqpSource, parts_of
+from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding, Partitions
 from engine.transport.contract import Outgoing, Publisher
 from schemas.errors import Retryable
 from schemas.registry import OUT, family
@@ -140,13 +142,32 @@ def topology(configuration: Configuration) -> AmqpTopology:
     """What the broker must have: the queues that are read, the exchange, and behind it a queue named after each source that wants
     outcomes, bound to `<tenant>.<topic>`."""
     amqp = configuration.amqp
-    queues = [AmqpQueue(name=intake.queue) for intake in amqp.intake]
+    queues = [AmqpQueue(name=intake.queue) for intake in amqp.intake if not intake.partitions]
     for source in configuration.sources.values():
         if source.outcomes:
             topics = sorted({topic_of(name) for name in OUT if family(name) in {family(f"{one}.") for one in source.outcomes}})
             bindings = tuple(Binding(exchange=amqp.exchange, pattern=f"{source.tenant}.{topic}") for topic in topics)
             queues.append(AmqpQueue(name=source.source, bindings=bindings))
     return AmqpTopology(exchanges=(amqp.exchange,), queues=tuple(queues))
+
+
+def partitions(configuration: Configuration) -> list[Partitions]:
+    """What the broker must have for sources that several gateways read, and what only a command makes."""
+    return [_partitions(one) for one in configuration.amqp.intake if one.partitions]
+
+
+def sources(configuration: Configuration) -> list[AmqpSource]:
+    """What is read: a queue, or each of its partitions."""
+    found: list[AmqpSource] = []
+    for one in configuration.amqp.intake:
+        door, tenants = f"amqp:{one.queue}", frozenset(one.tenants)
+        whole = AmqpSource(queue=one.queue, door=door, tenants=tenants, operators=one.operators)
+        found += parts_of(whole, _partitions(one)) if one.partitions else [whole]
+    return found
+
+
+def _partitions(intake: AmqpIntake) -> Partitions:
+    return Partitions(name=intake.queue, count=intake.partitions, kind=intake.exchange_type)
 
 
 def broker_url(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> str:

@@ -21,12 +21,12 @@ import structlog
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
-from engine.relay import Asked, OfAll, OfLanes, Relay, broker_url, topology, wanted
+from engine.relay import Asked, OfAll, OfLanes, Relay, broker_url, partitions, sources, topology, wanted
 from engine.role import EVERY, Role
 from engine.store.contract import Fenced, News, StoreAway
-from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning
+from engine.transport.amqp.consumer import AmqpConsumer, Tuning
 from engine.transport.amqp.publisher import AmqpPublisher
-from engine.transport.amqp.topology import provision
+from engine.transport.amqp.topology import check_partitions, provision
 from schemas.errors import Retryable
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ class Serving:
             self._relay = Relay(Asked(reading) if kafka else OfAll(reading), self._publisher, wanted(self.hub.configuration))
         if Role.GATEWAY not in self._roles:
             return
-        sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants), operators=one.operators) for one in amqp.intake]
-        self._consumer = AmqpConsumer(self._url, sources, self.hub.intake, Tuning(prefetch=amqp.prefetch))
+        self._consumer = AmqpConsumer(self._url, sources(self.hub.configuration), self.hub.intake, Tuning(prefetch=amqp.prefetch))
 
     # -- for who runs it -------------------------------------------------------------------------------------------------------
 
@@ -269,11 +268,16 @@ class Serving:
             self.ended.set()
 
     def _provision(self) -> None:
-        """The broker's queues as the configuration wants them, then reading and publishing; an absent broker is waited for."""
+        """The broker's queues as the configuration wants them, then reading and publishing; an absent broker is waited for.
+
+        Raises HubError when they are there otherwise, or partitions are not there, which only a command makes.
+        """
         pause_s = _STARTED
         while not self._stopping.is_set():
             try:
                 provision(self._url, topology(self.hub.configuration))
+                if self._consumer is not None:
+                    check_partitions(self._url, partitions(self.hub.configuration))
                 break
             except Retryable as away:
                 log.warning("broker_away", reason=away.message, again_in_s=pause_s)

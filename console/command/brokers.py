@@ -1,16 +1,17 @@
-"""`foliohub topics provision` and `check`: what Kafka must have before several workers run on it; made by command, never by accident."""
+"""`foliohub topics provision` and `check`: what Kafka and RabbitMQ must have before several processes run on them; made by command,
+never by accident."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from config.settings import Configuration
 from console.command.failing import Exit
 from console.command.options import Config, Json, configured
-from schemas.errors import HubError
+from schemas.errors import HubError, Retryable
 
 Bootstrap = Annotated[
     str, typer.Option("--bootstrap", envvar="FOLIOHUB_KAFKA_BOOTSTRAP", help="host:port,…; else that of the configuration.")
@@ -18,45 +19,73 @@ Bootstrap = Annotated[
 
 
 def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
-    """Make the topics that are missing, as the catalogue has them; what is there is never changed. With `single_node` set one
-    replica will do. Exit 0, or 3 when the brokers do not answer or refuse."""
+    """Make the topics that are missing, as the catalogue has them, and the partitions of AMQP sources; what is there is never changed.
+    With `single_node` set one replica will do. Exit 0, or 3 when the brokers do not answer or refuse."""
+    from engine.relay import broker_url, partitions
+    from engine.transport.amqp.topology import make_partitions
     from engine.transport.kafka.topology import MIN_INSYNC, REPLICATION
     from engine.transport.kafka.topology import provision as make
     from topics.catalogue import TOPICS
 
-    brokers, single = _brokers(config, bootstrap)
-    made = make(brokers, TOPICS, replication=1 if single else REPLICATION, min_insync=1 if single else MIN_INSYNC)
+    settled = configured(config)
+    brokers, single, queues = bootstrap or settled.kafka.bootstrap, settled.kafka.single_node, partitions(settled)
+    _named(settled, brokers)
+    made: list[str] = []
+    all_ = 0
+    if brokers:
+        made += make(brokers, TOPICS, replication=1 if single else REPLICATION, min_insync=1 if single else MIN_INSYNC)
+        all_ += len(TOPICS)
+    if settled.amqp.url and queues:
+        made += make_partitions(broker_url(settled), queues)
+        all_ += sum(2 + one.count for one in queues)  # their exchange, and the queue of readers
     if as_json:
-        print(msgspec.json.encode({"made": made, "there": len(TOPICS) - len(made)}).decode())
+        print(msgspec.json.encode({"made": made, "there": all_ - len(made)}).decode())
         return
     for name in made:
         print(f"made {name}")
-    print(f"{len(made)} topics were made, {len(TOPICS) - len(made)} were there")
+    print(f"{len(made)} topics and queues were made, {all_ - len(made)} were there")
 
 
 def check(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
-    """Whether every topic is as it must be: partitions, replicas, retention. Exit 0, or 1 when one is not."""
+    """Whether every topic is as it must be (partitions, replicas, retention), and the partitions of AMQP sources. Exit 0, or 1 when one
+    is not."""
     from engine.transport.kafka.topology import problems
     from topics.catalogue import TOPICS
 
-    brokers, single = _brokers(config, bootstrap)
-    found = problems(brokers, TOPICS, single_node=single)
+    settled = configured(config)
+    brokers = bootstrap or settled.kafka.bootstrap
+    _named(settled, brokers)
+    found = problems(brokers, TOPICS, single_node=settled.kafka.single_node) if brokers else []
+    found = [*found, *_queue_problems(settled)]
     if as_json:
         told = [{"code": one.code, "field": one.field, "value": str(one.value), "message": one.message} for one in found]
         print(msgspec.json.encode({"problems": told}).decode())
     else:
         for one in found:
             print(one.message)
-        print(f"{len(TOPICS)} topics, {len(found)} problems")
+        print(f"{len(TOPICS) if brokers else 0} topics, {len(found)} problems")
     if found:
         raise typer.Exit(Exit.FOUND)
 
 
-def _brokers(config: Path | None, bootstrap: str) -> tuple[str, bool]:
-    kafka = configured(config).kafka
-    if not (bootstrap or kafka.bootstrap):
+def _queue_problems(settled: Configuration) -> list[HubError]:
+    from engine.relay import broker_url, partitions
+    from engine.transport.amqp.topology import check_partitions
+
+    found = []
+    for one in partitions(settled) if settled.amqp.url else []:
+        try:
+            check_partitions(broker_url(settled), [one])
+        except Retryable:
+            raise
+        except HubError as wrong:
+            found.append(wrong)
+    return found
+
+
+def _named(settled: Configuration, brokers: str) -> None:
+    if not brokers and not (settled.amqp.url and any(one.partitions for one in settled.amqp.intake)):
         raise HubError(
-            "no brokers are named: set [kafka] bootstrap, FOLIOHUB_KAFKA_BOOTSTRAP, or say --bootstrap", code="missing",
-            field="bootstrap",
+            "no brokers are named: set [kafka] bootstrap, FOLIOHUB_KAFKA_BOOTSTRAP, or say --bootstrap; or [amqp] url and"
+            " intake.partitions", code="missing", field="bootstrap",
         )  # fmt: skip
-    return bootstrap or kafka.bootstrap, kafka.single_node

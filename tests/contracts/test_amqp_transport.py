@@ -211,7 +211,7 @@ def test_a_forgotten_consumer_is_missed(rabbitmq: RabbitMQ, name: str, recorder:
     exchange, queue = lay(rabbitmq.url, name)
     with Running(rabbitmq.url, queue, recorder) as running:
         assert running.consumer.connected.wait(10)
-        at = running.consumer._channel
+        at = running.consumer._channels[queue]
         at.basic_cancel(next(iter(at.callbacks)), nowait=True)  # as a broker that forgets: no word of it to the consumer's loop
         AmqpPublisher(rabbitmq.url, exchange).publish([outgoing(1)])
         wait_until(lambda: recorder.ids() == ["m-1"], "the message")

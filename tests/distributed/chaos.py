@@ -27,18 +27,20 @@ import requests
 
 from benchmarks.messages import TENANT, ids
 from engine.store.postgresql.database import Database
-from tests.distributed.checks import published, wrongs
+from tests.distributed.checks import published, queued, wrongs
 from tests.distributed.faults import FAULTS, Servers, Stage, drawn
 from tests.distributed.load import STEPS, Load
 from tests.distributed.platform import Platform
 from tests.distributed.topics import made_anew, strange
 from tests.kills.forker import Forker
+from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import running
 from tests.services.proxy import Proxy
+from tests.services.rabbitmq import RabbitMQ
 
-ROLES: Final = ("gateway", "worker", "worker", "effects", "scheduler")
+ROLES: Final = ("gateway", "gateway", "worker", "worker", "effects", "scheduler")
 FAULTS_A_RUN: Final = 3
 PROBE: Final = 64  # bookings after each fault, on nearly all of 32 lanes
 RECOVERY_S: Final = 30.0
@@ -56,6 +58,7 @@ class Run(msgspec.Struct, kw_only=True):
     faults: list[str]
     messages: int = 0  # different ones that were acknowledged, of a stay four
     wanted: int = 0
+    by_amqp: int = 0  # of those, so many entered by AMQP
     twice: int = 0  # sent once more, beside what was repeated because nobody acknowledged it
     closed: int = 0  # answers 503 with Retry-After
     dead_letters: int = 0
@@ -102,15 +105,16 @@ def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: 
     Database(beside).close()
     store = beside.replace(f":{servers.postgresql.port}/", f":{servers.to_postgresql.port}/")
     bootstrap = f"127.0.0.1:{servers.to_kafka.port}"
+    amqp = servers.rabbitmq.url.replace(f":{servers.rabbitmq.port}/", f":{servers.to_rabbitmq.port}/")
     stays = ids(max(1, messages // STEPS), seed)
     fresh = ids(probe * len(told.faults), seed + 1_000_000)
     probes = [fresh[at : at + probe] for at in range(0, len(fresh), probe)]
     try:
-        with Platform(folder, forker, store, bootstrap, beside=beside) as platform:
+        with Platform(folder, forker, store, bootstrap, amqp, beside=beside) as platform:
             _played(told, platform, servers, luck, stays, probes, load_s, longest_s)
+            platform.swept()
     finally:
-        servers.to_kafka.heal()
-        servers.to_postgresql.heal()
+        servers.heal()
     servers.postgresql.drop(beside)
     return told
 
@@ -122,6 +126,8 @@ def _played(
     platform.paid([*stays, *chain(*probes)])
     names = [platform.start(role) for role in ROLES]
     platform.ready()
+    wait_until(platform.laid, "the hub has declared its queues")
+    servers.rabbitmq.settle()
     assert platform.key
     supervisor = Supervisor(platform)
     load = Load(platform, names[0], stays, luck, load_s)
@@ -135,6 +141,7 @@ def _played(
         told.load_s = round(time.monotonic() - began, 1)
         told.wrong += load.wrong
         told.messages, told.twice, told.closed = load.acknowledged, load.twice, load.closed
+        told.by_amqp = load.by_amqp
         if not done:
             told.wrong.append(f"not every message was taken and decided within {QUIET_S} s: {_state(platform)}")
             return
@@ -188,6 +195,7 @@ def _nothing_waits(platform: Platform, stays: int) -> bool:
         platform.count(f"SELECT count(*) FROM effect WHERE state IN {REFUND_ENDED}") >= stays
         and platform.count("SELECT count(*) FROM internal WHERE decision = 0") == 0
         and platform.count("SELECT count(*) FROM outbox_waiting") == 0
+        and platform.count("SELECT count(*) FROM outbox_asked") == 0
     )
 
 
@@ -242,6 +250,7 @@ def _check(told: Run, platform: Platform, load: Load) -> None:
     sent = STEPS * len(load.begun) + told.by_person
     told.wrong += wrongs(platform, load.begun, sent, letters=told.dead_letters, refused=told.not_there)
     told.wrong += published(platform)
+    told.wrong += queued(platform)
 
 
 def _state(platform: Platform) -> str:
@@ -291,7 +300,9 @@ def serve(stack: ExitStack, folder: Path) -> Servers:
     kafka = stack.enter_context(running(Kafka(_made(folder / "kafka"), advertised=f"127.0.0.1:{to_kafka.port}")))
     to_kafka.target = kafka.port
     postgresql = stack.enter_context(running(PostgreSQL(_made(folder / "postgresql"))))
-    return Servers(postgresql, kafka, stack.enter_context(Proxy(postgresql.port)), to_kafka)
+    rabbitmq = stack.enter_context(running(RabbitMQ(_made(folder / "rabbitmq"))))
+    to_postgresql, to_rabbitmq = stack.enter_context(Proxy(postgresql.port)), stack.enter_context(Proxy(rabbitmq.port))
+    return Servers(postgresql, kafka, rabbitmq, to_postgresql, to_kafka, to_rabbitmq)
 
 
 def _made(folder: Path) -> Path:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from benchmarks.messages import REFUND
 from config.loader import load
@@ -52,19 +53,24 @@ def published(platform: Platform) -> list[str]:
 
 
 def queued(platform: Platform) -> list[str]:
-    """The PMS has in its queue what it asked for, once each unless a process died, and of each folio in order."""
+    """The PMS has in its queue what it asked for; of each folio it came first in order, and a second time with the same words."""
     wait_until(lambda: not platform.count("SELECT count(*) FROM outbox_asked"), "its source has every outcome")
     wanted = platform.count("SELECT count(*) FROM outbox WHERE split_part(name, '.', 1) = ANY(%s)", list(_families(platform)))
-    heard: dict[str, int] = {}
+    heard: dict[str, bytes] = {}
     wrong, last = [], defaultdict(int)
     with channel(platform.amqp) as at:
-        count = at.queue_declare(f"{platform.name}.pms", passive=True).message_count
-        for _ in range(count):
-            letter = at.basic_get(f"{platform.name}.pms", no_ack=True)
+        count = at.queue_declare(platform.pms, passive=True).message_count
+        letters: list[Any] = []
+        at.basic_consume(platform.pms, no_ack=True, callback=letters.append)
+        while len(letters) < count:
+            at.connection.drain_events(timeout=10)
+        for letter in letters:
             id_, body = letter.headers["cloudEvents:id"], json.loads(letter.body)
             if id_ in heard:
+                if heard[id_] != letter.body:
+                    wrong.append(f"in the queue: outcome {id_} came twice with different words")
                 continue
-            heard[id_] = 1
+            heard[id_] = letter.body
             if body["sequence"] <= last[letter.headers["cloudEvents:subject"]]:
                 wrong.append(f"in the queue: {letter.headers['cloudEvents:subject']} has {body['sequence']} too late")
             last[letter.headers["cloudEvents:subject"]] = body["sequence"]
@@ -73,7 +79,7 @@ def queued(platform: Platform) -> list[str]:
 
 def _families(platform: Platform) -> frozenset[str]:
     sources = load(Path(platform.environment["FOLIOHUB_CONFIG"]), platform.environment).sources
-    return frozenset(family(f"{name}.") for name in sources[f"{platform.name}.pms"].outcomes)
+    return frozenset(family(f"{name}.") for name in sources[platform.pms].outcomes)
 
 
 def _once(platform: Platform, sent: int, letters: int) -> list[str]:

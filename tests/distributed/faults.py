@@ -13,6 +13,7 @@ from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.processes import Service
 from tests.services.proxy import Proxy
+from tests.services.rabbitmq import RabbitMQ
 
 LEAVE_S: Final = 20.0
 
@@ -22,8 +23,15 @@ class Servers(NamedTuple):
 
     postgresql: PostgreSQL
     kafka: Kafka
+    rabbitmq: RabbitMQ
     to_postgresql: Proxy
     to_kafka: Proxy
+    to_rabbitmq: Proxy
+
+    def heal(self) -> None:
+        """Every way is open."""
+        for way in (self.to_postgresql, self.to_kafka, self.to_rabbitmq):
+            way.heal()
 
 
 class Stage(NamedTuple):
@@ -118,13 +126,33 @@ FAULTS: Final[Mapping[str, Fault]] = {
     "a worker joins, one leaves": _come_and_go,
     "Kafka killed": _struck(lambda servers: servers.kafka),
     "PostgreSQL killed": _struck(lambda servers: servers.postgresql),
+    "RabbitMQ killed": _struck(lambda servers: servers.rabbitmq),
     "Kafka cut off": _unreachable(lambda servers: servers.to_kafka, Proxy.cut),
     "PostgreSQL cut off": _unreachable(lambda servers: servers.to_postgresql, Proxy.cut),
+    "RabbitMQ cut off": _unreachable(lambda servers: servers.to_rabbitmq, Proxy.cut),
     "Kafka silent": _unreachable(lambda servers: servers.to_kafka, Proxy.silence),
     "PostgreSQL silent": _unreachable(lambda servers: servers.to_postgresql, Proxy.silence),
+    "RabbitMQ silent": _unreachable(lambda servers: servers.to_rabbitmq, Proxy.silence),
 }
 
 
 def drawn(seed: int, number: int) -> list[str]:
-    """The faults of a run, each once at most; the same for the same seed."""
-    return random.Random(seed).sample(list(FAULTS), number)
+    """The faults of a run, each once at most; the same for the same seed.
+
+    They are dealt from shuffled decks, one behind the other, to the seeds in their order: of runs with seeds one after the other none
+    has a fault for the (n + 1)th time, in whole decks, before every other fault came n times.
+    """
+    first, cards = seed * number, list[str]()
+    while len(cards) < first + number:
+        cards += _deck(len(cards), frozenset(cards[-(number - 1) :] if number > 1 else ()), number)
+    return cards[first : first + number]
+
+
+def _deck(at: int, just: frozenset[str], number: int) -> list[str]:
+    """Every fault once; none of those that were `just` dealt comes so soon that a run could have it twice."""
+    luck = random.Random(at)
+    deck = list(FAULTS)
+    while True:
+        luck.shuffle(deck)
+        if just.isdisjoint(deck[: number - 1]):
+            return deck

@@ -1,16 +1,20 @@
 """Senders that behave: each message is said again, under the same id, until it is acknowledged; the next about a stay is said when the
-one before is decided. Between them bodies that nobody can read, and records written into the intake topic past every door.
+one before is decided. A part of the stays is told of by AMQP, where the broker acknowledges. Between them bodies that nobody can read, and
+records written into the intake topic past every door.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import random
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 import psycopg
 import requests
@@ -18,7 +22,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from benchmarks.messages import TENANT
+from engine.transport.amqp.publisher import AmqpPublisher
+from engine.transport.contract import Outgoing
 from schemas.envelope import message_bytes
+from schemas.errors import Retryable
 from tests.distributed.platform import Platform
 from tests.distributed.topics import STRANGE
 from topics.catalogue import INTAKE
@@ -26,6 +33,7 @@ from topics.catalogue import INTAKE
 CHUNK: Final = 40  # stays whose messages go together
 SENDERS: Final = 5
 STEPS: Final = 4
+BY_AMQP: Final = 3  # of ten stays
 TWICE: Final = 0.05  # of all messages are sent once more
 POISON_S: Final = 1.5
 AGAIN_S: Final = 0.3
@@ -38,12 +46,32 @@ STRANGERS: Final[Sequence[tuple[list[tuple[str, bytes]], bytes | None]]] = (
 )
 
 
+class Doors(NamedTuple):
+    """A sender's own ways into the hub."""
+
+    session: requests.Session
+    sender: AmqpPublisher
+
+
+def by_amqp(stay: str) -> bool:
+    """Whether this stay is told of by AMQP, from its first message to its last."""
+    return int(stay, 16) % 10 < BY_AMQP
+
+
+def letter_of(event: bytes) -> Outgoing:
+    """An event as a PMS says it by AMQP, with its stay as routing key."""
+    attributes: dict[str, Any] = json.loads(event)
+    body = json.dumps(attributes.pop("data")).encode()
+    step, _, stay = attributes["id"].partition("-")
+    return Outgoing(row=int(stay, 16) * 10 + int(step), topic="", key=stay, attributes=attributes, body=body)
+
+
 class Load:
     """Carries stays through their four messages, spread over `span_s`. `wrong`: answers that a gateway must not give."""
 
     def __init__(self, platform: Platform, gateway: str, stays: Sequence[str], luck: random.Random, span_s: float) -> None:
         self.begun: list[str] = []
-        self.acknowledged = self.twice = self.closed = 0
+        self.acknowledged = self.by_amqp = self.twice = self.closed = 0
         self.letters: set[str] = set()  # dead letters that the gateway told us of
         self.unclear = 0  # bodies of which it could not say whether it kept them
         self.wrong: list[str] = []
@@ -81,7 +109,8 @@ class Load:
         with self._lock:
             self.begun += stays
         began = time.monotonic()
-        decided = self._step(requests.Session(), stays, 0, until=began + timeout_s)
+        with self._doors() as doors:
+            decided = self._step(doors, stays, 0, until=began + timeout_s)
         took = time.monotonic() - began
         self._half.put((stays, 1 if decided else 0))
         return took if decided else None
@@ -89,8 +118,7 @@ class Load:
     # -- senders ---------------------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        with requests.Session() as session:
-            session.trust_env = False
+        with self._doors() as doors:
             while not self._hurry.is_set():
                 found = self._next()
                 if found is None:
@@ -99,8 +127,19 @@ class Load:
                     time.sleep(LOOK_S)
                     continue
                 stays, step = found
-                while step < STEPS and self._step(session, stays, step):
+                while step < STEPS and self._step(doors, stays, step):
                     step += 1
+
+    @contextmanager
+    def _doors(self) -> Iterator[Doors]:
+        with requests.Session() as session:
+            session.trust_env = False
+            exchange = self._platform.intake.name
+            sender = AmqpPublisher(self._platform.amqp, exchange, routing_key=lambda message: message.key, confirm_timeout_s=5)
+            try:
+                yield Doors(session, sender)
+            finally:
+                sender.close()
 
     def _next(self) -> tuple[list[str], int] | None:
         try:
@@ -115,18 +154,22 @@ class Load:
             self.begun += stays
             return stays, 0
 
-    def _step(self, session: requests.Session, stays: Sequence[str], step: int, until: float = float("inf")) -> bool:
+    def _step(self, doors: Doors, stays: Sequence[str], step: int, until: float = float("inf")) -> bool:
         """One message of each, until all are acknowledged and decided; False: not until then, or nobody waits any more."""
         own = self._platform.story(stays, step)
         with self._lock:
             extra = self._luck.sample(self._last, min(len(self._last), max(1, round(TWICE * len(own)))))
             self._last = [*self._last[-400:], *own]
-        while not self._post(session, [*own, *extra]):
-            if self._hurry.is_set() or time.monotonic() > until:
-                return False
-            time.sleep(AGAIN_S)
+        letters = [letter_of(event) for stay, event in zip(stays, own, strict=True) if by_amqp(stay)]
+        posts = [event for stay, event in zip(stays, own, strict=True) if not by_amqp(stay)]
+        for say in (partial(self._queue, doors.sender, letters), partial(self._post, doors.session, [*posts, *extra])):
+            while not say():
+                if self._hurry.is_set() or time.monotonic() > until:
+                    return False
+                time.sleep(AGAIN_S)
         with self._lock:
             self.acknowledged += len(own)
+            self.by_amqp += len(own) - len(posts)
             self.twice += len(extra)
         ids = [message_bytes(TENANT, "pms.thais", f"{step}-{stay}") for stay in stays]
         while not self._decided(ids):
@@ -134,6 +177,15 @@ class Load:
                 return False
             time.sleep(LOOK_S)
         return True
+
+    def _queue(self, sender: AmqpPublisher, letters: list[Outgoing]) -> bool:
+        """Whether the broker has all of them; what it has is said no more."""
+        try:
+            done = set(sender.publish(letters)) if letters else set()
+        except Retryable:
+            return False
+        letters[:] = [letter for letter in letters if letter.row not in done]
+        return not letters
 
     def _post(self, session: requests.Session, events: Sequence[bytes]) -> bool:
         """Whether all were acknowledged."""

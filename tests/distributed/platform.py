@@ -25,8 +25,10 @@ from connectors.psp.ogone.simulator.accounts import SANDBOX
 from connectors.psp.ogone.simulator.books import Books
 from engine.keys import DoorKeys
 from engine.store.postgresql.database import Database
+from engine.transport.amqp.link import LINK_ERRORS
+from engine.transport.amqp.topology import Partitions, make_partitions
 from tests.kills.forker import Forker
-from tests.services.amqp_tools import wait_until
+from tests.services.amqp_tools import channel, wait_until
 from tests.services.processes import free_ports
 
 MASTER = "5f" * 32
@@ -55,7 +57,9 @@ exchange = "{name}.outcomes"
 
 [[amqp.intake]]
 queue = "{name}.intake"
+partitions = {partitions}
 """
+PARTITIONS = 4
 
 
 class Platform:
@@ -89,8 +93,9 @@ class Platform:
         if self.kafka:
             said += KAFKA.format(bootstrap=self.kafka, group=self.name)
         if self.amqp:
-            said = said.replace('"pms.thais"', f'"{self.name}.pms"')  # a queue of its own on the broker that all share
-            said += AMQP.format(url=self.amqp.replace("guest:guest@", "guest@"), name=self.name)
+            said = said.replace('"pms.thais"', f'"{self.pms}"')  # a queue of its own on the broker that all share
+            said += AMQP.format(url=self.amqp.replace("guest:guest@", "guest@"), name=self.name, partitions=PARTITIONS)
+            make_partitions(self.amqp, [self.intake])
         hub.write_text(said)
         return {
             "PATH": os.environ["PATH"],
@@ -102,6 +107,33 @@ class Platform:
             "FOLIOHUB_MASTER_KEY": MASTER,
             "FOLIOHUB_MERCHANT_AZUR_BASE_URL": f"{self.provider}/ncol/test/",
         }
+
+    @property
+    def intake(self) -> Partitions:
+        """Where messages enter by AMQP: the exchange's name, and the queues behind it."""
+        return Partitions(name=f"{self.name}.intake", count=PARTITIONS, kind="x-modulus-hash")
+
+    @property
+    def pms(self) -> str:
+        """The queue that outcomes come out by."""
+        return f"{self.name}.pms"
+
+    def laid(self) -> bool:
+        """Whether the hub has declared what it publishes to."""
+        with channel(self.amqp) as at:
+            try:
+                at.queue_declare(self.pms, passive=True)
+            except LINK_ERRORS:
+                return False
+        return True
+
+    def swept(self) -> None:
+        """Nothing of it is left at the AMQP broker."""
+        with channel(self.amqp) as at:
+            for queue in (self.pms, self.intake.readers, *self.intake.queues()):
+                at.queue_delete(queue)
+            for exchange in (self.intake.name, f"{self.name}.outcomes"):
+                at.exchange_delete(exchange)
 
     # -- processes -------------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from config.loader import load
 from config.settings import Configuration
 from engine.hub import Hub
 from engine.serving import Serving
+from schemas.errors import HubError
 from tests.services.amqp_tools import channel, ready, send, wait_until
 from tests.services.rabbitmq import RabbitMQ
 
@@ -21,13 +22,12 @@ HEADERS = {
 }  # fmt: skip
 
 
-def settled(url: str) -> Configuration:
+def settled(url: str, partitions: int = 0) -> Configuration:
     """The shipped configuration with a broker, and queues of this module's own."""
     shipped = load(None, {})
     sources = {"pms.serving": msgspec.structs.replace(shipped.sources["pms.thais"], source="pms.serving")}
-    amqp = msgspec.structs.replace(
-        shipped.amqp, url=url, exchange="serving.out", intake=(msgspec.structs.replace(shipped.amqp.intake[0], queue="serving.in"),)
-    )
+    intake = msgspec.structs.replace(shipped.amqp.intake[0], queue="serving.in", partitions=partitions)
+    amqp = msgspec.structs.replace(shipped.amqp, url=url, exchange="serving.out", intake=(intake,))
     return msgspec.structs.replace(shipped, amqp=amqp, sources=sources)
 
 
@@ -69,3 +69,18 @@ def test_from_queue_to_queue_across_a_broker_that_dies(rabbitmq: RabbitMQ, tmp_p
             assert sorted(set(numbers)) == list(range(1, len(set(numbers)) + 1))
             assert len(numbers) >= 3
         assert {source for _, _, source in got} == {"foliohub"}
+
+
+def test_partitions_that_nobody_made(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
+    """The hub makes none by accident: it ends, and says which setting it is about and what to run."""
+    hub = Hub(settled(rabbitmq.url, partitions=4), str(tmp_path / "hub.sqlite"), {})
+    with closing(hub):
+        serving = Serving(hub, {})
+        serving.start()
+        assert serving.wait(20)
+        serving.stop()
+
+    assert serving.failed.is_set()
+    assert isinstance(serving.failure, HubError)
+    assert serving.failure.code == "amqp_partitions"
+    assert "foliohub topics provision" in serving.failure.message

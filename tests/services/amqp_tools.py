@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning
+from engine.transport.amqp.consumer import AmqpConsumer, AmqpSource, Tuning, parts_of
 from engine.transport.amqp.link import close_link, letter, open_link
-from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding, provision
+from engine.transport.amqp.publisher import AmqpPublisher
+from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding, Partitions, provision
 from engine.transport.contract import Intake, Outgoing
+from schemas.errors import Retryable
 
 QUICK = Tuning(pause_s=0.1, watch_s=0.5, heartbeat_s=10)
 
@@ -57,6 +59,33 @@ def send(url: str, queue: str, body: bytes, *, headers: dict[str, Any] | None = 
             at.connection.drain_events(timeout=10)
 
 
+class Sender:
+    """A sender that behaves: of each key it says the next only when the one before is confirmed and routed; until then again."""
+
+    def __init__(self, url: str, exchange: str) -> None:
+        self._url, self._exchange = url, exchange
+        self._publisher = AmqpPublisher(url, exchange, routing_key=lambda message: message.key, confirm_timeout_s=5)
+
+    def say(self, messages: Sequence[Outgoing], timeout_s: float = 60) -> None:
+        """At most one of each key, all at once; returns when the broker has them."""
+        until = time.monotonic() + timeout_s
+        left = list(messages)
+        while left:
+            assert time.monotonic() < until, f"{len(left)} messages are not confirmed within {timeout_s} s"
+            try:
+                done = set(self._publisher.publish(left))
+            except Retryable:
+                done = set()
+                time.sleep(0.1)
+            left = [message for message in left if message.row not in done]
+
+    def __enter__(self) -> Sender:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._publisher.close()
+
+
 def outgoing(row: int, *, tenant: str = "azur", folio: str = "B-1") -> Outgoing:
     return Outgoing(
         row=row,
@@ -78,8 +107,11 @@ def outgoing(row: int, *, tenant: str = "azur", folio: str = "B-1") -> Outgoing:
 class Running:
     """A consumer in a thread; `error` is what ended it, if anything did: a failure of the test unless it `may_end`."""
 
-    def __init__(self, url: str, queue: str, intake: Intake, tuning: Tuning = QUICK, *, may_end: bool = False) -> None:
-        self.consumer = AmqpConsumer(url, [AmqpSource(queue=queue, door="amqp:pms.thais")], intake, tuning)
+    def __init__(self, url: str, queue: str | Partitions, intake: Intake, tuning: Tuning = QUICK, *, may_end: bool = False) -> None:
+        """`queue`: its name, or partitions, all of which are read."""
+        whole = AmqpSource(queue=str(queue), door="amqp:pms.thais")
+        sources = [whole] if isinstance(queue, str) else parts_of(whole, queue)
+        self.consumer = AmqpConsumer(url, sources, intake, tuning)
         self.error: BaseException | None = None
         self._may_end = may_end
         self._thread = threading.Thread(target=self._run, daemon=True)

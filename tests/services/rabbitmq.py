@@ -17,6 +17,7 @@ from tests.services.processes import START_TIMEOUT_S, Service, ServiceFailed, fr
 
 SCRIPTS = "lib/rabbitmq_server-*/sbin/rabbitmq-server"
 HOMES = ("/usr/lib/rabbitmq", "/usr/local/lib/rabbitmq")
+PLUGINS = ("rabbitmq_sharding", "rabbitmq_consistent_hash_exchange")  # both kinds of exchange that hash
 CLEAN = b"\0\0\0\1"
 LOOPBACK = "-kernel inet_dist_use_interface {127,0,0,1}"
 INSTALL = (
@@ -35,17 +36,18 @@ def find_server() -> Path:
 
 
 class RabbitMQ(Service):
-    """One node in `folder`. `kill` and `start` again keep its data and its address."""
+    """One node in `folder`. `kill` and `start` again keep its data and its address. `plugins`: those of its own that are enabled."""
 
     name = "RabbitMQ"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, plugins: tuple[str, ...] = PLUGINS) -> None:
         port, self._dist_port, self._epmd_port = free_ports(3)
         super().__init__(folder, port, folder / "rabbitmq.log")
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
         self._script = find_server()
         self._epmd: subprocess.Popen[bytes] | None = None
-        for name, content in (("enabled_plugins", "[].\n"), ("env.conf", ""), ("rabbitmq.conf", "log.console.level = info\n")):
+        files = {"enabled_plugins": f"[{','.join(plugins)}].\n", "env.conf": "", "rabbitmq.conf": "log.console.level = info\n"}
+        for name, content in files.items():
             (folder / name).write_text(content)
 
     def start(self) -> None:
