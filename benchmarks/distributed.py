@@ -21,6 +21,7 @@ import requests
 
 from benchmarks import store
 from benchmarks.messages import ids, stream
+from benchmarks.processes import cpu_s
 from benchmarks.setting import Figures, Setting
 from config.loader import load
 from engine.opening import STRUCTURED
@@ -32,7 +33,7 @@ from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
-from tests.services.postgresql import PostgreSQL
+from tests.services.postgresql import PostgreSQL, children
 from tests.services.processes import running
 from tests.services.rabbitmq import RabbitMQ
 from topics.catalogue import INTAKE
@@ -44,16 +45,29 @@ _OWN_S: Final = 60.0
 _STEP_S: Final = 600.0
 
 
+class Cost(NamedTuple):
+    """Seconds of processor time: of all workers together, of PostgreSQL, of Kafka."""
+
+    workers: float
+    postgresql: float
+    kafka: float
+
+
 class Side(NamedTuple):
-    """One verified run: messages, and seconds from the first that was taken to the last outcome that was published."""
+    """One verified run: messages, seconds from the first that was taken to the last outcome that was published, and what it cost."""
 
     inputs: int
     seconds: float
+    cost: Cost
 
     @property
     def rate(self) -> float:
         """Messages a second."""
         return self.inputs / self.seconds
+
+    def each_us(self) -> Cost:
+        """Of one message, in microseconds."""
+        return Cost(*(round(1e6 * part / self.inputs) for part in self.cost))
 
 
 class Servers(NamedTuple):
@@ -68,7 +82,7 @@ class Servers(NamedTuple):
 
 def measure(setting: Setting) -> Figures:
     """`kafka_ratio`, `peer_ratio`, `workers_ratio`, `latency_p50_ms`, `latency_p99_ms`, `handover_s`, `handover_kill_s`."""
-    ones, twos, loops, peers = list[float](), list[float](), list[float](), list[float]()
+    ones, twos, loops, peers = list[Side](), list[Side](), list[float](), list[float]()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as place, ExitStack() as stack:
         folder = Path(place).resolve()
         homes = {name: folder / name for name in ("postgresql", "kafka", "rabbitmq")}
@@ -86,20 +100,24 @@ def measure(setting: Setting) -> Figures:
             names, events = ids(setting.stays, seed), list(stream(setting.stays, seed, setting.lag))
             few = list(stream(max(1, setting.stays // 10), seed, setting.lag))
             before = store.by_hand(servers.database, events)
-            ones.append(decided(servers, names, 1).rate)
-            twos.append(decided(servers, names, 2).rate)
+            ones.append(decided(servers, names, 1))
+            twos.append(decided(servers, names, 2))
             peers.append(store.by_framework(servers.database, servers.rabbitmq, few))
             loops.append(statistics.mean((before, store.by_hand(servers.database, events))))
             setting.say(
-                f"round {number + 1}: loop {loops[-1]:,.0f}/s; one worker {ones[-1]:,.0f}/s, {ones[-1] / loops[-1]:.3f}; two"
-                f" {twos[-1]:,.0f}/s; peer {peers[-1]:,.0f}/s"
+                f"round {number + 1}: loop {loops[-1]:,.0f}/s; one worker {ones[-1].rate:,.0f}/s, {ones[-1].rate / loops[-1]:.3f};"
+                f" two {twos[-1].rate:,.0f}/s; peer {peers[-1]:,.0f}/s; µs of a message {ones[-1].each_us()}"
             )
         waits, graceful, killed = live(servers, setting)
+    rates, costs = [one.rate for one in ones], [one.each_us() for one in ones]
     return {
-        "kafka_ratio": _median(ones, loops),
-        "peer_ratio": _median(ones, peers),
-        "workers_ratio": _median(twos, ones),
-        "kafka_per_s": round(statistics.median(ones)),
+        "kafka_ratio": _median(rates, loops),
+        "peer_ratio": _median(rates, peers),
+        "workers_ratio": _median([two.rate for two in twos], rates),
+        "kafka_per_s": round(statistics.median(rates)),
+        "worker_us": round(statistics.median(cost.workers for cost in costs)),
+        "postgresql_us": round(statistics.median(cost.postgresql for cost in costs)),
+        "kafka_us": round(statistics.median(cost.kafka for cost in costs)),
         "latency_p50_ms": round(statistics.median(waits) * 1000, 1),
         "latency_p99_ms": round(sorted(waits)[int(len(waits) * 0.99)] * 1000, 1),
         "handover_s": round(graceful, 2),
@@ -113,7 +131,7 @@ def _median(sides: Sequence[float], others: Sequence[float]) -> float:
 
 def decided(servers: Servers, stays: Sequence[str], workers: int) -> Side:
     """Four steps of these stays by so many workers."""
-    seconds = 0.0
+    seconds, cost = 0.0, Cost(0.0, 0.0, 0.0)
     with ExitStack() as stack:
         platform = _platform(servers, stack)
         configuration = load(Path(platform.environment["FOLIOHUB_CONFIG"]), platform.environment)
@@ -129,16 +147,33 @@ def decided(servers: Servers, stays: Sequence[str], workers: int) -> Side:
                 gateway.hub.intake.append([
                     Arrival(door="bench", body=event, content_type=STRUCTURED) for event in events[first : first + _BATCH]
                 ])  # fmt: skip
-            began = time.perf_counter()
+            before, began = _cost(servers, platform), time.perf_counter()
             for name in names:
                 platform.signal(name, signal.SIGCONT)
             _published(platform, (step + 1) * len(stays))
             seconds += time.perf_counter() - began
+            after = _cost(servers, platform)
+            cost = Cost(*(sofar + late - early for sofar, late, early in zip(cost, after, before, strict=True)))
         for name in names:
             platform.stop(name)
         told = {row["name"]: row["n"] for row in platform.rows("SELECT name, count(*) AS n FROM outbox GROUP BY 1")}
         assert told["refund.decided"] == told["booking.accepted"] == len(stays), told
-    return Side(_STEPS * len(stays), seconds)
+    return Side(_STEPS * len(stays), seconds, cost)
+
+
+def _cost(servers: Servers, platform: Platform) -> Cost:
+    """So far."""
+    workers = sum(cpu_s(pid) for name, pid in platform.pids.items() if name.startswith("worker"))
+    database = servers.database.pid
+    return Cost(workers, cpu_s(database, ended=True) + sum(map(_cpu_s_of_any, children(database))), cpu_s(servers.kafka.pid))
+
+
+def _cpu_s_of_any(pid: int) -> float:
+    """Nothing for one that has just ended: its parent tells."""
+    try:
+        return cpu_s(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
 
 
 def live(servers: Servers, setting: Setting) -> tuple[list[float], float, float]:

@@ -34,6 +34,12 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 
 
+def cpu_s(pid: int, *, ended: bool = False) -> float:
+    """Seconds of processor time that a process has taken so far; `ended`: with those of its children that it has seen end."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, fields[11 : 15 if ended else 13])) / _TICKS
+
+
 class Process:
     """One command of ours, running; `said` is the first line that it printed. Its errors go to a log in `folder`."""
 
@@ -63,8 +69,7 @@ class Process:
 
     def cpu_s(self) -> float:
         """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_s(self.pid)
 
     def resident_mb(self) -> float:
         """Resident memory now."""

@@ -73,6 +73,12 @@ class Service:
         self._node: subprocess.Popen[bytes] | None = None
         self._guard = Guard()
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process, while it runs."""
+        assert self._node is not None
+        return self._node.pid
+
     def start(self) -> None:
         """Returns when the server answers. Raises ServiceFailed with the end of its log if it does not."""
         raise NotImplementedError
