@@ -94,6 +94,13 @@ class Effects(Strict, frozen=True, kw_only=True):
     breaker_rest_s: Seconds = 30.0
 
 
+class Tracing(Strict, frozen=True, kw_only=True):
+    """Spans, from the door to the outcome, to a collector that speaks OTLP over HTTP. Without `endpoint`, and where the standard
+    environment names none, there are none."""
+
+    endpoint: Annotated[str, Meta(max_length=500, pattern="^(https?://.+)?$")] = ""
+
+
 class Hub(Strict, frozen=True, kw_only=True):
     """One machine's own: the store, and how long things are kept."""
 
@@ -149,6 +156,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, SourceProfile]
     channels: dict[str, ChannelProfile]
     merchants: dict[str, Merchant]
+    tracing: Tracing = Tracing()
     version: str = ""
 
     def secret(self, ref: Secret, environ: Mapping[str, str] = os.environ) -> str:

@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from prometheus_client import Gauge
@@ -37,6 +37,9 @@ from schemas.errors import HubError
 from schemas.registry import family
 from topics.catalogue import INTAKE, TOPICS
 
+if TYPE_CHECKING:
+    from engine.spans import Tracer
+
 TEND_S: Final = 1.0
 LANE_LEASE_S: Final = 6.0
 
@@ -58,6 +61,7 @@ class Member:
         *,
         clock: Clock | None = None,
         master: bytes | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         if not is_database(configuration.hub.store):
             raise HubError(
@@ -85,6 +89,7 @@ class Member:
                 chunk=configuration.hub.chunk,
                 master=master,
                 shared=Shared(self._log, (), self._horizon),
+                tracer=tracer,
             )
         except BaseException:
             if self.producer is not None:

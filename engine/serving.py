@@ -63,7 +63,9 @@ class Serving:
         self._consumer: AmqpConsumer | None = None
         self._outcomes: Relay | None = None
         if member is not None and member.producer is not None and Role.WORKER in self._roles:
-            self._outcomes = Relay(OfLanes(hub.reading, lambda: list(hub.lanes.claim.epochs)), member.producer)
+            self._outcomes = Relay(
+                OfLanes(hub.reading, lambda: list(hub.lanes.claim.epochs)), member.producer, watch=hub.watch, broker="kafka"
+            )
         if self._url:
             self._make_broker()
 
@@ -72,7 +74,8 @@ class Serving:
         if Role.SCHEDULER in self._roles:
             self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
             reading, kafka = self.hub.reading, self.hub.configuration.kafka.bootstrap
-            self._relay = Relay(Asked(reading) if kafka else OfAll(reading), self._publisher, wanted(self.hub.configuration))
+            outbox = Asked(reading) if kafka else OfAll(reading)
+            self._relay = Relay(outbox, self._publisher, wanted(self.hub.configuration), watch=self.hub.watch)
         if Role.GATEWAY not in self._roles:
             return
         sources = [AmqpSource(queue=one.queue, tenants=frozenset(one.tenants), operators=one.operators) for one in amqp.intake]
