@@ -108,6 +108,9 @@ class Hub(Strict, frozen=True, kw_only=True):
     chunk: Annotated[int, Meta(ge=1, le=10_000)] = 500  # messages of one transaction
     inbox_days: Annotated[int, Meta(ge=1, le=3650)] = 35  # how long a repeated message is recognised by its identity alone
     dead_letter_days: Annotated[int, Meta(ge=1, le=3650)] = 90  # then the key of kept bytes is destroyed
+    ready_lag: Annotated[int, Meta(ge=1, le=100_000_000)] = (
+        100_000  # with more messages than this in its lanes a worker is not ready
+    )
 
 
 class Merchant(Strict, frozen=True, kw_only=True):

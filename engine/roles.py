@@ -75,6 +75,7 @@ class Member:
         self.producer: KafkaProducer | None = None
         self.mailboxes = Mailboxes()
         self.transport: FaustTransport | None = None
+        self.dealing: FaustTransport | LeasedLanes | None = None
         if kafka.bootstrap:
             faults = problems(kafka.bootstrap, TOPICS, single_node=kafka.single_node)
             if faults:
@@ -110,11 +111,17 @@ class Member:
         """What deals lanes out to this process, not yet started; `crashed` is told what ends it."""
         kafka = self.configuration.kafka
         if not kafka.bootstrap:
-            return LeasedLanes(self.hub, self.owner, self.lane_leases, self.name, crashed)
-        self.transport = FaustTransport(
+            self.dealing = LeasedLanes(self.hub, self.owner, self.lane_leases, self.name, crashed)
+            return self.dealing
+        self.dealing = self.transport = FaustTransport(
             kafka.bootstrap, INTAKE.name, self.mailboxes, self.owner, group=kafka.group, session_s=kafka.session_s, crashed=crashed
         )
+        self.hub.watch.count = self.transport.count
         return self.transport
+
+    def settled(self) -> bool:
+        """Whether it has lanes, or all are others'; False until they are dealt out. Raises StoreAway."""
+        return self.dealing is not None and self.dealing.settled()
 
     def _log(self, store: LaneStore) -> LaneStore:
         if self.producer is None:
@@ -204,6 +211,10 @@ class LeasedLanes:
     def lanes(self) -> frozenset[int]:
         """Those that are ours now."""
         return frozenset(self._hub.lanes.claim.epochs)
+
+    def settled(self) -> bool:
+        """Whether we have lanes, or all are others'. Raises StoreAway."""
+        return bool(self.lanes()) or not self._leases.free()
 
     def _run(self) -> None:
         try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from engine import readiness
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
@@ -143,6 +144,23 @@ class Serving:
         if self.failure is not None:
             found["serving"] = f"{type(self.failure).__name__}: see the log"
         return found
+
+    def unready(self) -> dict[str, str]:
+        """What keeps a process of several from doing what its roles say, by part. Asks the store and the brokers, for a bounded time."""
+        return {} if self._member is None else readiness.asked(self._member, lambda: sum(self.lag().values()))
+
+    def lag(self) -> Mapping[int, int]:
+        """Messages of the log that wait, by lane that is ours. Raises StoreAway."""
+        transport = self._member.transport if self._member is not None else None
+        if transport is not None:
+            return transport.lag()
+        ours, behind = self.hub.lanes.claim.epochs, self.hub.reading.log_behind()
+        return {lane: behind.get(lane, 0) for lane in ours}
+
+    def rates(self) -> Mapping[tuple[str, str], int]:
+        """Messages and outcomes by name of the last whole minute, where Faust counts them."""
+        transport = self._member.transport if self._member is not None else None
+        return transport.rates() if transport is not None else {}
 
     def broker_connected(self) -> bool | None:
         """Whether the broker is there; None when there is none."""

@@ -103,16 +103,18 @@ class Tracer:
         """A lane transaction: a span of its own, and one for each message that it decided, with what that led to inside."""
         roots: dict[int, Span] = {}
         facts: dict[int, list[str]] = {}
+        since_ns = began_ns
         for outcome in write.outbox:
             facts.setdefault(outcome.decision, []).append(outcome.name)
         for row in write.decisions:
             root = roots.get(row.parent)
             about: About = {**_about(row), **_decision(row), "foliohub.outcomes": facts.get(row.seq, [])}
-            if root is None:
-                root = roots[row.seq] = self._begin(f"decide {row.name}", row.traceparent, SpanKind.CONSUMER, began_ns, about)
+            if root is None:  # it may have come when the transaction had begun
+                since_ns = min(max(began_ns, row.received_at * 1000), ended_ns)
+                root = roots[row.seq] = self._begin(f"decide {row.name}", row.traceparent, SpanKind.CONSUMER, since_ns, about)
             else:
                 self._tracer.start_span(
-                    f"decide {row.name}", set_span_in_context(root), SpanKind.INTERNAL, about, start_time=began_ns
+                    f"decide {row.name}", set_span_in_context(root), SpanKind.INTERNAL, about, start_time=since_ns
                 ).end(ended_ns)
         for root in roots.values():
             root.end(ended_ns)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import structlog
@@ -50,6 +51,8 @@ class Watch:
 
     def __init__(self, lanes: int, tracer: Tracer | None = None) -> None:
         self.lanes, self.tracer = lanes, tracer
+        self.count: Callable[[Mapping[tuple[str, str], int]], None] | None = None
+        """Told how many messages and outcomes of each name were decided, for live rates."""
 
     def appended(self, spans: Iterable[Span], since_ns: int) -> None:
         """What these are about is durable."""
@@ -75,6 +78,13 @@ class Watch:
         ended_ns = time.time_ns()
         chunk_seconds.observe((ended_ns - began_ns) / 1e9)
         chunk_messages.observe(len(write.decisions))
+        if self.count is not None:
+            self.count(
+                Counter([
+                    *(("message", row.name) for row in write.decisions if not row.parent),
+                    *(("outcome", row.name) for row in write.outbox),
+                ])
+            )  # fmt: skip
         if self.tracer is not None:
             self.tracer.decided(write, began_ns, ended_ns)
         if _telling():

@@ -98,7 +98,7 @@ def test_a_transaction_names_what_it_decided(story: Story) -> None:
     chunks = [span for span in story.collector.spans() if span.name == "chunk" and (decided.trace, decided.span) in span.links]
 
     assert len(chunks) == 1
-    assert (chunks[0].parent, chunks[0].began) == ("", decided.began)
+    assert (chunks[0].parent, chunks[0].ended) == ("", decided.ended)
 
 
 def test_nothing_personal_in_spans_and_lines(story: Story) -> None:

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from engine.store.rows import Arrived
 from engine.transport.contract import Outgoing
 from engine.transport.kafka import metrics
+from engine.transport.kafka.described import described
 from engine.transport.kafka.loop import LoopThread, calm
 from engine.transport.kafka.records import Headers, outgoing_headers, partition_of, record_of, size_of
 from engine.transport.kafka.topology import MAX_MESSAGE, OVERHEAD, PROVISION, away
@@ -116,6 +117,20 @@ class KafkaProducer:
             if not confirmed:
                 raise self._away(error)
         return confirmed
+
+    def probe(self, patience_s: float) -> None:
+        """Raises Retryable when the brokers do not answer within this time, or have no intake topic."""
+
+        async def ask() -> bool:
+            async with asyncio.timeout(patience_s):
+                return self._intake in await described((await self._ready()).client, [self._intake])
+
+        try:
+            there = self._loop.run(ask())
+        except (TimeoutError, KafkaError) as error:
+            raise away(self._bootstrap, error) from None
+        if not there:
+            raise self._away(UnknownTopicOrPartitionError())
 
     def close(self) -> None:
         """Ends the producer; what was not confirmed may be written or not."""
