@@ -5,7 +5,6 @@ Nothing personal is told: ids, names of messages, keys and lanes.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from prometheus_client import Histogram
 from engine.address import lane_of
 from engine.store.effects import Effect, PaymentAsk
 from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, Key, OutboxRow, Waiting
+from engine.telling import EACH_STEP
 from engine.transport.contract import Receipt
 from schemas.envelope import uuid_text
 
@@ -63,7 +63,7 @@ class Watch:
         """Their senders are about to be told."""
         if self.tracer is not None:
             self.tracer.taken([door.span for door in doors], receipts)
-        for (row, letter, _, causation), receipt in zip(doors, receipts, strict=True) if _telling() else ():
+        for (row, letter, _, causation), receipt in zip(doors, receipts, strict=True) if EACH_STEP.is_set() else ():
             if row is not None:
                 log.debug(
                     "taken", taken=receipt.taken.value, door=row.door, id=row.id, **told(row), causation=causation, lane=row.lane
@@ -87,7 +87,7 @@ class Watch:
             )  # fmt: skip
         if self.tracer is not None:
             self.tracer.decided(write, began_ns, ended_ns)
-        if _telling():
+        if EACH_STEP.is_set():
             roots = {row.seq: row.message for row in write.decisions if not row.parent}
             for row in write.decisions:
                 log.debug(
@@ -99,17 +99,17 @@ class Watch:
         """A provider was called."""
         if self.tracer is not None:
             self.tracer.called(answer, began_ns)
-        if _telling():
+        if EACH_STEP.is_set():
             log.debug("called", act=answer.call.act.value, result=answer.reply.result.value, **asked(answer.call.item))
 
     def published(self, rows: Sequence[OutboxRow], confirmed: Collection[int], broker: str, began_ns: int) -> None:
         """Of these the broker has confirmed those."""
-        if self.tracer is None and not _telling():
+        if self.tracer is None and not EACH_STEP.is_set():
             return
         ours = [row for row in rows if row.seq in set(confirmed)]
         if self.tracer is not None:
             self.tracer.published(ours, broker, began_ns)
-        for row in ours if _telling() else ():
+        for row in ours if EACH_STEP.is_set() else ():
             lane = lane_of(Key(row.tenant, row.kind, row.key), self.lanes)
             log.debug(
                 "published", broker=broker, message=uuid_text(row.id), name=row.name, tenant=row.tenant, sequence=row.sequence,
@@ -141,8 +141,3 @@ def caused(cause: bytes) -> dict[str, str]:
 def failing(row: Waiting) -> dict[str, Any]:
     """What a line about a message says that cannot be decided."""
     return {**told(row), "id": row.id, "kind": row.kind, "key": row.key, "lane": row.lane, "place": row.place, "origin": row.origin}
-
-
-def _telling() -> bool:
-    """Whether a line is written for every message; never where nobody has said how lines are written."""
-    return structlog.is_configured() and bool(log.is_enabled_for(logging.DEBUG))

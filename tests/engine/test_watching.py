@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import REGISTRY
 
 from console.logs import configure
+from engine.telling import EACH_STEP
 from schemas.envelope import message_id
 from tests.engine.sandbox import Sandbox, arrival, booking
 
@@ -24,6 +25,7 @@ def said() -> Iterator[io.StringIO]:
     configure(logging.DEBUG, stream)
     yield stream
     structlog.reset_defaults()
+    EACH_STEP.clear()
 
 
 def lines(said: io.StringIO, event: str) -> list[dict[str, object]]:
