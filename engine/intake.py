@@ -134,7 +134,8 @@ class DurableIntake:
             receipts = deque(_receipt(one, known) for one in opened)
             for taken, number in Tally(receipt.taken for receipt in receipts).items():
                 arrived.labels(taken.value).inc(number)
-            self._watch.taken([Door(one.row, one.letter, one.span, one.causation) for one in opened], receipts)
+            if self._watch.each:
+                self._watch.taken([Door(one.row, one.letter, one.span, one.causation) for one in opened], receipts)
             for ticket in tickets:
                 ticket.receipts = [receipts.popleft() for _ in ticket.arrivals]
             self._remember(rows)

@@ -54,6 +54,11 @@ class Watch:
         self.count: Callable[[Mapping[tuple[str, str], int]], None] | None = None
         """Told how many messages and outcomes of each name were decided, for live rates."""
 
+    @property
+    def each(self) -> bool:
+        """Whether anything is told of each message."""
+        return self.tracer is not None or EACH_STEP.is_set()
+
     def appended(self, spans: Iterable[Span], since_ns: int) -> None:
         """What these are about is durable."""
         if self.tracer is not None:
@@ -104,7 +109,7 @@ class Watch:
 
     def published(self, rows: Sequence[OutboxRow], confirmed: Collection[int], broker: str, began_ns: int) -> None:
         """Of these the broker has confirmed those."""
-        if self.tracer is None and not EACH_STEP.is_set():
+        if not self.each:
             return
         ours = [row for row in rows if row.seq in set(confirmed)]
         if self.tracer is not None:

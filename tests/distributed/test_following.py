@@ -19,6 +19,7 @@ from tests.services.kafka import Kafka
 
 TRACE, SENDER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5  # as OTLP numbers kinds
+STEPS = {"decide cancellation.confirm", "provider send", "decide reply.arrived", "publish refund.executed"}
 PERSONAL = ("Camille", "camille@example.org", "Exemple")
 
 
@@ -61,7 +62,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, one_store: str, kafka: Kafka
         platform.send("gateway", [json.dumps(traced).encode()], wait="20s")
         platform.quiet(1)
         seen = Story(platform, collector, stay)
-        wait_until(lambda: any(one.name == "publish refund.executed" for one in collector.spans(TRACE)), "the last span came", 20)
+        wait_until(lambda: {one.name for one in collector.spans(TRACE)} >= STEPS, "the last span came", 30)
         yield seen
 
 
@@ -83,7 +84,7 @@ def test_one_trace_from_the_door_to_the_outcome(story: Story) -> None:
     assert one(spans, "append").parent == door.span
     assert {span.parent for span in (decided, sent, answered, published)} == {door.span}
     assert (decided.kind, sent.kind, published.kind) == (CONSUMER, CLIENT, PRODUCER)
-    assert door.began < decided.began < decided.ended <= sent.began < sent.ended <= answered.ended <= published.ended
+    assert door.began < decided.began < sent.began < sent.ended <= answered.ended <= published.ended
     assert decided.attributes["foliohub.lane"] == door.attributes["foliohub.lane"]
     assert "refund.executed" in answered.attributes["foliohub.outcomes"]
     assert sent.attributes["foliohub.result"] == "confirmed"

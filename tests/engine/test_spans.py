@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import pytest
 
 from engine.spans import Tracer
 from engine.tracing import tracer_of
+from schemas.errors import HubError
 from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking
 from tests.services.collector import Collector
 from tests.services.processes import free_ports
@@ -34,6 +36,15 @@ def bookings(box: Sandbox, count: int) -> float:
 def test_no_collector_no_spans() -> None:
     assert tracer_of(CONFIGURATION, (), {}) is None
     assert Sandbox().hub.watch.tracer is None
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names a collector without the packages for it is told which, and how to do without."""
+    monkeypatch.setitem(sys.modules, "engine.spans", None)
+    with pytest.raises(HubError, match=r"foliohub\[otlp\].*leave out") as refused:
+        tracer_of(CONFIGURATION, (), {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
+
+    assert (refused.value.code, refused.value.field) == ("not_installed", "endpoint")
 
 
 def test_the_environment_or_the_settings_name_a_collector(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
