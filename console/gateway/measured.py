@@ -61,7 +61,7 @@ def _of_store(hub: Hub) -> None:
 def _of_lanes(desk: Desk) -> None:
     ours = desk.hub.lanes.claim.epochs if desk.serving is not None else {}
     behind, inside = (desk.serving.lag(), desk.hub.reading.internal_behind()) if desk.serving is not None and ours else ({}, {})
-    _set(lane_lag, {str(lane): behind.get(lane, 0) for lane in ours})
+    _set(lane_lag, {str(lane): count for lane, count in behind.items()})  # one that stands still has none
     _set(lane_internal, {str(lane): inside.get(lane, 0) for lane in ours})
 
 
