@@ -137,9 +137,9 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_INDEX_URL $(BIN)/uv pip compile pyprojec
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 lock: $(VENV)/.dev
-	$(COMPILE) --extra build --extra dev --extra distributed --extra bench --output-file requirements-dev.lock
+	$(COMPILE) --extra build --extra dev --extra distributed --extra otlp --extra bench --output-file requirements-dev.lock
 	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
-	$(COMPILE) --extra build --extra distributed --constraint requirements-dev.lock --output-file requirements-distributed.lock
+	$(COMPILE) --extra build --extra distributed --extra otlp --constraint requirements-dev.lock --output-file requirements-distributed.lock
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

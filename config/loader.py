@@ -17,7 +17,7 @@ import msgspec
 from config import checks
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Merchant, content_hash
+from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Merchant, Tracing, content_hash
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict, TenantPolicy, Terms
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -34,6 +34,7 @@ class _HubFile(Strict, frozen=True, kw_only=True):
     amqp: Amqp = Amqp()
     kafka: Kafka = Kafka()
     effects: Effects = Effects()
+    tracing: Tracing = Tracing()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
     merchants: tuple[Merchant, ...] = ()
@@ -82,6 +83,7 @@ def _configuration(root: Path, hub: _HubFile, found: checks.Found) -> Configurat
         amqp=hub.amqp,
         kafka=hub.kafka,
         effects=hub.effects,
+        tracing=hub.tracing,
         tenants={one.tenant: one for one in hub.tenants},
         properties=properties,
         terms=terms,

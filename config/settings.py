@@ -100,6 +100,13 @@ class Effects(Strict, frozen=True, kw_only=True):
     breaker_rest_s: Seconds = 30.0
 
 
+class Tracing(Strict, frozen=True, kw_only=True):
+    """Spans, from the door to the outcome, to a collector that speaks OTLP over HTTP. Without `endpoint`, and where the standard
+    environment names none, there are none."""
+
+    endpoint: Annotated[str, Meta(max_length=500, pattern="^(https?://.+)?$")] = ""
+
+
 class Hub(Strict, frozen=True, kw_only=True):
     """One machine's own: the store, and how long things are kept."""
 
@@ -107,6 +114,9 @@ class Hub(Strict, frozen=True, kw_only=True):
     chunk: Annotated[int, Meta(ge=1, le=10_000)] = 500  # messages of one transaction
     inbox_days: Annotated[int, Meta(ge=1, le=3650)] = 35  # X-1: how long a repeated message is recognised by its identity alone
     dead_letter_days: Annotated[int, Meta(ge=1, le=3650)] = 90  # then the key of kept bytes is destroyed
+    ready_lag: Annotated[int, Meta(ge=1, le=100_000_000)] = (
+        100_000  # with more messages than this in its lanes a worker is not ready
+    )
 
 
 class Merchant(Strict, frozen=True, kw_only=True):
@@ -155,6 +165,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, SourceProfile]
     channels: dict[str, ChannelProfile]
     merchants: dict[str, Merchant]
+    tracing: Tracing = Tracing()
     version: str = ""
 
     def secret(self, ref: Secret, environ: Mapping[str, str] = os.environ) -> str:

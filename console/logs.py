@@ -5,6 +5,7 @@ Tracebacks never show the values of variables: these hold bodies, keys and card 
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Final, TextIO
 
@@ -12,11 +13,14 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
+from engine.telling import EACH_STEP
+
 _FRAMES: Final = 30
 
 
 def configure(level: int, stream: TextIO | None = None) -> None:
-    """Log from `level` (as `logging.INFO`) on to `stream`, standard error by default."""
+    """Log from `level` (as `logging.INFO`) on to `stream`, standard error by default; at `debug` each step of every message."""
+    (EACH_STEP.set if level <= logging.DEBUG else EACH_STEP.clear)()
     out = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

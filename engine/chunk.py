@@ -22,6 +22,7 @@ from engine.clock import instant
 from engine.staging import Remembered, Staged, Staging
 from engine.store.contract import SLICE_US, ChunkTransaction, Constraint
 from engine.store.rows import DecisionRow, Key, OutboxRow, TimerRow, Waiting
+from engine.watching import failing
 from schemas import registry
 from schemas.envelope import derived, uuid_bytes
 from schemas.errors import HubError
@@ -222,7 +223,7 @@ class Chunk:
         except HubError:
             raise
         except Exception as failure:  # half of it is staged: nothing of this chunk is kept, and the message is found
-            log.exception("cannot_apply", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
+            log.exception("cannot_apply", **failing(row))
             raise Constraint(f"{row.name} {row.id}: {type(failure).__name__}: {failure}") from failure
 
     def record(self, row: Waiting, staged: Staged, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:

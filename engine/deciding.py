@@ -12,6 +12,7 @@ from engine.address import reference_key, references_of
 from engine.clock import instant
 from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
+from engine.watching import failing
 from handlers.outcome import Facts
 from schemas import registry
 from schemas.effect import EffectKind, EffectState
@@ -55,7 +56,7 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
     except Exception as failure:
         if isinstance(failure, Retryable):
             raise
-        log.exception("defect", name=row.name, tenant=row.tenant, key=row.key, message=row.message.hex())
+        log.exception("defect", **failing(row))
         return Defective(f"{type(failure).__name__}: {failure}")
 
 

@@ -6,6 +6,7 @@ part is done in batches, one transaction each (`begin`, `absorb`); between them 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 
 import structlog
@@ -24,6 +25,7 @@ from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
 from engine.store.rows import BY_ORDER
 from engine.together import Partly, Steps, together
+from engine.watching import Watch, asked
 from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, Reply, Result
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
@@ -47,11 +49,13 @@ class EffectsRunner:
         clock: Clock,
         timing: Timing | None = None,
         owners: Mapping[str, str] | None = None,
+        watch: Watch | None = None,
     ) -> None:
         """`owners`: whose account each merchant is; nobody else's money moves by it (X-12)."""
         self._store, self._connectors, self._tenants, self._clock = store, connectors, tenants, clock
         self._timing, self._owners = timing or Timing(), owners or {}
         self._histories = Histories(self._timing)
+        self._watch = watch or Watch(0)
 
     def due(self, limit: int = _AT_ONCE, without: Collection[str] = ()) -> list[Item]:
         """What is to be done now, in order, but for merchants `without`: what callbacks tell of first, however much is to be paid out."""
@@ -85,6 +89,7 @@ class EffectsRunner:
 
     def make(self, call: Call) -> Answer:
         """Make one call, whatever time it takes up to the deadline. What the provider does never raises."""
+        began_ns = time.time_ns()
         since_s, began = self._clock.elapsed_s(), self._clock.now()  # in this order: a pause between them shortens the call
         item, connector, ours_s, most_s = call.item, call.connector, (call.until - began) / SECOND_US, self._timing.deadline_s
         if call.act is not Act.SEND:
@@ -103,7 +108,9 @@ class EffectsRunner:
             except Rejected as never:  # an order that cannot be written: nothing was sent, and again would not help
                 reply = Reply(result=Result.REFUSED, code=never.code, message=never.message)
         calls.labels(item.merchant, "send" if call.act is Act.SEND else "query", reply.result.value).inc()
-        return Answer(call, reply, began)
+        answer = Answer(call, reply, began)
+        self._watch.called(answer, began_ns)
+        return answer
 
     def absorb(self, answers: Sequence[Answer], *, sending: bool = True) -> list[Call]:
         """Store what came of calls, in one transaction; the calls that follow. Raises StoreAway: nothing is stored, and these
@@ -130,7 +137,7 @@ class EffectsRunner:
         if claimed is None:
             return None
         if connector is None:
-            log.error("no_connector", merchant=item.merchant, effect=item.id)
+            log.error("no_connector", **asked(item))
             batch.put_off(claimed, unconfigured, f"merchant {item.merchant} is not configured" if planned(item) else item.reason)
             return None
         return Call(Act.LOOK if planned(item) else Act.ASK, claimed, connector, lease)
@@ -138,8 +145,8 @@ class EffectsRunner:
     def _absorbed(self, batch: Batch, answer: Answer, *, sending: bool) -> Call | None:
         (act, item, _, until), reply, began = answer.call, answer.reply, answer.began
         if act is not Act.SEND:
-            log.info("queried", merchant=item.merchant, reference=item.reference, effect=getattr(item, "id", ""),
-                     result=reply.result.value, records=len(reply.records))  # fmt: skip
+            log.info("queried", reference=item.reference, **asked(item), result=reply.result.value,
+                     records=len(reply.records))  # fmt: skip
         if isinstance(item, PaymentAsk):
             self._histories.of_payment(batch, item, reply, until, began)
         elif act is Act.SEND:
@@ -211,7 +218,7 @@ class EffectsRunner:
         try:
             self._settled(batch, effect, reply, Result.UNKNOWN if doubted else result)
         except Constraint as taken:  # the provider's number in the answer is another operation's: the history tells
-            log.warning("record_taken", effect=effect.id, reason=str(taken))
+            log.warning("record_taken", **asked(effect), reason=str(taken))
             self._settled(batch, effect, reply, Result.UNKNOWN)
 
     def _settled(self, batch: Batch, effect: Effect, reply: Reply, result: Result) -> None:

@@ -8,7 +8,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -29,8 +29,12 @@ from engine.store.reading import Reading
 from engine.store.rows import InternalRow, OutboxRow
 from engine.store.shelf import Shelf
 from engine.vault import Vault, master_key
+from engine.watching import Watch
 from schemas.effect import EffectState
 from schemas.registry import OUT, family
+
+if TYPE_CHECKING:
+    from engine.spans import Tracer
 
 _COLLECT = (20_000, 20, 50)
 """When Python's collector looks for cycles. A chunk makes tens of thousands of values that live as long as it does and refer to each
@@ -69,6 +73,7 @@ class Hub:
         lanes: int | None = None,
         master: bytes | None = None,
         shared: Shared | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         gc.set_threshold(*_COLLECT)
         self.configuration = configuration
@@ -80,17 +85,20 @@ class Hub:
             self.vault = Vault(master or self._master(), self.shelf)
             self.reading = Reading(self.database)
             self.store = lanes_of(self.database) if shared is None else shared.log(lanes_of(self.database))
+            self.watch = Watch(self.store.lanes, tracer)
             self._new_generation()
             self.wake = threading.Event()
-            self.intake = DurableIntake(self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set)
+            self.intake = DurableIntake(
+                self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set, self.watch
+            )  # fmt: skip
             self.lanes = Lanes(
                 self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration),
                 horizon=self.intake.horizon if shared is None else self._horizon(shared.horizon),
-                lanes=None if shared is None else shared.owned,
+                lanes=None if shared is None else shared.owned, watch=self.watch,
             )  # fmt: skip
             self.effects = EffectsRunner(
                 effects_of(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
-                self.settled.merchants,
+                self.settled.merchants, self.watch,
             )  # fmt: skip
         except BaseException:
             self.database.close()

@@ -6,12 +6,13 @@ What cannot be used is kept with the reason. Callers at the same time share one 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter as Tally
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import structlog
@@ -26,10 +27,14 @@ from engine.store.contract import Contended, LaneStore
 from engine.store.rows import Arrived, DeadLetterRow, Key
 from engine.transport.contract import Arrival, Receipt, Taken
 from engine.vault import Plain, Vault
+from engine.watching import Door, Watch
 from schemas import registry
 from schemas.envelope import Envelope, message_bytes, name_of, uuid_text
 from schemas.errors import HubError, Undecodable
 from schemas.personal import personal_fields, personal_texts, with_texts
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 _HOUR_US = 3_600_000_000
 _RECENT = 50_000  # identities kept in memory until the store is sure to know them
@@ -52,10 +57,10 @@ class Directory(Protocol):
 
 
 class _Ticket:
-    __slots__ = ("arrivals", "at", "failure", "receipts", "wrong")
+    __slots__ = ("arrivals", "at", "began_ns", "failure", "receipts", "wrong")
 
     def __init__(self, arrivals: Sequence[Arrival], wrong: tuple[str, HubError] | None = None, at: int | None = None) -> None:
-        self.arrivals, self.at = arrivals, at
+        self.arrivals, self.at, self.began_ns = arrivals, at, time.time_ns()
         self.wrong = wrong
         self.receipts: list[Receipt] | None = None
         self.failure: BaseException | None = None
@@ -71,6 +76,8 @@ class _Opened:
     private: Any = None
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    span: Span | None = None
+    causation: str = ""
 
 
 class DurableIntake:
@@ -84,9 +91,11 @@ class DurableIntake:
         settled: Callable[[], Settled],
         clock: Clock,
         on_append: Callable[[], None] = lambda: None,
+        watch: Watch | None = None,
     ) -> None:
         self._store, self._directory, self._vault = store, directory, vault
         self._settled, self._clock, self._on_append = settled, clock, on_append
+        self._watch = watch or Watch(store.lanes)
         self._lock = threading.Lock()
         self._queue: deque[_Ticket] = deque()
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
@@ -125,6 +134,8 @@ class DurableIntake:
             receipts = deque(_receipt(one, known) for one in opened)
             for taken, number in Tally(receipt.taken for receipt in receipts).items():
                 arrived.labels(taken.value).inc(number)
+            if self._watch.each:
+                self._watch.taken([Door(one.row, one.letter, one.span, one.causation) for one in opened], receipts)
             for ticket in tickets:
                 ticket.receipts = [receipts.popleft() for _ in ticket.arrivals]
             self._remember(rows)
@@ -146,16 +157,32 @@ class DurableIntake:
             ]
             self._seal(opened)
             self._to_their_folios(opened)
+            self._begin_spans(tickets, opened)
             rows = [one.row for one in opened if one.row is not None]
             known = self._known(rows)
             letters = [one.letter for one in opened if one.letter is not None]
             news = [told(one.letter, one.id, self._store.lanes) for one in opened if one.letter and one.letter.tenant]
+            since_ns = time.time_ns()
             self._store.append(rows, letters, self._vault.fresh, news)
+            self._watch.appended([one.span for one in opened if one.span is not None], since_ns)
         except BaseException:
             self._vault.drop_fresh()
             raise
         self._vault.fresh.clear()
         return opened, rows, known
+
+    def _begin_spans(self, tickets: Sequence[_Ticket], opened: Sequence[_Opened]) -> None:
+        """Where spans are wanted, whatever a message leads to is its door's."""
+        tracer = self._watch.tracer
+        if tracer is None:
+            return
+        began = (ticket.began_ns for ticket in tickets for _ in ticket.arrivals)
+        for one, began_ns in zip(opened, began, strict=True):
+            if one.row is not None:
+                one.span, traceparent = tracer.door(one.row, began_ns)
+                one.row = one.row._replace(traceparent=traceparent)
+            elif one.letter is not None:
+                one.span = tracer.refused(one.letter, began_ns)
 
     def horizon(self, now: int) -> int:
         """Up to which instant every message has been stored: what is on its way in may be stamped earlier than `now`."""
@@ -194,8 +221,11 @@ class DurableIntake:
             return self._dead(arrival, now, envelope.tenant, envelope.id, wrong, paths)
 
     def _dead(self, arrival: Arrival, now: int, tenant: str, id_: str, wrong: HubError, paths: tuple[str, ...]) -> _Opened:
-        log.warning("dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message)
         letter, found = kept_letter(arrival, self._owner(arrival, tenant), wrong, now, self._vault)
+        log.warning(
+            "dead_lettered", door=arrival.door, code=wrong.code, field=wrong.field, reason=wrong.message, dead_letter=letter.id, id=id_,
+            tenant=letter.tenant, correlation=_worn(arrival, "correlationid"), causation=_worn(arrival, "causationid"),
+        )  # fmt: skip
         return _Opened(id_, letter=letter, reason=wrong.message, warnings=_warned(paths, kept=found))
 
     def _read(self, arrival: Arrival, now: int, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> _Opened:
@@ -241,7 +271,7 @@ class DurableIntake:
             msgspec.json.encode(paths).decode() if paths else "",
             content if private is None else b"",
         )
-        return _Opened(envelope.id, row, None, private, "", _warned(paths))
+        return _Opened(envelope.id, row, None, private, "", _warned(paths), causation=envelope.causationid)
 
     def _key(self, tenant: str, name: str, message: Any) -> Key:
         if name in BY_SUBJECT and not message.folio:

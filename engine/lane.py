@@ -20,6 +20,7 @@ from engine.settled import Settled
 from engine.staging import Remembered
 from engine.store.contract import ChunkTransaction, Claim, Constraint, Contended, LaneStore
 from engine.store.rows import OutboxRow
+from engine.watching import Watch
 from schemas import registry
 
 CHUNK = 500
@@ -61,6 +62,7 @@ class Lanes:
         chunk: int = CHUNK,
         brokers: frozenset[str] = frozenset(),
         horizon: Callable[[int], int] = lambda now: now,
+        watch: Watch | None = None,
     ) -> None:
         """`lanes`: those that are claimed at once; None: all of the store's. `horizon`: the instant up to which timers may fire
         now, since no message with an earlier one is still on its way in."""
@@ -70,6 +72,7 @@ class Lanes:
         self._clock = clock
         self._limit = chunk
         self._brokers = brokers
+        self._watch = watch or Watch(store.lanes)
         self._owning = threading.Lock()
         self._claim = NOTHING if lanes is not None and not lanes else store.claim(lanes)
         self._positions = dict(self._claim.positions)
@@ -208,6 +211,7 @@ class Lanes:
     def _transaction(self, fill: Callable[[ChunkTransaction, Chunk], bool]) -> Ran:
         """`fill` decides on a fresh chunk and says whether more waits; all that it staged is committed, or nothing happened."""
         chunk: Chunk | None = None
+        began_ns = time.time_ns()
         try:
             with self._store.chunk(self._claim) as transaction:
                 chunk = Chunk(self, transaction, self._remembered)
@@ -222,6 +226,7 @@ class Lanes:
         self._remembered.keep(chunk.staging.kept())
         if not chunk.decided:
             return IDLE
+        self._watch.committed(write, began_ns)
         self._positions.update((lane, next_) for lane, (_, next_) in write.positions.items())
         return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.cut, tuple(write.forgotten))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -20,6 +21,7 @@ from engine.store.rows import OutboxRow
 from engine.transport.amqp.consumer import AmqpSource, parts_of
 from engine.transport.amqp.topology import AmqpQueue, AmqpTopology, Binding, Partitions
 from engine.transport.contract import Outgoing, Publisher
+from engine.watching import Watch
 from schemas.errors import Retryable
 from schemas.registry import OUT, family
 from topics.catalogue import topic_of
@@ -81,8 +83,18 @@ class Asked:
 class Relay:
     """Runs in one thread until `stop`. A broker that is away is tried again for ever; the outbox keeps everything meanwhile."""
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, sources: Mapping[str, frozenset[str]] | None = None) -> None:
-        """`sources`: families of outcomes that some source asked for, by tenant; None: everything is published."""
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        sources: Mapping[str, frozenset[str]] | None = None,
+        *,
+        watch: Watch | None = None,
+        broker: str = "amqp",
+    ) -> None:
+        """`sources`: families of outcomes that some source asked for, by tenant; None: everything is published. `broker` names it for
+        people."""
+        self._watch, self._broker = watch or Watch(1), broker
         self._outbox, self._publisher, self._wanted = outbox, publisher, sources
         self._stopping = threading.Event()
         self.wake = threading.Event()
@@ -116,10 +128,12 @@ class Relay:
         nobody = [row.seq for row in rows if sources is not None and family(row.name) not in sources.get(row.tenant, frozenset())]
         skipped = frozenset(nobody)
         messages = [outgoing(row) for row in rows if row.seq not in skipped]
+        began_ns = time.time_ns()
         confirmed = list(self._publisher.publish(messages)) if messages else []
         if nobody or confirmed:
             self._outbox.done([*nobody, *confirmed])
         unwanted.inc(len(nobody))
+        self._watch.published(rows, confirmed, self._broker, began_ns)
         return len(rows), len(nobody) + len(confirmed)
 
 

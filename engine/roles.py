@@ -9,7 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 from prometheus_client import Gauge
@@ -37,6 +37,9 @@ from schemas.errors import HubError
 from schemas.registry import family
 from topics.catalogue import INTAKE, TOPICS
 
+if TYPE_CHECKING:
+    from engine.spans import Tracer
+
 TEND_S: Final = 1.0
 LANE_LEASE_S: Final = 6.0
 
@@ -58,6 +61,7 @@ class Member:
         *,
         clock: Clock | None = None,
         master: bytes | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         if not is_database(configuration.hub.store):
             raise HubError(
@@ -71,6 +75,7 @@ class Member:
         self.producer: KafkaProducer | None = None
         self.mailboxes = Mailboxes()
         self.transport: FaustTransport | None = None
+        self.dealing: FaustTransport | LeasedLanes | None = None
         if kafka.bootstrap:
             faults = problems(kafka.bootstrap, TOPICS, single_node=kafka.single_node)
             if faults:
@@ -85,6 +90,7 @@ class Member:
                 chunk=configuration.hub.chunk,
                 master=master,
                 shared=Shared(self._log, (), self._horizon),
+                tracer=tracer,
             )
         except BaseException:
             if self.producer is not None:
@@ -105,11 +111,17 @@ class Member:
         """What deals lanes out to this process, not yet started; `crashed` is told what ends it."""
         kafka = self.configuration.kafka
         if not kafka.bootstrap:
-            return LeasedLanes(self.hub, self.owner, self.lane_leases, self.name, crashed)
-        self.transport = FaustTransport(
+            self.dealing = LeasedLanes(self.hub, self.owner, self.lane_leases, self.name, crashed)
+            return self.dealing
+        self.dealing = self.transport = FaustTransport(
             kafka.bootstrap, INTAKE.name, self.mailboxes, self.owner, group=kafka.group, session_s=kafka.session_s, crashed=crashed
         )
+        self.hub.watch.count = self.transport.count
         return self.transport
+
+    def settled(self) -> bool:
+        """Whether it has lanes, or all are others'; False until they are dealt out. Raises StoreAway."""
+        return self.dealing is not None and self.dealing.settled()
 
     def _log(self, store: LaneStore) -> LaneStore:
         if self.producer is None:
@@ -199,6 +211,10 @@ class LeasedLanes:
     def lanes(self) -> frozenset[int]:
         """Those that are ours now."""
         return frozenset(self._hub.lanes.claim.epochs)
+
+    def settled(self) -> bool:
+        """Whether we have lanes, or all are others'. Raises StoreAway."""
+        return bool(self.lanes()) or not self._leases.free()
 
     def _run(self) -> None:
         try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from engine import readiness
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
@@ -63,7 +64,9 @@ class Serving:
         self._consumer: AmqpConsumer | None = None
         self._outcomes: Relay | None = None
         if member is not None and member.producer is not None and Role.WORKER in self._roles:
-            self._outcomes = Relay(OfLanes(hub.reading, lambda: list(hub.lanes.claim.epochs)), member.producer)
+            self._outcomes = Relay(
+                OfLanes(hub.reading, lambda: list(hub.lanes.claim.epochs)), member.producer, watch=hub.watch, broker="kafka"
+            )
         if self._url:
             self._make_broker()
 
@@ -72,7 +75,8 @@ class Serving:
         if Role.SCHEDULER in self._roles:
             self._publisher = AmqpPublisher(self._url, amqp.exchange, confirm_timeout_s=amqp.confirm_timeout_s)
             reading, kafka = self.hub.reading, self.hub.configuration.kafka.bootstrap
-            self._relay = Relay(Asked(reading) if kafka else OfAll(reading), self._publisher, wanted(self.hub.configuration))
+            outbox = Asked(reading) if kafka else OfAll(reading)
+            self._relay = Relay(outbox, self._publisher, wanted(self.hub.configuration), watch=self.hub.watch)
         if Role.GATEWAY not in self._roles:
             return
         self._consumer = AmqpConsumer(self._url, sources(self.hub.configuration), self.hub.intake, Tuning(prefetch=amqp.prefetch))
@@ -139,6 +143,23 @@ class Serving:
         if self.failure is not None:
             found["serving"] = f"{type(self.failure).__name__}: see the log"
         return found
+
+    def unready(self) -> dict[str, str]:
+        """What keeps a process of several from doing what its roles say, by part. Asks the store and the brokers, for a bounded time."""
+        return {} if self._member is None else readiness.asked(self._member, lambda: sum(self.lag().values()))
+
+    def lag(self) -> Mapping[int, int]:
+        """Messages of the log that wait, by lane that is ours. Raises StoreAway."""
+        transport = self._member.transport if self._member is not None else None
+        if transport is not None:
+            return transport.lag()
+        ours, behind = self.hub.lanes.claim.epochs, self.hub.reading.log_behind()
+        return {lane: behind.get(lane, 0) for lane in ours}
+
+    def rates(self) -> Mapping[tuple[str, str], int]:
+        """Messages and outcomes by name of the last whole minute, where Faust counts them."""
+        transport = self._member.transport if self._member is not None else None
+        return transport.rates() if transport is not None else {}
 
     def broker_connected(self) -> bool | None:
         """Whether the broker is there; None when there is none."""

@@ -55,7 +55,7 @@ def test_the_locks_hold_what_the_project_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = {"requirements.lock": [*project["dependencies"], *extras["build"]]}
-    asked["requirements-distributed.lock"] = [*asked["requirements.lock"], *extras["distributed"]]
+    asked["requirements-distributed.lock"] = [*asked["requirements.lock"], *extras["distributed"], *extras["otlp"]]
     asked["requirements-dev.lock"] = [*asked["requirements-distributed.lock"], *extras["dev"], *extras["bench"]]
 
     for lock, wanted in asked.items():

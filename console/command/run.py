@@ -87,15 +87,22 @@ def _serve(
     from engine.connectors import connectors_of
     from engine.hub import Hub
     from engine.serving import STOP_S, Serving
+    from engine.tracing import tracer_of
+
+    tracer = tracer_of(configuration, roles or Role)
+    if tracer is not None:
+        stack.callback(tracer.close)
 
     if roles is None:
-        hub = Hub(configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk)
+        hub = Hub(
+            configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk, tracer=tracer
+        )
         stack.callback(hub.close)
         serving = Serving(hub)
     else:
         from engine.roles import Member
 
-        member = Member(configuration, roles)
+        member = Member(configuration, roles, tracer=tracer)
         stack.callback(member.close)
         hub, serving = member.hub, Serving(member.hub, member=member)
     gateway = Gateway(hub, serving, host=host or None, port=port)

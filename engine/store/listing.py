@@ -38,13 +38,14 @@ def effects(reading: Reading, *, state: str = "", folio: str = "", every: bool =
     return reading.rows(f"SELECT {_EFFECT} FROM effect WHERE {which} AND state = ? {_ORDER}", (state, limit))
 
 
-def effects_open(reading: Reading) -> dict[str, int]:
-    """How many requests are not final, by state."""
+def effects_open(reading: Reading) -> dict[str, tuple[int, int]]:
+    """How many requests are not final, by state, and since when (microseconds) the oldest was sent, or planned if it was not."""
+    since = "coalesce(min(CASE WHEN sent_at > 0 THEN sent_at ELSE created_at END), 0) AS since"
     rows = reading.rows(
-        f"SELECT state, count(*) AS n FROM effect WHERE {_OPEN} GROUP BY state"
-        f" UNION ALL SELECT 'needs_person', count(*) FROM effect WHERE {_PERSON}"
+        f"SELECT state, count(*) AS n, {since} FROM effect WHERE {_OPEN} GROUP BY state"
+        f" UNION ALL SELECT 'needs_person', count(*), {since} FROM effect WHERE {_PERSON}"
     )
-    return {row["state"]: row["n"] for row in rows}
+    return {row["state"]: (row["n"], row["since"]) for row in rows}
 
 
 def approvals(reading: Reading, limit: int = 10_000) -> Rows:

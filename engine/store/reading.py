@@ -156,9 +156,30 @@ class Reading:
         )
         return found[0] if found else None
 
-    def unpublished_count(self) -> int:
-        """How many outcomes a broker has yet to confirm."""
-        return int(self.rows(f"SELECT count(*) AS n FROM ({self._store.unpublished}) AS waits")[0]["n"])
+    def unpublished_since(self) -> tuple[int, int]:
+        """How many outcomes a broker has yet to confirm, and when the first of them was decided (microseconds; 0 for none)."""
+        with self._store.read() as connection:
+            # not `min(seq)`: that would be looked for among all that were ever published
+            count, first = connection.execute(
+                f"SELECT count(*), min(waits.seq + 0) FROM ({self._store.unpublished}) AS waits"
+            ).fetchone()
+            if not count:
+                return 0, 0
+            decided = connection.execute("SELECT decided_at FROM decision WHERE seq = ?", (first >> NUMBERED,)).fetchone()
+            return count, decided[0]
+
+    def log_behind(self) -> dict[int, int]:
+        """Messages of the store's own log that wait, by lane; none where the log is elsewhere."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                'SELECT lane, coalesce((SELECT max("offset") + 1 FROM intake WHERE intake.lane = lane.lane), 0) - next_offset FROM lane'
+            )
+            return {lane: max(0, count) for lane, count in rows}
+
+    def internal_behind(self) -> dict[int, int]:
+        """Messages from inside that wait, by lane; a lane without any is absent."""
+        with self._store.read() as connection:
+            return dict(connection.execute("SELECT lane, count(*) FROM internal WHERE decision = 0 GROUP BY lane").fetchall())
 
     def asked(self, limit: int) -> list[OutboxRow]:
         """Outcomes that sources want by AMQP and have yet to get, oldest first, where they go to Kafka as well."""

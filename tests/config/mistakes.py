@@ -276,6 +276,7 @@ MISTAKES = [
     pytest.param("properties/x/deep.toml", CAMP, 0, "", "not read by anything", id="a file that nobody reads"),
     pytest.param("property/camp2.toml", CAMP, 0, "", "not read by anything", id="a folder that nobody reads"),
     pytest.param("policies/cancellation/flexible.toml", FLEXIBLE, 0, "", "not read by anything", id="terms without a trade"),
+    pytest.param("hub.toml", HUB + '[tracing]\nendpoint = "collector:4318"\n', 28, "tracing.endpoint", "https?", id="no address"),
     pytest.param("hub.toml", HUB + "[[[\n", 27, "", "not TOML", id="not TOML"),
     pytest.param(CAMP_FILE, 'zone = "Europe/Paris\n', 1, "", "not TOML", id="an open string"),
     pytest.param(CAMP_FILE, CAMP.encode("utf-16"), 0, "", "cannot be read", id="not UTF-8"),

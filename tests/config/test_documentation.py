@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from config.loader import load
-from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Merchant, Secret
+from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Merchant, Secret, Tracing
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
 
 DOC = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
@@ -21,6 +21,7 @@ SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
     "### `[http]`": ((Http, ""),),
     "### `[amqp]`": ((Amqp, ""), (AmqpIntake, "intake[].")),
     "### `[effects]`": ((Effects, ""),),
+    "### `[tracing]`": ((Tracing, ""),),
     "### `[[tenants]]`": ((TenantPolicy, ""),),
     "### `[[sources]]`": ((SourceProfile, ""),),
     "### `[[channels]]`": ((ChannelProfile, ""),),

@@ -34,7 +34,7 @@ def metrics() -> dict[str, tuple[str, ...]]:
 
     found: dict[str, tuple[str, ...]] = {}
     for name, collector in REGISTRY._names_to_collectors.items():
-        found[name] = tuple(getattr(collector, "_labelnames", ()))
+        found[name] = (*getattr(collector, "_labelnames", ()), *(("le",) if name.endswith("_bucket") else ()))
     return found
 
 

@@ -19,6 +19,7 @@ from connectors.psp.ogone.simulator.provider import Provider
 from connectors.psp.ogone.simulator.script import Script, parse
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
+from engine.spans import Tracer
 from engine.store.contract import Store
 from engine.store.opening import open_store
 from engine.store.rows import OutboxRow
@@ -69,6 +70,7 @@ class Sandbox:
         lanes: int = 1,
         configuration: Configuration = CONFIGURATION,
         books: Books | None = None,
+        tracer: Tracer | None = None,
         begins: str = "2026-05-01T08:00:00+00:00",
         **script: Any,
     ) -> None:
@@ -80,7 +82,7 @@ class Sandbox:
             self.database: Store = fresh_store(lanes)
         else:
             self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
-        self.chunk, self.configuration = chunk, configuration
+        self.chunk, self.configuration, self.tracer = chunk, configuration, tracer
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}
         self.hub = self.open()
         self.number = 0
@@ -91,7 +93,15 @@ class Sandbox:
 
     def open(self) -> Hub:
         """A hub on this sandbox's store."""
-        return Hub(self.configuration, self.database, self.connectors, clock=self.clock, chunk=self.chunk, master=MASTER)
+        return Hub(
+            self.configuration,
+            self.database,
+            self.connectors,
+            clock=self.clock,
+            chunk=self.chunk,
+            master=MASTER,
+            tracer=self.tracer,
+        )
 
     def now(self) -> datetime:
         """The time that stands still."""

@@ -75,6 +75,15 @@ class Leases:
                     held.add(lane)
             return Tended(frozenset(held), frozenset(sorted(held)[share:]))
 
+    def free(self) -> int:
+        """How many lanes nobody has. Raises StoreAway."""
+        with self._database.read() as link:
+            row = link.execute(
+                "SELECT count(*) FROM lease WHERE starts_with(name, 'lane:') AND until >= clock_timestamp()"
+            ).fetchone()
+            assert row is not None
+            return self._database.lanes - int(row[0])
+
     def release(self, member: str, lanes: Collection[int]) -> None:
         """These lanes are free. Raises StoreAway."""
         with self._database.write() as link:

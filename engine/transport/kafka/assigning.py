@@ -14,8 +14,8 @@ from typing import Any, Final, Protocol
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from engine.lid import calm
 from engine.store.contract import Tended
-from engine.transport.kafka.lid import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
 from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, METADATA_MS, POLL_S, PREFETCH_BACKOFF_S, LaneReader

@@ -33,6 +33,7 @@ class Lanes:
         self.topic, self.reader, self.claims, self.crashed = topic, reader, claims, crashed
         self.tokens: dict[int, int] = {}
         self.asked: frozenset[int] = frozenset()  # lanes that the owner was asked to claim since
+        self.settled = False  # lanes are dealt out, and what is ours is claimed
         self.dealt = 0  # how often lanes were taken from us: a claim from before is none any more
         self.claiming: set[asyncio.Task[None]] = set()
 
@@ -125,6 +126,7 @@ class LaneConsumer(driver.Consumer):
         """Before the others are told: nothing more comes, what runs may finish."""
         lanes = self.lanes.of(revoked)
         self.lanes.dealt += 1
+        self.lanes.settled = False
         self.lanes.reader.close(lanes)
         if lanes:
             await self.lanes.claims.give_up(lanes)
@@ -159,6 +161,7 @@ class LaneConsumer(driver.Consumer):
         try:
             if lanes:
                 await self.lanes.claims.claim(lanes, identify, open_, still)
+            self.lanes.settled = still()
         except Exception as error:
             self.lanes.crashed(error)
             raise

@@ -10,16 +10,17 @@ import asyncio
 import contextlib
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import faust
 import structlog
 
+from engine.lid import calm
 from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
-from engine.transport.kafka.lid import calm
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
+from engine.transport.kafka.rates import Kind, Rates
 from engine.transport.kafka.reading import METADATA_MS, LaneReader
 from schemas.errors import HubError
 
@@ -57,6 +58,8 @@ class FaustTransport:
         self._loop: asyncio.AbstractEventLoop
         self._ending: asyncio.Event
         self._failed: BaseException | None = None
+        self._rates: Rates | None = None
+        self._lanes: Lanes | None = None
         self.committed = self._reader.committed
         self.lanes = self._reader.lanes
         self.connected = self._reader.connected
@@ -75,9 +78,24 @@ class FaustTransport:
                 self._loop.call_soon_threadsafe(self._ending.set)
             self._thread.join()
 
+    def settled(self) -> bool:
+        """Whether lanes are dealt out, and those that are ours are claimed; ours may be none, when others have all of them."""
+        return self._lanes is not None and self._lanes.settled
+
+    def count(self, counted: Mapping[Kind, int]) -> None:
+        """So many of each kind have been decided now, for `rates`. Never blocks; from any thread."""
+        if self._rates is not None:
+            self._rates.count(counted)
+
+    def rates(self) -> Mapping[Kind, int]:
+        """How many of each kind this process decided in the last whole minute; may have lost some."""
+        return self._rates.last() if self._rates is not None else {}
+
     def _serve(self) -> None:
         try:
-            with tempfile.TemporaryDirectory(prefix="foliohub-faust-") as folder:  # Faust wants one, for tables that we have not
+            with tempfile.TemporaryDirectory(
+                prefix="foliohub-faust-"
+            ) as folder:  # Faust wants one, for tables on disk that we have not
                 asyncio.run(self._run(folder))
         except Exception as error:
             self._failed = self._failed or error
@@ -88,13 +106,16 @@ class FaustTransport:
     async def _run(self, folder: str) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         claims = Claims(self._owner, revoke_s=REVOKE_S)
-        lanes = Lanes(self._topic, self._reader, claims, self._crashed)
+        self._lanes = lanes = Lanes(self._topic, self._reader, claims, self._crashed)
         self._ready.set()
         app = self._app(folder, lanes)
+        self._rates = rates = Rates(app)
+        await rates.start()
         calm("aiokafka", "faust", "mode")
         try:
             await self._alive(app)
         finally:
+            await rates.stop()
             lanes.dealt += 1
             self._reader.close(lanes.asked)
             for claiming in lanes.claiming:

@@ -12,4 +12,8 @@ PRODUCERS = Counter("foliohub_kafka_producers", "Producers made: more than one a
 DELIVERED = Counter("foliohub_kafka_delivered", "Records put into mailboxes")
 CLAIMS = Counter("foliohub_kafka_claims", "Lanes claimed")
 LOST = Counter("foliohub_kafka_lost_lanes", "Lanes stopped because their position is outside the log")
+STALLED = Gauge(
+    "foliohub_kafka_stalled_looks",
+    "Looks in a row that found records in the log and nothing that came of them; at 5 the worker ends",
+)
 LANES = Gauge("foliohub_kafka_lanes", "Lanes that are ours")

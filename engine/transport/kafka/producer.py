@@ -16,10 +16,10 @@ from typing import Any, Final, NamedTuple
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from engine.lid import calm
 from engine.store.rows import Arrived
 from engine.transport.contract import Outgoing
 from engine.transport.kafka import metrics
-from engine.transport.kafka.lid import calm
 from engine.transport.kafka.records import Headers, outgoing_headers, partition_of, record_of, size_of
 from engine.transport.kafka.topology import MAX_MESSAGE, OVERHEAD, PROVISION, away
 from schemas.errors import Rejected, Retryable
@@ -101,6 +101,7 @@ class KafkaProducer:
         self._deadline_s = deadline_s
         self._settings: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
+            "allow.auto.create.topics": False,
             "enable.idempotence": True,  # and with it every replica in sync
             "linger.ms": linger_ms,
             "message.max.bytes": MAX_MESSAGE + OVERHEAD,
@@ -171,6 +172,15 @@ class KafkaProducer:
             if not confirmed:
                 raise self._away(call.error)
         return confirmed
+
+    def probe(self, patience_s: float) -> None:
+        """Raises Retryable when the brokers do not answer within this time, or have no intake topic."""
+        try:
+            there = self._ready().list_topics(self._intake, patience_s).topics[self._intake]
+        except KafkaException as error:
+            raise self._away(error.args[0]) from None
+        if there.error is not None:
+            raise self._away(there.error)
 
     def close(self) -> None:
         """Ends the producer; what was not confirmed may be written or not."""

@@ -171,6 +171,7 @@ class LaneReader:
     async def _moving(self) -> None:
         behind = {lane: count for lane, count in self.unread().items() if count and not self._mailboxes.full(lane)}
         self._looks = self._looks + 1 if behind else 0
+        metrics.STALLED.set(self._looks)
         if self._looks < STALLED:
             return
         for lane in behind:

@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.producer.sender import Sender
 from aiokafka.protocol.api import Request, RequestStruct
-from faust import App
+from faust import App, Table
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
@@ -40,6 +40,10 @@ SIGNATURES: list[tuple[Callable[..., Any], str]] = [
     (Consumer._new_offset, "self, tp"),
     (Consumer._add_gap, "self, tp, offset_from, offset_to"),
     (driver.ensure_aiokafka_TP, "tp"),
+    (Table.on_start, "self"),
+    (Table.partition_for_key, "self, key"),
+    (Table.send_changelog, "self, partition, key, value, key_serializer, value_serializer"),
+    (Table.using_window, "self, window, key_index"),
     (App.wait, "self, coros, timeout"),
     (AIOKafkaConsumer.seek, "self, partition, offset"),
     (AIOKafkaConsumer.assign, "self, partitions"),

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from engine.lid import calm
 from engine.transport.contract import Outgoing
-from engine.transport.kafka.lid import calm
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import partition_of
 from engine.transport.kafka.topology import MAX_MESSAGE

@@ -1,4 +1,4 @@
-"""A lid on what a broker's outage logs."""
+"""A lid on what a library logs again and again while something is away."""
 
 from __future__ import annotations
 
