@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.arrays import known_to
 from engine.store.postgresql.home import elsewhere
-from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
+from engine.store.postgresql.upgrading import AT_WORK, SCHEMA_VERSION, make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
 
@@ -33,7 +33,8 @@ _PATIENCE_S: Final = 10.0  # how long the fate of a commit is asked for
 _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
-    " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
+    " -c synchronous_commit=on -c jit=off"
+    f" -c application_name={AT_WORK}{SCHEMA_VERSION}"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"  # the server's side of `_ALIVE`
 )
 _ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is found out about, by who waits and by who sends
