@@ -22,13 +22,13 @@ READY = "ready"
 
 
 class Forker:
-    """The test's end of it. Thread-safe."""
+    """The test's end of it. Thread-safe. `root`: the tree whose hub it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.kills.forker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=root,
         )  # fmt: skip
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == READY
