@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from config.settings import Configuration
 from console.command.failing import Exit
 from console.command.options import Config, Json, configured
 from schemas.errors import HubError
@@ -20,12 +21,16 @@ Bootstrap = Annotated[
 def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
     """Make the topics that are missing, as the catalogue has them; what is there is never changed. With `single_node` set one
     replica will do. Exit 0, or 3 when the brokers do not answer or refuse."""
+    from engine.transport.kafka.access import access_of
     from engine.transport.kafka.topology import MIN_INSYNC, REPLICATION
     from engine.transport.kafka.topology import provision as make
     from topics.catalogue import TOPICS
 
-    brokers, single = _brokers(config, bootstrap)
-    made = make(brokers, TOPICS, replication=1 if single else REPLICATION, min_insync=1 if single else MIN_INSYNC)
+    settled, brokers = _brokers(config, bootstrap)
+    least = (
+        {"replication": 1, "min_insync": 1} if settled.kafka.single_node else {"replication": REPLICATION, "min_insync": MIN_INSYNC}
+    )
+    made = make(brokers, TOPICS, **least, access=access_of(settled))
     if as_json:
         print(msgspec.json.encode({"made": made, "there": len(TOPICS) - len(made)}).decode())
         return
@@ -36,11 +41,12 @@ def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = 
 
 def check(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
     """Whether every topic is as it must be: partitions, replicas, retention. Exit 0, or 1 when one is not."""
+    from engine.transport.kafka.access import access_of
     from engine.transport.kafka.topology import problems
     from topics.catalogue import TOPICS
 
-    brokers, single = _brokers(config, bootstrap)
-    found = problems(brokers, TOPICS, single_node=single)
+    settled, brokers = _brokers(config, bootstrap)
+    found = problems(brokers, TOPICS, single_node=settled.kafka.single_node, access=access_of(settled))
     if as_json:
         told = [{"code": one.code, "field": one.field, "value": str(one.value), "message": one.message} for one in found]
         print(msgspec.json.encode({"problems": told}).decode())
@@ -52,11 +58,12 @@ def check(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = Fals
         raise typer.Exit(Exit.FOUND)
 
 
-def _brokers(config: Path | None, bootstrap: str) -> tuple[str, bool]:
-    kafka = configured(config).kafka
-    if not (bootstrap or kafka.bootstrap):
+def _brokers(config: Path | None, bootstrap: str) -> tuple[Configuration, str]:
+    settled = configured(config)
+    brokers = bootstrap or settled.kafka.bootstrap
+    if not brokers:
         raise HubError(
             "no brokers are named: set [kafka] bootstrap, FOLIOHUB_KAFKA_BOOTSTRAP, or say --bootstrap", code="missing",
             field="bootstrap",
         )  # fmt: skip
-    return bootstrap or kafka.bootstrap, kafka.single_node
+    return settled, brokers

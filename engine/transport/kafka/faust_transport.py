@@ -16,6 +16,7 @@ from typing import Any, Final
 import faust
 import structlog
 
+from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
 from engine.transport.kafka.loop import calm
 from engine.transport.kafka.mailbox import Mailboxes
@@ -45,12 +46,13 @@ class FaustTransport:
         *,
         group: str = "foliohub-workers",
         session_s: float = SESSION_S,
+        access: Access = OPEN,
         crashed: Callable[[BaseException], None],
     ) -> None:
         if not 6 <= session_s <= 30:
             raise HubError(f"session time-out is {session_s} s, it must be 6 to 30", field="session_s", value=session_s)
         self._bootstrap, self._topic, self._group, self._session_s = bootstrap, topic, group, session_s
-        self._mailboxes, self._owner, self._told = mailboxes, owner, crashed
+        self._mailboxes, self._owner, self._told, self._access = mailboxes, owner, crashed, access
         self._reader = LaneReader(topic, mailboxes, owner.lost)
         self._thread = threading.Thread(target=self._serve, name="kafka-faust", daemon=True)
         self._ready = threading.Event()
@@ -130,6 +132,7 @@ class FaustTransport:
         app = faust.App(
             self._group,
             broker=f"kafka://{self._bootstrap.replace(',', ';kafka://')}",
+            broker_credentials=self._access.faust(),
             datadir=folder,
             web_enabled=False,
             topic_allow_declare=False,

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from engine.store.rows import Arrived
 from engine.transport.contract import Outgoing
 from engine.transport.kafka import metrics
+from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.loop import LoopThread, calm
 from engine.transport.kafka.records import Headers, outgoing_headers, partition_of, record_of, size_of
 from engine.transport.kafka.topology import MAX_MESSAGE, OVERHEAD, PROVISION, away
@@ -55,8 +56,9 @@ class KafkaProducer:
         partitions: Mapping[str, int] = PARTITIONS,
         linger_ms: int = 0,
         deadline_s: float = DEADLINE_S,
+        access: Access = OPEN,
     ) -> None:
-        self._bootstrap, self._intake, self._partitions = bootstrap, intake, partitions
+        self._bootstrap, self._intake, self._partitions, self._access = bootstrap, intake, partitions, access
         self._linger_ms, self._deadline_s = linger_ms, deadline_s
         self._loop = LoopThread("kafka-producer")
         self._making = asyncio.Lock()
@@ -164,6 +166,7 @@ class KafkaProducer:
                     max_request_size=MAX_MESSAGE + OVERHEAD,
                     request_timeout_ms=int(self._deadline_s * 800),  # a missing topic is told before the deadline
                     metadata_max_age_ms=60_000,
+                    **self._access.client(),
                 )
                 try:
                     await producer.start()
