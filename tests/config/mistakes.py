@@ -90,7 +90,12 @@ MISTAKES = [
         id="a password for everybody",
     ),
     pytest.param(
-        "hub.toml", HUB + '[kafka]\npassword = "word"\n', 28, "kafka.password", "must be a table, not text", id="a password in the file"
+        "hub.toml",
+        HUB + '[kafka]\npassword = "word"\n',
+        28,
+        "kafka.password",
+        "must be a table, not text",
+        id="a password in the file",
     ),
     pytest.param("hub.toml", HUB + "[htpp]\n", 27, "htpp", "unknown key", id="an unknown table"),
     pytest.param(CAMP_FILE, CAMP + "split_cap = 1\n", 5, "split_cap", "expected `bool`, got `int`; it is 1", id="wrong type"),

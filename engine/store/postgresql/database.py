@@ -323,7 +323,7 @@ class Database:
         text = str(error).strip().partition("\n")[0]
         if isinstance(error, _CONTENDED):
             return Contended(f"{self.name}: {text}: read it again", field="store", value=self.name)
-        if isinstance(error, psycopg.IntegrityError):
+        if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
             return Constraint(f"the store refused a row: {text}", value=text)
         if isinstance(error, (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)) or (
             isinstance(error, psycopg.OperationalError) and _refused(text)
