@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
@@ -83,6 +84,12 @@ class FaustTransport:
                 asyncio.run(self._run(folder))
         except Exception as error:
             self._failed = self._failed or error
+        if isinstance(self._failed, InconsistentGroupProtocolError):
+            self._failed = HubError(
+                f"[kafka] group = {self._group}: somebody who is no worker of ours is in this consumer group: stop whoever it is, or take"
+                " another name",
+                code="group_taken", field="group", value=self._group,
+            )  # fmt: skip
         if self._failed is not None:
             log.error("lane transport ended", error=repr(self._failed)[:300])
             self._told(self._failed)
