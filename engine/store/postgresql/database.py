@@ -53,6 +53,10 @@ _AWAY: Final = (
     errors.IdleInTransactionSessionTimeout,  # we stood still inside a transaction: the server has undone it and hung up
     errors.TransactionTimeout,
 )
+_REFUSALS: Final = (
+    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf",
+    "does not support SSL", "certificate verify failed", "does not match host name",
+)  # fmt: skip
 _CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 log = structlog.get_logger(__name__)
@@ -347,9 +351,7 @@ def _hung_up(connection: psycopg.Connection[Any]) -> bool:
 
 def _refused(text: str) -> bool:
     """Whether a connection was refused for what we said, and would be again: psycopg does not tell these apart by type."""
-    return any(
-        word in text for word in ("password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf")
-    )
+    return any(word in text for word in _REFUSALS)
 
 
 def without_password(address: str) -> str:
