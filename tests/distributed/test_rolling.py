@@ -166,8 +166,6 @@ def test_two_releases_side_by_side(
         together = ends(platform)
 
     url = postgresql.database()
-    if bootstrap:
-        made_anew(bootstrap)
-    with Platform(tmp_path / "alone", forker, url, bootstrap) as platform:
+    with Platform(tmp_path / "alone", forker, url) as platform:  # which log it was makes no difference
         assert together == alone(platform)
     postgresql.drop(url)
