@@ -159,6 +159,11 @@ class Platform:
         del self.pids[name]
         return status
 
+    def refused(self, role: str) -> tuple[int, str]:
+        """A process that cannot go on: its exit status, and what it said."""
+        name = self.start(role)
+        return self.gone(name, 40), self.log(name)
+
     def ended(self) -> list[str]:
         """Processes that ended by themselves: whoever looks after them starts them again."""
         return [name for name, pid in list(self.pids.items()) if self._ended(pid, 0) is not None]
@@ -246,6 +251,11 @@ class Platform:
         with closing(sqlite3.connect(f"file:{self.books}?mode=ro", uri=True, timeout=5)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql)]
+
+    def decided(self, name: str, count: int, timeout_s: float = 60) -> None:
+        """Until so many messages of this name are."""
+        sql = "SELECT count(*) FROM decision WHERE name = %s AND result = 'decided'"
+        wait_until(lambda: self.count(sql, name) == count, f"{count} {name} are decided", timeout_s)
 
     def quiet(self, stays: int, timeout_s: float = 60) -> None:
         """Until every stay's refund is executed and nothing waits."""

@@ -19,7 +19,6 @@ from tests.distributed.next_release import NEXT, next_release
 from tests.distributed.platform import Platform
 from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
-from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 
@@ -54,12 +53,6 @@ def wishing(event: bytes) -> bytes:
     """A booking as senders write it that know the next release."""
     told = json.loads(event)
     return json.dumps({**told, "data": {**told["data"], "wishes": WISHES}}).encode()
-
-
-def decided(platform: Platform, name: str, count: int) -> None:
-    """Until so many messages of this name are."""
-    sql = "SELECT count(*) FROM decision WHERE name = %s AND result = 'decided'"
-    wait_until(lambda: platform.count(sql, name) == count, f"{count} {name} are decided", 60)
 
 
 def ends(platform: Platform) -> dict[str, Any]:
@@ -97,7 +90,7 @@ def alone(platform: Platform) -> dict[str, Any]:
     for step, name in ((0, "booking.confirmed"), (1, "payment.received"), (2, ""), (3, "")):
         platform.send(gateway, platform.story(STAYS, step))
         if name:
-            decided(platform, name, len(STAYS))
+            platform.decided(name, len(STAYS))
     platform.quiet(len(STAYS))
     return ends(platform)
 
@@ -120,21 +113,21 @@ def test_two_releases_side_by_side(
         new = platform.start("worker", forker=newer)
         platform.ready([new, new_effects])
         platform.stop(effects)
-        decided(platform, "booking.confirmed", len(BEFORE))
+        platform.decided("booking.confirmed", len(BEFORE))
         platform.stop(other)
         platform.send(gateway, platform.story(BEFORE, 1))
-        decided(platform, "payment.received", len(BEFORE))
+        platform.decided("payment.received", len(BEFORE))
         platform.kill(old)
         new_gateway = platform.start("gateway", forker=newer)
         platform.ready([new_gateway])
         platform.stop(gateway)
         platform.send(new_gateway, [wishing(event) for event in platform.story(AFTER, 0)])
-        decided(platform, "booking.confirmed", len(STAYS))
+        platform.decided("booking.confirmed", len(STAYS))
 
         old = platform.start("worker")
         platform.ready([old])
         platform.send(new_gateway, platform.story(AFTER, 1))
-        decided(platform, "payment.received", len(STAYS))
+        platform.decided("payment.received", len(STAYS))
         platform.kill(new)
         new = platform.start("worker", forker=newer)
         platform.send(new_gateway, platform.story(STAYS, 2))
