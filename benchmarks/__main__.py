@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, soak, start, store
+from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, sizes, soak, start, store
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
@@ -32,8 +32,9 @@ MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "store": store.measure,
     "distributed": distributed.measure,
     "growth": growth.measure,
+    "sizes": sizes.measure,
 }
-USUAL: Sequence[str] = tuple(name for name in MEASUREMENTS if name not in ("store", "distributed", "growth"))
+USUAL: Sequence[str] = tuple(name for name in MEASUREMENTS if name not in ("store", "distributed", "growth", "sizes"))
 """What is measured unless it is said: on one machine, without servers."""
 
 

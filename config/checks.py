@@ -15,7 +15,7 @@ import msgspec
 
 from config.problems import Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Effects, Merchant
+from config.settings import Amqp, Effects, Kafka, Merchant
 from schemas.booking import CollectedBy, PaymentPlan
 from schemas.money import FULL_RATE, ZERO_RATE, exponent, parse_rate, rate_text
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Unit
@@ -50,6 +50,7 @@ class Found(msgspec.Struct, kw_only=True):
     channels: tuple[ChannelProfile, ...] = ()
     merchants: tuple[Merchant, ...] = ()
     amqp: Amqp = Amqp()
+    kafka: Kafka = Kafka()
     effects: Effects = Effects()
     property_files: list[tuple[TomlFile, Path]] = msgspec.field(default_factory=list)
     properties: list[tuple[TomlFile, PropertyPolicy]] = msgspec.field(default_factory=list)
@@ -145,6 +146,24 @@ def _check_hub(found: Found) -> None:
             _check_tenant(file, ("amqp", "intake", n, "tenants", i), name, found)
     if found.amqp.url and urlsplit(found.amqp.url).password and not _from_environment(file, found.amqp.url):
         file.problem(("amqp", "url"), "has a password in it: name it with password = { env = ... } or { file = ... }")
+    for key, text in _kafka_faults(found.kafka):
+        file.problem(("kafka", key), text)
+
+
+def _kafka_faults(kafka: Kafka) -> Iterator[tuple[str, str]]:
+    """Keys of `[kafka]` that do not fit its `security`."""
+    if not kafka.encrypted:
+        for key in ("ca", "certificate", "key"):
+            if getattr(kafka, key):
+                yield key, f"is for connections that are encrypted: set security to ssl or sasl_ssl, it is {kafka.security}"
+    if kafka.key and not kafka.certificate:
+        yield "key", "is without its certificate"
+    if not kafka.named and (kafka.username or kafka.password):
+        yield "username" if kafka.username else "password", f"is said to nobody: set security to sasl_ssl, it is {kafka.security}"
+    if kafka.named and not (kafka.username and kafka.password):
+        yield "security", "wants username, and password = { env = ... } or { file = ... }"
+    if kafka.security == "sasl_plaintext" and kafka.mechanism == "PLAIN":
+        yield "mechanism", "PLAIN sends the password as it is: set security to sasl_ssl, or take SCRAM-SHA-512"
 
 
 def _from_environment(file: TomlFile, url: str) -> bool:

@@ -109,7 +109,7 @@ def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, 
     hub = file.read(_HubFile, file.table, ())
     if hub is not None:
         found.tenants, found.sources, found.merchants = hub.tenants, hub.sources, hub.merchants
-        found.amqp, found.effects = hub.amqp, hub.effects
+        found.amqp, found.kafka, found.effects = hub.amqp, hub.kafka, hub.effects
         found.channels = tuple(msgspec.structs.replace(one, source=one.source or f"ota.{one.channel}") for one in hub.channels)
     return hub
 

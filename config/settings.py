@@ -76,7 +76,8 @@ class Kafka(Strict, frozen=True, kw_only=True):
     """The brokers that carry the intake to several workers, and outcomes to whoever listens. Without `bootstrap` there is none: the
     store itself is the log. Their topics are made by `foliohub topics provision`.
 
-    `group`: workers of one name share the lanes. `single_node`: one replica will do, for trials only.
+    `group`: workers of one name share the lanes. `single_node`: one replica will do, for trials only. `security`: whether connections
+    are encrypted (`ca` says whom to believe, `certificate` and `key` who we are) and whether brokers ask for a name with a password.
     """
 
     bootstrap: Annotated[str, Meta(max_length=1000)] = ""
@@ -84,6 +85,23 @@ class Kafka(Strict, frozen=True, kw_only=True):
     session_s: Annotated[float, Meta(ge=6, le=30)] = 10.0  # a worker that says nothing for so long loses its lanes
     single_node: bool = False
     linger_ms: Annotated[int, Meta(ge=0, le=1000)] = 0
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    ca: Annotated[str, Meta(max_length=500)] = ""
+    certificate: Annotated[str, Meta(max_length=500)] = ""
+    key: Annotated[str, Meta(max_length=500)] = ""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: Annotated[str, Meta(max_length=255)] = ""
+    password: Secret | None = None
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether connections are."""
+        return self.security in ("ssl", "sasl_ssl")
+
+    @property
+    def named(self) -> bool:
+        """Whether we say a name and a password."""
+        return self.security.startswith("sasl_")
 
 
 class Effects(Strict, frozen=True, kw_only=True):

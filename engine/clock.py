@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -21,14 +22,21 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock; never goes back within one process, whatever the machine's does."""
+    """The machine's clock; never goes back within one process, whatever the machine's does. Set back, it goes at half the pace until the
+    other one is there again: what is due is late then, and does not wait for an hour that comes twice."""
 
     def __init__(self) -> None:
-        self._last = 0
+        self._lock = threading.Lock()
+        self._last = self._ticks = 0
 
     def now(self) -> int:
-        self._last = max(self._last, time.time_ns() // 1000)
-        return self._last
+        with self._lock:
+            ticks = time.monotonic_ns() // 1000
+            self._last = (
+                max(self._last + (ticks - self._ticks) // 2, time.time_ns() // 1000) if self._last else time.time_ns() // 1000
+            )
+            self._ticks = ticks
+            return self._last
 
     def elapsed_s(self) -> float:
         return time.monotonic()

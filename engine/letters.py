@@ -40,10 +40,10 @@ def kept_letter(arrival: Arrival, owner: str, wrong: HubError, now: int, vault: 
         key="",
         why="undecodable",
         code=wrong.code,
-        field=wrong.field,
-        value=wrong.value,
-        reason=wrong.message[:2000],
-        door=arrival.door,
+        field=_shown(wrong.field),
+        value=_shown(wrong.value),
+        reason=_shown(wrong.message[:2000]),
+        door=_shown(arrival.door),
         attributes=about,
         bytes_=vault.seal_bytes(owner, dead_letter_subject(now), body),
         message=None,
@@ -51,6 +51,11 @@ def kept_letter(arrival: Arrival, owner: str, wrong: HubError, now: int, vault: 
         received_at=now,
     )
     return row, found
+
+
+def _shown(text: str) -> str:
+    """What a stranger said, without NUL, which no text of PostgreSQL holds; the bytes that were kept have it."""
+    return text.replace("\x00", "\ufffd")
 
 
 def told(letter: DeadLetterRow, input_id: str, lanes: int) -> InternalRow:

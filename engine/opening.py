@@ -14,6 +14,7 @@ from schemas.cards import scrub, suspicious
 from schemas.common import DATES, within_dates
 from schemas.envelope import Envelope
 from schemas.errors import Undecodable
+from schemas.nul import NUL, nul_path
 
 MAX_BODY: Final = 2 * 1024 * 1024
 STRUCTURED: Final = "application/cloudevents+json"
@@ -61,10 +62,11 @@ def _at_once(arrival: Arrival, structured: bool) -> Opened | None:
                 arrival.body.decode()  # a decoder does not look at what it skips
             envelope = event = _event(arrival.body)
             data, clean = bytes(event.data), not suspicious(arrival.body)
-            odd = not clean
+            odd = not clean or nul_path(arrival.body) is not None
         else:
             envelope, data, clean = msgspec.convert(arrival.attributes, Envelope), arrival.body, False
             odd = suspicious(_json({k: v for k, v in arrival.attributes.items() if k not in _REFERENCES}))
+            odd = odd or any(NUL in value for value in arrival.attributes.values())
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     trace, time = envelope.traceparent, envelope.time
@@ -93,6 +95,9 @@ def _by_attribute(arrival: Arrival, structured: bool) -> Opened:
     if not arrival.content_type and not attributes.keys() & {"id", "source", "type"}:
         wanted = f"{STRUCTURED} for an event as one JSON object; else its attributes are headers of their own"
         raise Undecodable(f"the header Content-Type is missing: {wanted}", field="content-type")
+    for name, value in attributes.items():
+        if isinstance(value, str) and NUL in value:
+            raise Undecodable(f"CloudEvents attribute {name} has a NUL in it, which no text has", field=name, value=value)
     attributes, paths = _worn(attributes)
     try:
         envelope = msgspec.convert({k: v for k, v in attributes.items() if v != ""}, Envelope)

@@ -20,6 +20,7 @@ from engine.connectors import connectors_of
 from engine.hub import SLACK_US, Hub, Shared
 from engine.relay import wanted
 from engine.role import EVERY, Role
+from engine.same_log import hold_to_cluster, hold_to_log
 from engine.store.contract import LaneStore, StoreAway
 from engine.store.opening import is_database
 from engine.store.postgresql.database import Database
@@ -27,12 +28,13 @@ from engine.store.postgresql.lanes import PostgresLanes
 from engine.store.postgresql.leases import Leases
 from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival
+from engine.transport.kafka.access import access_of
 from engine.transport.kafka.faust_transport import FaustTransport
 from engine.transport.kafka.logged import KafkaLanes
 from engine.transport.kafka.mailbox import LogRecord, Mailboxes
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import Strange
-from engine.transport.kafka.topology import problems
+from engine.transport.kafka.topology import cluster_id, problems, topic_ids
 from schemas.errors import HubError
 from schemas.registry import family
 from topics.catalogue import INTAKE, TOPICS
@@ -77,10 +79,11 @@ class Member:
         self.transport: FaustTransport | None = None
         self.dealing: FaustTransport | LeasedLanes | None = None
         if kafka.bootstrap:
-            faults = problems(kafka.bootstrap, TOPICS, single_node=kafka.single_node)
+            self._access = access_of(configuration)
+            faults = problems(kafka.bootstrap, TOPICS, single_node=kafka.single_node, access=self._access)
             if faults:
                 raise faults[0]
-            self.producer = KafkaProducer(kafka.bootstrap, linger_ms=kafka.linger_ms)
+            self.producer = KafkaProducer(kafka.bootstrap, linger_ms=kafka.linger_ms, access=self._access)
         try:
             self.hub = Hub(
                 configuration,
@@ -97,9 +100,23 @@ class Member:
                 self.producer.close()
             raise
         assert isinstance(self.hub.database, Database)
+        try:
+            self._hold_to_log(self.hub.database)
+        except BaseException:
+            self.close()
+            raise
         self.leases, self.lane_leases = Leases(self.hub.database), Leases(self.hub.database, for_s=LANE_LEASE_S)
         self.owner = OwnedLanes(self.hub)
         self._caught_up = 0
+
+    def _hold_to_log(self, database: Database) -> None:
+        """Whatever a process does: a gateway that appends elsewhere is never heard."""
+        bootstrap = self.configuration.kafka.bootstrap
+        if not bootstrap:
+            hold_to_log(database, "")
+            return
+        hold_to_cluster(database, cluster_id(bootstrap, access=self._access), bootstrap)
+        hold_to_log(database, topic_ids(bootstrap, [INTAKE.name], access=self._access)[INTAKE.name])
 
     def close(self) -> None:
         """Stop in good order."""
@@ -114,8 +131,9 @@ class Member:
             self.dealing = LeasedLanes(self.hub, self.owner, self.lane_leases, self.name, crashed)
             return self.dealing
         self.dealing = self.transport = FaustTransport(
-            kafka.bootstrap, INTAKE.name, self.mailboxes, self.owner, group=kafka.group, session_s=kafka.session_s, crashed=crashed
-        )
+            kafka.bootstrap, INTAKE.name, self.mailboxes, self.owner, group=kafka.group, session_s=kafka.session_s,
+            access=self._access, crashed=crashed,
+        )  # fmt: skip
         self.hub.watch.count = self.transport.count
         return self.transport
 
@@ -155,13 +173,7 @@ class OwnedLanes:
     def assigned(self, lanes: frozenset[int], log_id: str) -> Mapping[int, int]:
         """Claims them. Raises HubError `log_changed` for a topic that was made anew, StoreAway."""
         assert isinstance(self._hub.database, Database)
-        known = self._hub.database.remember("log", log_id)
-        if known != log_id:
-            raise HubError(
-                f"topic {INTAKE.name} is not the log that this store was filled from ({known or 'its own'}), and its positions mean nothing"
-                f" in {log_id or 'the store itself'}: put the old one back, or begin with an empty store",
-                code="log_changed", field="topic", value=INTAKE.name,
-            )  # fmt: skip
+        hold_to_log(self._hub.database, log_id)
         positions = self._hub.lanes.assign(lanes)
         lanes_owned.set(len(self._hub.lanes.claim.epochs))
         log.info("lanes_assigned", lanes=len(lanes), all=len(self._hub.lanes.claim.epochs))

@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from engine import newer
 from engine.address import lane_of
+from engine.newer import Newer
 from engine.store.contract import ChunkTransaction
 from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
@@ -26,12 +28,12 @@ SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
 
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, (_, type_) in SHAPES.items()}
 _ENCODER = msgspec.json.Encoder()
-_ABSENT = StateRow(0, 0, "", 0, None)
+_ABSENT = StateRow(0, 0, "", 0, None, 0)
 _REMEMBERED = 4096  # aggregates
 
 
 class Kept(NamedTuple):
-    """An aggregate as the store has it, its body read; `id` is the hash of its key."""
+    """An aggregate as the store has it, its body read; `id` is the hash of its key, `newer` what of it is not ours."""
 
     id: bytes
     version: int
@@ -39,6 +41,7 @@ class Kept(NamedTuple):
     blocked: str
     since: int
     body: State | None
+    newer: Newer | None = None
 
 
 class Remembered:
@@ -66,24 +69,24 @@ class Remembered:
 class Staged:
     """One aggregate inside a chunk. `body` None: nothing is known of it yet."""
 
-    __slots__ = ("blocked", "body", "changed", "id", "key", "sequence", "since", "version")
+    __slots__ = ("blocked", "body", "changed", "id", "key", "newer", "sequence", "since", "version")
 
     def __init__(self, key: Key, kept: Kept) -> None:
         self.key = key
-        self.id, self.version, self.sequence, self.blocked, self.since, self.body = kept
+        self.id, self.version, self.sequence, self.blocked, self.since, self.body, self.newer = kept
         self.changed = False
 
     def row(self, lane: int) -> StateWrite:
         """As it is stored next."""
         tenant, kind, name = self.key
-        body = None if self.body is None else _ENCODER.encode(self.body)
-        return StateWrite(
-            self.id, lane, tenant, kind, name, self.version + 1, self.sequence, SHAPES[kind][0], self.blocked, self.since, body
-        )
+        shape, body = SHAPES[kind][0], None if self.body is None else _ENCODER.encode(self.body)
+        if self.newer is not None and self.body is not None:
+            shape, body = self.newer.shape, newer.written(self.body, self.newer)
+        return StateWrite(self.id, lane, tenant, kind, name, self.version + 1, self.sequence, shape, self.blocked, self.since, body)
 
     def kept(self) -> Kept:
         """As the store has it after the commit."""
-        return Kept(self.id, self.version + self.changed, self.sequence, self.blocked, self.since, self.body)
+        return Kept(self.id, self.version + self.changed, self.sequence, self.blocked, self.since, self.body, self.newer)
 
 
 class Staging:
@@ -98,7 +101,7 @@ class Staging:
         self._letters: dict[str, DeadLetterRow] = {}
 
     def load(self, keys: Iterable[Key]) -> None:
-        """Read all these aggregates and what is parked for them, in two statements."""
+        """Read all these aggregates and what is parked for them, in two statements. Raises StateNewer."""
         strange: dict[bytes, Key] = {}
         for key in dict.fromkeys(keys):
             if key not in self._states:
@@ -112,9 +115,13 @@ class Staging:
             return
         rows = self.read.states(strange)
         for id_, key in strange.items():
-            version, sequence, blocked, since, body = rows.get(id_, _ABSENT)
-            read = None if body is None else _DECODERS[key.kind].decode(body)
-            self._states[key] = Staged(key, Kept(id_, version, sequence, blocked, since, read))
+            version, sequence, blocked, since, body, shape = rows.get(id_, _ABSENT)
+            read, more = None, None
+            if body is not None and shape > SHAPES[key.kind][0]:
+                read, more = newer.read(body, shape, _DECODERS[key.kind], f"{key.kind} {key.key}")
+            elif body is not None:
+                read = _DECODERS[key.kind].decode(body)
+            self._states[key] = Staged(key, Kept(id_, version, sequence, blocked, since, read, more))
         waiting = [key for key in strange.values() if self._states[key].sequence or self._states[key].body is not None]
         for row in self.read.parked(waiting):
             self._parked[row.key].append(row)

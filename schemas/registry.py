@@ -18,6 +18,7 @@ from schemas.cards import scrub_text
 from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
 from schemas.errors import Undecodable
+from schemas.nul import nul_path
 from schemas.personal import is_personal
 
 IN: Mapping[str, type[Message]] = MappingProxyType(
@@ -198,11 +199,13 @@ def decode_data(name: str, data: bytes) -> Any:
 
 
 def read_data(name: str, data: bytes) -> Any:
-    """As `decode_data`, for what comes from outside: its days and instants are bounded too (`schemas.common.DATES`).
+    """As `decode_data`, for what comes from outside: its days and instants are bounded too (`schemas.common.DATES`), and no text has a NUL.
 
     Raises Undecodable.
     """
     message = decode_data(name, data)
+    if (place := nul_path(data)) is not None:
+        raise Undecodable(f"{name}: {place or 'data'} has a NUL in it, which no text has: leave it out", field=place or "data")
     if path := beyond_dates(message):
         shown = _value_at(data, path).strip('"')
         raise Undecodable(f"{name}: {path}: {shown} is not {DATES}", field=path, value=shown)

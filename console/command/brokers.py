@@ -23,6 +23,7 @@ def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = 
     With `single_node` set one replica will do. Exit 0, or 3 when the brokers do not answer or refuse."""
     from engine.relay import broker_url, partitions
     from engine.transport.amqp.topology import make_partitions
+    from engine.transport.kafka.access import access_of
     from engine.transport.kafka.topology import MIN_INSYNC, REPLICATION
     from engine.transport.kafka.topology import provision as make
     from topics.catalogue import TOPICS
@@ -33,7 +34,8 @@ def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = 
     made: list[str] = []
     all_ = 0
     if brokers:
-        made += make(brokers, TOPICS, replication=1 if single else REPLICATION, min_insync=1 if single else MIN_INSYNC)
+        least = {"replication": 1, "min_insync": 1} if single else {"replication": REPLICATION, "min_insync": MIN_INSYNC}
+        made += make(brokers, TOPICS, **least, access=access_of(settled))
         all_ += len(TOPICS)
     if settled.amqp.url and queues:
         made += make_partitions(broker_url(settled), queues)
@@ -49,13 +51,14 @@ def provision(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = 
 def check(config: Config = None, bootstrap: Bootstrap = "", as_json: Json = False) -> None:
     """Whether every topic is as it must be (partitions, replicas, retention), and the partitions of AMQP sources. Exit 0, or 1 when one
     is not."""
+    from engine.transport.kafka.access import access_of
     from engine.transport.kafka.topology import problems
     from topics.catalogue import TOPICS
 
     settled = configured(config)
     brokers = bootstrap or settled.kafka.bootstrap
     _named(settled, brokers)
-    found = problems(brokers, TOPICS, single_node=settled.kafka.single_node) if brokers else []
+    found = problems(brokers, TOPICS, single_node=settled.kafka.single_node, access=access_of(settled)) if brokers else []
     found = [*found, *_queue_problems(settled)]
     if as_json:
         told = [{"code": one.code, "field": one.field, "value": str(one.value), "message": one.message} for one in found]

@@ -35,9 +35,10 @@ def status(store: Store = None, config: Config = None, as_json: Json = False) ->
 
 @app.command()
 def upgrade(store: Store = None, config: Config = None, as_json: Json = False) -> None:
-    """Bring a PostgreSQL store to this release's schema, a version a transaction, while no hub runs on it. A file is upgraded by `run`.
+    """Bring a PostgreSQL store to this release's schema, a version a transaction. A version that only adds leaves hubs of the release
+    before at work; any other wants them stopped. A file is upgraded by `run`.
 
-    Exit 3 while somebody has it open.
+    Exit 3 while somebody has it open who could not go on.
     """
     address = existing_store(store, config)
     if not is_database(address):

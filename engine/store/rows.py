@@ -104,13 +104,14 @@ class Arrived(NamedTuple):
 
 class StateRow(NamedTuple):
     """An aggregate as stored; `body` None: it has only published so far. `blocked` names the dead letter it waits behind, `since` its
-    first decision, under which all of its decisions are found."""
+    first decision, under which all of its decisions are found; `shape` is the version of what `body` holds."""
 
     version: int
     sequence: int
     blocked: str
     since: int
     body: bytes | None
+    shape: int
 
 
 class StateWrite(NamedTuple):

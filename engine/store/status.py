@@ -60,10 +60,10 @@ def standing(address: str) -> Standing:
     if is_database(address):
         with driver():
             from engine.store.postgresql.database import without_password
-            from engine.store.postgresql.standing import looking, sizes, version_of
-            from engine.store.postgresql.upgrading import SCHEMA_VERSION
+            from engine.store.postgresql.standing import looking, sizes
+            from engine.store.postgresql.upgrading import SCHEMA_VERSION, versions
         with looking(address) as link:
-            return _told(link, without_password(address), "postgresql", version_of(link), SCHEMA_VERSION, sizes(link))
+            return _told(link, without_password(address), "postgresql", versions(link)[0], SCHEMA_VERSION, sizes(link))
     try:
         with closing(sqlite3.connect(f"{Path(address).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
             connection.execute("BEGIN")

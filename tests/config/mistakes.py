@@ -51,6 +51,52 @@ MISTAKES = [
     pytest.param(
         "hub.toml", HUB + "[effects]\nlease_s = 30\n", 28, "effects.lease_s", "more than deadline_s, 30", id="a lease without time"
     ),
+    pytest.param(
+        "hub.toml",
+        HUB + '[kafka]\nca = "ca.pem"\n',
+        28,
+        "kafka.ca",
+        "set security to ssl or sasl_ssl, it is plaintext",
+        id="an authority for nobody",
+    ),
+    pytest.param(
+        "hub.toml",
+        HUB + '[kafka]\nsecurity = "ssl"\nkey = "hub.key"\n',
+        29,
+        "kafka.key",
+        "without its certificate",
+        id="a key without its certificate",
+    ),
+    pytest.param(
+        "hub.toml", HUB + '[kafka]\nusername = "hub"\n', 28, "kafka.username", "set security to sasl_ssl", id="a name for nobody"
+    ),
+    pytest.param(
+        "hub.toml", HUB + '[kafka]\npassword = { env = "P" }\n', 28, "kafka.password", "said to nobody", id="a password for nobody"
+    ),
+    pytest.param(
+        "hub.toml",
+        HUB + '[kafka]\nsecurity = "sasl_ssl"\nusername = "hub"\n',
+        28,
+        "kafka.security",
+        "wants username, and password",
+        id="a name without a password",
+    ),
+    pytest.param(
+        "hub.toml",
+        HUB + '[kafka]\nsecurity = "sasl_plaintext"\nmechanism = "PLAIN"\nusername = "hub"\npassword = { env = "P" }\n',
+        29,
+        "kafka.mechanism",
+        "sends the password as it is",
+        id="a password for everybody",
+    ),
+    pytest.param(
+        "hub.toml",
+        HUB + '[kafka]\npassword = "word"\n',
+        28,
+        "kafka.password",
+        "must be a table, not text",
+        id="a password in the file",
+    ),
     pytest.param("hub.toml", HUB + "[htpp]\n", 27, "htpp", "unknown key", id="an unknown table"),
     pytest.param(CAMP_FILE, CAMP + "split_cap = 1\n", 5, "split_cap", "expected `bool`, got `int`; it is 1", id="wrong type"),
     pytest.param(CAMP_FILE, CAMP + 'quote_minutes = "30"\n', 5, "quote_minutes", 'got `str`; it is "30"', id="a number as text"),

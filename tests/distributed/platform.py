@@ -75,6 +75,7 @@ class Platform:
         self.beside = beside or store
         self.name = f"platform-{os.urandom(4).hex()}"
         self.pids: dict[str, int] = {}
+        self._parents: dict[int, Forker] = {}
         self.urls: dict[str, str] = {}
         (provider_port,) = free_ports(1)
         self.provider, self.books = f"http://127.0.0.1:{provider_port}", folder / "books.sqlite"
@@ -137,15 +138,17 @@ class Platform:
 
     # -- processes -------------------------------------------------------------------------------------------------------------
 
-    def start(self, role: str, name: str = "") -> str:
-        """Start a process of this role; its name. Returns at once."""
+    def start(self, role: str, name: str = "", forker: Forker | None = None) -> str:
+        """Start a process of this role; its name. Returns at once. `forker`: of another release."""
         self._number += 1
         name = name or f"{role}-{self._number}"
         (port,) = free_ports(1)
         words = ["run", "--profile", "distributed", "--port", str(port)]
         words += [] if role == "all" else ["--role", role]
         self.urls[name] = f"http://127.0.0.1:{port}"
-        self.pids[name] = self.forker.start(words, self.environment, self.folder / f"{name}.log")
+        parent = forker or self.forker
+        self.pids[name] = parent.start(words, self.environment, self.folder / f"{name}.log")
+        self._parents[self.pids[name]] = parent
         return name
 
     def ready(self, names: Iterable[str] = (), timeout_s: float = 60) -> None:
@@ -175,7 +178,7 @@ class Platform:
         began = time.monotonic()
         pid = self.pids.pop(name)
         os.kill(pid, signal.SIGTERM)
-        status = self.forker.ended(pid, timeout_s)
+        status = self._ended(pid, timeout_s)
         if status is None:
             self.pids[name] = pid  # whoever closes the platform ends it
         assert status == 0, f"{name} ended with {status}: {self.log(name)}"
@@ -183,21 +186,29 @@ class Platform:
 
     def gone(self, name: str, timeout_s: float = 20) -> int:
         """Until it has ended; its exit status."""
-        status = self.forker.ended(self.pids[name], timeout_s)
+        status = self._ended(self.pids[name], timeout_s)
         assert status is not None, f"{name} has not ended: {self.log(name)}"
         del self.pids[name]
         return status
 
+    def refused(self, role: str) -> tuple[int, str]:
+        """A process that cannot go on: its exit status, and what it said."""
+        name = self.start(role)
+        return self.gone(name, 40), self.log(name)
+
     def ended(self) -> list[str]:
         """Processes that ended by themselves: whoever looks after them starts them again."""
-        return [name for name, pid in list(self.pids.items()) if self.forker.ended(pid, 0) is not None]
+        return [name for name, pid in list(self.pids.items()) if self._ended(pid, 0) is not None]
+
+    def _ended(self, pid: int, timeout_s: float) -> int | None:
+        return self._parents.get(pid, self.forker).ended(pid, timeout_s)
 
     def mend(self) -> dict[str, int]:
         """Start again what ended by itself, under its name; how each ended."""
         ended = {}
         for name in self.ended():
             pid = self.pids.pop(name, 0)
-            status = self.forker.ended(pid, 0) if pid else None
+            status = self._ended(pid, 0) if pid else None
             if status is not None:
                 ended[name] = status
                 self.start(name.rpartition("-")[0], name)
@@ -215,7 +226,7 @@ class Platform:
                     os.kill(pid, number)
                 except ProcessLookupError:
                     break
-            self.forker.ended(pid, 10)
+            self._ended(pid, 10)
 
     def __enter__(self) -> Self:
         return self
@@ -272,6 +283,11 @@ class Platform:
         with closing(sqlite3.connect(f"file:{self.books}?mode=ro", uri=True, timeout=5)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(sql)]
+
+    def decided(self, name: str, count: int, timeout_s: float = 60) -> None:
+        """Until so many messages of this name are."""
+        sql = "SELECT count(*) FROM decision WHERE name = %s AND result = 'decided'"
+        wait_until(lambda: self.count(sql, name) == count, f"{count} {name} are decided", timeout_s)
 
     def quiet(self, stays: int, timeout_s: float = 60) -> None:
         """Until every stay's refund is executed and nothing waits."""

@@ -120,6 +120,46 @@ def test_a_store_with_data_goes_from_version_to_version(postgres_url: str, tmp_p
     store.close()
 
 
+BESIDE = "-- beside 1\n-- step a note\nALTER TABLE effect ADD COLUMN note word NOT NULL DEFAULT '';\n"
+
+
+def test_an_upgrade_that_only_adds_leaves_hubs_at_work(postgres_url: str, tmp_path: Path) -> None:
+    """The release before goes on, and may be started again; the one after the next may not have it beside itself."""
+    (tmp_path / "2.sql").write_text(BESIDE)
+    (tmp_path / "3.sql").write_text(BESIDE.replace("beside 1", "beside 2").replace("note", "other"))
+    world = Sandbox(store=postgres_url)
+    world.paid()
+    said: list[str] = []
+
+    assert upgraded(postgres_url, said.append, version=2, scripts=tmp_path) == (1, 2)
+    world.cancel()
+    world.hub.close()
+    again = open_store(postgres_url)
+    with pytest.raises(StoreTaken, match="connections of releases before schema 2 have this store open: stop those hubs"):
+        upgraded(postgres_url, said.append, version=3, scripts=tmp_path)
+    assert upgraded(postgres_url, said.append) == (2, 2), "the release before leaves it as it is"
+    again.close()
+
+    assert upgraded(postgres_url, said.append, version=3, scripts=tmp_path) == (2, 3)
+    with pytest.raises(HubError, match="only releases of 2 and later may run on it: upgrade foliohub") as newer:
+        open_store(postgres_url)
+    assert newer.value.code == "schema_newer"
+    assert said == ["version 2, step 1 of 1: a note", "version 3, step 1 of 1: a other"]
+
+
+def test_hubs_do_not_wait_long_behind_an_upgrade(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that a long transaction has is left alone; nothing was changed."""
+    (tmp_path / "2.sql").write_text(BESIDE)
+    open_store(postgres_url).close()
+    monkeypatch.setattr(upgrading, "_WAIT", "50ms")
+    with psycopg.connect(postgres_url) as long:
+        long.execute("SELECT count(*) FROM foliohub.effect")
+        with pytest.raises(StoreTaken, match="say it again"):
+            upgraded(postgres_url, print, version=2, scripts=tmp_path)
+    assert standing(postgres_url).schema == 1
+    assert upgraded(postgres_url, print, version=2, scripts=tmp_path) == (1, 2)
+
+
 def test_an_older_store_says_what_to_do(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store(postgres_url).close()
     monkeypatch.setattr(upgrading, "SCHEMA_VERSION", 2)

@@ -22,20 +22,21 @@ READY = "ready"
 
 
 class Forker:
-    """The test's end of it. Thread-safe."""
+    """The test's end of it. Thread-safe. `root`: the tree whose hub it is. `clock`: the file that moves its clock (`skew`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = ROOT, clock: Path | None = None) -> None:
         self._lock = threading.Lock()
+        self._clock = str(clock or "")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.kills.forker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=root,
         )  # fmt: skip
         assert self._process.stdout is not None
         assert self._process.stdout.readline().strip() == READY
 
     def start(self, arguments: list[str], environment: dict[str, str], log: Path, control: int = 0) -> int:
         """`foliohub` with these arguments; its process. Named points are laid into it if there is a port of `control` (see `points`)."""
-        told = {"start": arguments, "environment": environment, "log": str(log), "control": control}
+        told = {"start": arguments, "environment": environment, "log": str(log), "control": control, "clock": self._clock}
         return int(self._asked(told)["pid"])
 
     def ended(self, pid: int, timeout_s: float) -> int | None:
@@ -99,7 +100,7 @@ def serve() -> dict[str, Any]:
 def become(told: dict[str, Any]) -> None:
     """This process is a `foliohub` from now on, as if it had been started from a shell."""
     from console.command.main import main
-    from tests.kills import points
+    from tests.kills import points, skew
 
     with Path(os.devnull).open("rb") as nothing, Path(told["log"]).open("ab") as log:
         os.dup2(nothing.fileno(), 0)
@@ -108,6 +109,8 @@ def become(told: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(told["environment"])
     sys.argv = ["foliohub", *told["start"]]
+    if told["clock"]:
+        skew.lay(told["clock"])
     if told["control"]:
         points.lay(told["control"])
     main()

@@ -73,7 +73,16 @@ class Kafka(Service):
 
     def _format(self) -> None:
         made = subprocess.run(
-            [*self._java(SHORT), "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(self._settings)],
+            [
+                *self._java(SHORT),
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                cluster_id(),
+                "-c",
+                str(self._settings),
+                *self._users(),
+            ],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -81,6 +90,10 @@ class Kafka(Service):
         )
         if made.returncode:
             raise ServiceFailed(f"Kafka could not format {self.folder}:\n{made.stdout}{made.stderr}")
+
+    def _users(self) -> tuple[str, ...]:
+        """What the tool is told of those whom the node knows by name."""
+        return ()
 
     def _properties(self) -> dict[str, str]:
         return {

@@ -119,7 +119,7 @@ class PostgresChunk:
 
     def states(self, ids: Collection[bytes]) -> Mapping[bytes, StateRow]:
         rows = self._rows(
-            "SELECT id, version, sequence, blocked, since, body FROM state WHERE id = ANY(%b)", (list(ids),), binary=True
+            "SELECT id, version, sequence, blocked, since, body, shape FROM state WHERE id = ANY(%b)", (list(ids),), binary=True
         )
         return {row[0]: StateRow(*row[1:]) for row in rows}
 

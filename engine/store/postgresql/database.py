@@ -24,7 +24,7 @@ from psycopg.conninfo import make_conninfo
 from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
 from engine.store.postgresql.arrays import known_to
 from engine.store.postgresql.home import elsewhere
-from engine.store.postgresql.upgrading import make_store, refuse_arriving, refuse_other_schema
+from engine.store.postgresql.upgrading import AT_WORK, SCHEMA_VERSION, make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
 
@@ -33,7 +33,8 @@ _PATIENCE_S: Final = 10.0  # how long the fate of a commit is asked for
 _PAUSE_S: Final = 0.1
 _OPTIONS: Final = (
     "-c search_path=foliohub -c timezone=UTC -c idle_in_transaction_session_timeout=20s -c lock_timeout=20s"
-    " -c synchronous_commit=on -c jit=off -c application_name=foliohub"
+    " -c synchronous_commit=on -c jit=off"
+    f" -c application_name={AT_WORK}{SCHEMA_VERSION}"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"  # the server's side of `_ALIVE`
 )
 _ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is found out about, by who waits and by who sends
@@ -52,6 +53,10 @@ _AWAY: Final = (
     errors.IdleInTransactionSessionTimeout,  # we stood still inside a transaction: the server has undone it and hung up
     errors.TransactionTimeout,
 )
+_REFUSALS: Final = (
+    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf",
+    "does not support SSL", "certificate verify failed", "does not match host name",
+)  # fmt: skip
 _CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
 
 log = structlog.get_logger(__name__)
@@ -324,7 +329,7 @@ class Database:
         text = str(error).strip().partition("\n")[0]
         if isinstance(error, _CONTENDED):
             return Contended(f"{self.name}: {text}: read it again", field="store", value=self.name)
-        if isinstance(error, psycopg.IntegrityError):
+        if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
             return Constraint(f"the store refused a row: {text}", value=text)
         if isinstance(error, (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)) or (
             isinstance(error, psycopg.OperationalError) and _refused(text)
@@ -348,9 +353,7 @@ def _hung_up(connection: psycopg.Connection[Any]) -> bool:
 
 def _refused(text: str) -> bool:
     """Whether a connection was refused for what we said, and would be again: psycopg does not tell these apart by type."""
-    return any(
-        word in text for word in ("password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf")
-    )
+    return any(word in text for word in _REFUSALS)
 
 
 def without_password(address: str) -> str:

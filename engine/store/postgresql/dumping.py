@@ -21,8 +21,8 @@ from psycopg import pq
 
 from engine.store.contract import StoreTaken
 from engine.store.copies import Copied, Restored, Tell, appearing, now, reason_of
-from engine.store.postgresql.database import Database, without_password
-from engine.store.postgresql.upgrading import LOCK
+from engine.store.postgresql.database import Database, Link, without_password
+from engine.store.postgresql.upgrading import LOCK, at_work
 from schemas.errors import HubError
 
 HEAD: Final = b"PGDMP"
@@ -89,10 +89,7 @@ def _set_aside(address: str, name: str, replace: bool) -> tuple[str, int, str]:
     """What becomes of the schema that is there, the last epoch that it knew, and the statement that does it."""
     try:
         with psycopg.connect(address, connect_timeout=5) as connection:
-            others = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'foliohub'"
-            ).fetchone()
-            if others is not None and others[0]:
+            if at_work(Link(connection)):
                 raise StoreTaken(f"{name}: somebody has this store open: stop every hub on it first", field="to", value=name)
             there = connection.execute("SELECT to_regclass('foliohub.meta') IS NOT NULL").fetchone()
             if there is None or not there[0]:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import psycopg
 
+from engine.store.contract import StoreTaken
 from engine.store.postgresql.database import Link, without_password
-from engine.store.postgresql.upgrading import SCHEMA_VERSION, upgrade
+from engine.store.postgresql.upgrading import SCHEMA_VERSION, upgrade, versions
 from schemas.errors import HubError
 
 _OPTIONS: Final = "-c search_path=foliohub -c timezone=UTC -c application_name=foliohub-store"
@@ -18,7 +19,7 @@ _OPTIONS: Final = "-c search_path=foliohub -c timezone=UTC -c application_name=f
 
 @contextmanager
 def looking(address: str) -> Iterator[Link]:
-    """One transaction on the store that is there. Raises HubError `no_store`, `store_away`."""
+    """One transaction on the store that is there. Raises HubError `no_store`, `store_away`, StoreTaken."""
     name = without_password(address)
     try:
         with psycopg.connect(address, connect_timeout=5, options=_OPTIONS) as connection:
@@ -26,6 +27,11 @@ def looking(address: str) -> Iterator[Link]:
             if link.execute("SELECT to_regclass('foliohub.meta')").fetchone()[0] is None:
                 raise HubError(f"{name} holds no store", code="no_store", field="store", value=name)
             yield link
+    except psycopg.errors.LockNotAvailable:
+        raise StoreTaken(
+            f"{name}: a table is in use by a long transaction, and hubs were not to wait: nothing was changed, say it again",
+            field="store", value=name,
+        ) from None  # fmt: skip
     except psycopg.OperationalError as away:
         text = str(away).strip().partition("\n")[0]
         raise HubError(f"{name}: {text}", code="store_away", field="store", value=name) from None
@@ -38,8 +44,8 @@ def upgraded(
 ) -> tuple[int, int]:
     """The schema's version before and now; one transaction a version. Raises HubError."""
     with looking(address) as link:
-        before = version_of(link)
-    if before > version:
+        before, since = versions(link)
+    if since > version:
         raise HubError(
             f"schema version {before} is newer than this foliohub knows ({version}): upgrade foliohub", code="schema_newer", field="store"
         )  # fmt: skip
@@ -47,13 +53,7 @@ def upgraded(
     while more:
         with looking(address) as link:
             more = upgrade(link, without_password(address), version, tell, scripts)
-    return before, version
-
-
-def version_of(link: Link) -> int:
-    """The schema's."""
-    row = link.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
-    return int(row[0]) if row else 0
+    return before, max(before, version)
 
 
 def sizes(link: Link) -> int:

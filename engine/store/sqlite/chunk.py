@@ -85,7 +85,7 @@ class SqliteChunk:
         found: dict[bytes, StateRow] = {}
         for some in batches(list(ids)):
             rows = self._db.execute(
-                f"SELECT id, version, sequence, blocked, since, body FROM state WHERE id IN ({marks(len(some))})", some
+                f"SELECT id, version, sequence, blocked, since, body, shape FROM state WHERE id IN ({marks(len(some))})", some
             )
             found.update((row[0], StateRow(*row[1:])) for row in rows)
         return found

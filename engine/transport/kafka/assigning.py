@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.lid import calm
 from engine.store.contract import Tended
+from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
 from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, METADATA_MS, POLL_S, PREFETCH_BACKOFF_S, LaneReader
@@ -51,9 +52,10 @@ class AssigningTransport:
         *,
         member: str,
         every_s: float = 1.0,
+        access: Access = OPEN,
         crashed: Callable[[BaseException], None],
     ) -> None:
-        self._bootstrap, self._topic, self._mailboxes = bootstrap, topic, mailboxes
+        self._bootstrap, self._topic, self._mailboxes, self._access = bootstrap, topic, mailboxes, access
         self._leases, self._member, self._every_s, self._crashed = leases, member, every_s, crashed
         self._reader = LaneReader(topic, mailboxes, owner.lost)
         self._owner = owner
@@ -100,6 +102,7 @@ class AssigningTransport:
             fetch_max_wait_ms=FETCH_WAIT_MS,
             metadata_max_age_ms=METADATA_MS,
             request_timeout_ms=20_000,
+            **self._access.client(),
         )
         self._reader.consumer = consumer
         work: list[asyncio.Task[Any]] = []

@@ -1,4 +1,4 @@
-"""What a broker says of topics, their own ids included: one request of Kafka's protocol that aiokafka does not have.
+"""What a broker says of its cluster and of topics, their own ids included: one request of Kafka's protocol that aiokafka does not have.
 
 aiokafka 0.14 speaks Metadata up to version 5; ids came with version 10. Version 12 is served by every broker from 2.8 on.
 """
@@ -115,9 +115,18 @@ class _Topics(Request[_Question]):  # type: ignore[misc]  # aiokafka comes witho
         return request_struct_class([(NOBODY, name, {}) for name in self._names], False, False, {})
 
 
+async def cluster_of(client: AIOKafkaClient) -> str:
+    """The cluster's own id. Raises aiokafka's KafkaError."""
+    return str((await _asked(client, ())).cluster_id)
+
+
+async def _asked(client: AIOKafkaClient, names: Collection[str]) -> Any:
+    return await client.send(client.get_random_node(), _Topics(names))
+
+
 async def described(client: AIOKafkaClient, names: Collection[str]) -> Mapping[str, Described]:
     """Those of these topics that there are, by name; nothing is created. Raises aiokafka's KafkaError."""
-    answer = await client.send(client.get_random_node(), _Topics(names))
+    answer = await _asked(client, names)
     found: dict[str, Described] = {}
     for error, name, id_, _, partitions, *_ in answer.topics:
         if error == UNKNOWN_TOPIC:

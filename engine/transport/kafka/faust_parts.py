@@ -8,10 +8,11 @@ that this relies on are held by tests/engine/transport/kafka/test_private_names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
@@ -23,6 +24,7 @@ from engine.transport.kafka.reading import FETCH_WAIT_MS, FULL_S, POLL_S, PREFET
 log = structlog.get_logger(__name__)
 
 TOKENS: Final = 4  # wake-ups of a lane on their way through Faust
+MEMBER_S: Final = 1.0
 COMMIT_S: Final = 2.0  # a report to Kafka may take so long; nobody misses it
 
 
@@ -52,15 +54,31 @@ class Lanes:
         self.tokens[lane] = max(0, self.tokens.get(lane, 0) - 1)
 
 
+class LaneAssignor(RoundRobinPartitionAssignor):  # type: ignore[misc]  # aiokafka comes without types
+    """Each member its share, under a name that nobody else has: who looks into the intake under the workers' group name is turned away
+    by Kafka, and takes no lane from them. Releases that run side by side agree on it."""
+
+    name = "foliohub-lanes"
+
+
+async def _membership(consumer: Any) -> None:
+    """Looks again and again whether Kafka has turned us away for good: then nobody who waits for lanes is told. Raises KafkaError."""
+    while True:
+        await asyncio.sleep(MEMBER_S)
+        if consumer._coordinator is not None:
+            consumer._coordinator.check_errors()
+
+
 class LaneThread(driver.AIOKafkaConsumerThread):
     """The thread that aiokafka's consumer runs in."""
 
     lanes: Lanes
-    _watching: asyncio.Task[None] | None = None
+    _watching: Sequence[asyncio.Task[None]] = ()
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust says 1.5 s; read when the consumer starts
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # Faust says 1.5 s; read when the consumer starts, as this is
+        consumer._partition_assignment_strategy = (LaneAssignor,)
         return consumer
 
     async def on_start(self) -> None:
@@ -69,18 +87,18 @@ class LaneThread(driver.AIOKafkaConsumerThread):
         consumer: Any = self._ensure_consumer()
         consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
         self.lanes.reader.consumer = consumer
-        self._watching = asyncio.create_task(self._watch())
+        self._watching = [asyncio.create_task(self._watch(one)) for one in (self.lanes.reader.watching(), _membership(consumer))]
 
-    async def _watch(self) -> None:
+    async def _watch(self, watching: Coroutine[Any, Any, None]) -> None:
         try:
-            await self.lanes.reader.watching()
+            await watching
         except Exception as error:
             self.lanes.crashed(error)
 
     async def on_thread_stop(self) -> None:
         """The consumer leaves its group here."""
-        if self._watching is not None:
-            self._watching.cancel()
+        for one in self._watching:
+            one.cancel()
         await super().on_thread_stop()
 
     async def _fetch_records(

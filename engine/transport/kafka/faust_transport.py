@@ -15,8 +15,10 @@ from typing import Any, Final
 
 import faust
 import structlog
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from engine.lid import calm
+from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.faust_parts import LaneFaustTransport, Lanes
 from engine.transport.kafka.mailbox import Mailboxes
 from engine.transport.kafka.ownership import Claims, LaneOwner
@@ -46,12 +48,13 @@ class FaustTransport:
         *,
         group: str = "foliohub-workers",
         session_s: float = SESSION_S,
+        access: Access = OPEN,
         crashed: Callable[[BaseException], None],
     ) -> None:
         if not 6 <= session_s <= 30:
             raise HubError(f"session time-out is {session_s} s, it must be 6 to 30", field="session_s", value=session_s)
         self._bootstrap, self._topic, self._group, self._session_s = bootstrap, topic, group, session_s
-        self._mailboxes, self._owner, self._told = mailboxes, owner, crashed
+        self._mailboxes, self._owner, self._told, self._access = mailboxes, owner, crashed, access
         self._reader = LaneReader(topic, mailboxes, owner.lost)
         self._thread = threading.Thread(target=self._serve, name="kafka-faust", daemon=True)
         self._ready = threading.Event()
@@ -99,6 +102,12 @@ class FaustTransport:
                 asyncio.run(self._run(folder))
         except Exception as error:
             self._failed = self._failed or error
+        if isinstance(self._failed, InconsistentGroupProtocolError):
+            self._failed = HubError(
+                f"[kafka] group = {self._group}: somebody who is no worker of ours is in this consumer group: stop whoever it is, or take"
+                " another name",
+                code="group_taken", field="group", value=self._group,
+            )  # fmt: skip
         if self._failed is not None:
             log.error("lane transport ended", error=repr(self._failed)[:300])
             self._told(self._failed)
@@ -151,6 +160,7 @@ class FaustTransport:
         app = faust.App(
             self._group,
             broker=f"kafka://{self._bootstrap.replace(',', ';kafka://')}",
+            broker_credentials=self._access.faust(),
             datadir=folder,
             web_enabled=False,
             topic_allow_declare=False,

@@ -20,6 +20,7 @@ from engine.lid import calm
 from engine.store.rows import Arrived
 from engine.transport.contract import Outgoing
 from engine.transport.kafka import metrics
+from engine.transport.kafka.access import OPEN, Access
 from engine.transport.kafka.records import Headers, outgoing_headers, partition_of, record_of, size_of
 from engine.transport.kafka.topology import MAX_MESSAGE, OVERHEAD, PROVISION, away
 from schemas.errors import Rejected, Retryable
@@ -96,6 +97,7 @@ class KafkaProducer:
         partitions: Mapping[str, int] = PARTITIONS,
         linger_ms: int = 0,
         deadline_s: float = DEADLINE_S,
+        access: Access = OPEN,
     ) -> None:
         self._bootstrap, self._intake, self._partitions = bootstrap, intake, partitions
         self._deadline_s = deadline_s
@@ -110,6 +112,7 @@ class KafkaProducer:
             "queue.buffering.max.kbytes": HELD_KB,
             "reconnect.backoff.max.ms": int(DOWN_S * 1000),
             "error_cb": self._wrong,
+            **access.librdkafka(),
         }
         self.refused = 0
         self._down = threading.Event()  # no broker answers

@@ -83,6 +83,8 @@ def arrived_of(record: LogRecord, lanes: int) -> Arrived | Strange:
 
 
 def _row(record: LogRecord, worn: Mapping[str, str], key: str, lanes: int) -> Arrived | Strange:
+    if held := next((name for name, value in (*worn.items(), ("its key", key)) if "\x00" in value), ""):
+        return _strange(record, f"no envelope: {held} has a NUL in it")
     missing = [name for name in (*_WORN, *_NEEDED) if not worn.get(name)]
     if missing:
         return _strange(record, f"no envelope: {', '.join(missing)} missing")

@@ -16,7 +16,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from engine.opening import MAX_BODY
-from engine.transport.kafka.described import Described, described
+from engine.transport.kafka.access import OPEN, Access, refusal
+from engine.transport.kafka.described import Described, cluster_of, described
 from schemas.errors import HubError, Retryable
 from topics.catalogue import Topic
 
@@ -45,15 +46,15 @@ def settings_of(topic: Topic, *, min_insync: int = MIN_INSYNC) -> dict[str, str]
 
 
 def provision(
-    bootstrap: str, topics: Sequence[Topic], *, replication: int = REPLICATION, min_insync: int = MIN_INSYNC
+    bootstrap: str, topics: Sequence[Topic], *, replication: int = REPLICATION, min_insync: int = MIN_INSYNC, access: Access = OPEN
 ) -> tuple[str, ...]:
     """Makes the topics that are missing and returns their names; a second run makes none.
 
-    Raises Retryable when no broker answers, HubError (`kafka_topology`) when the brokers refuse one.
+    Raises Retryable when no broker answers, HubError when the brokers refuse one (`kafka_topology`) or us (`kafka_refused`).
     """
 
     async def make() -> tuple[str, ...]:
-        async with _admin(bootstrap) as admin:
+        async with _admin(bootstrap, access) as admin:
             names = [topic.name for topic in topics]
             there = await described(admin._client, names)
             missing = [topic for topic in topics if topic.name not in there]
@@ -72,14 +73,14 @@ def provision(
     return made
 
 
-def problems(bootstrap: str, topics: Sequence[Topic], *, single_node: bool = False) -> tuple[HubError, ...]:
+def problems(bootstrap: str, topics: Sequence[Topic], *, single_node: bool = False, access: Access = OPEN) -> tuple[HubError, ...]:
     """What is not as it must be, one error a fault, none if all is well. `single_node` allows one replica, for trials only.
 
-    Raises Retryable when no broker answers.
+    Raises Retryable when no broker answers, HubError (`kafka_refused`).
     """
 
     async def look() -> tuple[HubError, ...]:
-        async with _admin(bootstrap) as admin:
+        async with _admin(bootstrap, access) as admin:
             there = await described(admin._client, [topic.name for topic in topics])
             settings = await _settings(admin, sorted(there)) if there else {}
             return tuple(
@@ -91,12 +92,23 @@ def problems(bootstrap: str, topics: Sequence[Topic], *, single_node: bool = Fal
     return asyncio.run(look())
 
 
-def topic_ids(bootstrap: str, names: Iterable[str]) -> Mapping[str, str]:
-    """Kafka's own id of each of these topics that there is: one made anew under the same name has another. Raises Retryable."""
+def topic_ids(bootstrap: str, names: Iterable[str], *, access: Access = OPEN) -> Mapping[str, str]:
+    """Kafka's own id of each of these topics that there is: one made anew under the same name has another. Raises Retryable, HubError
+    (`kafka_refused`)."""
 
     async def ask() -> Mapping[str, str]:
-        async with _admin(bootstrap) as admin:
+        async with _admin(bootstrap, access) as admin:
             return {name: one.id for name, one in (await described(admin._client, list(names))).items()}
+
+    return asyncio.run(ask())
+
+
+def cluster_id(bootstrap: str, *, access: Access = OPEN) -> str:
+    """The cluster's own id, which it keeps while brokers come and go. Raises Retryable, HubError (`kafka_refused`)."""
+
+    async def ask() -> str:
+        async with _admin(bootstrap, access) as admin:
+            return await cluster_of(admin._client)
 
     return asyncio.run(ask())
 
@@ -149,18 +161,20 @@ def _made(answer: Any) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS)
+async def _admin(bootstrap: str, access: Access) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=REQUEST_TIMEOUT_MS, **access.client())
     try:
         await admin.start()
         yield admin
     except (KafkaError, TimeoutError, OSError) as error:
-        raise away(bootstrap, error) from error
+        raise await refusal(bootstrap, access) or away(
+            bootstrap, error, f" (over {access.protocol}, as [kafka] security says)"
+        ) from error
     finally:
         await admin.close()
 
 
-def away(bootstrap: str, error: BaseException) -> Retryable:
+def away(bootstrap: str, error: BaseException, how: str = "") -> Retryable:
     """The brokers do not answer, or say that they cannot now."""
     why = str(error) or type(error).__name__
-    return Retryable(f"Kafka at {bootstrap} is away: {why}", code="broker_away", field="bootstrap", value=bootstrap)
+    return Retryable(f"Kafka at {bootstrap} is away{how}: {why}", code="broker_away", field="bootstrap", value=bootstrap)

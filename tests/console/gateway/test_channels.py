@@ -263,6 +263,8 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
         pytest.param(b'<?xml version="1.0" encoding="utf-7"?>' + notif("X-22").encode(), "Malformed", id="utf-7"),
         pytest.param(b'<?xml version="1.0" encoding="utf-8"?><a b="\xe9"/>', "Malformed", id="wrong encoding"),
         pytest.param(notif("X-23", price="1<!-- -->00"), "Malformed", id="comment inside an amount"),
+        pytest.param(notif("X-24&#0;"), "Malformed", id="a NUL written out"),
+        pytest.param(notif("X-25\0"), "Malformed", id="a NUL"),
         pytest.param(b"", "Malformed", id="empty"),
         pytest.param(b"not xml", "Malformed", id="text"),
         pytest.param(b"\x1f\x8b\x08\x00", "Malformed", id="gzip"),

@@ -15,8 +15,8 @@ from engine.transport.kafka.records import Strange, arrived_of, outgoing_headers
 from schemas.envelope import message_bytes
 
 LANES = 8
-TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-NAMED = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)  # no door lets a NUL in
+NAMED = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 MICROS = st.integers(0, 4_000_000_000_000_000)
 
 
@@ -107,6 +107,9 @@ def worn(name: str, value: bytes) -> list[tuple[str, bytes]]:
         pytest.param({"headers": ()}, "no envelope", id="no headers at all"),
         pytest.param({"headers": [("ce_id", b"\xff\xfe")]}, "unreadable", id="headers that are not text"),
         pytest.param({"headers": [("ce_id", None)]}, "unreadable", id="a header without a value"),
+        pytest.param({"headers": worn("ce_id", b"m\0")}, "ce_id has a NUL in it", id="an id that no store holds"),
+        pytest.param({"headers": worn("traceparent", b"\0")}, "traceparent has a NUL in it", id="a trace that no store holds"),
+        pytest.param({"key": b"B\0"}, "its key has a NUL in it", id="a key that no store holds"),
         pytest.param({"headers": worn("foliohub-schema", b"2")}, "foreign schema '2'", id="a schema of tomorrow"),
         pytest.param({"headers": worn("foliohub-act", b"soon")}, "unreadable", id="an instant that is no number"),
         pytest.param({"headers": worn("foliohub-fingerprint", b"xyz")}, "unreadable", id="a fingerprint that is no hex"),
