@@ -17,7 +17,6 @@ from aiokafka.errors import KafkaError
 
 from benchmarks.messages import ids
 from engine.transport.kafka.faust_parts import LaneAssignor
-from engine.transport.kafka.loop import LoopThread
 from engine.transport.kafka.topology import provision
 from tests.distributed.checks import published
 from tests.distributed.platform import Platform
@@ -25,6 +24,7 @@ from tests.distributed.topics import gone, made_anew
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
+from tests.services.loop import LoopThread
 from tests.services.processes import running
 from topics.catalogue import INTAKE, TOPICS
 
