@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is stopped, what was made is taken away
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # what goes wrong is found afterwards
     options.folder.mkdir(parents=True, exist_ok=True)
-    setting = Setting(folder=options.folder, runs=options.runs, stays=options.stays, lag=options.lag, soak=options.soak,
+    setting = Setting(folder=options.folder.resolve(), runs=options.runs, stays=options.stays, lag=options.lag, soak=options.soak,
                       big_gb=options.gb, stored=options.messages, new=options.new)  # fmt: skip
     if options.small:
         setting = setting.small()

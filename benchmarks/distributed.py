@@ -84,7 +84,7 @@ def measure(setting: Setting) -> Figures:
     """`kafka_ratio`, `peer_ratio`, `workers_ratio`, `latency_p50_ms`, `latency_p99_ms`, `handover_s`, `handover_kill_s`."""
     ones, twos, loops, peers = list[Side](), list[Side](), list[float](), list[float]()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as place, ExitStack() as stack:
-        folder = Path(place).resolve()
+        folder = Path(place)
         homes = {name: folder / name for name in ("postgresql", "kafka", "rabbitmq")}
         for home in homes.values():
             home.mkdir()
