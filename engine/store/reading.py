@@ -150,8 +150,8 @@ class Reading:
     def waiting(self, message: bytes) -> dict[str, Any] | None:
         """A message that was taken and is not decided yet, by its id: what it is, and since when."""
         found = self.rows(
-            "SELECT intake.name, received_at FROM lane CROSS JOIN intake ON intake.lane = lane.lane AND intake.offset >= next_offset"
-            " WHERE message = ? LIMIT 1",
+            "SELECT intake.name, received_at FROM lane CROSS JOIN intake WHERE intake.lane = lane.lane AND intake.offset >= next_offset"
+            " AND message = ? LIMIT 1",
             (message,),
         )
         return found[0] if found else None

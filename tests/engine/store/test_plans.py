@@ -28,11 +28,12 @@ from engine.keys import DoorKeys
 from engine.ledger_check import balances
 from engine.standing import standing
 from engine.store import listing
+from engine.store.contract import Store
 from engine.store.history import History
+from engine.store.opening import effects_of
 from engine.store.rows import Key, SwitchRow
 from engine.store.sqlite import database
 from engine.store.sqlite.database import Database
-from engine.store.sqlite.effects import SqliteEffects
 from engine.store.switches import Switches
 from engine.transport.contract import Arrival
 from tests.engine.sandbox import Sandbox, booking
@@ -114,9 +115,9 @@ class Watched(Database):
             yield Noting(connection, self.noted)
 
 
-def own(store: Database, statement: str) -> Any:
+def own(store: Store, statement: str) -> Any:
     """The first column of the first row, not noted."""
-    with Database.read(store) as connection:
+    with Database.read(store) if isinstance(store, Database) else store.read() as connection:
         return connection.execute(statement).fetchone()[0]
 
 
@@ -156,7 +157,7 @@ def what_is_seldom(box: Sandbox) -> None:
     shelf.keep_master_mark(shelf.master_mark() or b"")
     shelf.configurations()
     shelf.destroy_keys("dead-letters/", "dead-letters/2000-01")
-    effects = SqliteEffects(box.database)
+    effects = effects_of(box.database)
     with effects.transaction() as transaction:
         transaction.spent("azur", "camp-azur", now - 3_600_000_000, now)
         transaction.folio("azur", "B-1")
