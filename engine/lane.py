@@ -226,8 +226,8 @@ class Lanes:
         self._remembered.keep(chunk.staging.kept())
         if not chunk.decided:
             return IDLE
-        self._watch.committed(write, began_ns)
         self._positions.update((lane, next_) for lane, (_, next_) in write.positions.items())
+        self._watch.committed(write, began_ns)
         return Ran(chunk.decided, write.outbox, chunk.answers, more or chunk.cut, tuple(write.forgotten))
 
     def new_chunk(self, transaction: ChunkTransaction) -> Chunk:
