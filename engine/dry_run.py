@@ -7,7 +7,7 @@ before a message of the same instant. Nothing leaves this process, and the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import IO, Any, Final, NamedTuple
 
@@ -116,12 +116,18 @@ class DryRun:
     """
 
     def __init__(
-        self, configuration: Configuration, script: Script | None = None, *, explain: bool = False, store: str = ":memory:"
+        self,
+        configuration: Configuration,
+        script: Script | None = None,
+        *,
+        explain: bool = False,
+        store: str = ":memory:",
+        make: Callable[..., Hub] = Hub,
     ) -> None:
-        """`store`: an empty one, in memory unless told otherwise."""
+        """`store`: an empty one, in memory unless told otherwise. `make`: makes the hub, from what a hub is made of."""
         self.clock = ManualClock()
         self._ogone = ScriptedOgone(script, configuration, self.clock) if script is not None else None
-        self.hub = Hub(
+        self.hub = make(
             configuration,
             store,
             self._ogone if self._ogone is not None else AcceptingProviders(),

@@ -28,11 +28,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what a test's hub has as its store when the test names none: a file in memory (default), or an empty PostgreSQL database;"
         " tests marked `both_stores` run on both without it, tests marked `sqlite` are about files and left out with `postgresql`",
     )  # fmt: skip
+    parser.addoption(
+        "--scenarios",
+        choices=("some", "all"),
+        default="some",
+        help="of tests marked `sampled`: every sixth (default), or all of them",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sqlite: about a store that is a file; left out with --store postgresql")
     config.addinivalue_line("markers", "both_stores: what a hub does on either store; runs on both")
+    config.addinivalue_line("markers", "sampled: of its parameters every sixth; all with --scenarios all")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -40,6 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("sqlite")]
         items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
         config.hook.pytest_deselected(items=left_out)
+    if config.getoption("--scenarios") == "some":
+        sampled = [item for item in items if item.get_closest_marker("sampled")]
+        others = {item for number, item in enumerate(sampled) if number % 6}
+        items[:] = [item for item in items if item not in others]
+        config.hook.pytest_deselected(items=list(others))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -13,6 +13,7 @@ config     a folder of tests/scenarios/config; without it the shipped configurat
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from config.loader import load
 from config.settings import Configuration
 from connectors.psp.ogone.simulator.script import Script
 from engine.dry_run import DryRun, instant_of, read
+from engine.hub import Hub
 from schemas import registry
 from schemas.envelope import name_of
 from tests.scenarios.standing import standings
@@ -75,9 +77,9 @@ def configuration(name: str) -> Configuration:
     return load(FOLDERS / name if name else None, {})
 
 
-def played(path: Path, scenario: Scenario, store: str = ":memory:") -> Played:
+def played(path: Path, scenario: Scenario, store: str = ":memory:", make: Callable[..., Hub] = Hub) -> Played:
     """The file through the engine, with decision records and balances."""
-    run = DryRun(configuration(scenario.config), scenario.script, explain=True, store=store)
+    run = DryRun(configuration(scenario.config), scenario.script, explain=True, store=store, make=make)
     try:
         lines: list[bytes] = []
         with path.open("rb") as stream:
