@@ -32,10 +32,20 @@ class Profile(StrEnum):
     DISTRIBUTED = "distributed"
 
 
+class Said(StrEnum):
+    """What `--role` may say."""
+
+    GATEWAY = Role.GATEWAY
+    WORKER = Role.WORKER
+    EFFECTS = Role.EFFECTS
+    SCHEDULER = Role.SCHEDULER
+    ALL = "all"
+
+
 def run(
     role: Annotated[
-        list[Role] | None,
-        typer.Option("--role", help="What this process of several does; say it again for more. None: everything."),
+        list[Said] | None,
+        typer.Option("--role", help="What this process of several does; say it again for more. None: all."),
     ] = None,
     profile: Annotated[
         Profile, typer.Option("--profile", help="embedded: one process, one file. distributed: one of several, on PostgreSQL.")
@@ -60,7 +70,8 @@ def run(
         raise HubError(
             "roles are for several processes: say --profile distributed as well", code="not_shared", field="role", value=role[0]
         )
-    roles = frozenset(role or Role) if profile is Profile.DISTRIBUTED else None
+    everything = not role or Said.ALL in role
+    roles = frozenset(Role if everything else map(Role, role or ())) if profile is Profile.DISTRIBUTED else None
     sample = SampleDay(configuration) if sample_day else None
     with ExitStack() as stack:
         failed = _serve(

@@ -143,8 +143,7 @@ class Platform:
         self._number += 1
         name = name or f"{role}-{self._number}"
         (port,) = free_ports(1)
-        words = ["run", "--profile", "distributed", "--port", str(port)]
-        words += [] if role == "all" else ["--role", role]
+        words = ["run", "--profile", "distributed", "--port", str(port), "--role", role]
         self.urls[name] = f"http://127.0.0.1:{port}"
         parent = forker or self.forker
         self.pids[name] = parent.start(words, self.environment, self.folder / f"{name}.log")
