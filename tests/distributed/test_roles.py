@@ -104,3 +104,18 @@ def test_together_on_kafka(
         assert published(platform) == []
         assert queued(platform) == []
         assert platform.ended() == []
+
+
+def test_one_process_of_several_does_all(tmp_path: Path, forker: Forker, postgres_store: str) -> None:
+    """`--role all`: takes, decides, sends, and gives its lanes up in the end."""
+    (stay,) = ids(1, seed=9)
+    with Platform(tmp_path / "platform", forker, postgres_store) as platform:
+        platform.paid([stay])
+        name = platform.start("all")
+        platform.ready()
+        for step in range(4):
+            told = platform.send(name, platform.story([stay], step), wait="10s")
+            assert told[0]["outcomes"], told
+        platform.quiet(1)
+        platform.stop(name)
+        assert wrongs(platform, [stay], 4) == []
