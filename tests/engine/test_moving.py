@@ -146,7 +146,7 @@ def test_the_old_file_is_read_and_never_opened_again(camp: Path, postgres_url: s
     beside = Database(str(camp), writer=False)
     move(str(camp), postgres_url)
 
-    with pytest.raises(HubError, match=r"has moved to postgresql://127\.0\.0\.1") as gone:
+    with pytest.raises(HubError, match=r"has moved to postgresql://postgres@127\.0\.0\.1") as gone:
         Database(str(camp))
     assert gone.value.code == "store_moved"
     with pytest.raises(HubError) as gone:

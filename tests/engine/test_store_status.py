@@ -65,7 +65,7 @@ def test_a_store_that_is_coming_or_gone(tmp_path: Path, postgres_url: str, monke
     assert path in seen["arriving"].where
     assert (standing(postgres_url).state, path in standing(postgres_url).where) == ("here", True)
     assert standing(path).state == "moved"
-    assert standing(path).where.startswith("to postgresql://127.0.0.1:")
+    assert standing(path).where.startswith("to postgresql://postgres@127.0.0.1:")
 
 
 def test_what_is_none(tmp_path: Path, postgres_url: str) -> None:

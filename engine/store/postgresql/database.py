@@ -107,7 +107,6 @@ class Database:
     confirm = "DELETE FROM outbox_waiting"
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
-        self._address = address
         self._conninfo = make_conninfo(address, **_ALIVE)
         self.name = without_password(address)
         self._mine = _Mine()
@@ -311,7 +310,7 @@ class Database:
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
             try:
-                with psycopg.connect(self._address, autocommit=True, connect_timeout=2) as other:
+                with psycopg.connect(self._conninfo, autocommit=True, connect_timeout=2) as other:
                     row = other.execute("SELECT pg_xact_status(%s::xid8)", (transaction,)).fetchone()
                 if row is not None and row[0] != "in progress":
                     return bool(row[0] == "committed")
@@ -363,4 +362,5 @@ def without_password(address: str) -> str:
     """Where it is, for people."""
     known = psycopg.conninfo.conninfo_to_dict(address)
     host, port, name = known.get("host", "localhost"), known.get("port", 5432), known.get("dbname", "")
-    return f"postgresql://{host}:{port}/{name}"
+    user = f"{known['user']}@" if known.get("user") else ""
+    return f"postgresql://{user}{host}:{port}/{name}"
