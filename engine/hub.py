@@ -22,7 +22,7 @@ from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.settled import Settled, settle
-from engine.store.contract import LaneStore, News, Store
+from engine.store.contract import LaneStore, News, Store, StoreTaken
 from engine.store.effects import Effect
 from engine.store.opening import effects_of, lanes_of, open_store
 from engine.store.reading import Reading
@@ -31,6 +31,7 @@ from engine.store.shelf import Shelf
 from engine.vault import Vault, master_key
 from engine.watching import Watch
 from schemas.effect import EffectState
+from schemas.errors import HubError
 from schemas.registry import OUT, family
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Hub:
         self.clock = clock or SystemClock()
         self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
         try:
+            if shared is None:
+                self._refuse_others()
             self.shelf = Shelf(self.database)
             self.settled: Settled = settle(configuration, self.shelf, self.clock.now())
             self.vault = Vault(master or self._master(), self.shelf)
@@ -108,6 +111,20 @@ class Hub:
         self.unshredded = False
         self.on_news: list[Callable[[News], None]] = []
         self._deaf: Callable[[], None] = lambda: None
+
+    def _refuse_others(self) -> None:
+        """One process alone decides nothing beside others, nor in the place of a log that it does not read. Raises HubError."""
+        name = self.database.name
+        if self.database.log_elsewhere:
+            raise HubError(
+                f"the log of {name} is Kafka: say --profile distributed, with the [kafka] bootstrap of its cluster",
+                code="log_elsewhere", field="profile", value="embedded",
+            )  # fmt: skip
+        if others := self.database.members():
+            raise StoreTaken(
+                f"{name} has {len(others)} processes at work ({others[0]}): say --profile distributed, or stop them first",
+                field="store", value=name,
+            )  # fmt: skip
 
     def _master(self) -> bytes:
         return os.urandom(32) if self.database.memory else master_key(self.database.name, self.shelf)

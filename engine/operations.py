@@ -29,9 +29,10 @@ def _told(fact: Fact, text: str, rule: str = "X-15") -> Outcome:
 
 def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
     def decide(chunk: Chunk, row: Waiting, message: Any) -> Operated:
-        """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send."""
+        """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send. What was said later
+        stands, in whatever order it is decided: a log that is read again starts nothing."""
         _check_house(message)
-        chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, chunk.now))
+        chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, row.received_at))
         word = "stopped" if stopped else "started"
         return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}", "X-27"))
 

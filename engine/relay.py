@@ -29,6 +29,7 @@ from topics.catalogue import topic_of
 BATCH: Final = 500
 LOGGED: Final = 2_000  # to a log of many partitions, each of which has a share of its own in what a batch costs
 TICK_S: Final = 1.0
+LOOK_S: Final = 1.0  # how often the first outcome that may wait is told anew
 LONGEST_PAUSE_S: Final = 5.0
 
 log = structlog.get_logger(__name__)
@@ -57,18 +58,34 @@ class OfAll:
 
 
 class OfLanes:
-    """Outcomes of the lanes that this process owns, of several."""
+    """Outcomes of the lanes that this process owns, of several.
+
+    It looks from the first one on that may still wait: what went before lies in the database until nobody reads a view from before it
+    any more, and a backup is such a reader.
+    """
 
     batch = LOGGED
 
     def __init__(self, reading: Reading, lanes: Callable[[], Sequence[int]]) -> None:
         self._reading, self._lanes = reading, lanes
+        self._owned: frozenset[int] = frozenset()
+        self._first, self._looked = 0, float("-inf")
         self.done = reading.published
 
     def waiting(self, limit: int) -> Sequence[OutboxRow]:
         """See `Outbox`."""
         lanes = self._lanes()
-        return self._reading.unpublished_in(lanes, limit) if lanes else []
+        if not lanes:
+            return []
+        if self._owned != frozenset(lanes):
+            self._owned, self._first = frozenset(lanes), 0
+        look = time.monotonic() - self._looked >= LOOK_S
+        end = self._reading.next_outcome() if look else 0
+        rows = self._reading.unpublished_in(lanes, limit, self._first)
+        if look:
+            self._looked = time.monotonic()
+            self._first = min([end, *(row.seq for row in rows[:1])])
+        return rows
 
 
 class Asked:

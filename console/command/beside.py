@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -61,10 +62,14 @@ class Beside:
         self.path = self.database.name
         self.reading = Reading(self.database)
         self.shelf = Shelf(self.database)
-        self.vault = Vault(master_key(self.database.name, self.shelf), self.shelf)
         self.history = History(self.reading)
         self.keys = DoorKeys(self.database)
         self._clock = SystemClock()
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Only what is sealed needs the master key. Raises HubError `master_key_missing`."""
+        return Vault(master_key(self.database.name, self.shelf), self.shelf)
 
     @property
     def hub(self) -> str:

@@ -15,6 +15,7 @@ from engine.store.contract import StoreAway, StoreBusy
 from engine.store.listing import payouts_waiting
 from engine.store.rows import SwitchRow
 from engine.store.switches import Switches
+from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="The switch that stops all payouts.")
 
@@ -75,6 +76,11 @@ def _switch(
     stopped = name == "payouts.stop"
     with opened(existing_store(store, config)) as beside:
         owner = beside.tenant(tenant)
+        if beside.database.log_elsewhere and not stopped:
+            raise HubError(
+                "the log of this store is Kafka: say it to a gateway, with --url, so that who starts payouts is on record; nothing was"
+                " changed", code="log_elsewhere", field="url",
+            )  # fmt: skip
         message = word(name, owner, who, reason=reason)
         try:
             Switches(beside.database).set(SwitchRow(owner, int(stopped), f"operator:{who}", reason, beside.now()))
@@ -83,6 +89,9 @@ def _switch(
         except StoreAway as away:
             raise StoreAway(f"the switch is not set, say this again: {away.message}", field="store", value=beside.path) from None
         is_set = "payouts are stopped from now on" if stopped else "payouts go out again"
+        if beside.database.log_elsewhere:
+            print(f"{is_set}. The log of this store is Kafka: say it to a gateway as well, with --url, and it is on record")
+            return
         try:
             said = beside.say(message, wait)
         except StoreAway as away:

@@ -5,6 +5,7 @@ A sender that comes again gets the stored first answer; one whose answer is late
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -119,7 +120,10 @@ async def _answered(desk: Desk, profile: ChannelProfile, opened: _Opened, body: 
     if decoded is None:
         return refuse(opened.head, opened.problem or Undecodable("not read"), now)
     arrivals = [_arrival(profile, door, tenants, item) for item in decoded.items]
-    receipts = await desk.append(arrivals)
+    try:
+        receipts = await asyncio.wait_for(desk.append(arrivals), until - time.monotonic())
+    except TimeoutError:
+        raise Retryable("not taken in time: send it again", code="retryable") from None
     scrubbed.inc(sum(any(warned.code in _CARDS for warned in item.warnings) for item in decoded.items))
     taken, declined = [], list(decoded.declined)
     for item, receipt in zip(decoded.items, receipts, strict=True):

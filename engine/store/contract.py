@@ -141,6 +141,8 @@ class Store(Protocol):
     """The columns that order decisions as they were taken."""
     gapless: bool
     """Whether decisions are numbered without gaps."""
+    log_elsewhere: bool
+    """Whether its log is a broker's."""
     unpublished: str
     """The question for the numbers of outcomes that a broker has yet to confirm."""
     confirm: str
@@ -161,6 +163,9 @@ class Store(Protocol):
 
     def identities(self, messages: Sequence[bytes]) -> Mapping[bytes, Identity]:
         """What the inbox knows of these messages."""
+
+    def members(self) -> Sequence[str]:
+        """Processes of several that are at work on it."""
 
     def settled_to(self) -> int:
         """Every decision up to this number that is not stored when a later `read` begins never will be: who follows what is decided

@@ -181,6 +181,10 @@ class Reading:
         with self._store.read() as connection:
             return dict(connection.execute("SELECT lane, count(*) FROM internal WHERE decision = 0 GROUP BY lane").fetchall())
 
+    def next_outcome(self) -> int:
+        """Whatever is decided from now on has outcomes from this number on."""
+        return (self._store.settled_to() + 1) << NUMBERED
+
     def asked(self, limit: int) -> list[OutboxRow]:
         """Outcomes that sources want by AMQP and have yet to get, oldest first, where they go to Kafka as well."""
         with self._store.read() as connection:
@@ -197,13 +201,14 @@ class Reading:
             for some in batches(list(rows)):
                 connection.execute(f"DELETE FROM outbox_asked WHERE seq IN ({marks(len(some))})", some)
 
-    def unpublished_in(self, lanes: Sequence[int], limit: int) -> list[OutboxRow]:
-        """The same, of keys in these lanes; of each key in order. A store of several processes knows lanes of outcomes."""
+    def unpublished_in(self, lanes: Sequence[int], limit: int, first: int = 0) -> list[OutboxRow]:
+        """The same, of keys in these lanes, from a number on; of each key in order. A store of several processes knows lanes of
+        outcomes."""
         with self._store.read() as connection:
             rows = connection.execute(
-                f"SELECT {_OUTBOX} FROM outbox WHERE outbox.seq IN (SELECT seq FROM outbox_waiting WHERE lane IN ({marks(len(lanes))})"
-                " ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
-                (*lanes, limit),
+                f"SELECT {_OUTBOX} FROM outbox WHERE outbox.seq IN (SELECT seq FROM outbox_waiting WHERE seq >= ?"
+                f" AND lane IN ({marks(len(lanes))}) ORDER BY seq LIMIT ?) ORDER BY outbox.seq",
+                (first, *lanes, limit),
             )
             return [OutboxRow(*row) for row in rows]
 

@@ -86,6 +86,9 @@ def main() -> int:
         queues = make_partitions(rabbitmq.url, partitions(settled))
         declare(rabbitmq.url, topology(settled))
         print(f"== {len(queues)} queues and exchanges at 127.0.0.1:{rabbitmq.port}", flush=True)
+        print("== for commands in another terminal:", flush=True)
+        for name in ("FOLIOHUB_CONFIG", "FOLIOHUB_MASTER_KEY", "BROKER_PASSWORD"):
+            print(f"export {name}={environment[name]}", flush=True)
         processes = []
         for number, role in enumerate(ROLES):
             words = ["run", "--profile", "distributed", "--role", role, "--log", "warning"]

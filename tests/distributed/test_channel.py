@@ -6,6 +6,7 @@ import signal
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import requests
 
 from engine.keys import CHANNEL, DoorKeys
@@ -46,3 +47,10 @@ def test_a_booking_that_is_decided_too_late_is_answered_when_it_is_sent_again(tm
         assert first.content == again.content
         assert root(first).find("{*}Success") is not None
         assert platform.count("SELECT count(*) FROM outbox WHERE name = 'booking.accepted' AND key = %s", folio_of(first)) == 1
+
+        with psycopg.connect(postgres_store, options="-c search_path=foliohub") as other:
+            other.execute("LOCK TABLE lane_end")  # whatever is appended waits
+            held = ask(notif("X-72"))
+        assert held.status_code == 503
+        assert held.elapsed.total_seconds() < ANSWER_S + 1
+        wait_until(lambda: ask(notif("X-72")).status_code == 200, "it is taken when it comes again", 20)

@@ -290,7 +290,7 @@ class PostgresChunk:
         insert(
             self._link, "payout_switch", list({row.tenant: row for row in chunk.switches}.values()),
             "ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped, by = excluded.by, reason = excluded.reason,"
-            " at = excluded.at",
+            " at = excluded.at WHERE payout_switch.at <= excluded.at",
         )  # fmt: skip
         if chunk.forgotten:
             self._db.execute(

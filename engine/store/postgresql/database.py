@@ -227,6 +227,13 @@ class Database:
             )
             return {row[0]: Identity(*row[1:]) for row in rows}
 
+    def members(self) -> Sequence[str]:
+        with self.look() as link:
+            rows = link.execute(
+                "SELECT owner FROM lease WHERE starts_with(name, 'process:') AND until >= clock_timestamp() ORDER BY owner"
+            )
+            return [row[0] for row in rows]
+
     def settled_to(self) -> int:
         """Whoever takes numbers holds a lock that tells above which one, until it is stored."""
         with self.write() as link:

@@ -41,11 +41,7 @@ class Leases:
 
     def processes(self) -> list[str]:
         """Those that live."""
-        with self._database.read() as link:
-            rows = link.execute(
-                "SELECT owner FROM lease WHERE starts_with(name, 'process:') AND until >= clock_timestamp() ORDER BY owner"
-            )
-            return [row[0] for row in rows]
+        return list(self._database.members())
 
     # -- lanes -----------------------------------------------------------------------------------------------------------------
 

@@ -214,6 +214,10 @@ class SqliteChunk:
                 chunk.queries,
             )
         if chunk.switches:
-            self._db.executemany("INSERT OR REPLACE INTO payout_switch VALUES (?,?,?,?,?)", chunk.switches)
+            self._db.executemany(
+                "INSERT INTO payout_switch VALUES (?,?,?,?,?) ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped,"
+                " by = excluded.by, reason = excluded.reason, at = excluded.at WHERE payout_switch.at <= excluded.at",
+                chunk.switches,
+            )
         if chunk.forgotten:
             self._db.executemany("DELETE FROM subject_key WHERE tenant = ? AND subject = ?", chunk.forgotten)

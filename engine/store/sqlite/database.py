@@ -132,6 +132,7 @@ class Database:
     by_arrival = "rowid"
     by_decision = "seq"
     gapless = True
+    log_elsewhere = False
     unpublished = "SELECT seq FROM outbox_row WHERE published = 0"
     confirm = "UPDATE outbox_row SET published = 1"
 
@@ -228,6 +229,9 @@ class Database:
             "SELECT (SELECT max(epoch) FROM lane), CAST(value AS INTEGER) FROM meta WHERE name = 'sends'"
         ).fetchone()
         return Progress(*row)
+
+    def members(self) -> Sequence[str]:
+        return ()  # a file is one process's
 
     def settled_to(self) -> int:
         """Any: one writes after the other."""

@@ -1,8 +1,8 @@
 """A PostgreSQL store whose log is Kafka: what comes in is appended there, what a lane has waiting is read from its mailbox, and what is
 decided is stored with its record, fenced by the lane's position, in one transaction.
 
-A record that is no message of ours becomes a dead letter and leaves a gap in the offsets, which is legal: it is read again after a
-start, and is the same dead letter then.
+A record that is no message of ours becomes a dead letter and leaves a gap in the offsets, which is legal. Its lane does not move past
+it before it is kept; until the lane has, it is read again after a start, and is the same dead letter then.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from engine.transport.kafka.mailbox import LogRecord, Mailboxes
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import Strange, arrived_of, waiting_of
 from schemas import registry
+from schemas.errors import Retryable
 
 log = structlog.get_logger(__name__)
 
@@ -45,11 +46,13 @@ class KafkaChunk(PostgresChunk):
     def take(self, positions: Mapping[int, int], limit: int, *, internal: bool = True) -> Sequence[Waiting]:
         found = self.internals(positions, limit) if internal else []
         self._asked.update(positions)
+        apart: set[int] = set()  # lanes that must not move past what is not kept yet
         for record in self._mailboxes.take(positions, limit - len(found)):
             row = self._row(record)
             if isinstance(row, Strange):
                 self.strange.append((record, row))
-            else:
+                apart.add(record.partition)
+            elif record.partition not in apart:
                 self._taken.setdefault(record.partition, []).append((record.offset, row))
                 found.append(waiting_of(row, record.offset))
         return found
@@ -119,7 +122,10 @@ class KafkaLanes(PostgresLanes):
             if chunk.decided:
                 tell_decided(link, chunk.decided)
         if strange:
-            self._put_aside(strange[:_MOST_STRANGE])
+            try:
+                self._put_aside(strange[:_MOST_STRANGE])
+            except Retryable as away:  # they are taken again
+                log.warning("store_away", during="strange records", reason=away.message)
 
     def waiting_count(self) -> int:
         """Of this process's lanes: those in its mailboxes, and what waits from inside."""

@@ -242,6 +242,8 @@ class KafkaProducer:
 
     def _ready(self) -> Producer:
         with self._making:
+            if self._closing.is_set():
+                raise away(self._bootstrap, ConnectionError("this producer is closed"))
             if self._dead.is_set() and self._producer is not None:  # it sends nothing any more
                 self._producer.purge()
                 self._producer = None
