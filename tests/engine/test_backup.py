@@ -146,6 +146,8 @@ def test_what_is_refused(place: Place, tmp_path: Path, monkeypatch: pytest.Monke
     assert refused(lambda: restore(str(tmp_path / "letter"), place.other)) == "not_a_backup"
     wrong = "postgresql://127.0.0.1:1/x" if place.store.startswith("/") else str(tmp_path / "x.sqlite")
     assert refused(lambda: restore(str(backup), wrong)) == "not_a_backup"
+    if not place.store.startswith("/"):
+        assert refused(lambda: restore(str(backup), f"{place.other}_is_none")) == "store_refused"
     whole = backup.read_bytes()
     for torn in (whole[: len(whole) // 2], whole[:-5000]):
         (tmp_path / "torn").write_bytes(torn)

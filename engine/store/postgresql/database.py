@@ -340,9 +340,7 @@ class Database:
             return Contended(f"{self.name}: {text}: read it again", field="store", value=self.name)
         if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
             return Constraint(f"the store refused a row: {text}", value=text)
-        if isinstance(error, (errors.InvalidPassword, errors.InvalidAuthorizationSpecification, errors.InvalidCatalogName)) or (
-            isinstance(error, psycopg.OperationalError) and _refused(text)
-        ):
+        if is_refusal(error):
             return HubError(
                 f"{self.name}: {text}: mend [hub] store, or the password that it names", code="store_refused", field="store",
                 value=self.name,
@@ -360,9 +358,12 @@ def _hung_up(connection: psycopg.Connection[Any]) -> bool:
     return bool(waiting.poll(0))
 
 
-def _refused(text: str) -> bool:
-    """Whether a connection was refused for what we said, and would be again: psycopg does not tell these apart by type."""
-    return any(word in text for word in _REFUSALS)
+def is_refusal(error: psycopg.Error) -> bool:
+    """Whether a connection was refused for what we said, and would be again: psycopg does not tell all of these apart by type."""
+    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification | errors.InvalidCatalogName):
+        return True
+    text = str(error).strip().partition("\n")[0]
+    return isinstance(error, psycopg.OperationalError) and any(word in text for word in _REFUSALS)
 
 
 def without_password(address: str) -> str:

@@ -21,7 +21,7 @@ from psycopg import pq
 
 from engine.store.contract import StoreTaken
 from engine.store.copies import Copied, Restored, Tell, appearing, now, reason_of
-from engine.store.postgresql.database import Database, Link, without_password
+from engine.store.postgresql.database import Database, Link, is_refusal, without_password
 from engine.store.postgresql.upgrading import LOCK, at_work
 from schemas.errors import HubError
 
@@ -106,7 +106,8 @@ def _set_aside(address: str, name: str, replace: bool) -> tuple[str, int, str]:
             kept = f"foliohub_replaced_{re.sub('[^0-9]', '', now())}"
             return f"schema {kept}", int(row[0]) if row else 0, f"ALTER SCHEMA foliohub RENAME TO {kept};\n"
     except psycopg.OperationalError as away:
-        raise HubError(f"{name}: {str(away).strip()}", code="store_away", field="to", value=name) from None
+        code = "store_refused" if is_refusal(away) else "store_away"
+        raise HubError(f"{name}: {str(away).strip()}", code=code, field="to", value=name) from None
 
 
 def _pumped(source: str, address: str, first: str, last: str) -> None:
