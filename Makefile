@@ -2,7 +2,7 @@
 #
 #   make run [ARGS=...]    the hub with a sample campsite day, until stopped; ARGS go to `foliohub run`
 #   make run-distributed   the same day on Kafka, PostgreSQL and RabbitMQ: gateway, two workers, effects, scheduler, each its own process
-#   make test [ARGS=...]   check, then every test; ARGS go to pytest
+#   make test [ARGS=...]   check, then every test, two at a time; ARGS go to pytest
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
@@ -32,7 +32,7 @@ run-distributed: $(VENV)/.dev services
 
 test: $(VENV)/.dev check services
 	@echo "== tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev
 	@echo "== ruff"

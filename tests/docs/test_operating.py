@@ -48,7 +48,7 @@ def test_backup(place: Path, tmp_path_factory: pytest.TempPathFactory, postgres_
     monkeypatch.setenv("FOLIOHUB_MASTER_KEY", key)
     move(str(folder / "camp.sqlite"), postgres_url)
 
-    assert run_through("backup.md", place, postgres_url) == 9
+    assert run_through("backup.md", place, postgres_url) == 8
 
 
 @pytest.mark.parametrize("document", ["backup.md", "growth.md", "moving.md", "running.md"])

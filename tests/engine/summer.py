@@ -169,7 +169,8 @@ def alone(camp: Campsite) -> Mapping[str, list[Any]]:
         "report": [msgspec.json.decode(line) for line in lines if b'"decision":' in line[:13]],
         "store": [
             *listing.effects(reading), *listing.effects(reading, every=True, folio="A"), *listing.effects(reading, state="planned"),
-            listing.effects_open(reading), *listing.approvals(reading), *listing.dead_letters(reading),
+            {state: count for state, (count, _) in listing.effects_open(reading).items()},
+            *listing.approvals(reading), *listing.dead_letters(reading),
             listing.histories_waiting(reading), ledger_check.check(camp.hub.database), verified.compared, verified.differences,
             reading.unsettled(),
         ],

@@ -76,7 +76,7 @@ def test_how_they_end(path: Path, tmp_path: Path, postgres_url: str) -> None:
     assert ended("store", "status", "--store", postgres_url)[0] == Exit.AWAY
     assert ended("store", "upgrade", "--store", path)[0] == Exit.WRONG
     assert ended("store", "upgrade", "--store", postgres_url)[0] == Exit.AWAY
-    assert ended("verify", "--store", postgres_url, env=key)[1].startswith("foliohub: no_store: postgresql://127.0.0.1:")
+    assert ended("verify", "--store", postgres_url, env=key)[1].startswith("foliohub: no_store: postgresql://postgres@127.0.0.1:")
 
 
 def test_a_password_is_not_told(path: Path) -> None:
