@@ -84,7 +84,7 @@ class OfLanes:
         rows = self._reading.unpublished_in(lanes, limit, self._first)
         if look:
             self._looked = time.monotonic()
-            self._first = min([end, *(row.seq for row in rows[:1])])
+            self._first = min(end, rows[0].seq) if rows else end
         return rows
 
 

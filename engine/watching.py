@@ -111,7 +111,8 @@ class Watch:
         """Of these the broker has confirmed those."""
         if not self.each:
             return
-        ours = [row for row in rows if row.seq in set(confirmed)]
+        known = frozenset(confirmed)
+        ours = [row for row in rows if row.seq in known]
         if self.tracer is not None:
             self.tracer.published(ours, broker, began_ns)
         for row in ours if EACH_STEP.is_set() else ():

@@ -74,8 +74,4 @@ def runs_on(store: Store) -> str:
     """The process of a hub that runs on it, or one of several; empty: none does."""
     if isinstance(store, File):
         return str(running_on(store.path) or "")
-    from engine.store.postgresql.database import Database
-    from engine.store.postgresql.leases import Leases
-
-    assert isinstance(store, Database)
-    return next(iter(Leases(store).processes()), "")
+    return next(iter(store.members()), "")

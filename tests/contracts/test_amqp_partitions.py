@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import signal
 import subprocess
 import sys
@@ -28,17 +27,6 @@ from tests.services.recorder import Recorder
 ROOT = Path(__file__).parents[2]
 KEYS = 60
 KINDS = ("x-modulus-hash", "x-consistent-hash")
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Exchange and queue names of the test's own."""
-    return re.sub(r"\W+", "-", request.node.name)
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    return Recorder(tmp_path / "arrivals.sqlite")
 
 
 def laid(url: str, name: str, count: int = 4, kind: str = KINDS[0]) -> Partitions:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -26,17 +25,6 @@ from tests.services.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]
 MANY = 20_000
-
-
-@pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Exchange and queue names of the test's own."""
-    return re.sub(r"\W+", "-", request.node.name)
-
-
-@pytest.fixture
-def recorder(tmp_path: Path) -> Recorder:
-    return Recorder(tmp_path / "arrivals.sqlite")
 
 
 def counted(metric: str, **labels: str) -> float:

@@ -21,22 +21,9 @@ import requests
 from benchmarks.messages import ids, message
 from tests.distributed.checks import published, wrongs
 from tests.distributed.platform import Platform
-from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
-
-
-@pytest.fixture
-def intake(kafka: Kafka) -> None:
-    """The catalogue's topics, empty."""
-    made_anew(kafka.bootstrap)
 
 
 @contextmanager

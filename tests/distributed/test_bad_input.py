@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
 from benchmarks.messages import ids, message
@@ -20,25 +18,12 @@ from engine.transport.kafka.records import record_of
 from schemas.envelope import message_bytes
 from tests.distributed.checks import published
 from tests.distributed.platform import Platform
-from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
 from topics.catalogue import INTAKE
 
 LARGE = 900_000
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
-
-
-@pytest.fixture
-def intake(kafka: Kafka) -> None:
-    """The catalogue's topics, empty."""
-    made_anew(kafka.bootstrap)
 
 
 def write(bootstrap: str, records: list[tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]]) -> None:

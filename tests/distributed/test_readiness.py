@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 import requests
 
 from benchmarks.messages import ids
@@ -19,12 +18,6 @@ from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 
 READY_LAG = 5
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
 
 
 def problems(platform: Platform, name: str) -> dict[str, str]:

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from benchmarks.messages import ids
 from tests.distributed.checks import published, queued, wrongs
 from tests.distributed.platform import Platform
-from tests.distributed.topics import made_anew
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
 from tests.services.rabbitmq import RabbitMQ
 
 ROLES = ("gateway", "worker", "worker", "effects", "scheduler")
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
-
-
-@pytest.fixture
-def intake(kafka: Kafka) -> None:
-    """The catalogue's topics, empty."""
-    made_anew(kafka.bootstrap)
 
 
 def paid(platform: Platform) -> int:

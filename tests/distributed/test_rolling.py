@@ -29,12 +29,6 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d)")
 
 
 @pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
-
-
-@pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
     with Forker(next_release(tmp_path_factory.mktemp("next"))) as one:
         yield one

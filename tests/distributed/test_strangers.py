@@ -20,25 +20,13 @@ from engine.transport.kafka.faust_parts import LaneAssignor
 from engine.transport.kafka.topology import provision
 from tests.distributed.checks import published
 from tests.distributed.platform import Platform
-from tests.distributed.topics import gone, made_anew
+from tests.distributed.topics import gone
 from tests.kills.forker import Forker
 from tests.services.amqp_tools import wait_until
 from tests.services.kafka import Kafka
 from tests.services.loop import LoopThread
 from tests.services.processes import running
 from topics.catalogue import INTAKE, TOPICS
-
-
-@pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    with Forker() as one:
-        yield one
-
-
-@pytest.fixture
-def intake(kafka: Kafka) -> None:
-    """The catalogue's topics, empty."""
-    made_anew(kafka.bootstrap)
 
 
 def test_a_second_cluster(tmp_path: Path, forker: Forker, postgres_store: str, kafka: Kafka, intake: None) -> None:

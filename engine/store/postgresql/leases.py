@@ -39,10 +39,6 @@ class Leases:
         """Say that this process lives. Raises StoreAway."""
         self.hold(f"{_PROCESS}{process}", process)
 
-    def processes(self) -> list[str]:
-        """Those that live."""
-        return list(self._database.members())
-
     # -- lanes -----------------------------------------------------------------------------------------------------------------
 
     def tend(self, member: str) -> Tended:
