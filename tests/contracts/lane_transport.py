@@ -230,20 +230,19 @@ class LaneTransportContract(ABC):
         """Under load a second member comes and goes: each lane is given up by one before it is the other's, and no record is lost,
         doubled or out of order."""
         positions = Positions()
-        with self.member(positions) as first, Sender(self.producer.append, 3_000, pause_s=0.1):
+        with self.member(positions) as first, Sender(self.producer.append, pause_s=0.1) as sender:
             wait_until(lambda: len(first.transport.lanes()) == LANES, "all lanes")
             with self.member(positions, "b") as second:
                 wait_until(lambda: len(second.transport.lanes()) == LANES // 2, "half of the lanes")
                 wait_until(lambda: len(first.transport.lanes()) == LANES // 2, "the other half")
                 assert first.transport.lanes() | second.transport.lanes() == frozenset(range(LANES))
-                before = positions.count()
-                wait_until(lambda: positions.count() > before, "more records")
+                wait_until(lambda: positions.takers() == {"a", "b"}, "records for the second")
             wait_until(lambda: len(first.transport.lanes()) == LANES, "all lanes again")
-            wait_until(lambda: positions.count() == 3_000, "all records")
+            sent = sender.enough()
+            wait_until(lambda: positions.count() == sent, "all records")
             assert first.crashes == second.crashes == []
 
-        assert {who for taken in positions.taken.values() for *_, who in taken} == {"a", "b"}
-        self.whole(positions, 3_000)
+        self.whole(positions, sent)
         assert positions.fenced == 0
         owned: dict[int, str] = {}
         for what, who, lanes in positions.told:

@@ -94,6 +94,10 @@ class Positions:
         with self.lock:
             return sum(len(taken) for taken in self.taken.values())
 
+    def takers(self) -> set[str]:
+        with self.lock:
+            return {who for taken in self.taken.values() for *_, who in taken}
+
     def owners(self) -> dict[int, str]:
         """Who was the last to claim each lane."""
         with self.lock:
@@ -198,11 +202,15 @@ class Member:
 
 
 class Sender:
-    """Appends numbers in order in a thread, again and again until each is durable; `sent` of them are."""
+    """Appends numbers in order in a thread, again and again until each is durable; `sent` of them are. Without a `count` it goes on until
+    it is told that it is `enough`."""
 
-    def __init__(self, append: Callable[[list[Arrived]], None], count: int, *, batch: int = 50, pause_s: float = 0.0) -> None:
+    def __init__(
+        self, append: Callable[[list[Arrived]], None], count: int | None = None, *, batch: int = 50, pause_s: float = 0.0
+    ) -> None:
         self.sent, self.repeated = 0, 0
         self._append, self._count, self._batch, self._pause_s = append, count, batch, pause_s
+        self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Sender:
@@ -210,12 +218,22 @@ class Sender:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._count is None:
+            self.enough()
         self._thread.join(90)
-        assert self.sent == self._count
+        assert self._count in {None, self.sent}
+
+    def enough(self) -> int:
+        """No more than those under way; how many are sent."""
+        self._enough.set()
+        self._thread.join(90)
+        assert not self._thread.is_alive()
+        return self.sent
 
     def _run(self) -> None:
-        while self.sent < self._count:
-            rows = [arrived(number) for number in range(self.sent, min(self._count, self.sent + self._batch))]
+        while self.sent != self._count and not self._enough.is_set():
+            end = self.sent + self._batch
+            rows = [arrived(number) for number in range(self.sent, end if self._count is None else min(end, self._count))]
             try:
                 self._append(rows)
             except Retryable:
