@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from engine.store.contract import Connection, Constraint, Identity, News, StoreAway, StoreBusy
+from engine.store.sqlite.checkpoints import Checkpoints
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
 from engine.store.sqlite.moved import CODE, Moved, moved, refusal
 from engine.store.sqlite.owning import prepare, take
@@ -69,6 +70,7 @@ class Database:
         self._advanced = False
         self._noting = threading.Lock()
         self._noted = Progress(0, 0)
+        self._checkpoints = Checkpoints(self.path)
         if not self.memory and writer:
             prepare(self.path)
             self._guard = take(self.path)
@@ -161,6 +163,8 @@ class Database:
                     raise
                 finally:
                     self._writing = 0
+                if self._guard is not None:
+                    self._checkpoints.changed(self._writer.total_changes)
                 if progress is not None:
                     self._note_after(progress)
             except sqlite3.DatabaseError as error:
@@ -289,6 +293,7 @@ class Database:
     def close(self) -> None:
         """Close the file and free it for another hub, with everything in the one file: other threads may have readers that keep the
         write-ahead log, but a hub leaves nothing in it. A command beside it has one thread, and SQLite does the same for the last."""
+        self._checkpoints.stop()
         with self._lock:
             reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
             if reader is not None:
