@@ -99,8 +99,9 @@ def measure(setting: Setting) -> Figures:
         )
         for number in range(setting.runs):
             seed = setting.seed + number
-            names, events = ids(setting.stays, seed), list(stream(setting.stays, seed, setting.lag))
-            few = list(stream(max(1, setting.stays // 10), seed, setting.lag))
+            names = ids(setting.stays, seed)
+            events = list(stream(names, setting.lag))
+            few = list(stream(ids(max(1, setting.stays // 10), seed), setting.lag))
             before = store.by_hand(servers.database, events)
             ones.append(decided(servers, names, 1))
             twos.append(decided(servers, names, 2))

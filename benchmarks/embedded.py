@@ -117,14 +117,15 @@ def measure(setting: Setting) -> Figures:
     ratios, hubs, loops = [], list[Measured](), list[Measured]()
     for number in range(setting.runs):
         seed = setting.seed + number
-        events = list(stream(setting.stays, seed, setting.lag))
+        names = ids(setting.stays, seed)
+        events = list(stream(names, setting.lag))
         with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
             tried: dict[str, list[Measured]] = {name: [] for name in bare_loop.FORMS}
             for turn in range(2):
                 for name, form in bare_loop.FORMS.items():
                     tried[name].append(bare_loop.run(Path(folder) / f"{name}-{turn}.sqlite", events, form))
                 if not turn:
-                    hubs.append(run(Path(folder) / "hub.sqlite", ids(setting.stays, seed), events))
+                    hubs.append(run(Path(folder) / "hub.sqlite", names, events))
         rates = {name: statistics.mean(one.rate for one in both) for name, both in tried.items()}
         best = max(rates, key=lambda name: rates[name])
         loops.append(tried[best][0])

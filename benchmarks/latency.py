@@ -71,7 +71,7 @@ def one_round(setting: Setting, folder: Path, seed: int) -> list[Answered]:
     """A new hub, its messages, and what they led to, verified."""
     stays = setting.per_second * (setting.warm_s + setting.latency_s) // 4
     names = ids(stays, seed)
-    events = list(stream(stays, seed, min(_LAG, stays), today()))
+    events = list(stream(names, min(_LAG, stays), today()))
     with Provider(folder, names) as provider, HubProcess(folder, provider, setting.threads) as hub:
         answers = send(hub, events, setting.per_second, seed)
         check(answers)

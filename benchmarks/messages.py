@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -25,9 +25,9 @@ def ids(stays: int, seed: int) -> list[str]:
     return [f"{luck.getrandbits(64):016x}" for _ in range(stays)]
 
 
-def stream(stays: int, seed: int, lag: int = LAG, today: date = TODAY) -> Iterator[bytes]:
-    """4 × `stays` CloudEvents JSON objects, 1:1:1:1 but at the ends; each stay's four in their order, `lag` stays apart."""
-    names = ids(stays, seed)
+def stream(names: Sequence[str], lag: int = LAG, today: date = TODAY) -> Iterator[bytes]:
+    """Four CloudEvents JSON objects for each of these stays, 1:1:1:1 but at the ends; each stay's in their order, `lag` stays apart."""
+    stays = len(names)
     for place in range(stays + 3 * lag):
         for step in range(len(_TYPES)):
             stay = place - step * lag

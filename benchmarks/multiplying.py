@@ -63,7 +63,7 @@ _INSTANTS: Final = frozenset(
 )
 _DERIVED_IN: Final = frozenset({"id", "effect", "refund", "owner", "subject", "request", "reply", "answer"})
 """Texts in which derived ids may stand."""
-_TABLES: Final = (
+GROWING: Final = (
     "intake", "state", "decision", "transfer_row", "transfer", "outbox_row", "outbox", "payment_total", "refund_part", "timer",
     "internal", "effect", "evidence", "provider_record",
 )  # fmt: skip
@@ -116,10 +116,11 @@ def _strange() -> Iterator[Arrival]:
 
 
 class Multiplied:
-    """A store of originals, named with `MARK`, at `path`: nobody else has it open. `days`: how long ago the first copy was."""
+    """A store of originals, named with `MARK`, at `path`: nobody else has it open. `days`: how long ago the first copy was; `first`: the
+    copies are a part of more, from this one on, and without the originals, whose part is another."""
 
-    def __init__(self, path: Path, copies: int, days: float) -> None:
-        self._path, self._copies = path, copies
+    def __init__(self, path: Path, copies: int, days: float, *, first: int | None = None) -> None:
+        self._path, self._copies, self._first, self._alone = path, copies, first or 1, first is not None
         self._step = int(days * _DAY_US / max(1, copies))
         self._found: dict[bytes, tuple[bytes, ...]] = {}
         self._identities: dict[bytes, tuple[str, str, str]] = {}
@@ -145,8 +146,10 @@ class Multiplied:
             slices = {row[0] for row in db.execute("SELECT slice FROM inbox_slice")}
             people = [row[0] for row in db.execute("SELECT subject FROM subject_key")]
             tenant = db.execute("SELECT min(tenant) FROM subject_key").fetchone()[0]
-            told = time.monotonic()
-            for copy in range(1, self._copies + 1):
+            told, last = time.monotonic(), self._first + self._copies - 1
+            if self._alone:
+                self._without_originals(db, slices)
+            for copy in range(self._first, last + 1):
                 word = self.name_of(copy)
                 self._word = word.encode()
                 moved: dict[str, Any] = {name: size * copy for name, size in sizes.items()}
@@ -160,8 +163,8 @@ class Multiplied:
                 db.execute("COMMIT")
                 if time.monotonic() - told >= _TELL_S:
                     told = time.monotonic()
-                    say(f"{copy:,} of {self._copies:,} copies, {self._path.stat().st_size / 1e9:.1f} GB")
-            db.execute("UPDATE lane SET next_offset = next_offset + ?", (sizes["offset"] * self._copies,))
+                    say(f"{copy:,} of {last:,} copies, {self._path.stat().st_size / 1e9:.1f} GB")
+            db.execute("UPDATE lane SET next_offset = next_offset + ?", (sizes["offset"] * last,))
             if "outbox" in {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}:
                 db.execute("UPDATE sqlite_sequence SET seq = seq * ? WHERE name <> 'configuration'", (self._copies + 1,))
 
@@ -177,7 +180,7 @@ class Multiplied:
     def _prepared(self, db: sqlite3.Connection) -> tuple[dict[str, int], list[str]]:
         """The originals beside their tables; how many of each there are, and a statement for each table."""
         known = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        tables = [table for table in _TABLES if table in known]
+        tables = [table for table in GROWING if table in known]
         for table in tables:
             strange = db.execute(f"SELECT count(*) FROM {table} WHERE NOT ({self._marked(db, table)})").fetchone()[0]
             assert not strange, f"{table}: {strange} rows are of no stay"
@@ -205,6 +208,14 @@ class Multiplied:
         """One copy of all originals of a table."""
         chosen = [_chosen(table, row[1], row[2]) for row in db.execute(f"PRAGMA table_info({table})")]
         return f"INSERT INTO main.{table} SELECT {', '.join(chosen)} FROM original_{table}"
+
+    @staticmethod
+    def _without_originals(db: sqlite3.Connection, slices: set[int]) -> None:
+        """Their rows stay beside the tables only."""
+        db.execute("DROP TRIGGER transfer_stays")
+        known = {row[0] for row in db.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'")}
+        for table in ({"subject_key", *GROWING} & known) | {f"inbox_{slice_:d}" for slice_ in slices}:
+            db.execute(f"DELETE FROM main.{table}")
 
     def _inbox(self, db: sqlite3.Connection, slices: set[int], moved: dict[str, Any]) -> None:
         """What this copy's messages are known again by, in their slices of time."""

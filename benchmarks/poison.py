@@ -67,7 +67,7 @@ def measure(setting: Setting) -> Figures:
     for number in range(setting.runs):
         seed = setting.seed + number
         names = ids(setting.poison_stays, seed)
-        good = list(stream(setting.poison_stays, seed, setting.lag))
+        good = list(stream(names, setting.lag))
         mixed = list(poisoned(good, seed))
         with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
             before = embedded.run(Path(folder) / "before.sqlite", names, good)

@@ -78,11 +78,11 @@ class Samples:
 def profile(setting: Setting) -> str:
     """One verified run of the embedded way under the sampler, as tables in Markdown."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder:
-        warm = list(stream(200, setting.seed + 1, setting.lag))
-        embedded.run(Path(folder) / "warm.sqlite", ids(200, setting.seed + 1), warm)
-        events = list(stream(setting.stays, setting.seed, setting.lag))
+        warm, names = ids(200, setting.seed + 1), ids(setting.stays, setting.seed)
+        embedded.run(Path(folder) / "warm.sqlite", warm, list(stream(warm, setting.lag)))
+        events = list(stream(names, setting.lag))
         samples = Samples()
-        measured = embedded.run(Path(folder) / "hub.sqlite", ids(setting.stays, setting.seed), events, watched=samples.taken)
+        measured = embedded.run(Path(folder) / "hub.sqlite", names, events, watched=samples.taken)
     return "\n".join(tables(samples, measured.seconds, measured.inputs))
 
 

@@ -30,7 +30,8 @@ FROM pg_class WHERE relnamespace = 'foliohub'::regnamespace AND relkind = 'r' GR
 
 def measure(setting: Setting) -> Figures:
     """`stored_bytes_per_message` and `index_bytes_per_message` on PostgreSQL, after everything was decided, refunded and verified."""
-    names, events = ids(setting.stays, setting.seed), list(stream(setting.stays, setting.seed, setting.lag))
+    names = ids(setting.stays, setting.seed)
+    events = list(stream(names, setting.lag))
     with tempfile.TemporaryDirectory(prefix="bench-", dir=setting.folder) as folder, running(PostgreSQL(Path(folder))) as server:
         address = server.database()
         clock, providers = ManualClock(embedded.NOW), AcceptingProviders()

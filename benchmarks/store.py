@@ -56,8 +56,9 @@ def measure(setting: Setting) -> Figures:
         broker = servers.enter_context(running(RabbitMQ(homes[1])))
         for number in range(setting.runs):
             seed = setting.seed + number
-            names, events = ids(setting.stays, seed), list(stream(setting.stays, seed, setting.lag))
-            few = list(stream(max(1, setting.stays // _FEWER), seed, setting.lag))
+            names = ids(setting.stays, seed)
+            events = list(stream(names, setting.lag))
+            few = list(stream(ids(max(1, setting.stays // _FEWER), seed), setting.lag))
             before = by_hand(server, events)
             one = by_hub(server, names, events)
             peers.append(by_framework(server, broker, few))

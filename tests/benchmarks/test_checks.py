@@ -29,7 +29,7 @@ from schemas.effect import EffectKind, EffectOrder
 
 STAYS = 20
 NAMES = ids(STAYS, 1)
-EVENTS = list(stream(STAYS, 1, lag=2))
+EVENTS = list(stream(NAMES, lag=2))
 
 
 # -- the bare loop -----------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ WANTED = {
     "start": {"start_gb", "start_cold_s", "start_stop_s"},
     "store": {"store_ratio", "store_peer_ratio", "postgres_loop_per_s", "peer_per_s"},
     "distributed": {"kafka_ratio", "peer_ratio", "workers_ratio", "latency_p50_ms", "latency_p99_ms", "handover_s"},
-    "growth": {"growth_sqlite_ratio", "growth_postgresql_ratio"},
+    "growth": {"growth_sqlite_ratio", "growth_postgresql_ratio", "growth_sqlite_random_ratio"},
     "sizes": {"stored_bytes_per_message", "index_bytes_per_message"},
     "soak": {"peak_mb", "peak_growth_ratio", "throughput_end_ratio", "soak_messages"},
 }

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from benchmarks import bare_loop, growth
-from benchmarks.messages import stream
+from benchmarks.messages import ids, stream
 from benchmarks.peers import faststream_peer, postgres_loop
 from benchmarks.setting import Setting
 from engine.store.opening import open_store
@@ -16,7 +16,7 @@ from engine.verify import verify
 from tests.services.rabbitmq import RabbitMQ
 
 STAYS = 20
-EVENTS = list(stream(STAYS, 1, lag=2))
+EVENTS = list(stream(ids(STAYS, 1), lag=2))
 
 
 def test_the_loop_takes_a_message_once(postgres_url: str) -> None:
@@ -39,11 +39,14 @@ def test_the_peer_does_the_same_work(postgres_url: str, rabbitmq: RabbitMQ) -> N
 
 
 def test_a_store_made_large_verifies(tmp_path: Path, postgres_url: str) -> None:
-    """On both engines: every row of a copy is what the hub would have written."""
-    large = growth.filled(tmp_path / "large.sqlite", Setting(stored=240))
-    growth.carried(large.address, postgres_url)
+    """On both engines: every row of a copy is what the hub would have written, however many go by one file."""
+    setting = Setting(stored=240)
+    one, copies = growth.day(tmp_path / "day.sqlite", setting)
+    large = growth.filled(one, tmp_path / "large.sqlite", copies, setting)
+    moved = growth.carried(one, postgres_url, copies, setting, at_once=3)
+    assert (large.stays, moved.stays) == (60, 60)
 
-    for address in (large.address, postgres_url):
+    for address in (large.address, moved.address):
         store = open_store(address, writer=False)
         found = verify(store)
         store.close()
