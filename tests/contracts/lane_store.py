@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 import pytest
 
-from engine.store.contract import ChunkTransaction, Constraint, Fenced, LaneStore
+from engine.store.contract import ChunkTransaction, Constraint, Fenced, LaneStore, Store
 from engine.store.rows import (
     Arrived,
     BlockedRow,
@@ -20,8 +20,10 @@ from engine.store.rows import (
     Key,
     ParkedRow,
     StateWrite,
+    SwitchRow,
     TimerRow,
 )
+from engine.store.switches import Switches
 
 AT = 1_777_622_400_000_000
 
@@ -62,7 +64,9 @@ def state(key: Key, body: bytes = b"{}", sequence: int = 1, blocked: str = "") -
 
 
 class LaneStoreContract(ABC):
-    """`make` gives an empty store of that many lanes, owned by nobody yet."""
+    """`make` gives an empty store of that many lanes, owned by nobody yet, in `database`."""
+
+    database: Store
 
     @abstractmethod
     def make(self, lanes: int) -> LaneStore:
@@ -169,6 +173,16 @@ class LaneStoreContract(ABC):
 
         with pytest.raises(Constraint), store.chunk(claim) as chunk:
             chunk.write(ChunkWrite(totals=[("azur", "B-1", "P", "EUR", 100, 101)]))
+
+    def test_the_latest_word_about_payouts_counts(self) -> None:
+        """By when it was said, of several in one chunk as well."""
+        store = self.make(1)
+        switches = Switches(self.database)
+        said = [SwitchRow("azur", stopped, "operator:ann", "", AT + after) for stopped, after in ((0, 2), (1, 3), (0, 1))]
+        for words, left in ((said, 1), ([SwitchRow("azur", 0, "operator:bob", "", AT)], 1), ([said[0]._replace(at=AT + 3)], 0)):
+            with store.chunk(store.claim()) as chunk:
+                chunk.write(ChunkWrite(switches=words))
+            assert switches.all()["azur"].stopped == left
 
     def test_an_exception_rolls_back(self) -> None:
         """Whatever it is."""

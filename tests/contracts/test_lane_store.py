@@ -51,7 +51,8 @@ class TestSqliteInMemory(SqliteContract):
     """A throw-away store."""
 
     def make(self, lanes: int) -> LaneStore:
-        return SqliteLanes(Database(":memory:", lanes=lanes))
+        self.database = Database(":memory:", lanes=lanes)
+        return SqliteLanes(self.database)
 
 
 class TestSqliteFile(SqliteContract):
@@ -62,7 +63,8 @@ class TestSqliteFile(SqliteContract):
         self.folder = tmp_path
 
     def make(self, lanes: int) -> LaneStore:
-        return SqliteLanes(Database(str(self.folder / "hub.sqlite"), lanes=lanes))
+        self.database = Database(str(self.folder / "hub.sqlite"), lanes=lanes)
+        return SqliteLanes(self.database)
 
 
 class TestPostgreSQL(LaneStoreContract):
@@ -77,8 +79,9 @@ class TestPostgreSQL(LaneStoreContract):
             database.close()
 
     def make(self, lanes: int) -> LaneStore:
-        self.opened.append(PostgresDatabase(self.address, lanes=lanes))
-        return PostgresLanes(self.opened[-1])
+        self.database = PostgresDatabase(self.address, lanes=lanes)
+        self.opened.append(self.database)
+        return PostgresLanes(self.database)
 
     def test_who_was_slower_reads_again(self) -> None:
         """Of two that have read one aggregate, of whatever lane, one stores it; the other has written nothing."""

@@ -288,7 +288,7 @@ class PostgresChunk:
             order="merchant, reference",
         )  # fmt: skip
         insert(
-            self._link, "payout_switch", list({row.tenant: row for row in chunk.switches}.values()),
+            self._link, "payout_switch", list({row.tenant: row for row in sorted(chunk.switches, key=lambda row: row.at)}.values()),
             "ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped, by = excluded.by, reason = excluded.reason,"
             " at = excluded.at WHERE payout_switch.at <= excluded.at",
         )  # fmt: skip
