@@ -26,6 +26,8 @@ class Checkpoints:
         self._changed, self._carried = 0, 0
         self._wanted, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self.under_way = threading.Lock()
+        """Held while one is: on a slow disk it takes longer than a whole checkpoint is patient."""
 
     def changed(self, rows: int) -> None:
         """So many rows were changed since the writer was opened, and are committed."""
@@ -56,7 +58,8 @@ class Checkpoints:
                 self._wanted.clear()
                 self._carried = self._changed
                 try:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    with self.under_way:
+                        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 except sqlite3.DatabaseError as error:  # the writer meets it too, and says what to do
                     log.debug("no_checkpoint", store=self._path, reason=str(error))
                 self._stopping.wait(_PAUSE_S)

@@ -280,7 +280,7 @@ class Database:
 
     def shred(self) -> bool:
         """After keys were destroyed: leave no copy of them in the write-ahead log. False while a reader is in the way."""
-        with self._lock:
+        with self._lock, self._checkpoints.under_way:
             self._writer.execute(f"PRAGMA busy_timeout={_SHRED_MS}")  # nobody else writes while this waits
             try:
                 row = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -43,9 +43,9 @@ ROOMS = (ROOM.parent, ROOM)
 WHOLE = {"checking.py accounts", "checking.py folio_sums", "checking.py folios", "checking.py refunds_shown", "checking.py totals"}
 """Checks of the whole book read all of it; `accounts` of one folio does not, and is met."""
 APART = {
-    "database.py", "upgrading.py", "log.py", "replaying.py", "copying.py", "moved.py", "status.py",
+    "database.py", "upgrading.py", "log.py", "replaying.py", "copying.py", "moved.py", "status.py", "checkpoints.py",
 }  # fmt: skip
-"""Rooms that are not held to be met: opening, upgrades, copies and moves, and verification, which is for the whole store."""
+"""Rooms that are not held to be met: opening, pragmas, upgrades, copies and moves, and verification, which is for the whole store."""
 SHARED = {"reading.py asked", "reading.py got", "reading.py unpublished_in", "shelf.py bound"}
 """What is asked only of a store that several processes have."""
 SMALL = {
