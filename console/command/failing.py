@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from enum import IntEnum
 from typing import Any, Final
@@ -58,5 +59,18 @@ class HubGroup(TyperGroup):
         except HubError as error:
             print(line_of(error), file=sys.stderr)
             raise typer.Exit(exit_of(error)) from None
-        except BrokenPipeError:
+        except BrokenPipeError as broken:
+            if _read():  # it is another connection: whoever looks after this process starts it again
+                print(f"foliohub: connection_lost: {broken}: try again", file=sys.stderr)
+                raise typer.Exit(Exit.AWAY) from None
             raise typer.Exit(Exit.DONE) from None  # whoever read us has enough
+
+
+def _read() -> bool:
+    """Whether somebody still reads what we print."""
+    try:
+        printed = select.poll()
+        printed.register(sys.stdout.fileno(), select.POLLOUT)
+    except OSError:  # no file, or closed
+        return True
+    return not any(event & select.POLLERR for _, event in printed.poll(0))

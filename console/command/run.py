@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
+import structlog
 import typer
 
 from config.settings import Configuration
@@ -62,8 +63,14 @@ def run(
     """Serve until SIGTERM or SIGINT. Exit 0 when stopped, 2 for a bad configuration, 3 when another hub has the store or the port is
     taken, 4 when it cannot go on (start it again)."""
     stop = threading.Event()
+    told: list[str] = []
+
+    def asked(number: int, _frame: object) -> None:
+        told.append(signal.Signals(number).name)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, asked)
     configure(logging.getLevelNamesMapping().get((log or ("error" if sample_day else "info")).upper(), logging.INFO))
     configuration = _configuration(configured(config), store)
     if role and profile is Profile.EMBEDDED:
@@ -77,6 +84,8 @@ def run(
         failed = _serve(
             stack, sample.configuration if sample else configuration, host, None if port < 0 else port, sample, stop, roles
         )
+    if told:
+        structlog.get_logger(__name__).info("stopped", by=told[0])
     if failed:
         print("foliohub: the hub cannot go on; the log says why. Start it again.", file=sys.stderr)
         raise typer.Exit(Exit.FAILED)

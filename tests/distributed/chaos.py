@@ -78,6 +78,7 @@ class Supervisor:
 
     def __init__(self, platform: Platform) -> None:
         self.ended: Counter[str] = Counter()
+        self.wrong: list[str] = []
         self._platform = platform
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -92,6 +93,8 @@ class Supervisor:
         while not self._stopping.wait(MEND_S):
             for name, status in self._platform.mend().items():
                 self.ended[f"{name.rpartition('-')[0]}: {status}"] += 1
+                if status not in CRASHED:
+                    self.wrong.append(f"{name} ended with {status}: …{self._platform.log(name)}")
 
 
 def run(seed: int, servers: Servers, forker: Forker, folder: Path, *, messages: int, load_s: float, longest_s: float,
@@ -150,7 +153,7 @@ def _played(
     finally:
         supervisor.stop()
         told.restarts = dict(supervisor.ended)
-        told.wrong += [f"ended with {what}: {_logs(platform)}" for what in told.restarts if int(what.split(": ")[1]) not in CRASHED]
+        told.wrong += supervisor.wrong
     _end(told, platform)
     began = time.monotonic()
     _check(told, platform, load)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
 import pytest
-from typer.testing import Result
+import typer
+from typer.testing import CliRunner, Result
 
 from config.loader import SHIPPED
-from console.command.failing import Exit, exit_of, line_of
+from console.command.failing import Exit, HubGroup, exit_of, line_of
 from engine.store.contract import Fenced, StoreAway, StoreTaken
 from schemas.errors import HubError, Rejected, Retryable
 from schemas.registry import IN, OUT
 from tests.console.command.conftest import foliohub
+
+ROOT = Path(__file__).parents[3]
 
 
 def said(ran: Result) -> str:
@@ -176,3 +183,31 @@ def test_simulator_says_that_its_books_cannot_be_kept(tmp_path: Path) -> None:
 
         assert ran.exit_code == Exit.WRONG
         assert "bad_books" in said(ran)
+
+
+def test_whoever_reads_us_has_enough() -> None:
+    """What is printed into a pipe that nobody reads any more ends well, and says nothing."""
+    ran = subprocess.run(
+        f'{shlex.quote(sys.executable)} -m console.command policies check --json | true; echo "${{PIPESTATUS[0]}}"',
+        shell=True, executable="/bin/bash", capture_output=True, text=True, check=True, cwd=ROOT, timeout=60,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("0\n", "")
+
+
+def test_a_connection_that_breaks_is_no_success() -> None:
+    """Whoever looks after a hub starts it again: only what breaks towards whoever reads us means that it was enough."""
+    app = typer.Typer(cls=HubGroup)
+
+    @app.command()
+    def cut() -> None:
+        ours, theirs = socket.socketpair()
+        theirs.close()
+        with ours:
+            ours.send(b"x")
+
+    @app.command()
+    def other() -> None: ...
+
+    ran = CliRunner().invoke(app, ["cut"])
+    assert (ran.exit_code, ran.stdout) == (Exit.AWAY, "")
+    assert said(ran) == "foliohub: connection_lost: [Errno 32] Broken pipe: try again\n"

@@ -112,6 +112,7 @@ def test_a_second_hub_is_refused_and_a_killed_one_frees_the_store(tmp_path: Path
     third = Running(tmp_path, "--port", "0")
     assert third.ready() < 5
     assert third.stop()[0] == 0
+    assert json.loads(third.log().splitlines()[-1]).items() >= {"event": "stopped", "by": "SIGTERM"}.items()
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
