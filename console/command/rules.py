@@ -31,7 +31,7 @@ def rules(
         found = tuple(rule for rule in found if not rule.whole)
     if as_json:
         print_json(found)
-    elif asked and all("-" in name for name in asked):
+    elif found and asked and all("-" in name for name in asked):
         print_lines(_lines(found))
     else:
         _table(found)

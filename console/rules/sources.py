@@ -53,8 +53,15 @@ def _nearest(places: Iterable[_Place]) -> tuple[str, ...]:
 def _documented(node: _Documented, name: str) -> Iterator[tuple[str, _Documented]]:
     yield name, node
     for inner in node.body:
-        if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not _promised(inner):
             yield from _documented(inner, f"{name}.{inner.name}")
+
+
+def _promised(node: _Documented) -> bool:
+    """Whether a function is only said to exist, as those of a protocol are."""
+    return not isinstance(node, ast.ClassDef) and all(
+        isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) for one in node.body
+    )
 
 
 def shown(root: Path) -> _Found:
