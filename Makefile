@@ -6,6 +6,7 @@
 #   make check             ruff, mypy, import rules
 #   make simulate [SEEDS=1000] [FROM=0]  worlds from seeds, in which everything dies and repeats itself; prints the seeds that fail
 #   make mutants [MUTANTS=300] [SEED=1] [ARGS=...]  changes the core in so many places, one at a time, and shows what no test sees
+#   make rules [ARGS=...]  makes each function that applies a rule do nothing, one at a time, and shows which rule no test misses
 #   make chaos [RUNS=5] [SEED=1] [TABLE=var/chaos.jsonl] [ARGS=...]  a platform of processes under load, faults by seed; goes on with its table
 #   make bench [ARGS=...]  measurements, about ten minutes; `ARGS=--help` says which
 #   make bench-distributed [ARGS=...]  the engine on PostgreSQL, beside the same work by hand and what a framework makes of it
@@ -18,7 +19,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: run run-distributed test check simulate mutants chaos bench bench-distributed bench-growth soak lock clean services
+.PHONY: run run-distributed test check simulate mutants rules chaos bench bench-distributed bench-growth soak lock clean services
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -48,6 +49,9 @@ simulate: $(VENV)/.dev
 
 mutants: $(VENV)/.dev services
 	@$(BIN)/python -m tests.mutants --mutants $(or $(MUTANTS),300) --seed $(or $(SEED),1) $(ARGS)
+
+rules: $(VENV)/.dev
+	@$(BIN)/python -m tests.mutants.rules $(ARGS)
 
 chaos: $(VENV)/.dev services
 	@$(BIN)/python -m tests.distributed.chaos --runs $(or $(RUNS),5) --seed $(or $(SEED),1) --table $(or $(TABLE),var/chaos.jsonl) $(ARGS)

@@ -68,7 +68,7 @@ def queued(chunk: Chunk, row: Waiting, staged: Staged, seq: int, parent: int) ->
 
 
 def _publisher(chunk: Chunk, row: Waiting, staged: Staged, seq: int) -> Publisher:
-    """Of one decision; what was taken out of the message at the door is told first, and once."""
+    """Of one decision; what was taken out of the message at the door is told first, and once (X-22)."""
     publisher = Publisher(chunk, row, staged, seq)
     if row.scrubbed and row.origin == "intake":
         scrubbed = GuaranteeScrubbed(input=row.id, fields=tuple(msgspec.json.decode(row.scrubbed)))

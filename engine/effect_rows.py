@@ -102,7 +102,7 @@ def _settled_query(chunk: Chunk, row: Waiting, folio: Folio, effect: str) -> lis
 
 def _guard(chunk: Chunk, tenant: str, before: Folio | None, after: Folio) -> None:
     """X-3 in the database: captured and given back of every payment that moved, and the number of every new refund part; one
-    that waits for its payment is promised to nobody yet and gets its number with the refund that follows (X-17)."""
+    that waits for its payment is promised to nobody yet and gets its number with the refund that follows."""
     if before is None or after.payments is not before.payments:
         known = {id(payment) for payment in before.payments} if before else ()
         chunk.staging.write.totals += [

@@ -144,7 +144,7 @@ def replace_line(folio: Folio, line: FolioLine) -> Folio:
 
 
 def changed(folio: Folio) -> Folio:
-    """The folio with one more change: every quote made before is bound to an older one (S4-31)."""
+    """The folio with one more change: every quote made before is bound to an older one."""
     return msgspec.structs.replace(folio, changes=folio.changes + 1)
 
 

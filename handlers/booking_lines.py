@@ -72,7 +72,8 @@ def check_rate(text: str, field: str) -> None:
 
 
 def freeze(line: BookingLine, at: int, facts: Facts, day: date) -> Terms | None:
-    """S4-40, X-8: the terms of that name offered on local `day`; None for tourist tax and insurance (X-23).
+    """S4-40, X-8: the terms of that name, trade and level (S4-1, S4-2), offered on local `day`; each line has its own (S4-9). None
+    for tourist tax and insurance (X-23).
 
     Raises Rejected `unknown_terms`, naming `lines[at].terms`.
     """

@@ -36,13 +36,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def deposit_rate(terms: Terms) -> Fraction:
-    """S4-14, S4-18 (A-3): what tranche 2 keeps, or literally its refund rate by `deposit_basis`."""
+    """S4-10, S4-11, S4-14, S4-18 (A-3): what tranche 2 keeps, or literally its refund rate by `deposit_basis`."""
     refund = terms.tranches[1].refund
     return refund if terms.deposit_basis is DepositBasis.REFUND_RATE else FULL_RATE - refund
 
 
 def line_deposit(price: int, terms: Terms) -> int:
-    """S4-20: the deposit of one line, half-up, by the function that rounds the penalty; minor units."""
+    """S4-20: the deposit of one line, half-up, by the function that rounds the penalty: as much as tranche 2 loses (S4-12); minor units."""
     return penalty(price, FULL_RATE - deposit_rate(terms))
 
 
@@ -58,7 +58,7 @@ def second_payment_days(terms: Terms) -> int:
 
 
 def whole_trades(lines: Iterable[FolioLine], policy: PropertyPolicy) -> frozenset[str]:
-    """S4-16, S4-17: trades whose subtotal, without fee, is strictly below their threshold: collected at 100 %."""
+    """S4-16, S4-17, A-6: trades whose subtotal, without fee, is strictly below their threshold: collected at 100 %."""
     subtotals: dict[str, int] = {}
     for line in lines:
         if line.kind in WITH_TERMS:

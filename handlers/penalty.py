@@ -52,7 +52,7 @@ def refund_rate(terms: Terms, arrival: date, act: datetime, zone: ZoneInfo) -> F
 
 
 def last_rate(terms: Terms) -> Fraction:
-    """S4-35, S4-37: the rate of tranche 3, for a no-show and for what is cancelled after arrival."""
+    """S4-35: the rate of tranche 3, for a no-show."""
     return terms.tranches[2].refund
 
 

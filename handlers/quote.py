@@ -51,7 +51,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: Facts) -> Computation:
-    """S4-32, S4-37: penalty per line, then refund = max(0, collected - ordered_after); ordered_after = what remains + kept + fee.
+    """S4-32, S4-33, S4-37: penalty per line, then refund = max(0, collected - ordered_after); ordered_after = what remains + kept + fee.
 
     No choices: all live lines. Judged at `facts.act`. Raises Rejected `unknown_line`, `already_cancelled`, `not_fewer_nights`,
     `amount_above_total`, `arrival_missing`.
@@ -78,7 +78,8 @@ def settle(
     trace: Sequence[Step] = (),
     fee_back: int | None = None,
 ) -> Computation:
-    """S4-37: the folio with these lines ended, and what follows for fee, claim, authorised and collected money.
+    """S4-37, S4-9: the folio with these lines ended, their penalties added up, and what follows for fee, claim, authorised and
+    collected money.
 
     `fee_back`: how much of the fee is given back, where the system of record said so (S4-25).
     """

@@ -13,6 +13,7 @@ from console.command.explaining import explain
 from console.command.failing import HubGroup
 from console.command.moving import migrate
 from console.command.people import forget
+from console.command.rules import EXAMPLES, rules
 from console.command.run import run
 from console.command.send import send
 from console.command.verify import verify
@@ -37,6 +38,7 @@ def foliohub() -> None:
 
 for command in (run, send, explain, verify, dry_run, forget, migrate, backup, restore):
     app.command()(command)
+app.command(epilog=EXAMPLES)(rules)
 app.command("schemas")(words.schemas)
 words.app.command()(brokers.provision)
 words.app.command()(brokers.check)

@@ -49,7 +49,7 @@ def test_a_small_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("file", "text", "line", "key", "says"), MISTAKES)
 def test_one_mistake(tmp_path: Path, file: str, text: str | bytes, line: int, key: str, says: str) -> None:
-    """Is told where it stands and as what; it does not cause a second one in its own file."""
+    """Is told where it stands and as what, of tranches (S4-3, S4-4) as of all else; it does not cause a second one in its own file."""
     found = [problem for problem in problems(tmp_path, {file: text}) if problem.file == file]
 
     assert [(line, key)] == [(problem.line, problem.key) for problem in found]
@@ -137,7 +137,7 @@ def test_x_8_overlapping_versions_are_refused(tmp_path: Path) -> None:
 
 
 def test_s4_40_a_version_with_two_contents_is_refused(tmp_path: Path) -> None:
-    """A version is frozen into bookings: it says one thing for ever."""
+    """A version is frozen into bookings: it says one thing for ever (X-8)."""
     found = problems(
         tmp_path,
         {

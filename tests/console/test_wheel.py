@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from console.rules.table import rules
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -56,7 +59,10 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     run(*pip, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=tmp_path)
     run(*pip, "--no-index", "--no-deps", wheel, cwd=tmp_path)
 
-    assert "simulator" in run(tmp_path / "clean" / "bin" / "foliohub", "--help", cwd=tmp_path)
+    foliohub = tmp_path / "clean" / "bin" / "foliohub"
+    assert "simulator" in run(foliohub, "--help", cwd=tmp_path)
+    shown = {rule["id"]: tuple(rule["shown_by"]) for rule in json.loads(run(foliohub, "rules", "--json", cwd=tmp_path))}
+    assert shown == {rule.id: rule.shown_by for rule in rules()}, "a wheel has no tests, and says what they show all the same"
     where = run(python, "-c", f"import {', '.join(ROOMS)}; print({', '.join(f'{room}.__file__' for room in ROOMS)})", cwd=tmp_path)
     assert str(ROOT) not in where
     run(python, "-m", "pip", "check", cwd=tmp_path)

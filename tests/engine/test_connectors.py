@@ -31,6 +31,7 @@ def test_the_shipped_merchant() -> None:
 
 
 def test_its_own_pace_and_secrets() -> None:
+    """No merchant's requests wait for another's (X-28)."""
     settled = changed(concurrency=2, sha_out=(Secret(env="NEW"), Secret(env="OLD")))
 
     (paced,) = connectors_of(settled, {"NEW": "new-secret", "OLD": "old-secret"}).values()

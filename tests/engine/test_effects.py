@@ -787,8 +787,9 @@ def test_x_12_a_payment_by_the_account_of_another_tenant_is_not_taken() -> None:
 
 
 def test_x_12_no_request_goes_out_by_the_account_of_another_tenant() -> None:
-    """Whatever is in the store already."""
+    """Whatever is in the store already; by its own it goes."""
     box = Sandbox()
+    its_own = box.configuration
     box.paid()
     box.say("payouts.stop", {"reason": "look"}, actor="operator")
     box.cancel()
@@ -797,5 +798,9 @@ def test_x_12_no_request_goes_out_by_the_account_of_another_tenant() -> None:
 
     box.say("payouts.start", {"reason": "go on"}, actor="operator")
     box.pass_time(HOUR)
-
     assert (box.effect()["state"], box.sent()) == ("planned", 0)
+
+    box.configuration = its_own
+    box.hub = box.open()
+    box.pass_time(HOUR)
+    assert (box.effect()["state"], box.sent()) == ("confirmed", 1)

@@ -242,7 +242,7 @@ def blocked(route: Any) -> Sandbox:
 
 
 def test_a_defect_blocks_its_folio_and_nothing_else(route: Any) -> None:
-    """Later messages queue behind it in order; other folios, and replies, go on."""
+    """Later messages queue behind it in order, until an operator has spoken (X-15); other folios, and replies, go on."""
     box = Sandbox()
     box.paid()
     box.say("booking.confirmed", booking("B-2"))

@@ -53,10 +53,12 @@ def test_x_4_the_book_of_a_whole_summer_is_true(store: Database) -> None:
         pytest.param(f"DELETE FROM transfer_row {REFUNDED}", "X-3", "refunds:A", id="a refund"),
         pytest.param(f"UPDATE transfer_row SET debit = 'attic:A' {CAPTURED}", "X-4", "attic:A", id="account"),
         pytest.param(f"UPDATE transfer_row SET currency = 'USD' {CAPTURED}", "X-4", "folio A", id="a currency"),
+        pytest.param("UPDATE provider_record SET minor = minor + 1 WHERE owner LIKE 'effect:%'", "X-3", "effect ", id="a record"),
         pytest.param("DELETE FROM state WHERE kind = 'folio' AND key = 'C'", "X-4", "folio C", id="a folio that is gone"),
     ],
 )  # fmt: skip
 def test_a_planted_falsehood_is_found(store: Database, statement: str, rule: str, subject: str) -> None:
+    """By the rule that it breaks: S4-22, X-3, X-4."""
     with closing(sqlite3.connect(store.path)) as connection:
         connection.executescript("DROP TRIGGER transfer_is_immutable; DROP TRIGGER transfer_stays;")
         assert connection.execute(statement).rowcount > 0

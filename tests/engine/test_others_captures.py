@@ -742,7 +742,7 @@ def test_x_1_a_second_name_is_not_learned_later() -> None:
 
 
 def test_x_1_what_a_look_by_order_finds_is_counted_for_the_payment_that_has_it() -> None:
-    """Told first without an id, and then under another name with it: a person hears that both are one, and it is captured once."""
+    """Told first without an id, and then under another name with it: a person hears that both are one, and it is captured once (X-3)."""
     box = Sandbox()
     payid = authorised(box)
     box.say("payment.authorised", {**BACK, "payment": "GW-1", "amount": 20_000, "order": "O-1", "provider_reference": payid})

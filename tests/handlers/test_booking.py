@@ -282,7 +282,7 @@ def test_a_cancelled_booking_is_not_changed() -> None:
     ("field", "value", "code"), [("property", "b", "property_mismatch"), ("currency", "GBP", "currency_mismatch")]
 )
 def test_what_a_change_may_not_change(field: str, value: str, code: str) -> None:
-    """Another property or currency is another booking."""
+    """Another property (S4-40) or currency is another booking."""
     with pytest.raises(Rejected) as caught:
         changed(booked(), **{field: value})
     assert (code, field) == (caught.value.code, caught.value.field)
@@ -322,7 +322,7 @@ def test_s4_37_threshold_is_not_computed_backwards() -> None:
 
 
 def test_s1_34_a_new_arrival_moves_the_second_payment() -> None:
-    """To August: new date and timer. To tomorrow: everything is due now and the timer goes."""
+    """To August: new date and timer. To tomorrow: everything is due now and the timer goes (S4-21)."""
     stay = booked()
     stay.pay(paid(10_500))
     out = changed(stay, line(arrival="2026-08-10", departure="2026-08-12"))

@@ -31,7 +31,7 @@ from tests.handlers.cancelling import Leaving, before, leaving
     ],
 )
 def test_s4_25_what_is_said_of_the_money(refund: object, paid: int, days: int, gives: int, penalty: int) -> None:
-    """policy, full, none, or an amount; judged at the act."""
+    """policy, full, none, or an amount, of which the fee is kept first (A-5); judged at the act."""
     stay = leaving(paid, *TWO_LINES)
     out = stay.told_cancelled(at=before(days), refund=refund)
 

@@ -303,7 +303,8 @@ def test_x_16_order_of_arrival_does_not_matter(
 def test_x_16_s4_37_order_of_arrival_does_not_matter_for_one_line(
     amounts: list[int], at: int, line: str, days: int, nature: str, since: int
 ) -> None:
-    """Of what was paid before one line was cancelled the same comes back, whenever it is told, and whatever was paid since."""
+    """Of what was paid before one line was cancelled the same comes back, whenever it is told, and whatever was paid since; what was
+    waived then or is claimed (S4-34) is the same, too."""
     ends = []
     for split in (3, at):
         stay = leaving(0, *TWO_LINES, deposit_nature=nature)

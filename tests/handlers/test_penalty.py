@@ -61,7 +61,7 @@ def at(text: str, zone: ZoneInfo = PARIS) -> datetime:
     ],
 )
 @pytest.mark.parametrize("clock", [time(0), time(12), time(23, 59, 59, 999999)])
-def test_a1_s4_6_boundaries_are_whole_local_days(boundary: Boundary, days: int, rate: str, clock: time) -> None:
+def test_a_1_s4_6_boundaries_are_whole_local_days(boundary: Boundary, days: int, rate: str, clock: time) -> None:
     """The same rate from the first to the last instant of the day."""
     act = datetime.combine(ARRIVAL - timedelta(days=days), clock, PARIS)
 
@@ -80,14 +80,14 @@ def test_a1_s4_6_boundaries_are_whole_local_days(boundary: Boundary, days: int, 
         pytest.param(Boundary.GUEST, "2026-07-29T16:00:00", "0", id="S4-42 after"),
     ],
 )
-def test_a2_hours_before_drop_time(boundary: Boundary, act: str, rate: str) -> None:
+def test_a_2_hours_before_drop_time(boundary: Boundary, act: str, rate: str) -> None:
     """A-2 with the unit hour: elapsed hours before the drop time."""
     policy = terms(notice=(96, 24), boundary=boundary, unit=Unit.HOUR)
 
     assert Fraction(rate) == refund_rate(policy, ARRIVAL, at(act), PARIS)
 
 
-def test_a2_hours_are_elapsed_hours_over_a_23_hour_day() -> None:
+def test_a_2_hours_are_elapsed_hours_over_a_day_of_23_hours() -> None:
     """24 hours before 16:00 on the Sunday that the clocks go forward is 15:00 the day before."""
     policy = terms(notice=(24, 0), unit=Unit.HOUR)
     arrival = date(2026, 3, 29)

@@ -140,7 +140,7 @@ def test_s4_34_part_of_a_stay_hardly_paid() -> None:
 
 
 @pytest.mark.parametrize(("days", "refund"), [(3, 5_000), (4, 10_000), (0, 0)])
-def test_v28_a4_rate_of_what_was_collected(days: int, refund: int) -> None:
+def test_v28_a_4_rate_of_what_was_collected(days: int, refund: int) -> None:
     """Knob refund_base = collected: 105 paid, 5 of it fee: the rate × 100."""
     stay = leaving(10_500, offered=(BY_COLLECTED,))
 
@@ -149,7 +149,7 @@ def test_v28_a4_rate_of_what_was_collected(days: int, refund: int) -> None:
     assert stay.owes() == 0
 
 
-def test_a4_collected_is_spread_by_price() -> None:
+def test_a_4_x_5_collected_is_spread_by_price() -> None:
     """Two lines, 105 of 205 paid: 100 stand as 60 and 40; 50 % and 0 % of them."""
     nanr = replace(NANR, refund_base=RefundBase.COLLECTED, version="outdoor/nanr/c")
     stay = leaving(10_500, *TWO_LINES, offered=(BY_COLLECTED, nanr))
@@ -159,7 +159,7 @@ def test_a4_collected_is_spread_by_price() -> None:
     assert quote.refund == 3_000
 
 
-def test_a4_each_line_by_its_own_base() -> None:
+def test_a_4_each_line_by_its_own_base() -> None:
     """The same, but the second line's terms go by its price: 0 % of 80 that are not all paid."""
     stay = leaving(10_500, *TWO_LINES, offered=(BY_COLLECTED, NANR))
 
@@ -204,7 +204,7 @@ def test_x_24_fee_of_a_package_stays_while_other_lines_live() -> None:
 
 @pytest.mark.parametrize(("paid", "double"), [(20_500, 10_000), (10_500, 10_000), (4_500, 4_000), (500, 0)])
 def test_s4_44_arrhes_returned_double(paid: int, double: int) -> None:
-    """Knob arrhes_double: once more the arrhes that were collected, by hand, beside the refund."""
+    """Knob arrhes_double: once more the arrhes that were collected, by hand, since no payment gives more (X-3), beside the refund."""
     stay = leaving(paid, camp=replace(CAMP, arrhes_double=True))
     out = stay.leave(at=before(3), cause="owner", actor=MERCHANT)
 
@@ -247,7 +247,7 @@ def test_s4_37_fewer_nights(days: int, penalty: int, refund: int) -> None:
     assert stay.owes() == 0
 
 
-def test_a4_fewer_nights_of_what_was_collected() -> None:
+def test_a_4_fewer_nights_of_what_was_collected() -> None:
     """100 stand on the 200; of them 40 on the nights lost: half is kept."""
     quote = quoted(leaving(10_500, offered=(BY_COLLECTED,)), FEWER, days=3)
 

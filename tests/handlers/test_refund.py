@@ -482,7 +482,7 @@ def test_foreign_refund_while_ours_is_under_way() -> None:
     assert stay.reply("confirmed").facts
 
 
-def test_a_withdrawn_refund_that_was_made_all_the_same() -> None:
+def test_x_3_a_withdrawn_refund_that_was_made_all_the_same() -> None:
     """The provider confirms what was withdrawn: above the capture, so a person looks."""
     stay = leaving()
     stay.leave(at=before(10))

@@ -245,7 +245,7 @@ REFUSALS: dict[str, tuple[Act, type[HubError], tuple[object, ...]]] = {
 
 @pytest.mark.parametrize("what", REFUSALS)
 def test_a_refusal_says_everything(what: str) -> None:
-    """Code, rule, field, value."""
+    """Code, rule, field, value; what is early says what it waits for (X-2)."""
     act, kind, said = REFUSALS[what]
     with pytest.raises(HubError) as wrong:
         act()

@@ -165,7 +165,7 @@ def test_x_4_currencies_are_apart() -> None:
     assert [(r.currency, r.balance) for r in trial_balance(euros + yen)] == [("EUR", 100), ("EUR", -100), ("JPY", 7), ("JPY", -7)]
 
 
-def test_out_of_balance_is_seen() -> None:
+def test_x_4_out_of_balance_is_seen() -> None:
     """A row lost from the book shows, with the amount that is missing."""
     rows = trial_balance(recipes.captured(FOLIO, CARD, 205))
 

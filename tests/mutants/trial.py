@@ -66,7 +66,12 @@ class Chosen:
 def in_place(root: Path, change: Change | None, items: Mapping[str, pytest.Item], names: Sequence[str]) -> str:
     """Put the change into the functions of this process and run these tests until one fails: its name, or nothing."""
     if change is not None:
-        _swap(root, change)
+        put(root / change.path, _compiled(root, change), change.outermost, str(change))
+    return first_red(items, names)
+
+
+def first_red(items: Mapping[str, pytest.Item], names: Sequence[str]) -> str:
+    """Run these tests, as they were collected, until one fails: its name, or nothing."""
     chosen = [items[name] for name in names]
     first = FirstFailure()
     chosen[0].config.pluginmanager.register(first)
@@ -92,20 +97,22 @@ def _compiled(root: Path, change: Change) -> CodeType:
     return compile(changed(change, file.read_text()), str(file), "exec", dont_inherit=True)
 
 
-def _swap(root: Path, change: Change) -> None:
-    """Every function object made from that definition gets the changed code, whoever holds it."""
-    new = next((code for code in _codes(_compiled(root, change)) if code.co_firstlineno == change.outermost), None)
-    file = str(root / change.path)
+def put(path: Path, module: CodeType, line: int, about: str) -> None:
+    """Every function object made from the definition at that line gets the code that the changed module has there, whoever holds it.
+
+    Raises NoSuchFunction if there is none, or if it is not the same closure."""
+    new = next((code for code in _codes(module) if code.co_firstlineno == line), None)
+    file = str(path)
     found = [
         one
         for one in gc.get_objects()
-        if isinstance(one, FunctionType) and one.__code__.co_filename == file and one.__code__.co_firstlineno == change.outermost
+        if isinstance(one, FunctionType) and one.__code__.co_filename == file and one.__code__.co_firstlineno == line
     ]
     if new is None or not found:
-        raise NoSuchFunction(str(change))
+        raise NoSuchFunction(about)
     for one in found:
         if one.__code__.co_freevars != new.co_freevars:
-            raise NoSuchFunction(f"{change}: not the same closure")
+            raise NoSuchFunction(f"{about}: not the same closure")
         one.__code__ = new
 
 

@@ -18,7 +18,7 @@ _LONGEST_TOKEN = 200
 
 
 def scan(element: etree._Element) -> tuple[str, tuple[str, ...]]:
-    """The payment token, empty for none, and the names of what stood there of cards and accounts: `PaymentCard/@CardNumber`.
+    """X-22: the payment token, empty for none, and the names of what stood there of cards and accounts: `PaymentCard/@CardNumber`.
 
     A card's brand alone is no guarantee. A "token" that is a card number is one.
     """
