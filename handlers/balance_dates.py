@@ -41,6 +41,24 @@ def deadline(folio: Folio, policy: BalancePolicy) -> date | None:
     return deadline_of(folio, counted(folio), policy)
 
 
+def second_day(folio: Folio, lines: Iterable[FolioLine], policy: BalancePolicy) -> date | None:
+    """S1-4, S1-39: by when `lines`, of which something is left for later, are to be paid: at the folio's earliest deadline, or with
+    `per_accommodation` at the earliest of their own."""
+    if not policy.per_accommodation:
+        return deadline(folio, policy)
+    own = counted(folio)
+    return deadline_of(folio, [line for line in lines if line in own], policy)
+
+
+def due_in_full(folio: Folio, policy: BalancePolicy | None, purchase: date) -> frozenset[str]:
+    """S1-39, S1-7: with `per_accommodation`, the lines that are bought inside their own deadline; all, when every accommodation is."""
+    if policy is None or not policy.per_accommodation:
+        return frozenset()
+    own = counted(folio)
+    late = [line for line in own if (day := deadline_of(folio, (line,), policy)) is not None and inside(purchase, day)]
+    return frozenset(line.line for line in (account.live_lines(folio) if len(late) == len(own) else late))
+
+
 def counted(folio: Folio) -> tuple[FolioLine, ...]:
     """S1-2: the live lines whose arrival sets a deadline: accommodations, or without any the other services."""
     lines = tuple([line for line in account.live_lines(folio) if line.kind in WITH_TERMS])

@@ -70,7 +70,7 @@ def due_date(folio: Folio, facts: Facts, lines: Iterable[FolioLine]) -> date | N
     """S4-13, S1-39: the earliest of the lines' second payment dates; None when no line has an arrival. Where a balance is asked for, its
     deadline (S1-4, S1-7)."""
     if (balance := property_policy(facts, folio).balance) is not None:
-        return balance_dates.deadline(folio, balance)
+        return balance_dates.second_day(folio, lines, balance)
     dates = []
     for line in lines:
         terms, arrival = terms_of(facts, line), account.arrival_of(folio, line)
@@ -106,17 +106,20 @@ def schedule(folio: Folio, facts: Facts, purchase: date) -> Schedule:
         return at_once(folio, Step("S4-15", f"{policy.version}: split_cap is on, whatever the plan"))
     lines = account.live_lines(folio)
     whole = whole_trades(lines, policy)
+    due = balance_dates.due_in_full(folio, policy.balance, purchase)
     trace = [_threshold_step(trade, policy, folio.currency) for trade in sorted(whole)]
     advance, split = 0, []
     for line in lines:
         terms = terms_of(facts, line)
         if terms is None:
             continue
-        first = line.price if line.trade in whole else line_deposit(line.price, terms)
+        first = line.price if line.trade in whole or line.line in due else line_deposit(line.price, terms)
         advance += first
         if first < line.price:
             split.append(line)
-        if line.trade not in whole:
+        if line.line in due:
+            trace.append(Step("S1-39", f"line {line.line}: bought inside its own deadline, 100 %"))
+        elif line.trade not in whole:
             trace.append(_deposit_step(line, terms, first, folio.currency))
     if not split:
         return at_once(folio, *trace)

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.routes import decision_of
 from handlers import account
 from handlers.balance_reply import INITIATION
 from ledger.balance import balance
@@ -362,9 +361,3 @@ def _act(stay: Asked, act: str, at: str, number: int) -> None:
         case "dearer" | "cheaper":
             price = stay.folio.lines[0].price + (5_000 if act == "dearer" else -5_000)
             stay.book(ordered(line(price=max(0, price)), payment_plan="split", service_fee=0))
-
-
-def test_s1_25_there_is_no_word_for_a_card_number() -> None:
-    """A wrong number is not a cause, since none is ever known here."""
-    assert decision_of("balance.choose_method", None)
-    assert not {"card", "pan", "number"} & {name.lower() for name in BalanceReplied.__struct_fields__}
