@@ -29,8 +29,10 @@ class Wanted(NamedTuple):
 
 
 def owed_later(folio: Folio) -> int:
-    """What is owed beyond what is due at purchase and beyond what came: never negative (S1-33)."""
-    return max(0, account.ordered(folio) - max(account.collected(folio), folio.due_now))
+    """What is owed beyond what is due at purchase and beyond what came: never negative (S1-33). What others gave back without the hub
+    is not asked for: why they did is not known here."""
+    elsewhere = sum([payment.foreign for payment in folio.payments if not payment.unapplied])
+    return max(0, account.ordered(folio) - max(account.collected(folio) + elsewhere, folio.due_now))
 
 
 def wanted(folio: Folio, policy: BalancePolicy, zone: ZoneInfo) -> tuple[Wanted, ...]:

@@ -16,7 +16,7 @@ from handlers.balance_dates import collection_instant, overdue_instant
 from handlers.outcome import Step, Timer
 from schemas.balance import BalanceCancelled, BalanceScheduled, BalanceSent
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
-from schemas.folio import Folio
+from schemas.folio import Folio, FolioPayment
 from schemas.policy import BalancePolicy
 
 LIVE: Final = frozenset({BalanceStatus.PENDING, BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED})
@@ -62,6 +62,13 @@ def with_attempt(request: BalanceRequest, attempt: BalanceAttempt) -> tuple[Bala
 def released(attempt: BalanceAttempt) -> BalanceAttempt:
     """An attempt that nobody waits for any more, if it was open."""
     return replace(attempt, state=AttemptState.RELEASED) if attempt.state is AttemptState.CHOSEN else attempt
+
+
+def since_asked(payment: FolioPayment, request: BalanceRequest) -> bool:
+    """Whether this money, which has a home, moved since the guest was asked: what moved before, such as a deposit that is told late, was
+    no answer."""
+    at, sent = payment.occurred_at, request.sent_at
+    return not payment.unapplied and at is not None and sent is not None and at >= sent
 
 
 def next_link(folio: Folio) -> int:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_amounts import Wanted, wanted
 from handlers.balance_dates import arrival_of, at_send_time, mail_day, mail_instant, on_site, put_off
-from handlers.balance_record import LIVE, cancelled, open_attempt, released, scheduled, timers, with_attempt
+from handlers.balance_record import LIVE, cancelled, open_attempt, released, scheduled, since_asked, timers, with_attempt
 from handlers.frozen import property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step
 from schemas.balance import BalancePaid
@@ -262,7 +262,8 @@ def _heard(request: BalanceRequest, here: Here) -> BalanceRequest:
 
 
 def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
-    """S1-34, S1-42, S1-45: money by the chosen method ends the attempt; what it leaves open is asked for anew."""
+    """S1-34, S1-42, S1-45: money by the chosen method, which moved since the guest was asked, ends the attempt; what it leaves open is
+    asked for anew."""
     open_ = open_attempt(request)
     if open_ is None or here.before is None:
         return request
@@ -270,7 +271,7 @@ def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
     found = [
         known.payment
         for known in here.folio.payments
-        if known.tender is open_.method and not known.unapplied and known.collected() > brought.get(known.payment, 0)
+        if known.tender is open_.method and since_asked(known, request) and known.collected() > brought.get(known.payment, 0)
     ]
     if not found:
         return request
@@ -295,7 +296,4 @@ def paying(request: BalanceRequest, folio: Folio) -> bool:
     """S1-34: whether the guest has chosen, or has a payment on its way since he was asked."""
     if open_attempt(request) is not None:
         return True
-    sent = request.sent_at
-    return sent is not None and any(
-        known.status in _IN_FLIGHT and known.occurred_at is not None and known.occurred_at >= sent for known in folio.payments
-    )
+    return any(known.status in _IN_FLIGHT and since_asked(known, request) for known in folio.payments)

@@ -20,7 +20,7 @@ from schemas.payment import Payment
 
 def reported(message: Payment, folio: Folio, known: FolioPayment | None, at: datetime) -> FolioPayment | None:
     """S1-45: the reported payment whose money this message tells: by its provider's reference, else by tender and amount, of money that
-    moved no earlier than the guest chose. One that is being taken or was given back already is a payment of its own."""
+    moved no earlier than the guest was asked. One that is being taken or was given back already is a payment of its own."""
     if known is not None and known.reported and known.captured == message.amount:
         return known
     if known is not None and (known.captured or any(effect.payment == known.payment for effect in folio.effects)):
@@ -31,16 +31,15 @@ def reported(message: Payment, folio: Folio, known: FolioPayment | None, at: dat
         if payment.reference and message.provider_reference:
             if payment.reference == message.provider_reference:
                 return payment
-        elif at >= _chosen_at(payment, folio):
+        elif (asked_at := _asked_at(payment, folio)) is not None and at >= asked_at:
             return payment
     return None
 
 
-def _chosen_at(payment: FolioPayment, folio: Folio) -> datetime:
-    """When the guest chose to pay it."""
-    attempts = [one for request in folio.balance_requests for one in request.attempts if one.payment == payment.payment]
-    assert attempts, f"payment {payment.payment} is reported of no attempt"
-    return attempts[-1].at
+def _asked_at(payment: FolioPayment, folio: Folio) -> datetime | None:
+    """When the guest was asked for it."""
+    of = [request for request in folio.balance_requests if payment.payment in [one.payment for one in request.attempts]]
+    return of[-1].sent_at if of else payment.occurred_at
 
 
 def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:

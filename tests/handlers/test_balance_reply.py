@@ -15,7 +15,7 @@ from schemas.balance import BalanceDisfunction, BalancePaid, BalanceReplied, Bal
 from schemas.balance_request import AttemptState, BalanceStatus
 from schemas.errors import Rejected, Stale
 from schemas.payment import Initiation, PaymentCaptured
-from tests.handlers.balances import ANSWERED, Asked, answered, asked, asking, collected
+from tests.handlers.balances import ANSWERED, BOUGHT, SENT, Asked, answered, asked, asking, bought, collected
 from tests.handlers.campsite import fact, kinds, line, ordered
 from tests.handlers.cancelling import GUEST
 
@@ -126,6 +126,7 @@ def test_s1_45_reported_for_more_is_overpaid() -> None:
     [
         pytest.param({"tender": "cheque"}, True, id="the same cheque"),
         pytest.param({"tender": "cheque", "occurred_at": ANSWERED}, True, id="moved when it was chosen"),
+        pytest.param({"tender": "cheque", "occurred_at": SENT}, True, id="moved when it was asked for"),
         pytest.param({"tender": "cheque", "occurred_at": "2026-05-01T10:00:00+02:00"}, False, id="moved before: another one"),
         pytest.param({"tender": "cash"}, False, id="another tender"),
         pytest.param({"tender": "cheque", "amount": 9_999}, False, id="another amount"),
@@ -210,6 +211,17 @@ def test_s1_42_paid_by_another_way_closes_the_request() -> None:
     assert stay.queue() is BalanceStatus.PAID
     assert stay.request.attempts[0].state is AttemptState.RELEASED
     assert stay.timers == {}
+
+
+def test_s1_42_a_deposit_that_is_told_late_is_no_answer() -> None:
+    """Moved in January, told while the cheque is in the post: the guest is still about to pay the balance."""
+    stay = bought(deposit=False)
+    stay.until(SENT)
+    stay.say("choose_method", at=ANSWERED, method="card")
+    stay.card(10_000, occurred_at=BOUGHT)
+
+    assert stay.queue() is BalanceStatus.SENT_REPLIED
+    assert stay.request.attempts[0].state is AttemptState.CHOSEN
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,16 @@ def test_x_19_money_taken_back_is_asked_for_again() -> None:
     assert stay.request.amount == 10_000
 
 
+def test_x_3_what_others_gave_back_is_not_asked_for() -> None:
+    """Refunded in the provider's back office after everything was paid: owed by the books, and nobody is mailed for it."""
+    stay = asked()
+    stay.card(10_000, "P2", occurred_at=ANSWERED)
+    stay.foreign(5_000, "P2")
+
+    assert stay.owes() == 5_000
+    assert [one.status.value for one in stay.folio.balance_requests] == ["paid"]
+
+
 @pytest.mark.parametrize("made", [bought, asked, answered], ids=["pending", "sent_no_reply", "sent_replied"])
 def test_s0_25_s1_35_x_16_cancelled_with_the_booking_in_every_queue(made: Callable[[], Asked]) -> None:
     """Its timers and link are gone, its attempt is nobody's; money that moved afterwards has no home."""
