@@ -14,14 +14,15 @@ from msgspec.structs import replace
 from handlers import account, features
 from handlers.balance_amounts import Wanted, fixed, wanted
 from handlers.balance_dates import arrival_of
-from handlers.balance_record import LIVE, cancelled, linked, request_of, scheduled, sent, with_request
+from handlers.balance_record import LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
 from handlers.balance_request import BY_HAND, Here, here_of, opened, settings_of
 from handlers.balance_timers import suspended, told_suspended
 from handlers.cancellation_right import HOUSE, who
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step
-from schemas.balance import BalanceAct, BalanceRecreate, BalanceSetAmount, BalanceSuspend, Scope
+from schemas.balance import BalanceAct, BalanceRecreate, BalanceSetAmount, BalanceSuspend
 from schemas.balance_request import BalanceRequest, BalanceStatus
+from schemas.booking import CollectedBy
 from schemas.common import Actor, ActorKind, Fact
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioStatus
@@ -109,21 +110,22 @@ def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
     after = suspended(request, message.until, here)
     dates = f"until {message.until}, deadline {request.deadline} → {after.deadline}"
     step = Step("S1-36", f"balance request {request.request} is suspended by {who(message.actor)} {dates}")
-    return replace(_outcome(here, after, step), facts=(told_suspended(after, Scope.BOOKING),))
+    return replace(_outcome(here, after, step), facts=(told_suspended(after),))
 
 
 def decide_recreate(message: BalanceRecreate, facts: Facts) -> Outcome:
     """`balance.recreate` (S1-11, S1-18): a new request for all that is owed later; with `reapply` under the property's settings of today,
     in place of one that is pending too.
 
-    Raises Rejected `nothing_owed`, `stay_begun`, `not_reapplicable`, `already_cancelled`.
+    Raises Rejected `nothing_owed`, `stay_begun`, `not_reapplicable`, `already_cancelled`, `collected_by_channel`.
     """
     folio = _known(facts)
-    if folio.status is FolioStatus.CANCELLED:
-        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S1-35", field="folio", value=folio.folio)
     check_actor(message.actor, HOUSE)
+    _check_asked_by_us(folio)
     here = _reapplied(folio, facts) if message.reapply else _here(folio, facts)
     request = _meant(message.request, folio)
+    if request is not None and (last := last_of(folio, request.accommodation)) is not None and last.status in LIVE:
+        request = last  # S1-20: one at a time
     queues = QUEUES[facts.name] | ({PENDING} if message.reapply else frozenset())
     if request is not None and request.status not in queues:
         raise wrong_queue(request, facts.name, queues)
@@ -146,6 +148,15 @@ def decide_recreate(message: BalanceRecreate, facts: Facts) -> Outcome:
         trace=(*steps, made, *more),
         policy_version=settings_of(folio, here.version, facts).version,
     )
+
+
+def _check_asked_by_us(folio: Folio) -> None:
+    """S1-35, X-20. Raises Rejected `already_cancelled`, `collected_by_channel`."""
+    if folio.status is FolioStatus.CANCELLED:
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S1-35", field="folio", value=folio.folio)
+    if folio.collected_by is CollectedBy.CHANNEL:
+        text = f"the channel collects for {folio.folio}: nothing is asked of the guest"
+        raise Rejected(text, code="collected_by_channel", rule="X-20", field="folio", value=folio.folio)
 
 
 def _unbound(folio: Folio) -> Folio:

@@ -46,9 +46,8 @@ def decide_send(message: TimerFired, facts: Facts) -> Outcome:
     request, here = _found(message, facts)
     if request.wake_at != message.due or request.status is BalanceStatus.SENT_REPLIED:
         raise Stale(f"balance request {request.request} has no mail to send now", field="subject", value=request.request)
-    until = suspended_until(here, facts)
-    if until is not None and until > here.today:
-        return _put_off(request, until, here)
+    if (suspension := suspension_of(here, facts)) is not None:
+        return _put_off(request, suspension, here)
     why, step = _not_sent(request, here, facts)
     if why is not None:
         return _outcome(with_request(here.folio, why), step)
@@ -62,7 +61,7 @@ def decide_send(message: TimerFired, facts: Facts) -> Outcome:
 def _not_sent(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest | None, Step]:
     """What the request is instead of sent, and why; None: it is sent. Judged by when it is really decided, since a hub that was away must
     not ask too late."""
-    day = max(here.today, (facts.decided_at or here.act).astimezone(here.zone).date())
+    day = _really(here, facts)
     arrival, asleep = arrival_of(here.folio), replace(request, wake_at=None)
     given_up = asleep if request.sent_at is None else replace(asleep, asked=(request.amount, request.deadline))
     if arrival is None or day >= arrival:
@@ -77,10 +76,16 @@ def _not_sent(request: BalanceRequest, here: Here, facts: Facts) -> tuple[Balanc
     return None, Step("S1-4", "")
 
 
-def suspended_until(here: Here, facts: Facts) -> date | None:
-    """S1-36: the latest end of the suspensions of the folio's property, and of the types of its accommodations."""
+def _really(here: Here, facts: Facts) -> date:
+    """The local day on which a timer's decision is made, later than it was due after an outage."""
+    return max(here.today, (facts.decided_at or here.act).astimezone(here.zone).date())
+
+
+def suspension_of(here: Here, facts: Facts) -> Suspension | None:
+    """S1-36: of those of the folio's property, and of the types of its accommodations, that are not over, the one that ends last."""
     types = {line.accommodation_type for line in account.live_lines(here.folio) if line.kind is LineKind.STAY}
-    return max([one.until for one in facts.suspensions if _concerns(one, types)], default=None)
+    found = [one for one in facts.suspensions if _concerns(one, types) and one.until > here.today]
+    return max(found, key=lambda one: (one.until, not one.accommodation_type), default=None)
 
 
 def _concerns(suspension: Suspension, types: set[str]) -> bool:
@@ -101,18 +106,23 @@ def suspended(request: BalanceRequest, until: date, here: Here) -> BalanceReques
     return replace(after, overdue_since=None) if deadline >= here.today else after
 
 
-def _put_off(request: BalanceRequest, until: date, here: Here) -> Outcome:
-    after = suspended(request, until, here)
-    step = Step("S1-36", f"balance request {request.request}: its property asks for nothing before {until}")
-    return replace(_outcome(with_request(here.folio, after), step), facts=(told_suspended(after, Scope.PROPERTY),))
+def _put_off(request: BalanceRequest, suspension: Suspension, here: Here) -> Outcome:
+    after = suspended(request, suspension.until, here)
+    what = f"{here.folio.property} {suspension.accommodation_type}".rstrip()
+    step = Step("S1-36", f"balance request {request.request}: {what} asks for nothing before {suspension.until}")
+    told = told_suspended(after, here.folio.property, suspension.accommodation_type)
+    return replace(_outcome(with_request(here.folio, after), step), facts=(told,))
 
 
-def told_suspended(request: BalanceRequest, scope: Scope) -> BalanceSuspended:
-    """What a suspension made of a request."""
+def told_suspended(request: BalanceRequest, property_: str = "", accommodation_type: str = "") -> BalanceSuspended:
+    """What a suspension, of its own or of its property or type, made of a request."""
     assert request.suspended_until is not None
+    scope = Scope.TYPE if accommodation_type else Scope.PROPERTY if property_ else Scope.BOOKING
     return BalanceSuspended(
         request=request.request,
         scope=scope.value,
+        property=property_,
+        accommodation_type=accommodation_type,
         until=request.suspended_until,
         deadline=request.deadline,
         due_on_site=request.due_on_site,
@@ -125,18 +135,19 @@ def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
     request, here = _found(message, facts)
     if request.overdue_since is not None or overdue_instant(request.deadline, here.zone) != message.due:
         raise Stale(f"balance request {request.request} is not overdue now", field="subject", value=request.request)
-    until = suspended_until(here, facts)
-    if until is not None and until > here.today and suspended(request, until, here).deadline > request.deadline:
-        return _put_off(request, until, here)
+    suspension = suspension_of(here, facts)
+    if suspension is not None and suspended(request, suspension.until, here).deadline > request.deadline:
+        return _put_off(request, suspension, here)
     after = replace(request, overdue_since=here.today)
-    busy = paying(request, here.folio)
+    arrival, busy = arrival_of(here.folio), paying(request, here.folio)
+    quiet = suspension is not None or (request.suspended_until is not None and request.suspended_until > here.today)
     told = BalanceOverdue(
         request=request.request,
         deadline=request.deadline,
         amount=request.amount,
         currency=here.folio.currency,
         asked=request.status in SENT,
-        remind=request.status in SENT and here.mails() and not busy and not _muted(request, here),
+        remind=request.status in SENT and not busy and not quiet and arrival is not None and _really(here, facts) < arrival,
         link=request.link,
     )
     amount = account.text(request.amount, here.folio.currency)
@@ -145,11 +156,6 @@ def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
     if here.policy.auto_cancel_overdue and request.status is BalanceStatus.SENT_NO_REPLY and not busy:
         return merge(out, _cancel_booking(folio_of(out), facts))
     return out
-
-
-def _muted(request: BalanceRequest, here: Here) -> bool:
-    """S1-36: who was asked before a suspension gets no reminder during it."""
-    return request.suspended_until is not None and request.suspended_until > here.today
 
 
 def _cancel_booking(folio: Folio, facts: Facts) -> Outcome:

@@ -9,6 +9,9 @@ import pytest
 
 from config.loader import load
 from config.settings import Configuration
+from console.command.explaining import lines
+from engine.explain import explain
+from engine.store.history import History
 from engine.verify import verify
 from schemas.balance_request import BalanceStatus
 from tests.engine.sandbox import Sandbox, booking, names
@@ -143,3 +146,12 @@ def test_a_12_an_overdue_booking_is_cancelled_and_refunded_by_itself() -> None:
         "balance.sent", "balance.overdue", "cancellation.confirmed", "refund.executed",
     ]  # fmt: skip
     holds(made)
+
+
+def test_x_7_a_folio_is_explained_with_what_is_asked_of_it() -> None:
+    made = box()
+    made.say("balance.send_now", {"folio": "B-1"}, actor="operator")
+    told = list(lines(explain(History(made.hub.reading), made.hub.vault, "B-1")))
+
+    request = made.folio().balance_requests[0].request
+    assert f"  balance request {request}: sent_no_reply, 100.00 EUR by the end of 2026-07-10, link 1" in told

@@ -138,6 +138,17 @@ def test_s1_18_a_cancelled_request_is_made_anew_only_by_hand() -> None:
     assert kinds_of(stay.until(SENT)) == ["BalanceSent"]
 
 
+def test_s1_20_an_old_request_is_no_way_to_a_second_one() -> None:
+    """The cancelled one is named while another is pending: refused for that one's sake."""
+    stay = dropped()
+    gone = stay.request.request
+    stay.say("recreate")
+    with pytest.raises(Rejected) as no:
+        stay.say("recreate", request=gone)
+
+    assert (no.value.code, no.value.value) == ("wrong_queue", "pending")
+
+
 def test_s1_19_forcing_the_mail_does_not_move_the_deadline() -> None:
     """Sent in January; the deadline is still in July, and no second mail comes on its day."""
     stay = bought()
@@ -246,6 +257,9 @@ REFUSED: dict[str, tuple[Callable[[], Asked], str, dict[str, Any], tuple[str, st
     ),
     "by settings that do not reach back": (
         dropped, "recreate", {"reapply": True}, ("not_reapplicable", "S1-11", "reapply", "true"),
+    ),
+    "by a channel": (
+        lambda: bought(deposit=False, collected_by="channel"), "recreate", {}, ("collected_by_channel", "X-20", "folio", "B-1"),
     ),
     "asked during the stay": (
         asked, "resend", {"at": "2026-07-24T00:00:00+02:00"}, ("stay_begun", "S1-38", "folio", "B-1"),

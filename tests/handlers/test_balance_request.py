@@ -370,6 +370,32 @@ def test_s1_39_with_several_live_requests_an_operator_says_which() -> None:
     assert [one.status.value for one in stay.folio.balance_requests] == ["cancelled", "pending"]
 
 
+@given(st.lists(st.tuples(st.sampled_from(["pay", "first", "second", "cancel", "time"]), st.integers(1, 30)), max_size=10))
+def test_s1_39_several_requests_never_ask_for_more_than_is_owed(acts: list[tuple[str, int]]) -> None:
+    """Each accommodation at most one, together no more than the balance (`Asked.asks_once`), whatever is paid or changed."""
+    camp = asking(per_accommodation=True, due_days_by_type={"chalet": 30})
+    prices, kinds_, day = [20_000, 30_001], ("tent", "chalet"), 1
+
+    def made() -> list[dict[str, Any]]:
+        return [line(kind, price, accommodation=kind, accommodation_type=kind) for price, kind in zip(prices, kinds_, strict=True)]
+
+    stay = bought(BOUGHT, *made(), camp=camp)
+    for number, (act, size) in enumerate(acts):
+        day += size if act == "time" else 0
+        stay.until(f"2026-{min(12, 1 + day // 28):02}-{1 + day % 28:02}T12:00:00+01:00")
+        try:
+            if act == "pay":
+                stay.card(700 * size, f"Q{number}", tender="bank_transfer", **BARE)
+            elif act in ("first", "second"):
+                prices[act == "second"] = 1_000 * size
+                changed(stay, *made())
+            elif act == "cancel":
+                stay.say("cancel", request=stay.folio.balance_requests[size % len(stay.folio.balance_requests)].request)
+        except (Rejected, Stale):
+            continue
+    assert stay.owes() == account.balance(stay.folio)
+
+
 def standing(stay: Asked) -> tuple[Any, ...]:
     """What the guest is asked for in the end."""
     live = [one for one in stay.folio.balance_requests if one.status in LIVE]

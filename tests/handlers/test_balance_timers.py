@@ -217,6 +217,36 @@ def test_s1_36_a_suspension_that_began_after_the_mail_moves_the_deadline() -> No
     assert stay.request.link == 1
 
 
+def test_s1_36_a_suspended_property_reminds_nobody() -> None:
+    """Asked before; the deadline stays by the knob: overdue, and nobody is reminded while it is suspended."""
+    stay = asked(camp=asking(suspend_moves_deadline=False))
+    stay.suspensions = (Suspension(accommodation_type="", until=date(2026, 7, 20)),)
+    (told,) = stay.until(OVER)
+
+    assert isinstance(told, BalanceOverdue)
+    assert told.remind is False
+
+
+def test_s1_36_the_latest_of_several_suspensions_counts() -> None:
+    """The tents' ends later than the property's."""
+    stay = bought("2026-01-01T10:00:00+01:00", line(accommodation_type="tent"))
+    stay.suspensions = (PROPERTY, Suspension(accommodation_type="tent", until=date(2026, 7, 6)))
+    (told,) = stay.until(SENT)
+
+    assert isinstance(told, BalanceSuspended)
+    assert (told.scope, told.property, told.accommodation_type, told.until) == ("type", "camp-azur", "tent", date(2026, 7, 6))
+
+
+def test_s1_38_a_hub_that_was_away_reminds_nobody_during_the_stay() -> None:
+    """Overdue on 11 July, decided on the 25th: the guest is there."""
+    stay = asked()
+    stay.late_by = timedelta(days=14)
+    (told,) = stay.until(OVER)
+
+    assert isinstance(told, BalanceOverdue)
+    assert told.remind is False
+
+
 def test_s1_36_a_purchase_during_a_suspension_is_not_asked_at_once() -> None:
     """Bought on 3 July, after the mail's day: it waits for the suspension's end (S1-9)."""
     stay = Asked()

@@ -252,7 +252,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
         (balance_timers, "suspended", lambda request, until, _: replace(request, suspended_until=until)),
     ),
     ("balance/s1_36_a_11_the_deadline_stays_where_settled", asks("suspend_moves_deadline")),
-    ("balance/s1_36_a_property_is_suspended", (balance_timers, "suspended_until", lambda *_: None)),
+    ("balance/s1_36_a_property_is_suspended", (balance_timers, "suspension_of", lambda *_: None)),
     ("balance/s1_36_a_property_is_suspended", (balance_dates, "on_site", lambda *_: False)),
     ("balance/s1_36_a_type_is_suspended", (balance_timers, "_concerns", lambda *_: True)),
     ("balance/s1_37_a_12_cancelled_when_overdue", asks("auto_cancel_overdue")),
