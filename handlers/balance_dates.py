@@ -27,7 +27,8 @@ def due_days(line: FolioLine, policy: BalancePolicy) -> int:
 
 
 def deadline_of(folio: Folio, lines: Iterable[FolioLine], policy: BalancePolicy) -> date | None:
-    """S1-4, S1-39: arrival less due days, the earliest of these lines; None when none of them arrives."""
+    """S1-4, S1-5, S1-30, S1-31, S1-32, S1-39: arrival less due days on the calendar, across leap days and years, the earliest of these
+    lines; None when none of them arrives."""
     dates = []
     for line in lines:
         arrival = account.arrival_of(folio, line)
@@ -71,7 +72,7 @@ def arrival_of(folio: Folio) -> date | None:
 
 
 def mail_day(planned: date, policy: BalancePolicy) -> date:
-    """S1-4: the deadline less `notice_days`; it may have passed (S1-9)."""
+    """S1-4, S1-5: the deadline less `notice_days`; it may have passed (S1-9)."""
     return planned - policy.notice_days * DAY
 
 

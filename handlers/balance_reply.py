@@ -50,8 +50,8 @@ REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_inv
 
 
 def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
-    """`balance.choose_method` (S1-12, S1-15, X-21): the guest has answered, an attempt begins, the merchant is told. The same answer again
-    changes nothing (X-1).
+    """`balance.choose_method` (S1-12, S1-15, S1-25, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
+    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1).
 
     Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `wrong_queue`.
     """
@@ -108,8 +108,8 @@ def _method(message: BalanceChooseMethod, here: Here) -> Tender:
 
 
 def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Outcome:
-    """`balance.report_collected` (S1-45): the merchant has the money: booked as a payment by the chosen method, unless a payment message
-    has told it. Reported again, it changes nothing.
+    """`balance.report_collected` (S1-21, S1-45): the merchant has the money, of a card by his own terminal: booked as a payment by the
+    chosen method, unless a payment message has told it. Reported again, it changes nothing.
 
     Raises Rejected `unknown_attempt`, `wrong_queue`, `duplicate_identity`.
     """
@@ -146,8 +146,8 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
 
 
 def decide_report_disfunction(message: BalanceReportDisfunction, facts: Facts) -> Outcome:
-    """`balance.report_disfunction` (S1-22 to S1-27): the attempt has failed, the guest is told and invited by a new link, and the request
-    is back among those without reply. Reported again of one attempt, it changes nothing.
+    """`balance.report_disfunction` (S1-22, S1-23, S1-24, S1-26, S1-27): the attempt has failed, the guest is told and invited by a new
+    link, and the request is back among those without reply. Reported again of one attempt, it changes nothing.
 
     Raises Rejected `unknown_attempt`, `already_collected`, `wrong_queue`.
     """

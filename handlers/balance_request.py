@@ -158,7 +158,7 @@ def _may_open(want: Wanted, here: Here) -> bool:
 
 
 def opened(want: Wanted, here: Here, *, number: int) -> tuple[BalanceRequest, tuple[Step, ...]]:
-    """S1-4, S1-9: a new request, its mail at `send_time` of its day, or at once where that has passed."""
+    """S1-4, S1-9 (A-9): a new request, its mail at `send_time` of its day, or at once where that has passed."""
     policy, today = here.policy, here.today
     mail = mail_day(want.planned, policy)
     request = BalanceRequest(

@@ -3,6 +3,7 @@ verifies whatever happened (S1-36, S1-41, S1-43)."""
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -113,6 +114,28 @@ def test_x_2_a_balance_is_known_by_the_bookings_other_names() -> None:
 
     assert names(told) == ["balance.cancelled"]
     assert made.folio().balance_requests[0].status is BalanceStatus.CANCELLED
+
+
+def test_x_2_a_booking_and_its_money_in_any_order() -> None:
+    """What comes before the booking, or before its payment, waits; in the end the same is asked for, in each of the 24 orders."""
+    cash = {"folio": "B-1", "currency": "EUR", "tender": "cash", "occurred_at": BEGINS}
+    messages: list[tuple[str, dict[str, Any]]] = [
+        ("booking.confirmed", booking(payment_plan="split")),
+        ("payment.received", {**cash, "payment": "P1", "amount": 10_000}),
+        ("payment.received", {**cash, "payment": "P2", "amount": 10_000}),
+        ("payment.reversed", {**cash, "payment": "P2", "amount": 4_000}),
+    ]
+    ends = set()
+    for order in permutations(messages):
+        made = Sandbox(store=":memory:", configuration=ASKING, begins=BEGINS)  # 24 of them: the store is not what is asked
+        for name, data in order:
+            made.say(name, data)
+        made.pass_time(30 * DAY)
+        (live,) = [one for one in made.folio().balance_requests if one.status is BalanceStatus.SENT_NO_REPLY]
+        ends.add((live.amount, live.deadline, live.send_on, live.link, live.sent_at))
+
+    assert len(ends) == 1
+    assert {end[0] for end in ends} == {4_000}
 
 
 def test_x_1_a_repeated_word_is_said_once() -> None:

@@ -45,7 +45,7 @@ def test_x_21_every_way_of_answering_has_its_initiation() -> None:
         pytest.param({"through": "mail"}, Initiation.MOTO, id="by mail"),
     ],
 )
-def test_x_21_s1_28_a_13_cit_mit_and_moto_are_kept_apart(body: dict[str, Any], initiation: Initiation) -> None:
+def test_s1_21_s1_25_s1_28_a_13_x_21_cit_mit_and_moto_are_kept_apart(body: dict[str, Any], initiation: Initiation) -> None:
     """By which way the guest answered and by token; the money that follows says the same."""
     stay = asked()
     told = fact(stay.say("choose_method", at=ANSWERED, method="card", **body), BalanceReplied)
