@@ -27,6 +27,10 @@ _MOST = {
     "late_tolerance_hours": _DAYS * 24,
     "parked_alarm_hours": _DAYS * 24,
     "refund_due_days": _DAYS,
+    "due_days": _DAYS,
+    "notice_days": _DAYS,
+    "collection_days": _DAYS,
+    "grace_days": _DAYS,
 }
 DEFAULTS = PropertyPolicy(property="", version="", tenant="", zone="")
 _CHOICES = {
@@ -223,12 +227,31 @@ def _check_property(file: TomlFile, policy: PropertyPolicy, found: Found) -> Non
         file.problem(("currencies",), "must name at least one")
     for n, currency in enumerate(policy.currencies):
         _check_currency(file, ("currencies", n), currency)
+    _check_methods(file, policy)
     trades = {one.trade for _, one in found.terms}
     for trade, threshold in policy.split_thresholds.items():
         if trade not in trades:
             file.problem(("split_thresholds", trade), f"no terms are of the trade {trade!r}", value=trade)
         if threshold < 0:
             file.problem(("split_thresholds", trade), f"must be at least 0, it is {threshold}", value=threshold)
+
+
+def _check_methods(file: TomlFile, policy: PropertyPolicy) -> None:
+    """S1-2, S1-6, S1-32: days that are days, and methods of the property's own, at least one."""
+    balance = policy.balance
+    if balance is None:
+        return
+    _not_negative(file, balance, ("balance",))
+    for table in ("due_days_by_type", "due_days_by_accommodation"):
+        for name, days in getattr(balance, table).items():
+            if not 0 <= days <= _DAYS:
+                file.problem(("balance", table, name), f"must be from 0 to {_DAYS}, it is {days}", value=days)
+    if not balance.methods:
+        file.problem(("balance", "methods"), "must name at least one of payment_methods")
+    for n, method in enumerate(balance.methods):
+        if method not in policy.payment_methods:
+            text = f"{method.value!r} is not one of payment_methods"
+            file.problem(("balance", "methods", n), text, value=method.value, code="method_not_configured")
 
 
 def _check_terms(file: TomlFile, terms: Terms) -> None:

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any
 
 from engine.store.rows import Key
+from schemas.balance import Scope
 from schemas.common import Reference
 from schemas.errors import Undecodable
 
@@ -45,6 +46,10 @@ def key_of(tenant: str, name: str, message: Any) -> Key:
         return Key(tenant, "tenant", tenant)
     if name == "force_majeure.declare":
         return Key(tenant, "area", message.area)
+    if name == "balance.suspend" and message.scope is not Scope.BOOKING:
+        if not message.property:
+            raise Undecodable(f"{name}: scope {message.scope.value} needs `property`", field="property")
+        return Key(tenant, "property", message.property)
     if message.folio:
         return Key(tenant, "folio", message.folio)
     references = message.references or references_of(name, message)

@@ -19,13 +19,14 @@ from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
 from schemas.errors import Early, Rejected, Retryable, Stale
 from schemas.folio import Area, Folio, ReferenceState
+from schemas.property_settings import PropertySettings, Suspension
 
 if TYPE_CHECKING:
     from engine.chunk import Chunk
     from engine.staging import Staged
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})
-_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw"})
+_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw"}) | routes.OF_BALANCES
 """Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,9 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, message, folio),
         effects=_effects(chunk, row) if _reads_effects(row, message, folio) else {},
+        decided_at=instant(chunk.now) if row.name == "timer.fired" else None,
+        settings=body if isinstance(body, PropertySettings) else None,
+        suspensions=_suspensions(chunk, row, message, folio),
     )
 
 
@@ -105,6 +109,14 @@ def _areas(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> tup
     policy = chunk.settled.policies.frozen_properties[folio.policy]
     bodies = (chunk.staging.state(Key(row.tenant, "area", area)).body for area in policy.areas)
     return tuple(body for body in bodies if isinstance(body, Area))
+
+
+def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> tuple[Suspension, ...]:
+    """What operators have said of the folio's property, where a balance is to be asked for (S1-36)."""
+    if row.name != "timer.fired" or message.kind not in routes.READS_SUSPENSIONS or folio is None:
+        return ()
+    body = chunk.staging.state(Key(row.tenant, "property", folio.property)).body
+    return body.suspensions if isinstance(body, PropertySettings) else ()
 
 
 def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:

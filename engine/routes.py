@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from handlers import (
+    balance,
+    balance_reply,
+    balance_suspension,
+    balance_timers,
     booking,
     cancellation,
     cancellation_record,
@@ -22,7 +26,10 @@ from handlers import (
     refund_reply,
     reply,
 )
+from handlers.balance_record import COLLECTION, OVERDUE, SEND
+from handlers.balance_request import follows
 from handlers.outcome import Facts, Outcome
+from schemas.balance import BalanceSuspend, Scope
 from schemas.cancellation import Cause
 
 Decision = Callable[[Any, Facts], Outcome]
@@ -50,6 +57,18 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{booking.SECOND_PAYMENT}": booking.decide_second_payment_due,
     f"timer.fired/{cancellation.EXPIRY}": cancellation.decide_expired,
     f"timer.fired/{refund_reply.OVERDUE}": refund.decide_overdue,
+    "balance.set_amount": balance.decide_set_amount,
+    "balance.cancel": balance.decide_cancel,
+    "balance.send_now": balance.decide_send_now,
+    "balance.resend": balance.decide_resend,
+    "balance.suspend": balance.decide_suspend,
+    "balance.recreate": balance.decide_recreate,
+    "balance.choose_method": balance_reply.decide_choose_method,
+    "balance.report_collected": balance_reply.decide_report_collected,
+    "balance.report_disfunction": balance_reply.decide_report_disfunction,
+    f"timer.fired/{SEND}": balance_timers.decide_send,
+    f"timer.fired/{OVERDUE}": balance_timers.decide_overdue,
+    f"timer.fired/{COLLECTION}": balance_timers.decide_collection,
 }
 
 READS_AREAS: Final = frozenset({"cancellation.request"})
@@ -67,6 +86,27 @@ READS_WAITED: Final = frozenset({"payment.received", "payment_record.seen", "rep
 """Those that are shown it while the folio waits for one."""
 
 
+OF_BALANCES: Final = frozenset(name for name in ROUTES if name.startswith("balance."))
+"""Refused at once when nobody knows their booking."""
+
+READS_SUSPENSIONS: Final = frozenset({SEND, OVERDUE})
+"""Kinds of timers whose decision is shown what is suspended at the folio's property."""
+
+MOVES_BALANCE: Final = frozenset(ROUTES) - {
+    "cancellation.withdraw",
+    "force_majeure.declare",
+    "provider.notified",
+    f"timer.fired/{booking.SECOND_PAYMENT}",
+    f"timer.fired/{cancellation.EXPIRY}",
+    f"timer.fired/{refund_reply.OVERDUE}",
+}
+"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42)."""
+
+
 def decision_of(name: str, message: Any) -> Decision:
     """The decision that a message meets. KeyError for a name without route: a defect of ours."""
-    return ROUTES[f"{name}/{message.kind}" if name == "timer.fired" else name]
+    if name == "balance.suspend" and isinstance(message, BalanceSuspend) and message.scope is not Scope.BOOKING:
+        return balance_suspension.decide_suspend
+    route = f"{name}/{message.kind}" if name == "timer.fired" else name
+    decision = ROUTES[route]
+    return follows(decision) if route in MOVES_BALANCE else decision

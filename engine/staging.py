@@ -17,10 +17,12 @@ from engine.newer import Newer
 from engine.store.contract import ChunkTransaction
 from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
+from schemas.property_settings import PropertySettings
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
     "folio": (1, Folio),
     "area": (1, Area),
+    "property": (1, PropertySettings),
     "reference": (1, ReferenceState),
     "tenant": (1, State),
 }

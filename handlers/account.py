@@ -93,9 +93,9 @@ def moved(was: tuple[int, int] | None, now: tuple[int, int], currency: str) -> t
 
 
 def payment_of(folio: Folio, payment: str) -> FolioPayment | None:
-    """The payment of that id, or None."""
+    """The payment of that id, or None; one that was reported of a balance has the id of its message too."""
     for known in folio.payments:
-        if known.payment == payment:
+        if known.payment == payment or (known.told_as and known.told_as == payment):
             return known
     return None
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from handlers import account, deposit
+from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.frozen import WITH_TERMS, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer
@@ -91,7 +92,8 @@ def _first(message: Booking, facts: Facts) -> Outcome:
     plan = deposit.schedule(after, facts, purchase)
     advance = deposit.check_advance(after, plan, purchase)
     step = Step("X-8", f"{policy.version} frozen; bought on {purchase.isoformat()} ({zone.key})")
-    return _outcome(message, None, after, plan, zone, (step, *trace, *plan.trace, *advance))
+    trace = (step, *trace, *plan.trace, *advance)
+    return _outcome(message, None, after, plan, zone, trace, asks_for_balance=policy.balance is not None)
 
 
 def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
@@ -105,12 +107,13 @@ def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
         after, trace = replace(after, lines=lines), trace + moved
     today = facts.act.astimezone(zone).date()
     advance: tuple[Step, ...] = ()
-    if _touched(folio):
+    if _touched(folio) or asked(folio):
         plan = deposit.rescheduled(after, folio, facts, today)
     else:
         plan = deposit.schedule(after, facts, today)
         advance = deposit.check_advance(after, plan, today)
-    return _outcome(message, folio, after, plan, zone, (*trace, *plan.trace, *advance))
+    trace = (*trace, *plan.trace, *advance)
+    return _outcome(message, folio, after, plan, zone, trace, asks_for_balance=policy.balance is not None)
 
 
 def _touched(folio: Folio) -> bool:
@@ -174,7 +177,14 @@ def _check(message: Booking) -> None:
 
 
 def _outcome(
-    message: Booking, before: Folio | None, after: Folio, plan: deposit.Schedule, zone: ZoneInfo, trace: tuple[Step, ...]
+    message: Booking,
+    before: Folio | None,
+    after: Folio,
+    plan: deposit.Schedule,
+    zone: ZoneInfo,
+    trace: tuple[Step, ...],
+    *,
+    asks_for_balance: bool,
 ) -> Outcome:
     after = account.claimed(replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on))
     ordered, collected = account.ordered(after), account.collected(after)
@@ -184,7 +194,7 @@ def _outcome(
         facts.append(PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=after.currency))
     was = (account.ordered(before), account.collected(before)) if before is not None else None
     facts += account.moved(was, (ordered, collected), after.currency)
-    timers, cancel = _timers(before, after, zone)
+    timers, cancel = ((), ()) if asks_for_balance else _timers(before, after, zone)  # S1-37: its own request tells
     trace = (*trace, Step("S4-22", _balance_text(ordered, collected, after.currency)))
     return Outcome(
         state=after,
@@ -265,7 +275,7 @@ def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
     balance = account.balance(folio)
     sums = _balance_text(account.ordered(folio), account.collected(folio), folio.currency)
     step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {sums}")
-    if balance <= 0:
+    if balance <= 0 or folio.balance_requests:  # S1-37: a balance request tells it
         return Outcome(trace=(step,), policy_version=folio.policy)
     overdue = SecondPaymentOverdue(due_on=folio.second_payment_on, balance=balance, currency=folio.currency)
     return Outcome(facts=(overdue,), trace=(step,), policy_version=folio.policy)

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import msgspec
 
-from handlers import account
+from handlers import account, balance_dates
 from handlers.frozen import WITH_TERMS, property_policy, terms_of
 from handlers.outcome import Facts, Step
 from handlers.penalty import penalty
@@ -20,7 +20,7 @@ from schemas.booking import PaymentPlan
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine
 from schemas.money import FULL_RATE, ZERO_RATE, parse_rate, rate_text
-from schemas.policy import Boundary, DepositBasis, PropertyPolicy, Terms, Unit
+from schemas.policy import BalancePolicy, Boundary, DepositBasis, PropertyPolicy, Terms, Unit
 
 HOURS_A_DAY = 24
 
@@ -67,7 +67,10 @@ def whole_trades(lines: Iterable[FolioLine], policy: PropertyPolicy) -> frozense
 
 
 def due_date(folio: Folio, facts: Facts, lines: Iterable[FolioLine]) -> date | None:
-    """S4-13, S1-39: the earliest of the lines' second payment dates; None when no line has an arrival."""
+    """S4-13, S1-39: the earliest of the lines' second payment dates; None when no line has an arrival. Where a balance is asked for, its
+    deadline (S1-4, S1-7)."""
+    if (balance := property_policy(facts, folio).balance) is not None:
+        return balance_dates.second_day(folio, lines, balance)
     dates = []
     for line in lines:
         terms, arrival = terms_of(facts, line), account.arrival_of(folio, line)
@@ -103,23 +106,27 @@ def schedule(folio: Folio, facts: Facts, purchase: date) -> Schedule:
         return at_once(folio, Step("S4-15", f"{policy.version}: split_cap is on, whatever the plan"))
     lines = account.live_lines(folio)
     whole = whole_trades(lines, policy)
+    due = balance_dates.due_in_full(folio, policy.balance, purchase)
     trace = [_threshold_step(trade, policy, folio.currency) for trade in sorted(whole)]
     advance, split = 0, []
     for line in lines:
         terms = terms_of(facts, line)
         if terms is None:
             continue
-        first = line.price if line.trade in whole else line_deposit(line.price, terms)
+        first = line.price if line.trade in whole or line.line in due else line_deposit(line.price, terms)
         advance += first
         if first < line.price:
             split.append(line)
-        if line.trade not in whole:
+        if line.line in due:
+            trace.append(Step("S1-39", f"line {line.line}: bought inside its own deadline, 100 %"))
+        elif line.trade not in whole:
             trace.append(_deposit_step(line, terms, first, folio.currency))
     if not split:
         return at_once(folio, *trace)
     due_on = due_date(folio, facts, split)
     if due_on is not None and purchase >= due_on:
-        return at_once(folio, *trace, Step("S4-21", f"bought on {purchase}, the second payment's day is {due_on}: 100 %"))
+        rule, what = ("S4-21", "the second payment's day") if policy.balance is None else ("S1-7", "the balance's deadline")
+        return at_once(folio, *trace, Step(rule, f"bought on {purchase}, {what} is {due_on}: 100 %"))
     return _in_two(folio, advance, due_on, trace)
 
 
@@ -156,6 +163,8 @@ def rescheduled(folio: Folio, before: Folio, facts: Facts, today: date) -> Sched
     The first payment stays what it was, the second is what else is ordered, its date follows the arrivals; on or after that date
     everything is due (S4-21).
     """
+    if (balance := property_policy(facts, folio).balance) is not None:
+        return _rest_asked(folio, before, balance, today)
     if folio.payment_plan is PaymentPlan.FULL or not before.second_payment:
         return at_once(folio)
     ordered = account.ordered(folio)
@@ -168,6 +177,19 @@ def rescheduled(folio: Folio, before: Folio, facts: Facts, today: date) -> Sched
         return at_once(folio, Step("S4-21", f"changed on {today}, the second payment's day is {due_on}: 100 %"))
     sums = [account.text(minor, folio.currency) for minor in (first, ordered - first)]
     step = Step("S4-37", f"first payment stays {sums[0]}; second {sums[1]} by the end of {due_on}")
+    return Schedule(due_now=first, second_payment=ordered - first, due_on=due_on, advance=first, trace=(step,))
+
+
+def _rest_asked(folio: Folio, before: Folio, balance: BalancePolicy, today: date) -> Schedule:
+    """S1-34: where a balance is asked for, what a change adds to what was due at purchase is asked for too, until the deadline, or until
+    the end of today where that has passed."""
+    ordered, deadline = account.ordered(folio), balance_dates.deadline(folio, balance)
+    first = min(before.due_now, ordered)
+    if first == ordered or deadline is None:
+        return at_once(folio)
+    due_on = max(deadline, today)
+    sums = [account.text(minor, folio.currency) for minor in (first, ordered - first)]
+    step = Step("S1-34", f"first payment stays {sums[0]}; {sums[1]} are the balance, until the end of {due_on}")
     return Schedule(due_now=first, second_payment=ordered - first, due_on=due_on, advance=first, trace=(step,))
 
 

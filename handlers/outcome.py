@@ -14,6 +14,7 @@ from schemas.envelope import derived_id
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
+from schemas.property_settings import PropertySettings, Suspension
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +89,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     folio: Folio | None = None
     areas: tuple[Area, ...] = ()
     effects: Mapping[str, EffectState] = {}  # as the store has them now, for decisions about a request that stands
+    decided_at: datetime | None = None  # when a timer's decision is really made, for what must not be done too late (S1-43)
+    settings: PropertySettings | None = None  # of a property whose own messages these are
+    suspensions: tuple[Suspension, ...] = ()  # of the folio's property, for decisions about its balance requests (S1-36)
 
     def id(self, n: int | str) -> str:
         """Id of the n-th thing that this message leads to; a second run gives the same one."""

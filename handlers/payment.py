@@ -12,6 +12,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.balance_told import adopted, reported
 from handlers.capture_records import told_back, told_so_far
 from handlers.collecting import captured, concluded, taken_back, waits_for
 from handlers.outcome import Facts, Outcome, Step
@@ -41,8 +42,11 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
-    _one_name(message, folio, known)
     then = NEXT[known.status if known is not None else None, said]
+    same = reported(message, folio, known, message.occurred_at or facts.act) if said is Told.CAPTURED else None
+    if same is not None and (then is PaymentStatus.CAPTURED or same is known):
+        return adopted(message, folio, same, facts)
+    _one_name(message, folio, known)
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, facts)
     payment = _recorded(message, folio, known, facts)

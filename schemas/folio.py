@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.effect import EffectState
@@ -125,6 +126,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     mandate_version: str = ""
     payer: str = ""
     unapplied: bool = False
+    told_as: str = ""  # a payment message's own id, of money that a merchant had reported before (S1-45)
+    reported: bool = False  # by a merchant, of the balance; no payment message has told it yet
     number: int = 0
     closing: str = ""  # what was asked of its authorisation, once and last: capture or void
     captures: tuple[CaptureRecord, ...] = ()  # what of `captured` the provider has shown, and is known by name
@@ -259,6 +262,7 @@ class Folio(State, frozen=True, kw_only=True):
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()
     effects: tuple[PendingEffect, ...] = ()
+    balance_requests: tuple[BalanceRequest, ...] = ()  # oldest first; one of an accommodation is live at most (S1-20)
     notified: tuple[str, ...] = ()  # what callbacks named at a provider before the payment was known: ids and orders
 
 

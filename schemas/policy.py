@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
+from schemas.payment import Tender
 
 
 class Boundary(StrEnum):
@@ -104,6 +105,26 @@ def _who() -> dict[Cause, tuple[ActorKind, ...]]:
     return {Cause.GUEST: guest, Cause.NO_SHOW: house, Cause.FORCE_MAJEURE: (*guest, *house), Cause.OWNER: house}
 
 
+class BalancePolicy(Strict, frozen=True, kw_only=True):
+    """How a property asks for the balance of its bookings (S1-2 to S1-6); stored as one (S1-10). Days are calendar days of its zone.
+
+    The most specific of the three due days counts (S1-3); `methods` are some of the property's `payment_methods`.
+    """
+
+    due_days: int
+    methods: tuple[Tender, ...]
+    due_days_by_type: dict[str, int] = msgspec.field(default_factory=dict)
+    due_days_by_accommodation: dict[str, int] = msgspec.field(default_factory=dict)
+    notice_days: int = 10  # S1-4
+    send_time: time = time(9, 0)  # S1-29
+    suspend_moves_deadline: bool = True  # A-11
+    auto_cancel_overdue: bool = False  # A-12
+    collection_days: int = 5  # S1-45
+    grace_days: int = 3  # S1-43: a mail that was missed is still sent while the deadline has not gone by for longer
+    per_accommodation: bool = False  # S1-39: one request for each
+    reapply: bool = False  # S1-11: an operator may bring an earlier booking under these settings
+
+
 class PropertyPolicy(Strict, frozen=True, kw_only=True):
     """What a property has settled, by version, frozen with each booking. Amounts are minor units of the booking's currency.
 
@@ -129,6 +150,8 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # X-27: a refund of more waits for a second person
     override_above: int | None = None  # S4-46: goodwill of more waits for a second person
+    payment_methods: tuple[Tender, ...] = ()  # S1-6: what a guest may pay with
+    balance: BalancePolicy | None = None  # S1-1: none: no balance is asked for by itself
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from schemas import booking, cancellation, commission, operations, payment, refund, stock
+from schemas import balance, booking, cancellation, commission, operations, payment, refund, stock
 from schemas.cards import scrub_text
 from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
@@ -44,6 +44,15 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "payouts.stop": operations.Operate,
         "payouts.start": operations.Operate,
         "person.forget": operations.Operate,
+        "balance.set_amount": balance.BalanceSetAmount,
+        "balance.cancel": balance.BalanceAct,
+        "balance.send_now": balance.BalanceAct,
+        "balance.resend": balance.BalanceAct,
+        "balance.suspend": balance.BalanceSuspend,
+        "balance.recreate": balance.BalanceRecreate,
+        "balance.choose_method": balance.BalanceChooseMethod,
+        "balance.report_collected": balance.BalanceReportCollected,
+        "balance.report_disfunction": balance.BalanceReportDisfunction,
     }
 )
 """What may be sent to the hub."""
@@ -51,6 +60,7 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
 OPERATORS = frozenset((
     "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
     "person.forget", "provider.notified", "force_majeure.declare",
+    "balance.set_amount", "balance.cancel", "balance.send_now", "balance.resend", "balance.suspend", "balance.recreate",
 ))  # fmt: skip
 """Messages that want an operator's door: an event of an area gives guests of all its properties everything back (S4-35). A provider's
 callbacks have a door of their own."""
@@ -104,6 +114,16 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "message.parked": operations.MessageParked,
         "message.dead_lettered": operations.MessageDeadLettered,
         "guarantee.scrubbed": operations.GuaranteeScrubbed,
+        "balance.scheduled": balance.BalanceScheduled,
+        "balance.sent": balance.BalanceSent,
+        "balance.replied": balance.BalanceReplied,
+        "balance.paid": balance.BalancePaid,
+        "balance.cancelled": balance.BalanceCancelled,
+        "balance.suspended": balance.BalanceSuspended,
+        "balance.overdue": balance.BalanceOverdue,
+        "balance.disfunction": balance.BalanceDisfunction,
+        "balance.collection_unreported": balance.CollectionUnreported,
+        "balance.refused": balance.BalanceRefused,
     }
 )
 """What the hub publishes."""

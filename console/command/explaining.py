@@ -90,6 +90,11 @@ def _folio(folio: dict[str, Any], sums: dict[str, int]) -> Iterator[str]:
     for refund in folio.get("refunds", ()):
         parts = ", ".join(f"{money(part['minor'], currency)} {part['status']} ({part['payment']})" for part in refund["parts"])
         yield f"  refund {refund['refund']}: {money(refund['minor'], currency)}, due by {refund['due_by']}: {parts}"
+    for request in folio.get("balance_requests", ()):
+        link = f", link {request['link']}" if request.get("link") else ""
+        until = f", suspended until {request['suspended_until']}" if request.get("suspended_until") else ""
+        asked = f"{money(request['amount'], currency)} by the end of {request['deadline']}"
+        yield f"  balance request {request['request']}: {request['status']}, {asked}{until}{link}"
 
 
 def _decision(one: Decision) -> Iterator[str]:

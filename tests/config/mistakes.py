@@ -6,6 +6,10 @@ import pytest
 
 from tests.config.folders import CAMP, CAMP_FILE, FLEXIBLE, FLEXIBLE_FILE, HUB
 
+ASKS = CAMP + 'payment_methods = ["card", "cheque"]\n[balance]\n'
+"""Lines 1 to 6 of a property that asks for its balances."""
+
+
 MISTAKES = [
     pytest.param(
         CAMP_FILE,
@@ -328,4 +332,57 @@ MISTAKES = [
     pytest.param(CAMP_FILE, CAMP.encode("utf-16"), 0, "", "cannot be read", id="not UTF-8"),
     pytest.param(CAMP_FILE, "#" * 1_000_001, 0, "", "larger", id="too large"),
     pytest.param(CAMP_FILE, "x = " + "[" * 20_000, 0, "", "", id="too deep"),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = -1\nmethods = ["card"]\n',
+        7,
+        "balance.due_days",
+        "at least 0, it is -1",
+        id="s1_32 negative days",
+    ),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = 4000\nmethods = ["card"]\n',
+        7,
+        "balance.due_days",
+        "at most 3650",
+        id="s1_32 ten years and more",
+    ),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = 1\nmethods = ["card"]\ndue_days_by_type = { tent = -2 }\n',
+        9,
+        "balance.due_days_by_type.tent",
+        "from 0 to 3650, it is -2",
+        id="s1_2 negative days of a type",
+    ),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = 1\nmethods = ["card"]\n[balance.due_days_by_accommodation]\npitch-1 = 4000\n',
+        10,
+        "balance.due_days_by_accommodation.pitch-1",
+        "from 0 to 3650, it is 4000",
+        id="s1_2 too many days of an accommodation",
+    ),
+    pytest.param(CAMP_FILE, ASKS + "due_days = 1\nmethods = []\n", 8, "balance.methods", "at least one", id="s1_6 no method"),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = 1\nmethods = ["card", "cash"]\n',
+        8,
+        "balance.methods[1]",
+        "'cash' is not one of payment_methods",
+        id="s1_6 a method that is not configured",
+    ),
+    pytest.param(
+        CAMP_FILE, ASKS + 'due_days = 1\nmethods = ["paypal"]\n', 8, "balance.methods[0]", "paypal", id="s1_6 a method that is none"
+    ),
+    pytest.param(CAMP_FILE, ASKS + 'methods = ["card"]\n', 6, "balance.due_days", "is missing", id="s1_2 no days"),
+    pytest.param(
+        CAMP_FILE,
+        ASKS + 'due_days = 1\nmethods = ["card"]\nnotice = 3\n',
+        9,
+        "balance.notice",
+        "unknown key",
+        id="a key of no balance",
+    ),
 ]

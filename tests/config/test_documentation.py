@@ -12,7 +12,7 @@ import pytest
 
 from config.loader import load
 from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Kafka, Merchant, Secret, Tracing
-from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
+from schemas.policy import BalancePolicy, ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
 
 DOC = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
     "### `[[channels]]`": ((ChannelProfile, ""),),
     "### `[[merchants]]`": ((Merchant, ""),),
     "## properties/*.toml": ((PropertyPolicy, ""),),
+    "## properties/*.toml, `[balance]`": ((BalancePolicy, "balance."),),
     "## policies/cancellation/*/*.toml": ((Terms, ""), (Tranche, "tranches[].")),
 }
 # Defaults that are told in words.
@@ -148,7 +149,7 @@ def test_no_key_is_documented_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     "rule",
     ["A-1", "A-2", "A-3", "A-4", "A-5", "A-6", "A-7", "A-17", "A-30", "A-32", "X-16", "X-18", "X-25", "X-27", "S4-13", "S4-15", "S4-16",
-     "S4-25", "S4-31", "S4-38", "S4-44", "S4-45", "S4-46"],
+     "S4-25", "S4-31", "A-8", "A-9", "A-10", "A-11", "A-12", "A-13", "S1-6", "S1-11", "S1-39", "S1-43", "S4-38", "S4-44", "S4-45", "S4-46"],
 )  # fmt: skip
 def test_every_reading_is_named(rule: str) -> None:
     """Whoever looks for a rule finds its knob, or that it has none."""

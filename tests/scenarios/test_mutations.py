@@ -12,12 +12,21 @@ from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from engine import effects, intake
 from handlers import (
     account,
+    balance,
+    balance_amounts,
+    balance_dates,
+    balance_record,
+    balance_reply,
+    balance_request,
+    balance_timers,
+    balance_told,
     booking,
     booking_lines,
     cancellation,
@@ -26,6 +35,7 @@ from handlers import (
     commission,
     confirmation,
     deposit,
+    features,
     frozen,
     goodwill,
     late_payment,
@@ -41,7 +51,18 @@ from handlers import (
 from handlers.outcome import Outcome, Policies
 from handlers.payment_states import BY_NAME
 from schemas import cards, folio, money
-from schemas.policy import Boundary, CommissionOnPenalty, DepositBasis, PropertyPolicy, RefundBase, TenderOrder, Unit, WithinTender
+from schemas.payment import Tender
+from schemas.policy import (
+    BalancePolicy,
+    Boundary,
+    CommissionOnPenalty,
+    DepositBasis,
+    PropertyPolicy,
+    RefundBase,
+    TenderOrder,
+    Unit,
+    WithinTender,
+)
 from tests.scenarios.play import HERE, hold, played, scenario_of
 
 OURS = ("handlers.", "engine.", "schemas.", "ledger.")
@@ -58,6 +79,19 @@ def term(name: str, default: object) -> tuple[Any, str, Callable[..., Any]]:
     """A knob of terms that nobody reads."""
     real = frozen.terms_version
     return frozen, "terms_version", lambda facts, version: replace(real(facts, version), **{name: default})
+
+
+def asks(name: str) -> tuple[Any, str, Callable[..., Any]]:
+    """A knob of balances that nobody reads: its default stands."""
+    default = msgspec.structs.fields(BalancePolicy)
+    value = next(field.default for field in default if field.name == name)
+    real = frozen.property_policy
+
+    def read(facts: Any, of: Any) -> PropertyPolicy:
+        policy = real(facts, of)
+        return replace(policy, balance=replace(policy.balance, **{name: value}))
+
+    return frozen, "property_policy", read
 
 
 def in_order(of: folio.Folio, minor: int, _policy: object) -> tuple[tuple[folio.FolioPayment, int], ...]:
@@ -183,6 +217,50 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("brakes/x_27_property_day_sum", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_velocity", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_x_15_approval_above", knob("approval_above")),
+    ("balance/v1_s1_1_s1_4_s1_5_asked_by_itself", (balance_dates, "due_days", lambda *_: 0)),
+    ("balance/v1_s1_1_s1_4_s1_5_asked_by_itself", (balance_request, "brought_up", lambda out, _: out)),
+    ("balance/v1_s1_1_s1_4_s1_5_asked_by_itself", (balance_record, "timers", lambda *_: ((), ()))),
+    ("balance/v7_s1_7_s1_8_s1_9_bought_late", (deposit, "due_date", lambda *_: None)),
+    ("balance/s1_2_s1_3_s1_39_a_10_the_most_specific_days", (balance_dates, "due_days", lambda _line, policy: policy.due_days)),
+    ("balance/s1_39_one_request_for_each_accommodation", asks("per_accommodation")),
+    (
+        "balance/s1_29_x_9_days_are_the_propertys",
+        (balance_dates, "at_send_time", lambda day, policy, _: datetime.combine(day, policy.send_time, UTC)),
+    ),
+    (
+        "balance/s1_29_x_9_days_of_23_and_25_hours",
+        (balance_dates, "overdue_instant", lambda day, _: datetime.combine(day, time(22), UTC)),
+    ),
+    ("balance/s1_4_s1_29_s1_45_notice_and_time_are_settled", asks("notice_days")),
+    ("balance/s1_4_s1_29_s1_45_notice_and_time_are_settled", asks("send_time")),
+    ("balance/s1_4_s1_29_s1_45_notice_and_time_are_settled", asks("collection_days")),
+    ("balance/s1_13_s1_17_operators_set_and_cancel", (account, "balance", lambda _: 10**9)),
+    ("balance/s1_13_s1_14_s1_19_s1_20_sent_now_and_again", (balance, "QUEUES", dict.fromkeys(balance.QUEUES, balance_record.LIVE))),
+    ("balance/s1_18_made_anew_by_hand_alone", (balance_request, "BY_HAND", "nobody")),
+    ("balance/s1_12_s1_15_s1_45_replied_and_collected", (balance_reply, "_same", lambda *_: False)),
+    ("balance/s1_21_s1_22_s1_23_s1_27_disfunction_and_again", (balance_reply, "REASONS", frozenset())),
+    ("balance/x_1_s1_45_reported_and_told_is_counted_once", (balance_told, "reported", lambda *_: None)),
+    ("balance/s1_6_x_21_answers_that_are_refused", (balance_reply, "_method", lambda *_: Tender.CHEQUE)),
+    ("balance/s1_33_s1_42_paid_by_another_way", (balance_amounts, "owed_later", lambda _: 10_000)),
+    ("balance/s1_34_moved_and_dearer_before_the_mail", (balance_request, "_redated", lambda request, *_: (request, ()))),
+    ("balance/s1_34_dearer_once_asked", (balance_request, "_woken", lambda request, _: request)),
+    ("balance/s1_34_who_is_paying_is_left_in_peace", (balance_request, "_heard", lambda request, _: request)),
+    ("balance/s1_34_an_amount_by_hand_is_clamped", (balance_amounts, "fixed", lambda *_: (0, 10**9))),
+    ("balance/s0_25_s1_35_x_16_cancelled_in_every_queue", (balance_request, "_over", lambda _: "")),
+    (
+        "balance/s0_24_s1_36_a_booking_is_suspended",
+        (balance_timers, "suspended", lambda request, until, _: replace(request, suspended_until=until)),
+    ),
+    ("balance/s1_36_a_11_the_deadline_stays_where_settled", asks("suspend_moves_deadline")),
+    ("balance/s1_36_a_property_is_suspended", (balance_timers, "suspension_of", lambda *_: None)),
+    ("balance/s1_36_a_property_is_suspended", (balance_dates, "on_site", lambda *_: False)),
+    ("balance/s1_36_a_type_is_suspended", (balance_timers, "_concerns", lambda *_: True)),
+    ("balance/s1_37_a_12_cancelled_when_overdue", asks("auto_cancel_overdue")),
+    ("balance/s1_44_paid_on_the_deadlines_day", (balance_request, "_last_money", lambda here: here.today)),
+    ("balance/x_20_what_a_channel_collects", (balance_request, "_over", lambda _: "")),
+    ("balance/s0_3_suspending_has_a_first_day", (features, "check", lambda *_: None)),
+    ("balance/s1_38_nothing_during_the_stay", (balance_request.Here, "mails", lambda _: True)),
+    ("balance/s1_25_s1_28_a_13_x_10_no_card_number_is_kept", (cards, "scrub", lambda value: (value, ()))),
     ("privacy/x_10_x_22_card_data_is_scrubbed", (cards, "scrub", lambda value: (value, ()))),
 ]
 

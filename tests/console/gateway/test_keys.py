@@ -38,7 +38,15 @@ def test_each_key_opens_its_own_doors(hub: World, door: tuple[str, str], key: st
 
 @pytest.mark.parametrize(
     "name",
-    ["payouts.stop", "person.forget", "approval.grant", "dead_letter.discard", "provider.notified", "force_majeure.declare"],
+    [
+        "payouts.stop",
+        "person.forget",
+        "approval.grant",
+        "dead_letter.discard",
+        "provider.notified",
+        "force_majeure.declare",
+        "balance.set_amount",
+    ],
 )
 def test_an_operators_word_wants_an_operators_key(hub: World, name: str) -> None:
     """Neither mode lets a sender's key through; nothing is stored of it."""

@@ -12,6 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from config.loader import load
+from config.settings import Configuration
 from engine import routes
 from engine.address import lane_of
 from engine.lane import Lanes
@@ -19,7 +21,8 @@ from engine.store.opening import lanes_of
 from engine.store.postgresql.database import Database
 from engine.store.rows import ChunkWrite, Key
 from engine.verify import verify
-from tests.engine.sandbox import Sandbox, arrival, booking
+from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking
+from tests.scenarios.play import FOLDERS
 from tests.services.stores import Stores
 
 LANES = 8
@@ -55,9 +58,9 @@ class Interrupted:
 class Two:
     """The worker of the lane of folio B-1, and the one of all others."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, configuration: Configuration = CONFIGURATION) -> None:
         self.address = address
-        self.box = Sandbox(store=Database(address))
+        self.box = Sandbox(store=Database(address), configuration=configuration)
         self.box.hub.shelf.bound = lambda names: {}  # type: ignore[method-assign]  # as if sent before the names were bound
         self._stores = [Database(address), Database(address)]
         self.slow = Interrupted(lanes_of(self._stores[0]))
@@ -150,6 +153,22 @@ def test_an_event_is_declared_while_a_cancellation_asks_for_it(two: Two, known: 
     told = two.meet(lambda: two.say(two.there, "force_majeure.declare", {**event, "event": "storm"}, actor="platform") and None)
 
     assert "cancellation.quoted" in told  # and not refused for want of an event
+
+
+def test_a_property_is_suspended_while_a_balance_is_asked_for(postgres_stores: Stores) -> None:
+    """The settings that a timer was shown have changed before it is stored: it is decided again, and puts its mail off (S1-36)."""
+    two = Two(postgres_stores.address(LANES), load(FOLDERS / "asking", {}))
+    two.say(two.here, "booking.confirmed", {**booking(payment_plan="split"), "property": "camp-strict"})
+    assert lane_of(Key("azur", "property", "camp-strict"), LANES) != HERE
+    two.box.until("2026-06-30T07:00:00+00:00")
+    until = {"until": "2026-07-05", "scope": "property", "property": "camp-strict"}
+
+    told = two.meet(lambda: two.say(two.there, "balance.suspend", until, actor="operator") and None)
+
+    assert told == ["balance.suspended"]
+    assert verify(two.box.database).differences == ()
+    two.close()
+    postgres_stores.back()
 
 
 def test_a_name_is_bound_while_somebody_asks_for_it(two: Two) -> None:

@@ -1,0 +1,265 @@
+"""What operators do with a balance request: amount, cancel, send, send again, suspend, make anew (S1-13 to S1-20, S1-36, X-15).
+
+An action outside its queue is refused (S1-16); the table below says which is at home where. Timers and what else an action leads to are
+`handlers.balance_request`. Amounts are minor units of the folio's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from handlers import account, features
+from handlers.balance_amounts import Wanted, fixed, wanted
+from handlers.balance_dates import arrival_of
+from handlers.balance_record import LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
+from handlers.balance_request import BY_HAND, Here, here_of, opened, settings_of
+from handlers.balance_timers import suspended, told_suspended
+from handlers.cancellation_right import HOUSE, who
+from handlers.frozen import property_policy
+from handlers.outcome import Facts, Outcome, Step
+from schemas.balance import BalanceAct, BalanceRecreate, BalanceSetAmount, BalanceSuspend
+from schemas.balance_request import BalanceRequest, BalanceStatus
+from schemas.booking import CollectedBy
+from schemas.common import Actor, ActorKind, Fact
+from schemas.errors import Rejected
+from schemas.folio import Folio, FolioStatus
+
+PENDING, NO_REPLY, REPLIED, PAID, CANCELLED = BalanceStatus
+
+QUEUES: Final[Mapping[str, frozenset[BalanceStatus]]] = {
+    "balance.set_amount": frozenset({PENDING}),
+    "balance.cancel": frozenset({PENDING}),
+    "balance.send_now": frozenset({PENDING}),
+    "balance.resend": frozenset({NO_REPLY}),
+    "balance.suspend": frozenset({PENDING, NO_REPLY, REPLIED}),
+    "balance.recreate": frozenset({PAID, CANCELLED}),
+    "balance.choose_method": frozenset({NO_REPLY}),
+    "balance.report_collected": frozenset({REPLIED}),
+    "balance.report_disfunction": frozenset({REPLIED}),
+}
+"""S1-13, S1-14, S1-16: in which queue each action is at home."""
+
+
+def decide_set_amount(message: BalanceSetAmount, facts: Facts) -> Outcome:
+    """`balance.set_amount` (S1-13, S1-17): this amount is asked for, whatever the booking becomes; 0 cancels the request.
+
+    Raises Rejected `amount_above_balance`, `amount_not_settable` where each accommodation has a request of its own.
+    """
+    request, here = acted(message, facts)
+    if not message.amount:
+        return _cancelled(request, here, message.actor)
+    if here.policy.per_accommodation:
+        text = "amounts of requests by accommodation follow the booking: change the booking, or cancel one of them"
+        raise Rejected(text, code="amount_not_settable", rule="S1-39", field="amount", value=message.amount)
+    folio = here.folio
+    balance = account.balance(folio)
+    if message.amount > balance:
+        text = f"{account.text(message.amount, folio.currency)} is above the {account.text(balance, folio.currency)} that are owed"
+        raise Rejected(text, code="amount_above_balance", rule="S1-17", field="amount", value=message.amount)
+    start, end = fixed(message.amount, folio)
+    after = replace(request, amount=message.amount, fixed_from=start, fixed_to=end, clamped=False)
+    was, now = (account.text(minor, folio.currency) for minor in (request.amount, message.amount))
+    step = Step("S1-13", f"balance request {request.request}: {was} → {now}, set by {who(message.actor)}")
+    return replace(_outcome(here, after, step), facts=(scheduled(after, folio),))
+
+
+def decide_cancel(message: BalanceAct, facts: Facts) -> Outcome:
+    """`balance.cancel` (S1-13, S1-18): nobody is asked any more; what is owed stays owed."""
+    request, here = acted(message, facts)
+    return _cancelled(request, here, message.actor)
+
+
+def decide_send_now(message: BalanceAct, facts: Facts) -> Outcome:
+    """`balance.send_now` (S1-13, S1-19): the mail goes now, a suspension ends; the deadline stays. Raises Rejected `stay_begun`."""
+    request, here = acted(message, facts)
+    _check_mails(here)
+    after = linked(replace(request, suspended_until=None, due_on_site=False), here.folio, facts.act)
+    step = Step(
+        "S1-19", f"balance request {request.request} is sent by {who(message.actor)}; its deadline stays {request.deadline}"
+    )
+    return replace(_outcome(here, after, step), facts=(sent(after, here.folio, here.policy),))
+
+
+def decide_resend(message: BalanceAct, facts: Facts) -> Outcome:
+    """`balance.resend` (S1-14, S1-20): the mail once more, with the link that is live. Raises Rejected `stay_begun`."""
+    request, here = acted(message, facts)
+    _check_mails(here)
+    after = replace(request, notices=request.notices + 1) if request.link else linked(request, here.folio, facts.act)
+    told = sent(after, here.folio, here.policy, again=bool(request.link))
+    step = Step("S1-20", f"balance request {request.request}: asked once more by {who(message.actor)}, link {after.link}")
+    return replace(_outcome(here, after, step), facts=(told,))
+
+
+def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
+    """`balance.suspend` of one booking (S0-24, S1-36); of a property or a type it is `handlers.balance_suspension`.
+
+    Raises Rejected `feature_not_available`, `suspension_in_the_past`, `suspension_past_arrival`.
+    """
+    request, here = acted(message, facts)
+    features.check(facts.name, facts.act, here.zone)
+    arrival = arrival_of(here.folio)
+    if message.until <= here.today:
+        text = f"a suspension ends on a day to come; it is {here.today} there"
+        raise Rejected(text, code="suspension_in_the_past", rule="S1-36", field="until", value=message.until)
+    if arrival is None or message.until >= arrival:
+        text = f"the guest arrives {arrival}: suspend until an earlier day, or cancel the request"
+        raise Rejected(text, code="suspension_past_arrival", rule="S1-36", field="until", value=message.until)
+    after = suspended(request, message.until, here)
+    dates = f"until {message.until}, deadline {request.deadline} → {after.deadline}"
+    step = Step("S1-36", f"balance request {request.request} is suspended by {who(message.actor)} {dates}")
+    return replace(_outcome(here, after, step), facts=(told_suspended(after),))
+
+
+def decide_recreate(message: BalanceRecreate, facts: Facts) -> Outcome:
+    """`balance.recreate` (S1-11, S1-18): a new request for all that is owed later; with `reapply` under the property's settings of today,
+    in place of one that is pending too.
+
+    Raises Rejected `nothing_owed`, `stay_begun`, `not_reapplicable`, `already_cancelled`, `collected_by_channel`.
+    """
+    folio = _known(facts)
+    check_actor(message.actor, HOUSE)
+    _check_asked_by_us(folio)
+    here = _reapplied(folio, facts) if message.reapply else _here(folio, facts)
+    request = _meant(message.request, folio)
+    if request is not None and (last := last_of(folio, request.accommodation)) is not None and last.status in LIVE:
+        request = last  # S1-20: one at a time
+    queues = QUEUES[facts.name] | ({PENDING} if message.reapply else frozenset())
+    if request is not None and request.status not in queues:
+        raise wrong_queue(request, facts.name, queues)
+    _check_mails(here)
+    steps: tuple[Step, ...] = ()
+    told: tuple[Fact, ...] = ()
+    if request is not None and request.status in LIVE:
+        ended, fact, step = cancelled(request, "reapplied", folio)
+        folio, steps, told = with_request(folio, ended), (step,), (fact,)
+    wants = [want for want in wanted(_unbound(folio), here.policy, here.zone) if _of(want, request)]
+    want = next((one for one in wants if one.amount > 0), None)
+    if want is None:
+        text = f"{folio.folio} owes nothing that could be asked for later"
+        raise Rejected(text, code="nothing_owed", rule="S1-33", field="request", value=message.request)
+    after, more = opened(want, here, number=len(folio.balance_requests))
+    made = Step("S1-18", f"balance request {after.request} is made by {who(message.actor)}")
+    return Outcome(
+        state=with_request(folio, after),
+        facts=(*told, scheduled(after, folio)),
+        trace=(*steps, made, *more),
+        policy_version=settings_of(folio, here.version, facts).version,
+    )
+
+
+def _check_asked_by_us(folio: Folio) -> None:
+    """S1-35, X-20. Raises Rejected `already_cancelled`, `collected_by_channel`."""
+    if folio.status is FolioStatus.CANCELLED:
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S1-35", field="folio", value=folio.folio)
+    if folio.collected_by is CollectedBy.CHANNEL:
+        text = f"the channel collects for {folio.folio}: nothing is asked of the guest"
+        raise Rejected(text, code="collected_by_channel", rule="X-20", field="folio", value=folio.folio)
+
+
+def _unbound(folio: Folio) -> Folio:
+    """Without what earlier requests left open: made anew, all that is owed is asked for."""
+    return replace(folio, balance_requests=())
+
+
+def _of(want: Wanted, request: BalanceRequest | None) -> bool:
+    return request is None or want.accommodation == request.accommodation or not (want.accommodation and request.accommodation)
+
+
+def _reapplied(folio: Folio, facts: Facts) -> Here:
+    """S1-11: the property's settings of today. Raises Rejected `not_reapplicable` where they do not allow it."""
+    current = facts.policies.properties.get(folio.property)
+    if current is None or current.balance is None or not current.balance.reapply:
+        text = f"the settings of {folio.property} do not apply to earlier bookings: set balance.reapply"
+        raise Rejected(text, code="not_reapplicable", rule="S1-11", field="reapply", value="true")
+    here = here_of(replace(folio, policy=current.version, balance_requests=()), facts)
+    assert here is not None
+    return Here(None, folio, here.policy, current.version, here.act, here.zone, facts)
+
+
+def acted(message: BalanceAct, facts: Facts) -> tuple[BalanceRequest, Here]:
+    """The request that an operator's action is about, in a queue where it is at home. Raises Rejected `unknown_folio`, `not_allowed`,
+    `no_balance_request`, `unknown_request`, `wrong_queue`."""
+    request, here = acted_by(message, facts, HOUSE)
+    if request.status not in QUEUES[facts.name]:
+        raise wrong_queue(request, facts.name, QUEUES[facts.name])
+    return request, here
+
+
+def acted_by(message: BalanceAct, facts: Facts, allowed: frozenset[ActorKind]) -> tuple[BalanceRequest, Here]:
+    """The request that a message is about, in whatever queue it is. Raises Rejected as `acted`, but for the queue."""
+    folio = _known(facts)
+    check_actor(message.actor, allowed)
+    request = meant(message.request, folio)
+    return request, _here(folio, facts)
+
+
+def meant(named: str, folio: Folio) -> BalanceRequest:
+    """The request of that id; empty: the one that is live, else the last. Raises Rejected `no_balance_request`, `unknown_request`,
+    `request_missing` where several are live."""
+    request = _meant(named, folio)
+    if request is None:
+        text = f"no balance is asked of {folio.folio}"
+        raise Rejected(text, code="no_balance_request", rule="S1-12", field="folio", value=folio.folio)
+    return request
+
+
+def _meant(named: str, folio: Folio) -> BalanceRequest | None:
+    if named:
+        request = request_of(folio, named)
+        if request is None:
+            text = f"{folio.folio} has no balance request {named!r}"
+            raise Rejected(text, code="unknown_request", rule="S1-12", field="request", value=named)
+        return request
+    live = [known for known in folio.balance_requests if known.status in LIVE]
+    if len(live) > 1:
+        text = f"{folio.folio} has {len(live)} live requests: say which"
+        raise Rejected(text, code="request_missing", rule="S1-39", field="request", value="")
+    return live[0] if live else folio.balance_requests[-1] if folio.balance_requests else None
+
+
+def wrong_queue(request: BalanceRequest, name: str, queues: frozenset[BalanceStatus]) -> Rejected:
+    """S1-16: not ignored."""
+    home = ", ".join(status.value for status in BalanceStatus if status in queues)
+    text = f"balance request {request.request} is {request.status.value}: {name} is for {home}"
+    return Rejected(text, code="wrong_queue", rule="S1-16", field="request", value=request.status.value)
+
+
+def check_actor(actor: Actor, allowed: frozenset[ActorKind]) -> None:
+    """X-15. Raises Rejected `not_allowed`."""
+    if actor.kind not in allowed and actor.kind is not ActorKind.SYSTEM:
+        text = f"{actor.kind.value} may not do this"
+        raise Rejected(text, code="not_allowed", rule="X-15", field="actor", value=actor.kind.value)
+
+
+def _known(facts: Facts) -> Folio:
+    if facts.folio is None:
+        raise Rejected(f"folio {facts.key!r} is not known", code="unknown_folio", rule="X-2", field="folio", value=facts.key)
+    return facts.folio
+
+
+def _here(folio: Folio, facts: Facts) -> Here:
+    here = here_of(folio, facts, folio)
+    if here is None:
+        text = f"{property_policy(facts, folio).version} asks for no balances"
+        raise Rejected(text, code="no_balance_request", rule="S1-1", field="folio", value=folio.folio)
+    return here
+
+
+def _check_mails(here: Here) -> None:
+    """S1-38. Raises Rejected `stay_begun`."""
+    if not here.mails():
+        arrival = arrival_of(here.folio)
+        text = f"the stay began {arrival}: no mail is sent during it or after"
+        raise Rejected(text, code="stay_begun", rule="S1-38", field="folio", value=here.folio.folio)
+
+
+def _cancelled(request: BalanceRequest, here: Here, actor: Actor) -> Outcome:
+    after, told, step = cancelled(request, BY_HAND, here.folio)
+    return replace(_outcome(here, after, replace(step, text=f"{step.text}, by {who(actor)}")), facts=(told,))
+
+
+def _outcome(here: Here, request: BalanceRequest, step: Step) -> Outcome:
+    return Outcome(state=with_request(here.folio, request), trace=(step,), policy_version=here.folio.policy)

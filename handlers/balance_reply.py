@@ -1,0 +1,214 @@
+"""How a guest answers a balance request, and what the merchant reports of it (S1-15, S1-21 to S1-28, S1-45, X-21).
+
+A card is a token here and never a number. What is collected is booked once: by the report, or by the payment message that tells the same
+money (`handlers.balance_told`). Amounts are minor units of the folio's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.balance import QUEUES, acted_by, wrong_queue
+from handlers.balance_record import linked, open_attempt, with_attempt, with_request
+from handlers.balance_request import Here
+from handlers.cancellation_right import HOUSE, who
+from handlers.collecting import captured, concluded
+from handlers.outcome import Facts, Outcome, Step
+from schemas.balance import (
+    BalanceChooseMethod,
+    BalanceDisfunction,
+    BalanceReplied,
+    BalanceReportCollected,
+    BalanceReportDisfunction,
+    Through,
+)
+from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
+from schemas.common import ActorKind
+from schemas.errors import Rejected
+from schemas.folio import FolioPayment, PaymentStatus
+from schemas.payment import Initiation, Tender
+
+ANYBODY: Final = frozenset(ActorKind)
+
+INITIATION: Final[Mapping[tuple[Through, bool], Initiation]] = {
+    (Through.WEB, False): Initiation.CIT,
+    (Through.WEB, True): Initiation.MIT,
+    (Through.PHONE, False): Initiation.MOTO,
+    (Through.PHONE, True): Initiation.MOTO,
+    (Through.MAIL, False): Initiation.MOTO,
+    (Through.MAIL, True): Initiation.MOTO,
+}
+"""X-21, by which way the guest answered and whether there is a token: he pays on the provider's page himself, the merchant charges the
+token later, or it is a mail or telephone order."""
+
+REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_invalid"})
+"""S1-24, S1-26: anything else is `other`."""
+
+
+def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
+    """`balance.choose_method` (S1-12, S1-15, S1-25, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
+    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1).
+
+    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `wrong_queue`.
+    """
+    request, here = acted_by(message, facts, ANYBODY)
+    method = _method(message, here)
+    initiation = INITIATION[message.through, bool(message.token)] if method is Tender.CARD else Initiation.UNKNOWN
+    if message.token and method is not Tender.CARD:
+        text = f"{method.value} is paid without a token"
+        raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)
+    if initiation is Initiation.MIT and not message.mandate:
+        text = "a card that is charged without the guest needs his consent: name the mandate"
+        raise Rejected(text, code="mandate_required", rule="X-21", field="mandate", value="")
+    attempt = BalanceAttempt(
+        number=len(request.attempts) + 1,
+        method=method,
+        amount=request.amount,
+        at=facts.act,
+        initiation=initiation,
+        token=message.token,
+        mandate=message.mandate,
+        mandate_version=message.mandate_version,
+    )
+    under_way = open_attempt(request)
+    if under_way is not None and _same(under_way, attempt):
+        return _nothing(here, f"attempt {under_way.number} of balance request {request.request} is this answer")
+    _check_queue(request, facts)
+    after = replace(request, status=BalanceStatus.SENT_REPLIED, attempts=with_attempt(request, attempt), wake_at=None)
+    told = BalanceReplied(
+        request=request.request,
+        attempt=attempt.number,
+        method=method.value,
+        initiation=initiation.value,
+        amount=request.amount,
+        currency=here.folio.currency,
+        deadline=request.deadline,
+    )
+    how = f"{method.value} {initiation.value}".rstrip()
+    step = Step("S1-15", f"balance request {request.request}: {who(message.actor)} has chosen {how}, attempt {attempt.number}")
+    return replace(_outcome(here, after, step), facts=(told,))
+
+
+def _same(known: BalanceAttempt, new: BalanceAttempt) -> bool:
+    return (known.method, known.token, known.mandate, known.initiation) == (new.method, new.token, new.mandate, new.initiation)
+
+
+def _method(message: BalanceChooseMethod, here: Here) -> Tender:
+    """S1-6: one of those that the property offers for balances."""
+    method = next((one for one in here.policy.methods if one.value == message.method), None)
+    if method is None:
+        offered = ", ".join(one.value for one in here.policy.methods)
+        text = f"{message.method!r} is not offered for balances here; choose one of {offered}"
+        raise Rejected(text, code="method_not_offered", rule="S1-6", field="method", value=message.method)
+    return method
+
+
+def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Outcome:
+    """`balance.report_collected` (S1-21, S1-45): the merchant has the money, of a card by his own terminal: booked as a payment by the
+    chosen method, unless a payment message has told it. Reported again, it changes nothing.
+
+    Raises Rejected `unknown_attempt`, `wrong_queue`, `duplicate_identity`.
+    """
+    request, here = acted_by(message, facts, HOUSE)
+    attempt = _attempt(message.attempt, request)
+    if attempt is not None and attempt.state is AttemptState.COLLECTED:
+        return _nothing(here, f"attempt {attempt.number} of balance request {request.request} is collected ({attempt.payment})")
+    _check_queue(request, facts)
+    if attempt is None or attempt.state is not AttemptState.CHOSEN:
+        raise _not_open(request, attempt)
+    folio, amount = here.folio, message.amount or attempt.amount
+    name = message.payment or f"{request.request}/{attempt.number}"
+    if (known := account.payment_of(folio, name)) is not None:
+        text = f"payment {name} is {known.status.value} with {known.captured}: it is not the money of attempt {attempt.number}"
+        raise Rejected(text, code="duplicate_identity", rule="X-1", field="payment", value=name)
+    payment = FolioPayment(
+        payment=name,
+        tender=attempt.method,
+        status=PaymentStatus.CAPTURED,
+        position=max([other.position for other in folio.payments], default=-1) + 1,
+        captured=amount,
+        occurred_at=facts.act,
+        provider=message.provider,
+        merchant=message.merchant,
+        reference=message.provider_reference,
+        initiation=attempt.initiation,
+        mandate=attempt.mandate,
+        mandate_version=attempt.mandate_version,
+        reported=True,
+    )
+    booked = concluded(folio, captured(folio, payment, amount), name, facts)
+    text = f"balance request {request.request}: {who(message.actor)} reports {account.text(amount, folio.currency)} collected"
+    return replace(booked, trace=(Step("S1-45", f"{text} by {attempt.method.value}, attempt {attempt.number}"), *booked.trace))
+
+
+def decide_report_disfunction(message: BalanceReportDisfunction, facts: Facts) -> Outcome:
+    """`balance.report_disfunction` (S1-22, S1-23, S1-24, S1-26, S1-27): the attempt has failed, the guest is told and invited by a new
+    link, and the request is back among those without reply. Reported again of one attempt, it changes nothing.
+
+    Raises Rejected `unknown_attempt`, `already_collected`, `wrong_queue`.
+    """
+    request, here = acted_by(message, facts, HOUSE)
+    attempt = _attempt(message.attempt, request)
+    if attempt is not None and attempt.state is AttemptState.COLLECTED:
+        text = f"attempt {attempt.number} is collected ({attempt.payment}): tell money that was taken back as payment.reversed"
+        raise Rejected(text, code="already_collected", rule="S1-27", field="attempt", value=attempt.number)
+    if attempt is not None and attempt.state is AttemptState.FAILED:
+        return _nothing(here, f"attempt {attempt.number} of balance request {request.request} has failed already")
+    _check_queue(request, facts)
+    if attempt is None or attempt.state is not AttemptState.CHOSEN:
+        raise _not_open(request, attempt)
+    reason = message.reason if message.reason in REASONS else "other"
+    failed = replace(attempt, state=AttemptState.FAILED, reason=reason, token="")
+    back = replace(request, status=BalanceStatus.SENT_NO_REPLY, attempts=with_attempt(request, failed))
+    after = linked(back, here.folio, facts.act) if here.mails() else replace(back, link=0, asked=(request.amount, request.deadline))
+    told = BalanceDisfunction(
+        request=request.request,
+        attempt=attempt.number,
+        method=attempt.method.value,
+        reason=reason,
+        said=message.reason,
+        amount=request.amount,
+        currency=here.folio.currency,
+        link=after.link,
+        deadline=request.deadline,
+        methods=tuple([method.value for method in here.policy.methods]),
+    )
+    text = f"balance request {request.request}: attempt {attempt.number} failed ({reason}), told by {who(message.actor)}"
+    return replace(_outcome(here, after, Step("S1-23", text)), facts=(told,))
+
+
+def _attempt(number: int | None, request: BalanceRequest) -> BalanceAttempt | None:
+    """The attempt of that number; none: the last. Raises Rejected `unknown_attempt`."""
+    if number is None:
+        return request.attempts[-1] if request.attempts else None
+    found = next((one for one in request.attempts if one.number == number), None)
+    if found is None:
+        text = f"balance request {request.request} has {len(request.attempts)} attempts"
+        raise Rejected(text, code="unknown_attempt", rule="S1-27", field="attempt", value=number)
+    return found
+
+
+def _not_open(request: BalanceRequest, attempt: BalanceAttempt | None) -> Rejected:
+    state = attempt.state.value if attempt is not None else "none"
+    text = f"balance request {request.request}: that attempt is not under way ({state}); tell money as payment.received"
+    return Rejected(
+        text, code="unknown_attempt", rule="S1-27", field="attempt", value=attempt.number if attempt is not None else ""
+    )
+
+
+def _check_queue(request: BalanceRequest, facts: Facts) -> None:
+    """S1-16. Raises Rejected `wrong_queue`."""
+    if request.status not in QUEUES[facts.name]:
+        raise wrong_queue(request, facts.name, QUEUES[facts.name])
+
+
+def _nothing(here: Here, text: str) -> Outcome:
+    return Outcome(trace=(Step("X-1", f"{text}: nothing changes"),), policy_version=here.folio.policy)
+
+
+def _outcome(here: Here, request: BalanceRequest, step: Step) -> Outcome:
+    return Outcome(state=with_request(here.folio, request), trace=(step,), policy_version=here.folio.policy)

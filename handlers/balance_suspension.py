@@ -1,0 +1,62 @@
+"""`balance.suspend` of a property, or of a type of accommodation there: kept as the property's settings, read by each folio when its own
+timer fires (S0-24, S1-36).
+
+A request that has been put off by one keeps its day when another suspension ends sooner.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from handlers import features
+from handlers.balance import check_actor
+from handlers.cancellation_right import HOUSE, who
+from handlers.frozen import zone_of
+from handlers.outcome import Facts, Outcome, Step
+from schemas.balance import BalanceSuspend, BalanceSuspended, Scope
+from schemas.errors import Rejected
+from schemas.policy import PropertyPolicy
+from schemas.property_settings import PropertySettings, Suspension
+
+MOST_SUSPENSIONS = 200
+"""A property has so many types suspended at most."""
+
+
+def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
+    """S0-24, S1-36: until local day `until`; said again, the last word counts. A day that is over ends it.
+
+    Raises Rejected `not_allowed`, `unknown_property`, `unknown_zone`, `feature_not_available`, `type_missing`, `too_many_suspensions`.
+    """
+    check_actor(message.actor, HOUSE)
+    policy = _policy(message, facts)
+    zone = zone_of(policy, facts.tenant)
+    features.check(facts.name, facts.act, zone)
+    if message.scope is Scope.TYPE and not message.accommodation_type:
+        raise Rejected("say which type", code="type_missing", rule="S1-36", field="accommodation_type", value="")
+    type_ = message.accommodation_type if message.scope is Scope.TYPE else ""
+    today = facts.act.astimezone(zone).date()
+    known = facts.settings or PropertySettings(property=policy.property)
+    others = tuple([one for one in known.suspensions if one.accommodation_type != type_ and one.until > today])
+    if len(others) >= MOST_SUSPENSIONS:
+        text = f"{policy.property} has {MOST_SUSPENSIONS} suspensions: suspend the property"
+        raise Rejected(text, code="too_many_suspensions", rule="S1-36", field="property", value=policy.property)
+    ends = message.until <= today
+    suspensions = others if ends else (*others, Suspension(accommodation_type=type_, until=message.until))
+    what = f"{policy.property} {type_}".rstrip()
+    text = f"{what} asks for no balances before {message.until} ({who(message.actor)})"
+    return Outcome(
+        state=replace(known, suspensions=suspensions),
+        facts=(
+            BalanceSuspended(until=message.until, scope=message.scope.value, property=policy.property, accommodation_type=type_),
+        ),
+        trace=(Step("S1-36", f"{what}: the suspension ends" if ends else text),),
+        policy_version=policy.version,
+    )
+
+
+def _policy(message: BalanceSuspend, facts: Facts) -> PropertyPolicy:
+    policy = facts.policies.properties.get(message.property)
+    if policy is None or policy.tenant != facts.tenant.tenant:
+        text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}"
+        raise Rejected(text, code="unknown_property", rule="X-12", field="property", value=message.property)
+    return policy

@@ -1,0 +1,71 @@
+"""Money of a balance that a merchant has reported and a payment message tells too: one payment, not two (S1-45, X-1).
+
+The report came first: the message gives its payment a provider and names. Where the message came first, the report finds its attempt
+collected. Amounts are minor units of the folio's currency.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.collecting import concluded
+from handlers.outcome import Facts, Outcome, Step
+from ledger import recipes
+from schemas.folio import Folio, FolioPayment
+from schemas.payment import Payment
+
+
+def reported(message: Payment, folio: Folio, known: FolioPayment | None, at: datetime) -> FolioPayment | None:
+    """S1-45: the reported payment whose money this message tells: by its provider's reference, else by tender and amount, of money that
+    moved no earlier than the guest was asked. One that is being taken or was given back already is a payment of its own."""
+    if known is not None and known.reported and known.captured == message.amount:
+        return known
+    if known is not None and (known.captured or any(effect.payment == known.payment for effect in folio.effects)):
+        return None
+    for payment in folio.payments:
+        if not payment.reported or payment is known or payment.captured != message.amount or payment.tender is not message.tender:
+            continue
+        if payment.reference and message.provider_reference:
+            if payment.reference == message.provider_reference:
+                return payment
+        elif (asked_at := _asked_at(payment, folio)) is not None and at >= asked_at:
+            return payment
+    return None
+
+
+def _asked_at(payment: FolioPayment, folio: Folio) -> datetime | None:
+    """When the guest was asked for it."""
+    of = [request for request in folio.balance_requests if payment.payment in [one.payment for one in request.attempts]]
+    return of[-1].sent_at if of else payment.occurred_at
+
+
+def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
+    """The reported payment under this message's names as well; what stood in the till stands at the provider. An authorisation that came
+    before under the message's id was the same money."""
+    named = replace(
+        payment,
+        told_as=message.payment if message.payment != payment.payment else "",
+        reported=False,
+        provider=payment.provider or message.provider,
+        merchant=payment.merchant or message.merchant,
+        reference=payment.reference or message.provider_reference,
+        order=payment.order or message.order,
+        initiation=message.initiation or payment.initiation,
+        sca=message.sca,
+        eci=message.eci,
+        scheme_transaction=message.scheme_transaction,
+        mandate=message.mandate or payment.mandate,
+        mandate_version=message.mandate_version or payment.mandate_version,
+        payer=message.payer,
+        occurred_at=message.occurred_at or payment.occurred_at,
+    )
+    rest = tuple([known for known in folio.payments if known.payment != message.payment or known.captured])
+    after = account.replace_payment(replace(folio, payments=rest), named)
+    entries: recipes.Transfers = ()
+    if (named.provider, named.merchant) != (payment.provider, payment.merchant):
+        entries = recipes.capture_reversed(folio, payment, payment.captured) + recipes.captured(after, named, named.captured)
+    step = Step("S1-45", f"payment {message.payment} is what was reported collected as {payment.payment}: counted once")
+    return concluded(folio, Outcome(state=after, entries=entries, trace=(step,)), message.payment, facts)
