@@ -19,13 +19,15 @@ from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
 from schemas.errors import Early, Rejected, Retryable, Stale
 from schemas.folio import Area, Folio, ReferenceState
+from schemas.voucher_book import Voucher
+from schemas.voucher_code import normalised
 
 if TYPE_CHECKING:
     from engine.chunk import Chunk
     from engine.staging import Staged
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})
-_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw"})
+_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher"})
 """Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
 
 log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     body = staged.body
     folio = body if isinstance(body, Folio) else None
     area = body if isinstance(body, Area) else None
+    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message)
     received_at = instant(row.received_at)
     return Facts(
         message=row.message,
@@ -78,6 +81,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         input_id=row.id,
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, message, folio),
+        voucher=voucher,
         effects=_effects(chunk, row) if _reads_effects(row, message, folio) else {},
     )
 
@@ -105,6 +109,14 @@ def _areas(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> tup
     policy = chunk.settled.policies.frozen_properties[folio.policy]
     bodies = (chunk.staging.state(Key(row.tenant, "area", area)).body for area in policy.areas)
     return tuple(body for body in bodies if isinstance(body, Area))
+
+
+def _voucher(chunk: Chunk, row: Waiting, message: Any) -> Voucher | None:
+    """The book of the voucher that a folio's message numbers, where the decision asks for it (A-15, S0-32)."""
+    if row.name not in routes.READS_VOUCHERS or not (key := normalised(message.number)):
+        return None
+    body = chunk.staging.state(Key(row.tenant, "voucher", key)).body
+    return body if isinstance(body, Voucher) else None
 
 
 def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:

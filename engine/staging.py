@@ -17,12 +17,14 @@ from engine.newer import Newer
 from engine.store.contract import ChunkTransaction
 from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
+from schemas.voucher_book import Voucher
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
     "folio": (1, Folio),
     "area": (1, Area),
     "reference": (1, ReferenceState),
     "tenant": (1, State),
+    "voucher": (1, Voucher),
 }
 """What each kind of aggregate keeps, and the version of its shape."""
 

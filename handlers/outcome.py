@@ -14,6 +14,7 @@ from schemas.envelope import derived_id
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
+from schemas.voucher_book import Voucher
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -87,6 +88,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     input_id: str = ""
     folio: Folio | None = None
     areas: tuple[Area, ...] = ()
+    voucher: Voucher | None = None  # the book of the voucher whose key this is, or that the message names
     effects: Mapping[str, EffectState] = {}  # as the store has them now, for decisions about a request that stands
 
     def id(self, n: int | str) -> str:

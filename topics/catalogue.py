@@ -42,6 +42,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "refund": ("refund",),
         "stock": ("stock",),
         "commission": ("commission",),
+        "voucher": ("voucher",),
         "ops": ("payout", "payouts", "approval", "effect", "dead_letter", "person", "message", "guarantee"),
     }
 )
@@ -54,8 +55,14 @@ _ABOUT: Mapping[str, str] = MappingProxyType(
         "refund": "Refunds from decision to execution, and what became of them.",
         "stock": "Sellable units that are free again.",
         "commission": "Commission that is given back.",
+        "voucher": "Vouchers: asked about, held, spent, let go, issued, expired.",
         "ops": "What people who run the hub are told.",
     }
+)
+
+
+_KEYS: Mapping[str, str] = MappingProxyType(
+    {"ops": "folio, or the tenant for what concerns no folio", "voucher": "folio, or the number of the voucher itself"}
 )
 
 
@@ -89,7 +96,7 @@ TOPICS: tuple[Topic, ...] = (
         Topic(
             name=_named(area),
             about=_ABOUT[area],
-            key="folio" if area != "ops" else "folio, or the tenant for what concerns no folio",
+            key=_KEYS.get(area, "folio"),
             gives=_outcomes(families),
         )
         for area, families in _AREAS.items()
