@@ -39,7 +39,8 @@ def written(number: str) -> str:
 def normalised(number: str) -> str:
     """One spelling of a typed number: capitals, without blanks and hyphens; empty if nothing is left (S0-6)."""
     folded = unicodedata.normalize("NFKC", number).upper()
-    return "".join(character for character in folded if not character.isspace() and character not in "-‐‑‒–—")
+    bare = "".join(character for character in folded if not character.isspace() and character not in "-‐‑‒–—")
+    return unicodedata.normalize("NFKC", bare)  # a blank may have kept a mark from its letter
 
 
 def shaped_as_ours(number: str) -> bool:

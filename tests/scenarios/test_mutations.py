@@ -33,15 +33,26 @@ from handlers import (
     penalty,
     quote,
     quote_lines,
+    refund,
     refund_elsewhere,
     refund_parts,
     refund_reply,
     stock,
+    voucher,
+    voucher_accept,
+    voucher_book,
+    voucher_decline,
+    voucher_issue,
+    voucher_schedule,
+    voucher_second,
+    voucher_worth,
 )
 from handlers.outcome import Outcome, Policies
 from handlers.payment_states import BY_NAME
-from schemas import cards, folio, money
+from schemas import cards, folio, money, voucher_code
+from schemas.cancellation import Cause
 from schemas.policy import Boundary, CommissionOnPenalty, DepositBasis, PropertyPolicy, RefundBase, TenderOrder, Unit, WithinTender
+from schemas.refund import Destination
 from tests.scenarios.play import HERE, hold, played, scenario_of
 
 OURS = ("handlers.", "engine.", "schemas.", "ledger.")
@@ -73,6 +84,11 @@ def in_order(of: folio.Folio, minor: int, _policy: object) -> tuple[tuple[folio.
 def same_state(of: folio.Folio, *_: object, **__: object) -> Outcome:
     """A decision that changes nothing."""
     return Outcome(state=of)
+
+
+def refund_parts_to_cards(of: folio.Folio, minor: int, facts: Any, **more: Any) -> Outcome:
+    """A voucher that is issued and does not close the money's way back."""
+    return refund.open_refund(of, minor, facts, request=more["request"], asked_by=more["asked_by"])
 
 
 MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
@@ -183,6 +199,52 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("brakes/x_27_property_day_sum", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_velocity", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_x_15_approval_above", knob("approval_above")),
+    (
+        "vouchers/s0_4_s0_7_s0_15_s0_16_s0_19_accepted_then_captured",
+        (voucher_schedule, "split", lambda deposit, total, _: (deposit, total - deposit)),
+    ),
+    ("vouchers/s0_4_s0_7_s0_15_s0_16_s0_19_accepted_then_captured", (voucher_second, "beside_vouchers", same_state)),
+    ("vouchers/s0_8_s0_10_v8_everything_by_voucher", (voucher, "_check_entry", lambda *_: None)),
+    ("vouchers/v27_s0_12_inside_the_deadline", (voucher_schedule, "split", lambda deposit, total, _: (deposit, total - deposit))),
+    ("vouchers/s0_13_no_second_method", (voucher, "_check_deposit", lambda *_: None)),
+    ("vouchers/s0_13_no_second_method", knob("second_tenders")),
+    ("vouchers/s0_1_s0_2_only_of_the_plan", (voucher, "check_feature", lambda *_: None)),
+    ("vouchers/s0_3_x_16_by_the_acts_instant", (voucher, "check_feature", lambda *_: None)),
+    (
+        "vouchers/s0_19_refused_everything_back",
+        (voucher_decline, "everything_back", lambda of, facts, _: quote.compute(of, (), Cause.NO_SHOW, facts)),
+    ),
+    ("vouchers/s0_19_lower_value_top_up_comes", (voucher_second, "beside_vouchers", same_state)),
+    (
+        "vouchers/s0_19_lower_value_top_up_does_not_come",
+        (voucher_accept, "_awaited", lambda of, of_it, *_: voucher_second.settling(of, of_it)),
+    ),
+    ("vouchers/s0_19_top_up_hours_settled", knob("top_up_hours")),
+    ("vouchers/s0_19_guest_withdraws_while_top_up_is_awaited", (cancellation, "_computed", quote.compute)),
+    ("vouchers/s0_35_the_silent_merchant", (voucher, "_reminders", lambda *_: [])),
+    ("vouchers/s0_35_the_silent_merchant", (voucher_second, "_watched", same_state)),
+    ("vouchers/s0_26_s0_27_s0_31_cancel_with_voucher", (voucher_issue, "_into_voucher", refund_parts_to_cards)),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", (voucher_issue, "_check", lambda *_: None)),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("voucher_value_rule")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("voucher_months")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("refund_on_expiry")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", (voucher_book, "_expired", lambda book: Outcome(state=book))),
+    ("vouchers/s0_17_s0_20_s0_22_s0_23_a_pms_code", (voucher_worth, "free", lambda book: book.left)),
+    ("vouchers/s0_17_s0_20_s0_22_s0_23_a_pms_code", (voucher_worth, "flags", lambda *_: ())),
+    ("vouchers/s0_21_a_15_goodwill_and_back", (voucher, "_worth", lambda message, of, _: (of.minor, 0))),
+    ("vouchers/s0_21_a_15_enforced", knob("enforce_known_vouchers")),
+    ("vouchers/s0_20_a_hold_that_expires", (voucher_book, "_let_go", lambda book, *_: Outcome(state=book))),
+    ("vouchers/a_16_two_vouchers", knob("max_vouchers")),
+    ("vouchers/s0_6_s0_32_a_mistyped_code", (voucher_code, "ours", lambda _: True)),
+    ("vouchers/x_24_a_package_only_with_consent", (voucher_issue, "_check", lambda *_: None)),
+    (
+        "vouchers/s0_22_s0_29_s0_30_a_17_own_voucher_there_and_back",
+        (refund_parts, "destination", lambda *_: (Destination.MANUAL, "by hand")),
+    ),
+    (
+        "vouchers/s0_22_s0_29_s0_30_a_17_own_voucher_there_and_back",
+        (voucher_book, "_give_back", lambda message, book, *_: Outcome(state=book)),
+    ),
     ("privacy/x_10_x_22_card_data_is_scrubbed", (cards, "scrub", lambda value: (value, ()))),
 ]
 
