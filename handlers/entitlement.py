@@ -35,7 +35,8 @@ PLANS: Mapping[Feature, frozenset[str]] = {Feature.VOUCHER: frozenset({PREMIUM})
 
 
 def check_feature(feature: Feature, facts: Facts, zone: ZoneInfo) -> None:
-    """S0-1, S0-3, judged by the act's instant (X-16). Raises Rejected `feature_not_available`."""
+    """S0-1, S0-3, judged by the act's instant (X-16); S0-2: whoever has the plan needs no other setting. Raises Rejected
+    `feature_not_available`."""
     plans = PLANS.get(feature)
     if plans is not None and facts.tenant.plan not in plans:
         text = (

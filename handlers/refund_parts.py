@@ -31,7 +31,7 @@ _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def allocation(folio: Folio, minor: int, policy: PropertyPolicy) -> tuple[tuple[FolioPayment, int], ...]:
-    """A-17, X-18, X-3: `minor` over the payments that can still give, none above its remainder.
+    """A-17, S0-30, X-18, X-3: `minor` over the payments that can still give, none above its remainder.
 
     Between tenders by `tender_order` (proportional to what each can give, exact by largest remainder), inside one by
     `within_tender`. Raises ValueError if they cannot give so much: a defect of the caller.

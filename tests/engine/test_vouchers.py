@@ -14,6 +14,7 @@ from engine import ledger_check, luck
 from engine.clock import ManualClock, micros
 from engine.hub import Hub
 from engine.verify import verify
+from engine.vouchers import listed
 from schemas.voucher_book import Voucher
 from schemas.voucher_code import normalised, ours
 from tests.engine.campsite import START, Campsite, arrival, configuration, event
@@ -181,3 +182,29 @@ def test_x_7_what_was_asked_of_a_voucher_is_explained(camp: Campsite) -> None:
     rows = camp.hub.reading.rows("SELECT DISTINCT correlation FROM decision WHERE kind = 'voucher' AND origin = 'inline'")
 
     assert {row["correlation"] for row in rows} <= {"c-1", "e-C", "e-D", "k-C", "k-D", "x-C", "e-E", "k-E"}
+
+
+def test_s0_18_the_merchants_list(camp: Campsite) -> None:
+    """Each number with its bookings: what was typed, what the book says, the warnings; what waits, and what is flagged, alone."""
+    number = cancelled(camp)
+    for folio, amount in (("C", 15_000), ("D", 15_000)):
+        camp.send(booking(folio))
+        camp.send(said(f"e-{folio}", "voucher.enter", folio, number=number, amount=amount))
+    camp.send(said("k-C", "voucher.check", "C", verdict="accepted"))
+    camp.send(booking("F"))
+    camp.send(said("e-F", "voucher.enter", "F", number="MER-77", amount=10_000))
+    rows = {row.folio: row for row in listed(camp.hub.reading)}
+
+    assert (rows["C"].status, rows["C"].taken, rows["C"].remainder, rows["C"].flags) == ("accepted", 15_000, 0, ())
+    assert (rows["D"].held, rows["D"].flags) == (5_000, ("voucher_duplicate", "voucher_value_exceeded"))
+    assert (rows["F"].value, rows["F"].remainder, rows["F"].origin) == (None, None, "unknown")
+    assert [row.folio for row in listed(camp.hub.reading, to_check=True)] == ["D", "F"]
+    assert [row.folio for row in listed(camp.hub.reading, flagged=True)] == ["D"]
+    assert list(listed(camp.hub.reading, tenant="other")) == []
+
+
+def test_s0_18_a_code_that_nobody_used_yet(camp: Campsite) -> None:
+    """It is on the list too."""
+    number = cancelled(camp)
+
+    assert [(row.number, row.folio, row.remainder) for row in listed(camp.hub.reading)] == [(number, "", 20_000)]

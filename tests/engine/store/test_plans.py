@@ -42,7 +42,7 @@ ROOM = Path(database.__file__).parent
 ROOMS = (ROOM.parent, ROOM)
 WHOLE = {
     "checking.py accounts", "checking.py folio_sums", "checking.py folios", "checking.py refunds_shown", "checking.py totals",
-    "checking.py vouchers",
+    "checking.py vouchers", "listing.py vouchers",
 }  # fmt: skip
 """Checks of the whole book read all of it; `accounts` of one folio does not, and is met."""
 APART = {
