@@ -62,6 +62,8 @@ def agreed(folio: Folio, voucher: FolioVoucher, take: int, goodwill: int, facts:
     owed = max(0, account.balance(folio) - account.under_way(folio))
     take = min(take, owed)
     goodwill = min(goodwill, owed - take)
+    if not take + goodwill:
+        return _not_needed(folio, voucher, facts)
     accepted = replace(voucher, take=take, goodwill=goodwill, counts=take + goodwill)
     planned_ = rescheduled(folio, replace_voucher(folio, accepted), facts)
     after = folio_of(planned_)
@@ -70,6 +72,19 @@ def agreed(folio: Folio, voucher: FolioVoucher, take: int, goodwill: int, facts:
     if after.due_now > folio.due_now and missing > 0:
         return merge(merge(planned_, quiet), _awaited(after, accepted, missing, facts))
     return merge(merge(planned_, quiet), settling(after, accepted))
+
+
+def _not_needed(folio: Folio, voucher: FolioVoucher, facts: Facts) -> Outcome:
+    """S0-5: other means have paid the booking meanwhile: it is accepted, and the voucher keeps its value."""
+    let_go = replace(voucher, status=VoucherStatus.RELEASED, counts=0, held=0)
+    moved = rescheduled(folio, replace_voucher(folio, let_go), facts)
+    more = Outcome(
+        messages=(ask("voucher.release_asked", folio, voucher, voucher.minor, reason="nothing is owed"),),
+        cancel=check_timers(voucher.key),
+        trace=(Step("S0-5", f"voucher {voucher.number}: nothing is owed any more, it is let go"),),
+    )
+    out = merge(moved, more)
+    return out if waiting(folio_of(out)) else merge(out, _booked(folio_of(out)))
 
 
 def _awaited(folio: Folio, voucher: FolioVoucher, missing: int, facts: Facts) -> Outcome:

@@ -20,6 +20,9 @@ from schemas.voucher_talk import VoucherAsked
 SIREN = 9
 """Digits of a legal entity; a SIRET has those of the establishment after them (S0-33)."""
 
+MOST_HOLDS = 500
+"""Bookings that a voucher remembers beside those that hold it."""
+
 
 def entity_of(policy: PropertyPolicy | None, tenant: TenantPolicy) -> str:
     """S0-36: the legal entity of a property: its company's SIREN, else its tenant's, else the tenant itself."""
@@ -33,9 +36,19 @@ def hold_of(book: Voucher, folio: str) -> VoucherHold | None:
 
 
 def with_hold(book: Voucher, hold: VoucherHold) -> Voucher:
-    """The book with this hold in place of its booking's, or added last."""
+    """The book with this hold in place of its booking's, or added last. Of more than MOST_HOLDS the oldest are forgotten that say no more
+    than none would: what ended, and of a code that others made what was spent, which goes back by hand either way."""
     holds = [hold if known.folio == hold.folio else known for known in book.holds]
-    return replace(book, holds=tuple(holds if hold in holds else [*holds, hold]))
+    holds = holds if hold in holds else [*holds, hold]
+    beyond = len(holds) - MOST_HOLDS
+    if beyond > 0:
+        forgotten = {known.folio for known in [known for known in holds if not _matters(book, known)][:beyond]}
+        holds = [known for known in holds if known.folio not in forgotten]
+    return replace(book, holds=tuple(holds))
+
+
+def _matters(book: Voucher, hold: VoucherHold) -> bool:
+    return hold.state is HoldState.HELD or (hold.state is HoldState.CONFIRMED and book.known)
 
 
 def free(book: Voucher) -> int:

@@ -12,7 +12,7 @@ from schemas.folio import FolioStatus, PaymentStatus
 from schemas.payment import Tender
 from schemas.voucher import VoucherStatus
 from schemas.voucher_book import HoldState
-from tests.handlers.house import camp, issued, named, names, ordered, refusal
+from tests.handlers.house import House, camp, issued, named, names, ordered, refusal
 
 
 def test_s0_15_s0_19_accepted_then_captured() -> None:
@@ -257,3 +257,18 @@ def test_voucher_payments_are_final() -> None:
     (payment,) = house.folio().payments
 
     assert (payment.tender, payment.status, payment.captured) == (Tender.VOUCHER, PaymentStatus.CAPTURED, 10_000)
+
+
+def test_s0_5_paid_otherwise_meanwhile() -> None:
+    """Nothing is owed when the merchant accepts: the booking stands, and the voucher keeps its value."""
+    house = House()
+    number = issued(house)
+    house.order()
+    house.enter(20_000, number)
+    house.pay(50_000)
+    told = house.check()
+
+    assert "BookingAccepted" in names(told)
+    assert (house.book(number).left, house.book(number).holds[0].state) == (30_000, HoldState.RELEASED)
+    assert (house.folio().vouchers[0].status, account.balance(house.folio())) == (VoucherStatus.RELEASED, 0)
+    assert sum(house.plan()) == 50_000

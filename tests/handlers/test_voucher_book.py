@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
 from handlers import account
 from handlers.voucher_holds import NEXT, Ask, Move
+from handlers.voucher_worth import MOST_HOLDS, with_hold
 from schemas.errors import Stale
 from schemas.voucher import Flag, VoucherScope, VoucherStatus
-from schemas.voucher_book import HoldState
+from schemas.voucher_book import HoldState, Voucher, VoucherHold
 from tests.handlers.campsite import CAMP
 from tests.handlers.house import PREMIUM, House, camp, issued, named, names, ordered, refusal, rows
 
@@ -257,3 +260,15 @@ def test_s0_17_register_refusals() -> None:
     assert refusal(send, "voucher.register", **good, expires="2026-12-31") == ("unknown_zone", "property")
     send("voucher.register", **good)
     assert refusal(send, "voucher.register", **{**good, "value": 101}) == ("duplicate_identity", "number")
+
+
+def test_a_number_that_everybody_types() -> None:
+    """It is flagged, and its book stays small: those that hold it are all there, of the others the latest."""
+    book = Voucher(number="GIFT", key="GIFT")
+    for number in range(2 * MOST_HOLDS):
+        state = HoldState.HELD if number % 100 == 0 else HoldState.CONFIRMED
+        book = with_hold(book, VoucherHold(folio=f"B-{number}", state=state, asked=1, at=datetime(2026, 5, 1, tzinfo=UTC), held=1))
+
+    assert len(book.holds) == MOST_HOLDS
+    assert len([hold for hold in book.holds if hold.state is HoldState.HELD]) == 10
+    assert book.holds[-1].folio == f"B-{2 * MOST_HOLDS - 1}"
