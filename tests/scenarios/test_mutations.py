@@ -131,7 +131,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("deposit/s4_11_s4_14_s4_19_half_and_the_fee", (account, "fee_charged", lambda _: 0)),
     ("deposit/s4_10_s4_14_deposit_inherits_tranche_2", (deposit, "deposit_rate", lambda _: Fraction(1, 2))),
     ("deposit/v29_s4_13_second_payment_unpaid", (deposit, "second_payment_days", lambda _: 0)),
-    ("deposit/v29_s4_13_second_payment_unpaid", (booking, "_timers", lambda *_: ((), ()))),
+    ("deposit/v29_s4_13_second_payment_unpaid", (booking, "second_payment_timers", lambda *_: ((), ()))),
     ("deposit/s4_13_second_payment_on_its_day", (account, "balance", lambda _: 1)),
     ("deposit/s4_13_second_payment_days_settled", term("second_payment_days", None)),
     ("deposit/v17_s4_15_split_cap", knob("split_cap")),
