@@ -16,6 +16,7 @@ import msgspec
 from config.problems import Problem
 from config.reading import TomlFile
 from config.settings import Amqp, Effects, Kafka, Merchant
+from config.vouchers import MOST, check_company, check_vouchers
 from schemas.booking import CollectedBy, PaymentPlan
 from schemas.money import FULL_RATE, ZERO_RATE, exponent, parse_rate, rate_text
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Unit
@@ -31,6 +32,7 @@ _MOST = {
     "notice_days": _DAYS,
     "collection_days": _DAYS,
     "grace_days": _DAYS,
+    **MOST,
 }
 DEFAULTS = PropertyPolicy(property="", version="", tenant="", zone="")
 _CHOICES = {
@@ -99,7 +101,7 @@ def _check_currency(file: TomlFile, path: tuple[str | int, ...], currency: str) 
 def _not_negative(file: TomlFile, policy: msgspec.Struct, path: tuple[str | int, ...] = ()) -> None:
     for field in msgspec.structs.fields(policy):
         value = getattr(policy, field.name)
-        least = 1 if field.name in ("quote_minutes", "answer_s", "velocity_per_hour") else 0
+        least = 1 if field.name in ("quote_minutes", "answer_s", "velocity_per_hour", "max_vouchers") else 0
         if isinstance(value, int | float) and not isinstance(value, bool) and value < least:
             file.problem((*path, field.name), f"must be at least {least}, it is {value}", value=value)
         most = _MOST.get(field.name)
@@ -124,6 +126,7 @@ def _check_hub(found: Found) -> None:
         _check_currency(file, ("tenants", n, "currency"), tenant.currency)
         if tenant.zone:
             _check_zone(file, ("tenants", n, "zone"), tenant.zone)
+        check_company(file, ("tenants", n, "company"), tenant.company)
         _not_negative(file, tenant, ("tenants", n))
     families = {family(name) for name in OUT}
     for n, source in enumerate(found.sources):
@@ -228,6 +231,8 @@ def _check_property(file: TomlFile, policy: PropertyPolicy, found: Found) -> Non
     for n, currency in enumerate(policy.currencies):
         _check_currency(file, ("currencies", n), currency)
     _check_methods(file, policy)
+    check_company(file, ("company",), policy.company)
+    check_vouchers(file, policy)
     trades = {one.trade for _, one in found.terms}
     for trade, threshold in policy.split_thresholds.items():
         if trade not in trades:

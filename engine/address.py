@@ -10,6 +10,7 @@ from engine.store.rows import Key
 from schemas.balance import Scope
 from schemas.common import Reference
 from schemas.errors import Undecodable
+from schemas.voucher_code import normalised
 
 _TENANT_WIDE = frozenset({"payouts.stop", "payouts.start", "person.forget"})
 BY_SUBJECT = frozenset({"approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"})
@@ -40,8 +41,16 @@ def reference_key(tenant: str, reference: Reference) -> Key:
     return Key(tenant, "reference", f"{reference.namespace}\x1f{reference.value}")
 
 
+def voucher_key(tenant: str, number: str) -> Key:
+    """The aggregate of one voucher, however its number is typed. Raises Undecodable for a number of blanks."""
+    key = normalised(number)
+    if not key:
+        raise Undecodable("a voucher's number needs at least one letter or digit", field="number", value=number)
+    return Key(tenant, "voucher", key)
+
+
 def key_of(tenant: str, name: str, message: Any) -> Key:
-    """The key that decides a message. Raises Undecodable if it names neither a folio nor a reference."""
+    """The key that decides a message. Raises Undecodable if it names neither a folio nor a reference, or a voucher by blanks alone."""
     if name in _TENANT_WIDE:
         return Key(tenant, "tenant", tenant)
     if name == "force_majeure.declare":
@@ -50,6 +59,8 @@ def key_of(tenant: str, name: str, message: Any) -> Key:
         if not message.property:
             raise Undecodable(f"{name}: scope {message.scope.value} needs `property`", field="property")
         return Key(tenant, "property", message.property)
+    if name == "voucher.register":
+        return voucher_key(tenant, message.number)
     if message.folio:
         return Key(tenant, "folio", message.folio)
     references = message.references or references_of(name, message)

@@ -177,6 +177,7 @@ def _decided(
             key=internal.key,
             body=registry.encode(internal.body),
             scrubbed="",
+            correlation=row.correlation or row.id,
         )
         for number, internal in enumerate(outcome.messages)
     ]

@@ -20,13 +20,17 @@ from schemas.envelope import folio_id
 from schemas.errors import Early, Rejected, Retryable, Stale
 from schemas.folio import Area, Folio, ReferenceState
 from schemas.property_settings import PropertySettings, Suspension
+from schemas.voucher_book import Voucher
+from schemas.voucher_code import normalised
 
 if TYPE_CHECKING:
     from engine.chunk import Chunk
     from engine.staging import Staged
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})
-_AT_ONCE = frozenset({"cancellation.request", "cancellation.confirm", "cancellation.withdraw"}) | routes.OF_BALANCES
+_AT_ONCE = routes.OF_BALANCES | {
+    "cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher",
+}  # fmt: skip
 """Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
 
 log = structlog.get_logger(__name__)
@@ -66,6 +70,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     body = staged.body
     folio = body if isinstance(body, Folio) else None
     area = body if isinstance(body, Area) else None
+    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message)
     received_at = instant(row.received_at)
     return Facts(
         message=row.message,
@@ -79,6 +84,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         input_id=row.id,
         folio=folio,
         areas=(area,) if area else _areas(chunk, row, message, folio),
+        voucher=voucher,
         effects=_effects(chunk, row) if _reads_effects(row, message, folio) else {},
         decided_at=instant(chunk.now) if row.name == "timer.fired" else None,
         settings=body if isinstance(body, PropertySettings) else None,
@@ -117,6 +123,14 @@ def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) 
         return ()
     body = chunk.staging.state(Key(row.tenant, "property", folio.property)).body
     return body.suspensions if isinstance(body, PropertySettings) else ()
+
+
+def _voucher(chunk: Chunk, row: Waiting, message: Any) -> Voucher | None:
+    """The book of the voucher that a folio's message numbers, where the decision asks for it (A-15, S0-32)."""
+    if row.name not in routes.READS_VOUCHERS or not (key := normalised(message.number)):
+        return None
+    body = chunk.staging.state(Key(row.tenant, "voucher", key)).body
+    return body if isinstance(body, Voucher) else None
 
 
 def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:

@@ -19,6 +19,7 @@ from connectors.psp.ogone.simulator.script import Script
 from engine import dry_run_report as report
 from engine.clock import ManualClock, micros
 from engine.hub import Hub
+from engine.luck import derived
 from engine.scripted_ogone import ScriptedOgone
 from engine.transport.contract import Arrival
 from schemas.common import DATES, Instant, within_dates
@@ -134,6 +135,7 @@ class DryRun:
             clock=self.clock,
             chunk=configuration.hub.chunk,
             master=_MASTER,
+            luck=derived,
         )
         self._explain = report.Explaining(self.hub.reading) if explain else None
 

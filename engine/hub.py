@@ -21,6 +21,7 @@ from engine.effects import EffectsRunner
 from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
+from engine.luck import Luck, drawn
 from engine.settled import Settled, settle
 from engine.store.contract import LaneStore, News, Store, StoreTaken
 from engine.store.effects import Effect
@@ -60,7 +61,7 @@ class Hub:
     """Opens the store (raises StoreTaken when another hub has it), takes the configuration into force, and owns the lanes.
 
     `store`: its address, or a store that is open already; the hub closes either. `connectors` by merchant. `brokers`: families of
-    outcomes that a broker is to get.
+    outcomes that a broker is to get. `luck`: what codes are made of.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Hub:
         master: bytes | None = None,
         shared: Shared | None = None,
         tracer: Tracer | None = None,
+        luck: Luck = drawn,
     ) -> None:
         gc.set_threshold(*_COLLECT)
         self.configuration = configuration
@@ -92,7 +94,7 @@ class Hub:
             self._new_generation()
             self.wake = threading.Event()
             self.intake = DurableIntake(
-                self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set, self.watch
+                self.store, self.shelf, self.vault, lambda: self.settled, self.clock, self.wake.set, self.watch, luck
             )  # fmt: skip
             self.lanes = Lanes(
                 self.store, self.settled, self.clock, chunk=chunk, brokers=_wanted(configuration),

@@ -21,6 +21,7 @@ from prometheus_client import Counter
 from engine.address import BY_SUBJECT, key_of, lane_of
 from engine.clock import Clock, micros
 from engine.letters import kept_letter, told
+from engine.luck import Luck, drawn, with_number
 from engine.opening import open_envelope, scrubbed, without_cards
 from engine.settled import Settled
 from engine.store.contract import Contended, LaneStore
@@ -92,10 +93,12 @@ class DurableIntake:
         clock: Clock,
         on_append: Callable[[], None] = lambda: None,
         watch: Watch | None = None,
+        luck: Luck = drawn,
     ) -> None:
         self._store, self._directory, self._vault = store, directory, vault
         self._settled, self._clock, self._on_append = settled, clock, on_append
         self._watch = watch or Watch(store.lanes)
+        self._luck = luck
         self._lock = threading.Lock()
         self._queue: deque[_Ticket] = deque()
         self._recent: OrderedDict[bytes, bytes] = OrderedDict()
@@ -253,10 +256,15 @@ class DurableIntake:
         content = registry.encode(message)
         key = self._key(tenant, name, message)
         private = message if personal_fields(registry.IN[name]) else None
+        id_ = message_bytes(tenant, envelope.source, envelope.id)
+        fingerprint = self._vault.fingerprint(name.encode() + b"\x1f" + _said(message, content))
+        numbered = with_number(name, message, id_, self._luck)  # after its fingerprint, which a repeat must have too
+        if numbered is not message:
+            content = registry.encode(numbered)
         row = Arrived(
             lane_of(key, self._store.lanes),
-            message_bytes(tenant, envelope.source, envelope.id),
-            self._vault.fingerprint(name.encode() + b"\x1f" + _said(message, content)),
+            id_,
+            fingerprint,
             tenant,
             envelope.source,
             envelope.id,

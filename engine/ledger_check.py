@@ -19,10 +19,13 @@ from ledger.balance import Row, out_of_balance
 from ledger.chart import entry_of
 from schemas.effect import EffectState
 from schemas.folio import Folio, PartStatus, RefundPart
+from schemas.voucher import VoucherOrigin
+from schemas.voucher_book import Voucher
 
 SHOWN: Final = 50
 _BY_HAND: Final = frozenset({EffectState.REFUSED, EffectState.REVERSED})
 _DECODER: Final = msgspec.json.Decoder(Folio)
+_VOUCHERS: Final = msgspec.json.Decoder(Voucher)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +92,7 @@ def check(store: Store, *, shown: int = SHOWN) -> Checked:
 def _all(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
     yield from _sums(reading)
     yield from _folios(reading, seen)
+    yield from _vouchers(reading)
 
 
 def _sums(reading: Reading) -> Iterator[Finding]:
@@ -141,6 +145,24 @@ def _folios(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
     while booked is not None:
         yield _orphan(booked)
         booked = next(sums, None)
+
+
+def _vouchers(reading: Reading) -> Iterator[Finding]:
+    """S0-26: of a voucher issued here the account is what its own book has left; of others there is none. What a folio behind a defect has
+    not booked yet is found too."""
+    for row in checking.vouchers(reading):
+        book = _VOUCHERS.decode(row.body)
+        left = book.left if book.origin is VoucherOrigin.ISSUED_HERE else 0
+        if -row.account != left:
+            yield Finding(
+                rule="S0-26",
+                tenant=row.tenant,
+                subject=f"vouchers:{book.key}",
+                ledger=-row.account,
+                other=left,
+                currency=book.currency,
+                text="what the voucher has left",
+            )
 
 
 def _orphan(sums: checking.Sums) -> Finding:

@@ -25,6 +25,13 @@ from handlers import (
     refund_elsewhere,
     refund_reply,
     reply,
+    voucher,
+    voucher_accept,
+    voucher_book,
+    voucher_credit,
+    voucher_issue,
+    voucher_known,
+    voucher_release,
 )
 from handlers.balance_record import COLLECTION, OVERDUE, SEND
 from handlers.balance_request import follows
@@ -69,6 +76,25 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{SEND}": balance_timers.decide_send,
     f"timer.fired/{OVERDUE}": balance_timers.decide_overdue,
     f"timer.fired/{COLLECTION}": balance_timers.decide_collection,
+    # vouchers
+    "voucher.enter": voucher.decide_enter,
+    "voucher.check": voucher.decide_check,
+    "voucher.register": voucher_known.decide_register,
+    "voucher.consent": voucher.decide_consent,
+    "booking.cancel_with_voucher": voucher_issue.decide,
+    "voucher.hold_asked": voucher_book.decide_asked,
+    "voucher.settle_asked": voucher_book.decide_asked,
+    "voucher.release_asked": voucher_book.decide_asked,
+    "voucher.credit_asked": voucher_book.decide_asked,
+    "voucher.issue_asked": voucher_known.decide_issue,
+    "voucher.hold_answered": voucher.decide_held,
+    "voucher.settle_answered": voucher_accept.decide_settled,
+    "voucher.credit_answered": voucher_credit.decide_credited,
+    "voucher.unused": voucher_credit.decide_unused,
+    f"timer.fired/{voucher_release.VOUCHER_CHECK}": voucher.decide_reminded,
+    f"timer.fired/{voucher_release.TOP_UP}": voucher.decide_top_up_ended,
+    f"timer.fired/{voucher_book.EXPIRY}": voucher_book.decide_expired,
+    f"timer.fired/{voucher_book.HOLD_EXPIRY}": voucher_book.decide_hold_expired,
 }
 
 READS_AREAS: Final = frozenset({"cancellation.request"})
@@ -76,6 +102,9 @@ READS_AREAS: Final = frozenset({"cancellation.request"})
 
 CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 """Causes of theirs for which it is read."""
+
+READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher"})
+"""Decisions of a folio that are shown the book of the voucher that their message numbers."""
 
 READS_EFFECTS: Final = frozenset(
     {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally", "payment.reversed"}

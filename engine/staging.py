@@ -18,6 +18,7 @@ from engine.store.contract import ChunkTransaction
 from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
 from schemas.property_settings import PropertySettings
+from schemas.voucher_book import Voucher
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
     "folio": (1, Folio),
@@ -25,6 +26,7 @@ SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
     "property": (1, PropertySettings),
     "reference": (1, ReferenceState),
     "tenant": (1, State),
+    "voucher": (1, Voucher),
 }
 """What each kind of aggregate keeps, and the version of its shape."""
 

@@ -11,13 +11,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from handlers import account, features
+from handlers import account
 from handlers.balance_amounts import Wanted, fixed, wanted
 from handlers.balance_dates import arrival_of
 from handlers.balance_record import LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
 from handlers.balance_request import BY_HAND, Here, here_of, opened, settings_of
 from handlers.balance_timers import suspended, told_suspended
 from handlers.cancellation_right import HOUSE, who
+from handlers.entitlement import Feature, check_feature
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step
 from schemas.balance import BalanceAct, BalanceRecreate, BalanceSetAmount, BalanceSuspend
@@ -99,7 +100,7 @@ def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
     Raises Rejected `feature_not_available`, `suspension_in_the_past`, `suspension_past_arrival`.
     """
     request, here = acted(message, facts)
-    features.check(facts.name, facts.act, here.zone)
+    check_feature(Feature.SUSPEND_BALANCE_REQUEST, facts, here.zone)
     arrival = arrival_of(here.folio)
     if message.until <= here.today:
         text = f"a suspension ends on a day to come; it is {here.today} there"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from handlers import features
 from handlers.balance import check_actor
 from handlers.cancellation_right import HOUSE, who
+from handlers.entitlement import Feature, check_feature
 from handlers.frozen import zone_of
 from handlers.outcome import Facts, Outcome, Step
 from schemas.balance import BalanceSuspend, BalanceSuspended, Scope
@@ -30,7 +30,7 @@ def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
     check_actor(message.actor, HOUSE)
     policy = _policy(message, facts)
     zone = zone_of(policy, facts.tenant)
-    features.check(facts.name, facts.act, zone)
+    check_feature(Feature.SUSPEND_BALANCE_REQUEST, facts, zone)
     if message.scope is Scope.TYPE and not message.accommodation_type:
         raise Rejected("say which type", code="type_missing", rule="S1-36", field="accommodation_type", value="")
     type_ = message.accommodation_type if message.scope is Scope.TYPE else ""

@@ -17,11 +17,13 @@ from handlers.booking_lines import changed_lines, check_lines, check_rate, first
 from handlers.frozen import WITH_TERMS, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import start_of_day
+from handlers.voucher_schedule import with_vouchers, without_vouchers
 from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
 from schemas.common import Fact
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioLine, FolioStatus, PaymentStatus
+from schemas.folio_voucher import PlannedPayments
 from schemas.money import exponent
 from schemas.operations import TimerFired
 from schemas.policy import PropertyPolicy
@@ -108,7 +110,7 @@ def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
     today = facts.act.astimezone(zone).date()
     advance: tuple[Step, ...] = ()
     if _touched(folio) or asked(folio):
-        plan = deposit.rescheduled(after, folio, facts, today)
+        plan = deposit.rescheduled(after, without_vouchers(folio), facts, today)
     else:
         plan = deposit.schedule(after, facts, today)
         advance = deposit.check_advance(after, plan, today)
@@ -186,6 +188,10 @@ def _outcome(
     *,
     asks_for_balance: bool,
 ) -> Outcome:
+    if after.vouchers:
+        planned = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
+        after, plan = replace(after, planned=planned), with_vouchers(plan, after)
+        trace = (*trace, *plan.trace[-1:])
     after = account.claimed(replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on))
     ordered, collected = account.ordered(after), account.collected(after)
     facts: list[Fact] = [_accepted(message, after, ordered)]
@@ -194,7 +200,7 @@ def _outcome(
         facts.append(PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=after.currency))
     was = (account.ordered(before), account.collected(before)) if before is not None else None
     facts += account.moved(was, (ordered, collected), after.currency)
-    timers, cancel = ((), ()) if asks_for_balance else _timers(before, after, zone)  # S1-37: its own request tells
+    timers, cancel = ((), ()) if asks_for_balance else second_payment_timers(before, after, zone)  # S1-37: its own request tells
     trace = (*trace, Step("S4-22", _balance_text(ordered, collected, after.currency)))
     return Outcome(
         state=after,
@@ -228,7 +234,7 @@ def _accepted(message: Booking, folio: Folio, ordered: int) -> BookingAccepted:
     )
 
 
-def _timers(before: Folio | None, after: Folio, zone: ZoneInfo) -> tuple[tuple[Timer, ...], tuple[str, ...]]:
+def second_payment_timers(before: Folio | None, after: Folio, zone: ZoneInfo) -> tuple[tuple[Timer, ...], tuple[str, ...]]:
     """S4-13, S1-44: the second payment is late from the next local day on. A channel collects for itself (X-20)."""
     if after.second_payment_on is None or after.collected_by is CollectedBy.CHANNEL:
         return (), (SECOND_PAYMENT,) if before is not None and before.second_payment_on is not None else ()

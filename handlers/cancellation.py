@@ -17,6 +17,7 @@ from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import next_limit
 from handlers.quote import Computation, compute
 from handlers.refund_parts import replace_request, request_of
+from handlers.voucher_decline import everything_back
 from schemas.cancellation import (
     CancellationConfirm,
     CancellationQuoted,
@@ -52,7 +53,7 @@ def decide_request(message: CancellationRequest, facts: Facts) -> Outcome:
     check_requester(folio, message.actor, message.cause, facts)
     choices = tuple([LineChoice(line=choice) if isinstance(choice, str) else choice for choice in message.lines])
     check_cause(folio, choices, message.cause, message.proof, facts)
-    computation = compute(folio, choices, message.cause, facts)
+    computation = _computed(folio, choices, message.cause, facts)
     request = CancelRequest(
         request=message.request,
         status=RequestStatus.QUOTED,
@@ -87,7 +88,7 @@ def decide_confirm(message: CancellationConfirm, facts: Facts) -> Outcome:
         text = f"request {message.request} is {request.status.value}: ask again"
         raise Rejected(text, code="request_withdrawn", rule="S4-30", field="request", value=message.request)
     _check_confirmer(folio, request, message, facts)
-    computation = compute(folio, request.lines, request.cause, facts)
+    computation = _computed(folio, request.lines, request.cause, facts)
     code = _no_longer(request.quote, message.quote, computation, facts)
     if code:
         return _again(folio, request, computation, code, facts)
@@ -149,6 +150,13 @@ def valid_until(folio: Folio, computation: Computation, cause: Cause) -> datetim
         if limit is not None and limit < until:
             until = limit
     return until
+
+
+def _computed(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: Facts) -> Computation:
+    """By the terms; S0-19: while a top-up is awaited the guest may withdraw from the whole booking for nothing."""
+    if folio.top_up_until is not None and cause is Cause.GUEST and not choices:
+        return everything_back(folio, facts, "a top-up is awaited, the guest withdraws")
+    return compute(folio, choices, cause, facts)
 
 
 def _known(facts: Facts) -> Folio:

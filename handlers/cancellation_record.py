@@ -76,7 +76,7 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
             computed = compute(folio, (), cause, facts)
         case "full":
             said = Step("S4-25", f"cancelled by the system of record, everything back: {_text(folio, collected)}")
-            computed = _with_refund(folio, max(0, collected), cause, facts)
+            computed = computed_with_refund(folio, max(0, collected), cause, facts)
         case "none":
             said = Step("S4-25", "cancelled by the system of record, no refund")
             ended = tuple(_end(line, line.price, facts) for line in account.live_lines(folio))
@@ -85,7 +85,7 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
             given = max(0, min(int(amount), collected))
             beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
             said = Step("S4-25", f"cancelled by the system of record, refund {_text(folio, given)}{beyond}")
-            computed = _with_refund(folio, given, cause, facts)
+            computed = computed_with_refund(folio, given, cause, facts)
     return replace(computed, trace=(said, *computed.trace))
 
 
@@ -93,7 +93,7 @@ def _text(folio: Folio, minor: int) -> str:
     return account.text(minor, folio.currency)
 
 
-def _with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
+def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
     """S4-25: kept = collected - refund, the fee first (A-5), then the lines by price, exact (X-5), none above its price."""
     earlier = sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
     keep = max(0, account.collected(folio) - refund - earlier)

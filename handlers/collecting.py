@@ -11,6 +11,7 @@ from handlers import account
 from handlers.capture import take_or_release
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.voucher_second import beside_vouchers
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.effect import EffectKind
@@ -96,6 +97,8 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
     if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, after, payment, facts))
     first = merge(first, without_unneeded(first, payment, facts))
+    if folio_of(first).vouchers:
+        first = merge(first, beside_vouchers(folio_of(first), facts))
     final = account.claimed(folio_of(first))
     return replace(
         first,

@@ -6,6 +6,7 @@ Who may, and when, is `handlers.cancellation`; the arithmetic is `handlers.quote
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from handlers.quote_lines import ASIDE
 from handlers.refund import open_refund
 from handlers.refund_parts import with_request, with_request_state
 from handlers.refund_reply import OVERDUE, manual_required, timer
+from handlers.voucher_release import released
 from ledger import recipes
 from ledger.recipes import Transfers
 from schemas.booking import DepositNature
@@ -37,8 +39,23 @@ def versions(folio: Folio, computation: Computation) -> str:
     return " ".join((folio.policy, *terms))
 
 
+class GiveBack(Protocol):
+    """How a cancellation gives back: `handlers.refund.open_refund`, or into a voucher (S0-26)."""
+
+    def __call__(
+        self, folio: Folio, minor: int, facts: Facts, *, request: str = "", asked_by: str = "", approve: str = ""
+    ) -> Outcome: ...
+
+
 def confirm(
-    folio: Folio, request: CancelRequest, computation: Computation, facts: Facts, *, asked_by: str, approve: str = ""
+    folio: Folio,
+    request: CancelRequest,
+    computation: Computation,
+    facts: Facts,
+    *,
+    asked_by: str,
+    approve: str = "",
+    give_back: GiveBack = open_refund,
 ) -> Outcome:
     """S4-28, S4-30: lines end, stock and commission go back, authorised money is taken or released, refunds are asked for.
 
@@ -55,9 +72,10 @@ def confirm(
         waivers=folio.waivers if computation.whole or not computation.waived else (*folio.waivers, (facts.act, computation.waived)),
     )
     taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
-    refunded = open_refund(folio_of(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
+    refunded = give_back(folio_of(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
     doubled = _arrhes_double(folio_of(refunded), folio, computation, request, facts)
-    final = waiting_refund(folio_of(doubled), computation.waiting, request.request, facts)
+    freed = released(folio_of(doubled), "the booking is cancelled") if computation.whole else Outcome(state=folio_of(doubled))
+    final = waiting_refund(folio_of(freed), computation.waiting, request.request, facts)
     note, commission_steps = commission.credit_note(folio, computation)
     free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
@@ -81,7 +99,7 @@ def confirm(
         policy_version=versions(folio, computation),
     )
     whole = first
-    for more in (taken, refunded, doubled):
+    for more in (taken, refunded, doubled, freed):
         if more.state is not whole.state:  # else nothing was to be done
             whole = merge(whole, more)
     return replace(whole, state=final, policy_version=first.policy_version)

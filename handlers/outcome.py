@@ -15,6 +15,7 @@ from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
 from schemas.property_settings import PropertySettings, Suspension
+from schemas.voucher_book import Voucher
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,6 +89,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     input_id: str = ""
     folio: Folio | None = None
     areas: tuple[Area, ...] = ()
+    voucher: Voucher | None = None  # the book of the voucher whose key this is, or that the message names
     effects: Mapping[str, EffectState] = {}  # as the store has them now, for decisions about a request that stands
     decided_at: datetime | None = None  # when a timer's decision is really made, for what must not be done too late (S1-43)
     settings: PropertySettings | None = None  # of a property whose own messages these are

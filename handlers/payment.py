@@ -33,7 +33,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     """`payment.authorised`, `payment.received`, `payment.reversed` (`facts.name`).
 
     Raises Early for an unknown booking or the reversal of an unknown payment, Stale for what is known, Rejected for another
-    currency, another body under a known payment's id, or a known payment under another id.
+    currency, another body under a known payment's id, a known payment under another id, or a voucher's own payment.
     """
     folio = facts.folio
     if folio is None:
@@ -42,6 +42,9 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
+    if known is not None and known.voucher:
+        text = f"payment {known.payment} is voucher {known.voucher}: what becomes of it is told by voucher.check, or by cancelling"
+        raise Rejected(text, code="voucher_not_cash", rule="S0-29", field="payment", value=known.payment)
     then = NEXT[known.status if known is not None else None, said]
     same = reported(message, folio, known, message.occurred_at or facts.act) if said is Told.CAPTURED else None
     if same is not None and (then is PaymentStatus.CAPTURED or same is known):

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.outcome import Facts, Internal, Outcome, Step, Timer
 from handlers.refund_parts import (
     ORIGINAL_CARD,
+    VOUCHER,
     allocation,
     destination,
     open_minor,
@@ -22,6 +23,7 @@ from handlers.refund_parts import (
     with_state,
 )
 from handlers.refund_reply import OVERDUE, manual_required, requested, timer
+from handlers.voucher_refund import asked_back
 from ledger import recipes
 from schemas.common import Fact
 from schemas.effect import EffectKind, EffectRequest, EffectState
@@ -62,6 +64,7 @@ def open_refund(
     told: list[Fact] = []
     requests: list[EffectRequest] = []
     effects: list[PendingEffect] = []
+    messages: list[Internal] = []
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in allocation(folio, minor, policy):
         where, why = destination(folio, payment)
@@ -72,7 +75,7 @@ def open_refund(
             tender=payment.tender,
             minor=part_minor,
             destination=where.value,
-            status=PartStatus.REQUESTED if card else PartStatus.MANUAL,
+            status=PartStatus.REQUESTED if card or where is VOUCHER else PartStatus.MANUAL,
             number=number,
             effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
         )
@@ -80,6 +83,8 @@ def open_refund(
             requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
             effects.append(_pending(part, refund_id, asked_by, bool(approve)))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
+        elif where is VOUCHER:
+            messages.append(asked_back(folio, payment, part, refund_id))
         else:
             told.append(manual_required(folio, refund_id, part, why))
         of = f"{account.text(part_minor, folio.currency)} of {account.text(left, folio.currency)}"
@@ -113,6 +118,7 @@ def open_refund(
         entries=recipes.refund_decided(folio, minor, refund_id),
         requests=tuple(requests),
         timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),
+        messages=tuple(messages),
         trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
     )

@@ -32,7 +32,7 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
     shown before is the same money.
 
     Raises Early for an unknown booking or payment, Rejected `unknown_refund`, `amount_mismatch`, `amount_above_total`,
-    `refund_or_payment_missing`, Stale if the refund was closed with that amount already.
+    `refund_or_payment_missing`, `voucher_not_cash`, Stale if the refund was closed with that amount already.
     """
     folio = facts.folio
     if folio is None:
@@ -45,6 +45,11 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
     payment = account.payment_of(folio, message.payment)
     if payment is None:
         raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
+    if payment.voucher:
+        text = (
+            f"payment {payment.payment} is voucher {payment.voucher}: its value goes back to a voucher, by a refund of the booking"
+        )
+        raise Rejected(text, code="voucher_not_cash", rule="S0-29", field="payment", value=payment.payment)
     record = next((record for record, minor in payment.foreign_shown if minor == message.amount), "")
     if record:
         return _shown_before(folio, payment, record)

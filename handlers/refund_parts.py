@@ -26,12 +26,12 @@ FAILED = frozenset({PartStatus.REFUSED, PartStatus.REVERSED})
 """Parts that the provider did not make, or undid."""
 FINAL = frozenset({EffectState.CONFIRMED, EffectState.REFUSED, EffectState.REVERSED})
 """Effects that are waited for no longer."""
-ORIGINAL_CARD, MANUAL = Destination.ORIGINAL_CARD, Destination.MANUAL
+ORIGINAL_CARD, MANUAL, VOUCHER = Destination.ORIGINAL_CARD, Destination.MANUAL, Destination.VOUCHER
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def allocation(folio: Folio, minor: int, policy: PropertyPolicy) -> tuple[tuple[FolioPayment, int], ...]:
-    """A-17, X-18, X-3: `minor` over the payments that can still give, none above its remainder.
+    """A-17, S0-30, X-18, X-3: `minor` over the payments that can still give, none above its remainder.
 
     Between tenders by `tender_order` (proportional to what each can give, exact by largest remainder), inside one by
     `within_tender`. Raises ValueError if they cannot give so much: a defect of the caller.
@@ -84,7 +84,10 @@ def _greedy(payments: Iterable[FolioPayment], minor: int) -> tuple[tuple[FolioPa
 
 
 def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
-    """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason."""
+    """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason. S0-29: what was
+    paid by a voucher goes back to it, whoever collected the rest."""
+    if payment.voucher:
+        return VOUCHER, ""
     if folio.collected_by is not CollectedBy.PROPERTY:
         return MANUAL, f"collected by {folio.collected_by.value}: settle it there, not with the guest"
     if payment.tender is not Tender.CARD:

@@ -45,6 +45,12 @@ CHART: Mapping[str, Account] = _chart(
     Account(code="fees", kind=Kind.INCOME, owner="folio", meaning="service fees charged (S4-5)"),
     Account(code="penalties", kind=Kind.INCOME, owner="property", meaning="prices kept of what was cancelled (S4-32)"),
     Account(code="goodwill", kind=Kind.EXPENSE, owner="property", meaning="given beyond what the rule gives (S4-46)"),
+    # vouchers (S0)
+    Account(
+        code="vouchers", kind=Kind.LIABILITY, owner="voucher", meaning="value of a voucher issued here and not yet used (S0-26)"
+    ),
+    Account(code="bonus", kind=Kind.EXPENSE, owner="property", meaning="value of vouchers that no money stands for (S0-36)"),
+    Account(code="breakage", kind=Kind.INCOME, owner="property", meaning="value of vouchers that was not used in time (S0-28)"),
 )
 
 

@@ -37,6 +37,10 @@ OPPOSITE: Mapping[str, str] = {
     "unapplied_foreign_refund": "unapplied_foreign_refund_reversed",
     "applied": "applied_reversed",
     "goodwill": "goodwill_withdrawn",
+    "voucher_issued": "voucher_withdrawn",
+    "voucher_bonus": "voucher_bonus_withdrawn",
+    "voucher_unused": "voucher_used_after_all",
+    "voucher_expired": "voucher_revived",
 }
 """What undoes what: a recipe and its reversal carry these names."""
 
@@ -82,6 +86,9 @@ def _line(folio: Folio, line: FolioLine) -> Owned:
 
 
 def _money(payment: FolioPayment) -> Owned:
+    if payment.book:
+        code, _, owner = payment.book.partition(":")
+        return code, owner
     return ("money", f"{payment.provider}/{payment.merchant}") if payment.provider else ("till", payment.tender.value)
 
 
@@ -218,3 +225,36 @@ def goodwill(folio: Folio, minor: int, subject: str) -> Transfers:
 def goodwill_withdrawn(folio: Folio, minor: int, subject: str) -> Transfers:
     """Undoes `goodwill`: the second person said no."""
     return _undo(goodwill(folio, minor, subject))
+
+
+def voucher_account(key: str) -> str:
+    """Where the value of a voucher issued here stands (S0-26)."""
+    return account("vouchers", key)
+
+
+def goodwill_account(folio: Folio) -> str:
+    """Where goodwill of the folio's property stands (S0-21)."""
+    return account("goodwill", folio.property)
+
+
+def voucher_issued(folio: Folio, key: str, minor: int, refund: str) -> Transfers:
+    """Money that was to be given back stays, as the value of a voucher (S0-26)."""
+    return _one("voucher_issued", folio, ("refunds", folio.folio), ("vouchers", key), minor, refund)
+
+
+def voucher_bonus(folio: Folio, key: str, minor: int) -> Transfers:
+    """Value beyond what was collected: a cost of the property (S0-27, S0-36)."""
+    return _one("voucher_bonus", folio, ("bonus", folio.property), ("vouchers", key), minor, key)
+
+
+def voucher_unused(folio: Folio, key: str, minor: int) -> Transfers:
+    """What of a voucher was not used in time is owed to the guest again (S0-28)."""
+    return _one("voucher_unused", folio, ("vouchers", key), _guest(folio), minor, key)
+
+
+def voucher_expired(key: str, owner: str, minor: int, currency: str) -> Transfers:
+    """What of a voucher was not used in time is earned (S0-28)."""
+    if not minor:
+        return ()
+    debit, credit = account("vouchers", key), account("breakage", owner)
+    return (Transfer(entry="voucher_expired", debit=debit, credit=credit, minor=minor, currency=currency, subject=key),)

@@ -14,6 +14,7 @@ from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.effect import EffectState
+from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.payment import Initiation, Tender
 
 
@@ -135,6 +136,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     foreign_shown: tuple[tuple[str, int], ...] = ()  # records of such that it has shown and nobody told yet
     foreign_records: tuple[str, ...] = ()  # refunds that the provider shows and nobody here made
     foreign_partly: tuple[tuple[str, int], ...] = ()  # those of which less is in `foreign`, and how much: no more was there
+    voucher: str = ""  # the number, in its one spelling, of the voucher that this is (S0-8)
+    book: str = ""  # the account on which its money stands, where that is no provider's and no till: a voucher's, or goodwill
 
     def collected(self) -> int:
         """What of it is with us and not promised back, minor units; negative when it was refunded and then charged back."""
@@ -264,6 +267,11 @@ class Folio(State, frozen=True, kw_only=True):
     effects: tuple[PendingEffect, ...] = ()
     balance_requests: tuple[BalanceRequest, ...] = ()  # oldest first; one of an accommodation is live at most (S1-20)
     notified: tuple[str, ...] = ()  # what callbacks named at a provider before the payment was known: ids and orders
+    vouchers: tuple[FolioVoucher, ...] = ()
+    planned: PlannedPayments | None = None  # what would be due without them (S0-11)
+    top_up_until: datetime | None = None  # S0-19
+    voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
+    issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

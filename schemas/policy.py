@@ -14,6 +14,7 @@ import msgspec
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
 from schemas.payment import Tender
+from schemas.voucher import ValueRule, VatKind, VoucherScope
 
 
 class Boundary(StrEnum):
@@ -152,6 +153,25 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     override_above: int | None = None  # S4-46: goodwill of more waits for a second person
     payment_methods: tuple[Tender, ...] = ()  # S1-6: what a guest may pay with
     balance: BalancePolicy | None = None  # S1-1: none: no balance is asked for by itself
+    # vouchers (S0)
+    company: str = ""  # S0-33: SIREN or SIRET; empty: the tenant's
+    max_vouchers: int = 1
+    second_tenders: tuple[Tender, ...] = (Tender.CARD,)  # S0-7, S0-13: what may complete a deposit beside a voucher
+    enforce_known_vouchers: bool = False  # refuses more than the voucher's own book holds
+    voucher_reminder_hours: int = 24  # S0-35
+    voucher_escalation_hours: int = 48
+    top_up_hours: int = 48  # S0-19
+    authorisation_days: int = 7  # S0-35: how long a provider keeps an authorisation; told a day before
+    voucher_hold_days: int = 30  # how long a known voucher waits for a check
+    voucher_value_rule: ValueRule = ValueRule.COLLECTED
+    voucher_value_amount: int | None = None  # for fixed_amount
+    voucher_value_percent: Fraction = Fraction(1)  # for percent_of_collected; more than all of it is a bonus
+    voucher_months: int = 18  # S0-28: how long a voucher is good; 0: for ever
+    voucher_consent: bool = False  # S0-28: only to a guest who agreed
+    refund_on_expiry: bool = False  # S0-28: what was not used goes back in money
+    voucher_scope: VoucherScope = VoucherScope.ENTITY  # S0-36
+    voucher_vat_kind: VatKind = VatKind.UNKNOWN
+    voucher_vat_rate: str = ""
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):
@@ -166,6 +186,9 @@ class TenantPolicy(Strict, frozen=True, kw_only=True):
     day_sum: int | None = None
     property_day_sum: int | None = None
     velocity_per_hour: int | None = None
+    # vouchers (S0)
+    plan: str = ""  # S0-1
+    company: str = ""  # S0-33: SIREN or SIRET of the legal entity
 
 
 class SourceProfile(Strict, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from schemas import balance, booking, cancellation, commission, operations, payment, refund, stock
+from schemas import balance, booking, cancellation, commission, operations, payment, refund, stock, voucher, voucher_talk
 from schemas.cards import scrub_text
 from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
@@ -53,6 +53,12 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "balance.choose_method": balance.BalanceChooseMethod,
         "balance.report_collected": balance.BalanceReportCollected,
         "balance.report_disfunction": balance.BalanceReportDisfunction,
+        # vouchers
+        "voucher.enter": voucher.VoucherEnter,
+        "voucher.check": voucher.VoucherCheck,
+        "voucher.register": voucher.VoucherRegister,
+        "voucher.consent": voucher.VoucherConsent,
+        "booking.cancel_with_voucher": voucher.CancelWithVoucher,
     }
 )
 """What may be sent to the hub."""
@@ -124,6 +130,19 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "balance.disfunction": balance.BalanceDisfunction,
         "balance.collection_unreported": balance.CollectionUnreported,
         "balance.refused": balance.BalanceRefused,
+        # vouchers
+        "booking.declined": voucher.BookingDeclined,
+        "voucher.issued": voucher.VoucherIssued,
+        "voucher.registered": voucher.VoucherRegistered,
+        "voucher.consented": voucher.VoucherConsented,
+        "voucher.check_requested": voucher.VoucherCheckRequested,
+        "voucher.top_up_awaited": voucher.VoucherTopUpAwaited,
+        "voucher.duplicate_flagged": voucher.VoucherDuplicateFlagged,
+        "voucher.held": voucher.VoucherHeld,
+        "voucher.consumed": voucher.VoucherConsumed,
+        "voucher.released": voucher.VoucherReleased,
+        "voucher.expired": voucher.VoucherExpired,
+        "voucher.refused": voucher.VoucherRefused,
     }
 )
 """What the hub publishes."""
@@ -136,6 +155,16 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "timer.fired": operations.TimerFired,
         "payout.braked": operations.PayoutBraked,
         "dead_letter.kept": operations.DeadLetterKept,
+        # vouchers
+        "voucher.hold_asked": voucher_talk.VoucherAsked,
+        "voucher.settle_asked": voucher_talk.VoucherAsked,
+        "voucher.release_asked": voucher_talk.VoucherAsked,
+        "voucher.credit_asked": voucher_talk.VoucherAsked,
+        "voucher.hold_answered": voucher_talk.VoucherAnswered,
+        "voucher.settle_answered": voucher_talk.VoucherAnswered,
+        "voucher.credit_answered": voucher_talk.VoucherAnswered,
+        "voucher.issue_asked": voucher_talk.VoucherIssue,
+        "voucher.unused": voucher_talk.VoucherUnused,
     }
 )
 """What aggregates, timers and effects tell one another; never accepted at a door."""

@@ -43,6 +43,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "stock": ("stock",),
         "commission": ("commission",),
         "balance": ("balance",),
+        "voucher": ("voucher",),
         "ops": ("payout", "payouts", "approval", "effect", "dead_letter", "person", "message", "guarantee"),
     }
 )
@@ -56,8 +57,14 @@ _ABOUT: Mapping[str, str] = MappingProxyType(
         "stock": "Sellable units that are free again.",
         "commission": "Commission that is given back.",
         "balance": "What remains to be paid: asked for, answered, paid, late.",
+        "voucher": "Vouchers: asked about, held, spent, let go, issued, expired.",
         "ops": "What people who run the hub are told.",
     }
+)
+
+
+_KEYS: Mapping[str, str] = MappingProxyType(
+    {"ops": "folio, or the tenant for what concerns no folio", "voucher": "folio, or the number of the voucher itself"}
 )
 
 
@@ -91,7 +98,7 @@ TOPICS: tuple[Topic, ...] = (
         Topic(
             name=_named(area),
             about=_ABOUT[area],
-            key="folio" if area != "ops" else "folio, or the tenant for what concerns no folio",
+            key=_KEYS.get(area, "folio"),
             gives=_outcomes(families),
         )
         for area, families in _AREAS.items()

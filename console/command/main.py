@@ -6,7 +6,7 @@ import logging
 
 import typer
 
-from console.command import brokers, dead_letters, effects, keys, ledger, payouts, policies, simulator, store, words
+from console.command import brokers, dead_letters, effects, keys, ledger, payouts, policies, simulator, store, vouchers, words
 from console.command.backing_up import backup, restore
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
@@ -53,6 +53,7 @@ for name, group in (
     ("store", store.app),
     ("topics", words.app),
     ("simulator", simulator.app),
+    ("vouchers", vouchers.app),
 ):
     app.add_typer(group, name=name)
 

@@ -35,6 +35,14 @@ class FolioRow(NamedTuple):
     body: bytes
 
 
+class VoucherRow(NamedTuple):
+    """A voucher as its own book has it, and its account, debit minus credit, minor units."""
+
+    tenant: str
+    body: bytes
+    account: int
+
+
 class Shown(NamedTuple):
     """What providers show of one refund that we asked for; `minor` and `result` None: no record is bound to it."""
 
@@ -92,6 +100,19 @@ def folios(reading: Reading) -> Iterator[FolioRow]:
     """Every folio's state, by tenant and folio."""
     rows = reading.each("SELECT tenant, key, body FROM state WHERE kind = 'folio' AND body IS NOT NULL ORDER BY tenant, key")
     yield from (FolioRow(*row) for row in rows)
+
+
+def vouchers(reading: Reading) -> Iterator[VoucherRow]:
+    """Every voucher's book with its account of the ledger (S0-26), by tenant and number."""
+    side = "SELECT tenant, {side} AS account, {sign}minor AS minor FROM transfer WHERE substr({side}, 1, 9) = 'vouchers:'"
+    rows = reading.each(
+        "SELECT state.tenant, state.body, CAST(coalesce(book.minor, 0) AS BIGINT) FROM state"
+        f" LEFT JOIN (SELECT tenant, account, sum(minor) AS minor FROM ({side.format(side='debit', sign='')} UNION ALL"
+        f" {side.format(side='credit', sign='-')}) AS side GROUP BY tenant, account) AS book"
+        " ON book.tenant = state.tenant AND book.account = 'vouchers:' || state.key"
+        " WHERE state.kind = 'voucher' AND state.body IS NOT NULL ORDER BY state.tenant, state.key"
+    )
+    yield from (VoucherRow(*row) for row in rows)
 
 
 def refunds_shown(reading: Reading) -> Iterator[Shown]:

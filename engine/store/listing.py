@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from engine.store.reading import Reading
@@ -81,3 +82,12 @@ def dead_letter(reading: Reading, id_: str) -> dict[str, Any] | None:
     """One with everything that was kept."""
     found = reading.rows("SELECT * FROM dead_letter WHERE id = ?", (id_,))
     return found[0] if found else None
+
+
+def vouchers(reading: Reading, tenant: str = "") -> Iterator[dict[str, Any]]:
+    """Every voucher's book, by tenant and number (S0-18)."""
+    rows = reading.each(
+        "SELECT tenant, key, body FROM state WHERE kind = 'voucher' AND body IS NOT NULL AND ? IN ('', tenant) ORDER BY tenant, key",
+        (tenant,),
+    )
+    yield from ({"tenant": row[0], "key": row[1], "body": row[2]} for row in rows)

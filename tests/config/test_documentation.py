@@ -44,6 +44,8 @@ WORDS = {
     "concurrency": "as `[effects]`",
     "per_second": "as `[effects]`",
     "who_may_cancel": "see below",
+    "second_tenders": '`["card"]`',
+    "voucher_value_percent": '`"100 %"`',
     "zone": "the tenant's, if it sets one",
     "name": "from the place of the file",
     "trade": "from the place of the file",
@@ -149,7 +151,8 @@ def test_no_key_is_documented_that_is_not_there() -> None:
 @pytest.mark.parametrize(
     "rule",
     ["A-1", "A-2", "A-3", "A-4", "A-5", "A-6", "A-7", "A-17", "A-30", "A-32", "X-16", "X-18", "X-25", "X-27", "S4-13", "S4-15", "S4-16",
-     "S4-25", "S4-31", "A-8", "A-9", "A-10", "A-11", "A-12", "A-13", "S1-6", "S1-11", "S1-39", "S1-43", "S4-38", "S4-44", "S4-45", "S4-46"],
+     "S4-25", "S4-31", "A-8", "A-9", "A-10", "A-11", "A-12", "A-13", "S1-6", "S1-11", "S1-39", "S1-43", "S4-38", "S4-44", "S4-45", "S4-46",
+     "A-14", "A-15", "A-16"],
 )  # fmt: skip
 def test_every_reading_is_named(rule: str) -> None:
     """Whoever looks for a rule finds its knob, or that it has none."""

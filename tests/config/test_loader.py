@@ -291,3 +291,11 @@ def test_problems_are_data(tmp_path: Path) -> None:
     plain = msgspec.to_builtins(problem)
 
     assert {"file", "line", "key", "message", "value", "code"} == set(plain)
+
+
+@pytest.mark.parametrize("company", ["433265618", "433 265 618", "433 265 618 00010", "73282932000074", ""])
+def test_s0_33_v23_companies_that_are(tmp_path: Path, company: str) -> None:
+    """V23: seed 1's number passes, as SIREN and as SIRET, however it is written; of seed 0's `mistakes` tells."""
+    settled = load(folder(tmp_path, {CAMP_FILE: CAMP + f'company = "{company}"\n'}), {})
+
+    assert [one.company for one in settled.properties.values()] == [company]

@@ -50,7 +50,7 @@ def test_nothing_needs_a_second_person() -> None:
         areas=camp.areas,
         who_may_cancel=camp.who_may_cancel,
     )
-    assert azur == TenantPolicy(tenant="azur", version="azur/1")
+    assert azur == TenantPolicy(tenant="azur", version="azur/1", plan="Pack Individual Premium")
     assert camp.approval_above is camp.override_above is azur.day_sum is azur.property_day_sum is azur.velocity_per_hour is None
 
 

@@ -61,6 +61,10 @@ RECIPES: dict[str, Callable[[int], recipes.Transfers]] = {
     "unapplied_foreign_refund": lambda minor: recipes.unapplied_foreign_refund(FOLIO, CASH, minor),
     "goodwill": lambda minor: recipes.goodwill(FOLIO, minor, "Q1"),
     "goodwill_withdrawn": lambda minor: recipes.goodwill_withdrawn(FOLIO, minor, "Q1"),
+    "voucher_issued": lambda minor: recipes.voucher_issued(FOLIO, "K", minor, "R1"),
+    "voucher_bonus": lambda minor: recipes.voucher_bonus(FOLIO, "K", minor),
+    "voucher_unused": lambda minor: recipes.voucher_unused(FOLIO, "K", minor),
+    "voucher_expired": lambda minor: recipes.voucher_expired("K", "camp-azur", minor, "EUR"),
 }
 
 transfers = st.lists(
@@ -92,6 +96,10 @@ BOOKED = {
     "foreign_refund": ("guest:B-1", "money:ogone/azur", "P1"),
     "unapplied_foreign_refund": ("suspense:B-1", "till:cash", "P2"),
     "goodwill": ("goodwill:camp-azur", "guest:B-1", "Q1"),
+    "voucher_issued": ("refunds:B-1", "vouchers:K", "R1"),
+    "voucher_bonus": ("bonus:camp-azur", "vouchers:K", "K"),
+    "voucher_unused": ("vouchers:K", "guest:B-1", "K"),
+    "voucher_expired": ("vouchers:K", "breakage:camp-azur", "K"),
 }
 """Debit, credit, and what it is about."""
 
@@ -106,6 +114,19 @@ def test_where_a_recipe_books_and_about_what(name: str) -> None:
     if recipes.OPPOSITE[name] in RECIPES:
         (undone,) = RECIPES[recipes.OPPOSITE[name]](101)
         assert (undone.debit, undone.credit, undone.subject) == (credit, debit, about)
+
+
+@pytest.mark.parametrize(
+    ("book", "taken"), [("vouchers:K", "vouchers:K"), ("goodwill:camp-azur", "goodwill:camp-azur"), ("", "till:voucher")]
+)
+def test_where_a_voucher_stands(book: str, taken: str) -> None:
+    """S0-21, S0-26: one issued here on its own account, what the house adds on goodwill, one that others made in the till."""
+    paid = FolioPayment(
+        payment="V", tender=Tender.VOUCHER, status=PaymentStatus.CAPTURED, position=0, captured=101, voucher="K", book=book
+    )
+
+    assert [(one.debit, one.credit) for one in recipes.captured(FOLIO, paid, 101)] == [(taken, "guest:B-1")]
+    assert [(one.debit, one.credit) for one in recipes.refund_executed(FOLIO, paid, 101, "R1")] == [("refunds:B-1", taken)]
 
 
 def test_the_guests_account() -> None:

@@ -35,7 +35,7 @@ from handlers import (
     commission,
     confirmation,
     deposit,
-    features,
+    entitlement,
     frozen,
     goodwill,
     late_payment,
@@ -43,14 +43,24 @@ from handlers import (
     penalty,
     quote,
     quote_lines,
+    refund,
     refund_elsewhere,
     refund_parts,
     refund_reply,
     stock,
+    voucher,
+    voucher_accept,
+    voucher_book,
+    voucher_decline,
+    voucher_issue,
+    voucher_schedule,
+    voucher_second,
+    voucher_worth,
 )
 from handlers.outcome import Outcome, Policies
 from handlers.payment_states import BY_NAME
-from schemas import cards, folio, money
+from schemas import cards, folio, money, voucher_code
+from schemas.cancellation import Cause
 from schemas.payment import Tender
 from schemas.policy import (
     BalancePolicy,
@@ -63,6 +73,7 @@ from schemas.policy import (
     Unit,
     WithinTender,
 )
+from schemas.refund import Destination
 from tests.scenarios.play import HERE, hold, played, scenario_of
 
 OURS = ("handlers.", "engine.", "schemas.", "ledger.")
@@ -109,6 +120,11 @@ def same_state(of: folio.Folio, *_: object, **__: object) -> Outcome:
     return Outcome(state=of)
 
 
+def refund_parts_to_cards(of: folio.Folio, minor: int, facts: Any, **more: Any) -> Outcome:
+    """A voucher that is issued and does not close the money's way back."""
+    return refund.open_refund(of, minor, facts, request=more["request"], asked_by=more["asked_by"])
+
+
 MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "penalty", lambda price, _rate: price)),
     ("terms/v15_s4_4_s4_33_paid_in_full", (penalty, "tranche_of", lambda *_: 0)),
@@ -149,7 +165,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("deposit/s4_11_s4_14_s4_19_half_and_the_fee", (account, "fee_charged", lambda _: 0)),
     ("deposit/s4_10_s4_14_deposit_inherits_tranche_2", (deposit, "deposit_rate", lambda _: Fraction(1, 2))),
     ("deposit/v29_s4_13_second_payment_unpaid", (deposit, "second_payment_days", lambda _: 0)),
-    ("deposit/v29_s4_13_second_payment_unpaid", (booking, "_timers", lambda *_: ((), ()))),
+    ("deposit/v29_s4_13_second_payment_unpaid", (booking, "second_payment_timers", lambda *_: ((), ()))),
     ("deposit/s4_13_second_payment_on_its_day", (account, "balance", lambda _: 1)),
     ("deposit/s4_13_second_payment_days_settled", term("second_payment_days", None)),
     ("deposit/v17_s4_15_split_cap", knob("split_cap")),
@@ -258,9 +274,55 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("balance/s1_37_a_12_cancelled_when_overdue", asks("auto_cancel_overdue")),
     ("balance/s1_44_paid_on_the_deadlines_day", (balance_request, "_last_money", lambda here: here.today)),
     ("balance/x_20_what_a_channel_collects", (balance_request, "_over", lambda _: "")),
-    ("balance/s0_3_suspending_has_a_first_day", (features, "check", lambda *_: None)),
+    ("balance/s0_3_suspending_has_a_first_day", (entitlement, "check_feature", lambda *_: None)),
     ("balance/s1_38_nothing_during_the_stay", (balance_request.Here, "mails", lambda _: True)),
     ("balance/s1_25_s1_28_a_13_x_10_no_card_number_is_kept", (cards, "scrub", lambda value: (value, ()))),
+    (
+        "vouchers/s0_4_s0_7_s0_15_s0_16_s0_19_accepted_then_captured",
+        (voucher_schedule, "split", lambda deposit, total, _: (deposit, total - deposit)),
+    ),
+    ("vouchers/s0_4_s0_7_s0_15_s0_16_s0_19_accepted_then_captured", (voucher_second, "beside_vouchers", same_state)),
+    ("vouchers/s0_8_s0_10_v8_everything_by_voucher", (voucher, "_check_entry", lambda *_: None)),
+    ("vouchers/v27_s0_12_inside_the_deadline", (voucher_schedule, "split", lambda deposit, total, _: (deposit, total - deposit))),
+    ("vouchers/s0_13_no_second_method", (voucher, "_check_deposit", lambda *_: None)),
+    ("vouchers/s0_13_no_second_method", knob("second_tenders")),
+    ("vouchers/s0_1_s0_2_only_of_the_plan", (voucher, "check_feature", lambda *_: None)),
+    ("vouchers/s0_3_x_16_by_the_acts_instant", (voucher, "check_feature", lambda *_: None)),
+    (
+        "vouchers/s0_19_refused_everything_back",
+        (voucher_decline, "everything_back", lambda of, facts, _: quote.compute(of, (), Cause.NO_SHOW, facts)),
+    ),
+    ("vouchers/s0_19_lower_value_top_up_comes", (voucher_second, "beside_vouchers", same_state)),
+    (
+        "vouchers/s0_19_lower_value_top_up_does_not_come",
+        (voucher_accept, "_awaited", lambda of, of_it, *_: voucher_second.settling(of, of_it)),
+    ),
+    ("vouchers/s0_19_top_up_hours_settled", knob("top_up_hours")),
+    ("vouchers/s0_19_guest_withdraws_while_top_up_is_awaited", (cancellation, "_computed", quote.compute)),
+    ("vouchers/s0_35_the_silent_merchant", (voucher, "_reminders", lambda *_: [])),
+    ("vouchers/s0_35_the_silent_merchant", (voucher_second, "_watched", same_state)),
+    ("vouchers/s0_26_s0_27_s0_31_cancel_with_voucher", (voucher_issue, "_into_voucher", refund_parts_to_cards)),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", (voucher_issue, "_check", lambda *_: None)),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("voucher_value_rule")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("voucher_months")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", knob("refund_on_expiry")),
+    ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", (voucher_book, "_expired", lambda book: Outcome(state=book))),
+    ("vouchers/s0_17_s0_20_s0_22_s0_23_a_pms_code", (voucher_worth, "free", lambda book: book.left)),
+    ("vouchers/s0_17_s0_20_s0_22_s0_23_a_pms_code", (voucher_worth, "flags", lambda *_: ())),
+    ("vouchers/s0_21_a_15_goodwill_and_back", (voucher, "_worth", lambda message, of, _: (of.minor, 0))),
+    ("vouchers/s0_21_a_15_enforced", knob("enforce_known_vouchers")),
+    ("vouchers/s0_20_a_hold_that_expires", (voucher_book, "_let_go", lambda book, *_: Outcome(state=book))),
+    ("vouchers/a_16_two_vouchers", knob("max_vouchers")),
+    ("vouchers/s0_6_s0_32_a_mistyped_code", (voucher_code, "ours", lambda _: True)),
+    ("vouchers/x_24_a_package_only_with_consent", (voucher_issue, "_check", lambda *_: None)),
+    (
+        "vouchers/s0_22_s0_29_s0_30_a_17_own_voucher_there_and_back",
+        (refund_parts, "destination", lambda *_: (Destination.MANUAL, "by hand")),
+    ),
+    (
+        "vouchers/s0_22_s0_29_s0_30_a_17_own_voucher_there_and_back",
+        (voucher_book, "_give_back", lambda message, book, *_: Outcome(state=book)),
+    ),
     ("privacy/x_10_x_22_card_data_is_scrubbed", (cards, "scrub", lambda value: (value, ()))),
 ]
 

@@ -12,6 +12,7 @@ from connectors.psp.ogone.simulator.books import Books, Operation
 from handlers import account
 from handlers.refund_parts import BY_HAND, CLOSED
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
+from schemas.refund import Destination
 from tests.simulation.provider import captures_standing, refunds_standing
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         for payment in folio.payments
         if payment.provider
     )
+    money += sum(into_vouchers(folios).values())
     if balance["money:ogone/azur"] != money:
         wrong.append(f"money account {balance['money:ogone/azur']}, payments {money}")
     for row in world.rows("SELECT * FROM payment_total"):
@@ -86,6 +88,8 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
     wrong = []
     for folio in folios:
         for payment, part in _parts(folio):
+            if part.destination == Destination.VOUCHER:
+                continue
             if part.status is PartStatus.EXECUTED and part.record and part.effect not in confirmed:  # a stranger's refund closed it
                 decided[payment.reference] += part.minor
     for payid, (captured, refunded) in world.provider.captured_and_refunded().items():
@@ -96,6 +100,7 @@ def provider(world: World, folios: list[Folio]) -> list[str]:
             continue
         foreign = sum(payment.foreign for payment in ours)
         given = sum(payment.refunded for payment in ours) + foreign - _by_hand(folios, payid, confirmed)
+        given -= into_vouchers(folios)[payid]
         if not 0 <= refunded - given <= refunds_open[payid]:
             wrong.append(f"provider {payid}: refunded {refunded}, folios {given} ({foreign} foreign, {refunds_open[payid]} open)")
         if not 0 <= refunded - decided[payid] - foreign <= refunds_open[payid]:
@@ -162,6 +167,16 @@ def _by_hand(folios: list[Folio], payid: str, confirmed: set[str]) -> int:
         for payment, part in _parts(folio)
         if payment.reference == payid and part.status is PartStatus.EXECUTED and not part.record and part.effect not in confirmed
     )
+
+
+def into_vouchers(folios: list[Folio]) -> Counter[str]:
+    """By provider's payment, what of it stayed with us as the value of a voucher (S0-26)."""
+    kept = Counter[str]()
+    for folio in folios:
+        for payment, part in _parts(folio):
+            if payment.provider and part.destination == Destination.VOUCHER and part.status is PartStatus.EXECUTED:
+                kept[payment.reference] += part.minor
+    return kept
 
 
 def _parts(folio: Folio) -> Iterator[tuple[FolioPayment, RefundPart]]:

@@ -16,6 +16,7 @@ from schemas.effect import EffectState
 from schemas.folio import Folio
 from schemas.registry import family
 from tests.simulation.books import ledger, provider, told
+from tests.simulation.vouchers import vouchers
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -42,6 +43,7 @@ def check(world: World) -> None:
     wrong += ledger(world, folios)
     wrong += provider(world, folios)
     wrong += told(world, folios)
+    wrong += vouchers(world, folios) if world.with_vouchers else []
     wrong += [f"verify: {difference}" for difference in verify(world.disk).differences]
     if wrong:
         raise Broken(f"seed {world.seed}:\n  " + "\n  ".join(wrong))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.calls import Act, Answer, Call
 from engine.hub import Hub
+from engine.luck import derived
 from engine.relay import OfAll, Relay, wanted
 from engine.store.contract import Fenced
 from engine.store.effects import Effect, PaymentAsk
@@ -78,7 +79,9 @@ class Owners:
         connectors = {"azur": world.provider.connector}
         while True:
             try:
-                return Hub(world.configuration, world.disk, connectors, clock=world.clock, chunk=world.chunk, master=MASTER)
+                return Hub(
+                    world.configuration, world.disk, connectors, clock=world.clock, chunk=world.chunk, master=MASTER, luck=derived
+                )
             except Crash:
                 world.disk.lose()
 

@@ -14,6 +14,7 @@ import structlog
 
 from tests.simulation.checks import check
 from tests.simulation.luck import Combination
+from tests.simulation.vouchers import seen as seen_of_vouchers
 from tests.simulation.world import World
 
 _EXPECTED: Final = frozenset({"new_generation", "died_alone"})
@@ -32,11 +33,11 @@ class Played(NamedTuple):
     states: Mapping[str, int] = {}
 
 
-def play(seed: int, *, trace: bool = False) -> Played:
+def play(seed: int, *, trace: bool = False, with_vouchers: bool = False) -> Played:
     """Runs and checks one world. What fails is told, with its seed."""
     with structlog.testing.capture_logs() as logs, _quiet():
         try:
-            world = World(seed)
+            world = World(seed, with_vouchers=with_vouchers)
             world.run()
             _check_logs(seed, logs)
             check(world)
@@ -46,6 +47,7 @@ def play(seed: int, *, trace: bool = False) -> Played:
     seen = _seen(world)
     states = Counter(stands.state for stands in world.disk.standing.values())
     states.update({"ever unknown": len(world.disk.doubted), "fenced": world.owners.fenced})
+    states.update(seen_of_vouchers(world) if with_vouchers else ())
     return Played(
         seed, "", hashlib.sha256(seen).hexdigest(), seen if trace else b"", world.luck.points, world.luck.combinations, states
     )

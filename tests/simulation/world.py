@@ -34,6 +34,7 @@ from tests.simulation.plan import START, Plan
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scripts import NEVER_CALLED
 from tests.simulation.troubles import trouble
+from tests.simulation.vouchers import VoucherPlan
 
 SECOND = 1_000_000
 LATE_STAYS = 3
@@ -46,10 +47,10 @@ def _settings() -> tuple[Configuration, bytes]:
 
 
 class World:
-    """Runs from its seed until it is quiet."""
+    """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, *, with_vouchers: bool = False) -> None:
+        self.seed, self.with_vouchers = seed, with_vouchers
         self.chance = random.Random(f"world {seed}")
         configuration, empty = _settings()
         self.knobs = Knobs(configuration, self.chance)
@@ -80,6 +81,8 @@ class World:
         self.owners = Owners(self)
         self.people = People(self)
         self._plan = Plan(seed, self)
+        if with_vouchers:
+            VoucherPlan(self)
         trouble(self)
 
     # -- what a plan asks for --------------------------------------------------------------------------------------------------

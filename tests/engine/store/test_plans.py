@@ -40,7 +40,10 @@ from tests.engine.sandbox import Sandbox, booking
 
 ROOM = Path(database.__file__).parent
 ROOMS = (ROOM.parent, ROOM)
-WHOLE = {"checking.py accounts", "checking.py folio_sums", "checking.py folios", "checking.py refunds_shown", "checking.py totals"}
+WHOLE = {
+    "checking.py accounts", "checking.py folio_sums", "checking.py folios", "checking.py refunds_shown", "checking.py totals",
+    "checking.py vouchers", "listing.py vouchers",
+}  # fmt: skip
 """Checks of the whole book read all of it; `accounts` of one folio does not, and is met."""
 APART = {
     "database.py", "upgrading.py", "log.py", "replaying.py", "copying.py", "moved.py", "status.py", "checkpoints.py",

@@ -1,0 +1,297 @@
+"""Vouchers as a means of payment: entered by the customer, checked by the merchant, who is reminded (S0-1 to S0-23, S0-35).
+
+What a check comes to is `handlers.voucher_accept` and `handlers.voucher_decline`; the voucher's own side is `handlers.voucher_book`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.booking import BOOKING
+from handlers.cancellation_right import HOUSE, who
+from handlers.entitlement import Feature, check_feature
+from handlers.frozen import local, property_policy
+from handlers.outcome import Facts, Outcome, Step, Timer, merge
+from handlers.voucher_accept import agreed, check_requested, rescheduled
+from handlers.voucher_decline import declined
+from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask
+from handlers.voucher_schedule import counted, planned, replace_voucher, split, voucher_of, waiting
+from handlers.voucher_worth import held_at_most
+from schemas.common import Actor, ActorKind
+from schemas.errors import Early, Rejected, Stale
+from schemas.folio import Folio, FolioStatus, PaymentStatus
+from schemas.folio_voucher import FolioVoucher
+from schemas.operations import TimerFired
+from schemas.policy import PropertyPolicy
+from schemas.voucher import (
+    Stage,
+    Verdict,
+    VoucherCheck,
+    VoucherConsent,
+    VoucherConsented,
+    VoucherEnter,
+    VoucherOrigin,
+    VoucherStatus,
+)
+from schemas.voucher_code import normalised
+from schemas.voucher_talk import VoucherAnswered
+
+
+def waits_for(key: str) -> str:
+    """What a check waits for that comes before its voucher (X-2)."""
+    return f"voucher:{key}"
+
+
+def decide_enter(message: VoucherEnter, facts: Facts) -> Outcome:
+    """`voucher.enter` (S0-4 to S0-14): any number is taken; the booking waits for the merchant's check, the voucher's own book is asked to
+    hold what it has.
+
+    Raises Early for an unknown booking, Stale for what is entered already, Rejected `feature_not_available`, `already_cancelled`,
+    `currency_mismatch`, `voucher_number_empty`, `voucher_entered`, `too_many_vouchers`, `amount_above_total`, `deposit_not_covered`,
+    `voucher_value_exceeded`.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking that this voucher pays is not here yet", waits_for=BOOKING)
+    here = local(facts, folio)
+    check_feature(Feature.VOUCHER, facts, here.zone)
+    number, key = message.number.strip(), normalised(message.number)
+    _check_entry(message, folio, key, here.policy)
+    voucher = FolioVoucher(number=number, key=key, minor=message.amount, counts=message.amount, entered_at=facts.act)
+    _check_deposit(message, folio, here.policy)
+    if here.policy.enforce_known_vouchers:
+        _check_known(voucher, folio, facts)
+    entered = rescheduled(folio, account.changed(replace_voucher(replace(folio, planned=planned(folio)), voucher)), facts)
+    amount = account.text(message.amount, folio.currency)
+    first = Outcome(
+        messages=(ask("voucher.hold_asked", folio, voucher, voucher.minor),),
+        timers=tuple(_reminders(key, facts, here.policy)),
+        unparks=(waits_for(key),),
+        trace=(Step("S0-14", f"voucher {number}: {amount} as typed, to be checked by the merchant"),),
+        policy_version=folio.policy,
+    )
+    return merge(first, entered)
+
+
+def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: PropertyPolicy) -> None:
+    if not key:
+        text = "a voucher's number needs at least one letter or digit"
+        raise Rejected(text, code="voucher_number_empty", rule="S0-6", field="number", value=message.number)
+    known = voucher_of(folio, key)
+    if known is not None and known.minor == message.amount:
+        raise Stale(f"voucher {known.number} is entered already", field="number", value=known.number)
+    if known is not None:
+        text = f"voucher {known.number} is entered with {known.minor}: leave it, or cancel the booking and book anew"
+        raise Rejected(text, code="voucher_entered", rule="S0-20", field="amount", value=message.amount)
+    if folio.status is FolioStatus.CANCELLED:
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
+    if message.currency not in ("", folio.currency):
+        text = f"{folio.folio} is booked in {folio.currency}"
+        raise Rejected(text, code="currency_mismatch", rule="S0-6", field="currency", value=message.currency)
+    if len(folio.vouchers) >= policy.max_vouchers:
+        text = f"{folio.folio} takes {policy.max_vouchers} voucher(s) at most (max_vouchers)"
+        raise Rejected(text, code="too_many_vouchers", rule="A-16", field="number", value=message.number)
+    open_ = account.ordered(folio) - counted(folio)
+    if message.amount > open_:
+        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, open_))
+        text = f"{amount} is above the {most} that the booking costs: type at most that"
+        raise Rejected(text, code="amount_above_total", rule="S0-5", field="amount", value=message.amount)
+
+
+def _check_deposit(message: VoucherEnter, folio: Folio, policy: PropertyPolicy) -> None:
+    """S0-7, S0-13: what is missing of the deposit must be payable by another method, or be here already."""
+    plan = planned(folio)
+    due_now, _ = split(plan.deposit, plan.deposit + plan.second_payment, counted(folio) + message.amount)
+    missing = due_now - sum(payment.collected() for payment in folio.payments if not payment.voucher and not payment.unapplied)
+    wanted = message.second_tender
+    available = policy.second_tenders if wanted is None else tuple([one for one in policy.second_tenders if one is wanted])
+    if missing > 0 and not available and not _promised(folio):
+        text = f"{account.text(missing, folio.currency)} of the deposit are not covered and no other method is available (second_tenders)"
+        raise Rejected(text, code="deposit_not_covered", rule="S0-13", field="amount", value=message.amount)
+
+
+def _promised(folio: Folio) -> bool:
+    return any(payment.status is PaymentStatus.AUTHORISED and not payment.unapplied for payment in folio.payments)
+
+
+def _check_known(voucher: FolioVoucher, folio: Folio, facts: Facts) -> None:
+    """A-15 `enforce_known_vouchers`: more than the voucher's own book holds is refused at once."""
+    most = held_at_most(facts.voucher, folio, facts)
+    if most is not None and voucher.minor > most:
+        asked, has = (account.text(minor, folio.currency) for minor in (voucher.minor, most))
+        text = f"voucher {voucher.number} has {has}, {asked} were typed"
+        raise Rejected(text, code="voucher_value_exceeded", rule="A-15", field="amount", value=voucher.minor)
+
+
+def _reminders(key: str, facts: Facts, policy: PropertyPolicy) -> list[Timer]:
+    """S0-35: at 24 and at 48 hours."""
+    hours = {Stage.REMINDER: policy.voucher_reminder_hours, Stage.ESCALATION: policy.voucher_escalation_hours}
+    return [
+        Timer(
+            name=f"{VOUCHER_CHECK}:{stage.value}:{key}",
+            due=facts.act + timedelta(hours=after),
+            kind=VOUCHER_CHECK,
+            subject=f"{stage.value}:{key}",
+        )
+        for stage, after in hours.items()
+    ]
+
+
+def decide_held(message: VoucherAnswered, facts: Facts) -> Outcome:
+    """The voucher's own book has answered: the merchant is asked to check, with number, amount and warnings (S0-16, S0-20 to S0-23)."""
+    folio = facts.folio
+    voucher = voucher_of(folio, message.key) if folio is not None else None
+    if folio is None or voucher is None or voucher.status is not VoucherStatus.PENDING_CHECK:
+        raise Stale(f"voucher {message.key} is not waited for", field="key", value=message.key)
+    origin = message.origin if message.known else voucher.origin
+    now = replace(voucher, held=message.held, known=message.known, origin=origin, flags=message.flags)
+    text = f"voucher {voucher.number}: origin {origin.value}, {', '.join(flag.value for flag in message.flags) or 'no warning'}"
+    return Outcome(
+        state=replace_voucher(folio, now),
+        facts=(check_requested(folio, now, Stage.ASKED),),
+        trace=(Step("S0-16", text),),
+        policy_version=folio.policy,
+    )
+
+
+def decide_check(message: VoucherCheck, facts: Facts) -> Outcome:
+    """`voucher.check` (S0-15, S0-19, S0-21): accepted, refused, worth less, or accepted with the house's goodwill.
+
+    Raises Early for a booking or a voucher that is not here yet, Stale for what was said before, Rejected `not_allowed`,
+    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`, `approval_required`.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking of this voucher is not here yet", waits_for=BOOKING)
+    _check_house(message.actor, "check a voucher", "S0-15")
+    voucher = _meant(message, folio)
+    _check_open(message, folio, voucher)
+    if message.origin is not VoucherOrigin.UNKNOWN and not voucher.known:
+        voucher = replace(voucher, origin=VoucherOrigin.MERCHANT if message.origin is VoucherOrigin.ISSUED_HERE else message.origin)
+    voucher = replace(voucher, verdict=_said(message))
+    if message.verdict is Verdict.REFUSED:
+        return declined(
+            replace_voucher(folio, voucher), voucher.key, message.reason or "voucher refused", who(message.actor), facts
+        )
+    take, goodwill = _worth(message, voucher, folio)
+    if goodwill:
+        _check_goodwill(message, goodwill, folio, facts)
+    done = agreed(account.changed(folio), voucher, take, goodwill, facts)
+    step = Step("S0-15", f"voucher {voucher.number}: {message.verdict.value} by {who(message.actor)} {message.reason}".rstrip())
+    return merge(Outcome(trace=(step,), policy_version=folio.policy), done)
+
+
+def _said(message: VoucherCheck) -> str:
+    return f"{message.verdict.value}:{message.value}" if message.value is not None else message.verdict.value
+
+
+def _check_house(actor: Actor, what: str, rule: str) -> None:
+    if actor.kind not in HOUSE and actor.kind is not ActorKind.SYSTEM:
+        text = f"{actor.kind.value} may not {what}: it is for the merchant, the platform or an operator"
+        raise Rejected(text, code="not_allowed", rule=rule, field="actor", value=actor.kind.value)
+
+
+def _meant(message: VoucherCheck, folio: Folio) -> FolioVoucher:
+    key = normalised(message.number)
+    if key:
+        voucher = voucher_of(folio, key)
+        if voucher is None:
+            raise Early(f"voucher {message.number} is not entered yet", waits_for=waits_for(key))
+        return voucher
+    if len(folio.vouchers) != 1:
+        text = f"{folio.folio} has {len(folio.vouchers)} vouchers: say which in `number`"
+        raise Rejected(text, code="voucher_number_missing", rule="S0-16", field="number", value=message.number)
+    return folio.vouchers[0]
+
+
+def _check_open(message: VoucherCheck, folio: Folio, voucher: FolioVoucher) -> None:
+    """S0-19: each voucher is checked once; a top-up that is awaited may still be refused."""
+    refuses = message.verdict is Verdict.REFUSED
+    if voucher.status is VoucherStatus.PENDING_CHECK or (refuses and voucher.status is VoucherStatus.AWAITING_TOP_UP):
+        return
+    if voucher.verdict == _said(message):
+        raise Stale(f"voucher {voucher.number} was checked: {voucher.verdict}", field="verdict", value=message.verdict.value)
+    if folio.status is FolioStatus.CANCELLED:
+        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S0-19", field="folio", value=folio.folio)
+    text = f"voucher {voucher.number} is {voucher.status.value}: it was checked as {voucher.verdict}"
+    raise Rejected(text, code="voucher_checked", rule="S0-19", field="verdict", value=message.verdict.value)
+
+
+def _worth(message: VoucherCheck, voucher: FolioVoucher, folio: Folio) -> tuple[int, int]:
+    """What is taken of the voucher, and what is goodwill (S0-19, S0-21)."""
+    typed, value = voucher.minor, message.value
+    match message.verdict:
+        case Verdict.GOODWILL:
+            take = voucher.held if voucher.known else value or 0
+        case Verdict.LOWER_VALUE:
+            take = value if value is not None else voucher.held if voucher.known else 0
+        case _:
+            take = typed
+    if not 0 <= take <= typed or (not take and message.verdict is not Verdict.GOODWILL):
+        text = f"voucher {voucher.number}: `value` must be from 1 to the {typed} that were typed"
+        raise Rejected(text, code="value_out_of_range", rule="S0-19", field="value", value=take)
+    if voucher.known and take > voucher.held:
+        has = account.text(voucher.held, folio.currency)
+        text = f"voucher {voucher.number} has {has}: accept that as lower_value, or the rest as goodwill"
+        raise Rejected(text, code="voucher_value_exceeded", rule="S0-21", field="verdict", value=message.verdict.value)
+    return take, typed - take if message.verdict is Verdict.GOODWILL else 0
+
+
+def _check_goodwill(message: VoucherCheck, goodwill: int, folio: Folio, facts: Facts) -> None:
+    """S4-46: above `override_above` it is not for one person to give."""
+    limit = property_policy(facts, folio).override_above
+    if limit is not None and goodwill > limit:
+        amount, most = (account.text(minor, folio.currency) for minor in (goodwill, limit))
+        text = f"goodwill of {amount} is above {most} (override_above): accept the lower value"
+        raise Rejected(text, code="approval_required", rule="S4-46", field="verdict", value=message.verdict.value)
+
+
+def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:
+    """S0-35: the merchant is silent: reminded, then told that it is urgent, and when an authorisation is about to end; nothing is ever
+    accepted by that. Raises Stale when there is nothing to check any more."""
+    folio = facts.folio
+    stage, _, subject = message.subject.partition(":")
+    open_ = [voucher for voucher in waiting(folio) if voucher.status is VoucherStatus.PENDING_CHECK] if folio is not None else []
+    if stage == Stage.AUTHORISATION_EXPIRES:
+        paid = account.payment_of(folio, subject) if folio is not None else None
+        due = open_ if paid is not None and paid.status is PaymentStatus.AUTHORISED else []
+    else:
+        due = [voucher for voucher in open_ if voucher.key == subject]
+    if folio is None or not due:
+        raise Stale(f"nothing waits for {message.subject}", field="subject", value=message.subject)
+    told = tuple([check_requested(folio, voucher, Stage(stage)) for voucher in due])
+    step = Step("S0-35", f"{stage}: voucher {due[0].number} is not checked since {due[0].entered_at.isoformat()}")
+    return Outcome(facts=told, trace=(step,), policy_version=folio.policy)
+
+
+def decide_top_up_ended(message: TimerFired, facts: Facts) -> Outcome:
+    """S0-19: the top-up did not come in time: everything is voided or given back. Raises Stale when none is awaited."""
+    folio = facts.folio
+    if folio is None or folio.top_up_until is None or message.due < folio.top_up_until:
+        raise Stale("no top-up is awaited", field="subject", value=message.subject)
+    return declined(folio, message.subject, f"no top-up until {folio.top_up_until.isoformat()}", f"system:{TOP_UP}", facts)
+
+
+def decide_consent(message: VoucherConsent, facts: Facts) -> Outcome:
+    """`voucher.consent` (S0-28, X-24): kept with the booking. Raises Early for an unknown booking, Rejected `not_allowed` for
+    anybody but the
+    guest, Stale for what is known."""
+    folio = facts.folio
+    if folio is None:
+        raise Early("the booking of this consent is not here yet", waits_for=BOOKING)
+    if message.actor.kind not in (ActorKind.GUEST, ActorKind.SYSTEM):
+        text = f"{message.actor.kind.value} may not consent for the guest"
+        raise Rejected(text, code="not_allowed", rule="S0-28", field="actor", value=message.actor.kind.value)
+    if folio.voucher_consent == message.text_version:
+        raise Stale(
+            f"{folio.folio}: text {message.text_version} is agreed to already", field="text_version", value=message.text_version
+        )
+    return Outcome(
+        state=replace(folio, voucher_consent=message.text_version),
+        facts=(VoucherConsented(text_version=message.text_version),),
+        trace=(Step("S0-28", f"the guest agreed to text {message.text_version}"),),
+        policy_version=folio.policy,
+    )

@@ -1,0 +1,281 @@
+"""Cancel with voucher: a booking ends, and what was collected is the value of a code that is issued for it (S0-26 to S0-31, A-14).
+
+The code's luck was drawn at the door. Amounts are minor units of the folio's currency.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import partial
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.cancellation_record import computed_with_refund
+from handlers.cancellation_right import HOUSE, who
+from handlers.confirmation import confirm
+from handlers.deposit import months_after
+from handlers.entitlement import Feature, check_feature
+from handlers.frozen import Local, local
+from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
+from handlers.penalty import start_of_day
+from handlers.quote import compute
+from handlers.refund_parts import VOUCHER, allocation
+from handlers.voucher_decline import quoted
+from handlers.voucher_worth import entity_of
+from ledger import recipes
+from schemas.booking import CollectedBy
+from schemas.cancellation import Cause
+from schemas.common import ActorKind, Fact
+from schemas.errors import Rejected
+from schemas.folio import CancelRequest, Folio, FolioRefund, FolioStatus, PartStatus, RefundPart, RequestStatus
+from schemas.folio_voucher import IssuedVoucher
+from schemas.money import parse_rate, rate_text, times
+from schemas.policy import PropertyPolicy
+from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
+from schemas.voucher import CancelWithVoucher, ValueRule, VoucherIssued
+from schemas.voucher_code import normalised, ours, written
+from schemas.voucher_talk import VoucherIssue
+
+WITH_VOUCHER = "voucher"
+"""Stands for the request of a cancellation by which a voucher was issued."""
+
+
+def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
+    """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31).
+
+    Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
+    `collected_elsewhere`, `nothing_to_issue`, `value_missing`, `bad_rate`, `voucher_number_taken`, `voucher_number_malformed`,
+    `voucher_number_empty`.
+    """
+    folio = facts.folio
+    if folio is None:
+        raise Rejected(f"folio {facts.key!r} is not known", code="unknown_folio", rule="X-2", field="folio", value=facts.key)
+    if message.actor.kind not in HOUSE and message.actor.kind is not ActorKind.SYSTEM:
+        text = f"{message.actor.kind.value} may not cancel with a voucher: it is for the merchant"
+        raise Rejected(text, code="not_allowed", rule="S0-26", field="actor", value=message.actor.kind.value)
+    here = local(facts, folio)
+    check_feature(Feature.CANCEL_WITH_VOUCHER, facts, here.zone)
+    if folio.issued is not None:
+        return _again(folio)
+    if folio.status is FolioStatus.CANCELLED:
+        text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: no voucher is issued for it any more"
+        raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
+    _check(message, folio, here.policy, facts)
+    return _issued(message, folio, here, facts)
+
+
+def _again(folio: Folio) -> Outcome:
+    """S0-31: the first code; nothing new is issued."""
+    told = _told(folio)
+    step = Step("S0-31", f"{folio.folio} was cancelled with voucher {told.number}: the same again")
+    return Outcome(facts=(told,), trace=(step,), policy_version=folio.policy)
+
+
+def _told(folio: Folio) -> VoucherIssued:
+    issued = folio.issued
+    assert issued is not None
+    return VoucherIssued(
+        number=issued.number,
+        value=issued.value,
+        expires=issued.expires,
+        currency=folio.currency,
+        bonus=issued.bonus,
+        issuer_entity=issued.entity,
+        vat_kind=issued.vat_kind.value,
+        vat_rate=issued.vat_rate,
+        refund_on_expiry=issued.refund_on_expiry,
+    )
+
+
+def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts) -> None:
+    if (policy.voucher_consent or folio.is_package) and not folio.voucher_consent:
+        rule = "X-24" if folio.is_package else "S0-28"
+        text = f"{folio.folio}: the guest has not agreed to a voucher in place of money: send voucher.consent first"
+        raise Rejected(text, code="consent_required", rule=rule, field="folio", value=folio.folio)
+    if folio.collected_by is not CollectedBy.PROPERTY:
+        text = f"{folio.folio} was collected by {folio.collected_by.value}: its money is not here to issue a voucher for"
+        raise Rejected(text, code="collected_elsewhere", rule="X-20", field="collected_by", value=folio.collected_by.value)
+    if not normalised(message.number):
+        text = "the message has no number: doors draw one, send it again by a door"
+        raise Rejected(text, code="voucher_number_empty", rule="S0-32", field="number", value=message.number)
+    if not ours(normalised(message.number)):
+        text = "a number of the sender's own must be drawn as the hub draws them, with their check character: leave it out"
+        raise Rejected(text, code="voucher_number_malformed", rule="S0-32", field="number", value="")
+    if facts.voucher is not None:
+        text = "this number is known already: leave `number` out, and one is drawn"
+        raise Rejected(text, code="voucher_number_taken", rule="S0-32", field="number", value="")
+
+
+def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts) -> Outcome:
+    value, base, steps = _value(message, folio, here.policy, facts)
+    if value <= 0:
+        text = f"{folio.folio}: nothing was collected that a voucher could be worth: cancel it without"
+        raise Rejected(text, code="nothing_to_issue", rule="S0-27", field="value_rule", value=value)
+    key, money = normalised(message.number), min(value, base)
+    number, expires = written(key), message.expires or _expires(here)
+    bonus = value - money
+    carried = min(money, _of_vouchers(folio))
+    on_expiry = here.policy.refund_on_expiry if message.refund_on_expiry is None else message.refund_on_expiry
+    entity = entity_of(here.policy, facts.tenant)
+    computation = computed_with_refund(folio, money, Cause.GUEST, facts)
+    request = CancelRequest(
+        request=WITH_VOUCHER,
+        status=RequestStatus.CONFIRMED,
+        cause=Cause.GUEST,
+        requested_at=facts.act,
+        proof=message.reason,
+        asked_by=who(message.actor),
+        quote=quoted(computation, folio, facts),
+    )
+    done = confirm(
+        folio, request, computation, facts, asked_by=request.asked_by, give_back=partial(_into_voucher, key=key, policy=here.policy)
+    )
+    issued = IssuedVoucher(
+        number=number,
+        value=value,
+        expires=expires,
+        bonus=bonus,
+        entity=entity,
+        vat_kind=here.policy.voucher_vat_kind,
+        vat_rate=here.policy.voucher_vat_rate,
+        refund_on_expiry=on_expiry,
+    )
+    after = replace(folio_of(done), issued=issued)
+    told = VoucherIssue(
+        folio=folio.folio,
+        number=number,
+        value=value,
+        currency=folio.currency,
+        property=folio.property,
+        entity=entity,
+        scope=here.policy.voucher_scope,
+        uncashable=bonus + carried,
+        holder=folio.person,
+        expires=expires,
+        expires_at=start_of_day(expires + timedelta(days=1), here.zone) if expires is not None else None,
+        vat_kind=issued.vat_kind,
+        vat_rate=issued.vat_rate,
+        refund_on_expiry=on_expiry,
+    )
+    more = Outcome(
+        state=after,
+        facts=(_told(after),),
+        entries=recipes.voucher_bonus(folio, key, bonus),
+        messages=(Internal(kind="voucher", key=key, name="voucher.issue_asked", body=told),),
+        trace=(*steps, *_closes(on_expiry)),
+    )
+    return merge(done, more)
+
+
+def _closes(on_expiry: bool) -> tuple[Step, ...]:
+    """S0-28."""
+    text = "what is not used until then goes back in money (refund_on_expiry)" if on_expiry else "no money goes back any more"
+    return (Step("S0-28", text),)
+
+
+def _value(
+    message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts
+) -> tuple[int, int, tuple[Step, ...]]:  # fmt: skip
+    """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back, and
+    without the house's goodwill."""
+    goodwill = sum(one.collected() for one in folio.payments if one.book == recipes.goodwill_account(folio))
+    collected, fee = account.collected(folio) - goodwill, account.fee_charged(folio)
+    base = max(0, collected - fee)
+    has, less, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, base))
+    first = Step("S0-27", f"collected {has}, money and vouchers, − fee {less} = {is_}")
+    rule = message.value_rule or policy.voucher_value_rule
+    match rule:
+        case ValueRule.COLLECTED:
+            value, text = base, "all of it"
+        case ValueRule.REFUNDABLE_NOW:
+            value, text = min(base, compute(folio, (), Cause.GUEST, facts).refund), "what the terms give back now"
+        case ValueRule.FIXED_AMOUNT:
+            amount = message.value_amount if message.value_amount is not None else policy.voucher_value_amount
+            if amount is None:
+                text = "fixed_amount needs value_amount, here or as voucher_value_amount"
+                raise Rejected(text, code="value_missing", rule="A-14", field="value_amount", value="")
+            value, text = amount, "fixed"
+        case ValueRule.PERCENT_OF_COLLECTED:
+            rate = policy.voucher_value_percent
+            if message.value_percent:
+                try:
+                    rate = parse_rate(message.value_percent)
+                except ValueError as why:
+                    raise Rejected(
+                        str(why), code="bad_rate", rule="A-14", field="value_percent", value=message.value_percent
+                    ) from why
+            value, text = times(base, rate), f"{rate_text(rate)} × {is_}"
+    return value, base, (first, Step("A-14", f"{rule.value}: {text} = {account.text(value, folio.currency)}"))
+
+
+def _of_vouchers(folio: Folio) -> int:
+    """S0-29: what of the collected is voucher value already, and so is never given back in money."""
+    goodwill = recipes.goodwill_account(folio)
+    return sum(one.collected() for one in folio.payments if one.voucher and one.book != goodwill)
+
+
+def _expires(here: Local) -> date | None:
+    """S0-28: the last day: `voucher_months` from today on."""
+    months = here.policy.voucher_months
+    return months_after(here.today, months) if months else None
+
+
+def _into_voucher(
+    folio: Folio,
+    minor: int,
+    facts: Facts,
+    *,
+    key: str,
+    policy: PropertyPolicy,
+    request: str = "",
+    asked_by: str = "",
+    approve: str = "",
+) -> Outcome:
+    """S0-26, S0-28, X-3: `minor` of the payments stays, as the value of the voucher: given back at once, and not to be given back again."""
+    assert not approve, f"{folio.folio}: nobody approves a voucher ({asked_by})"
+    if not minor:
+        return Outcome(state=folio)
+    refund, payments, parts = facts.id("refund"), folio.payments, []
+    giving = replace(folio, payments=tuple([one for one in payments if one.book != recipes.goodwill_account(folio)]))
+    for payment, part_minor in allocation(giving, minor, policy):
+        number = payment.number + 1
+        payments = account.with_payment(payments, replace(payment, refunded=payment.refunded + part_minor, number=number))
+        parts.append(
+            RefundPart(
+                payment=payment.payment,
+                tender=payment.tender,
+                minor=part_minor,
+                destination=VOUCHER.value,
+                status=PartStatus.EXECUTED,
+                number=number,
+                record=f"voucher:{key}",
+            )
+        )
+    decided = RefundDecided(
+        refund=refund,
+        amount=minor,
+        currency=folio.currency,
+        destinations=tuple(
+            [
+                RefundDestination(payment=part.payment, tender=part.tender.value, amount=part.minor, destination=part.destination)
+                for part in parts
+            ]
+        ),
+        refund_due_by=facts.act,
+    )
+    told: tuple[Fact, ...] = tuple(
+        [
+            RefundExecuted(
+                refund=refund, payment=part.payment, amount=part.minor, currency=folio.currency, provider_record=part.record
+            )
+            for part in parts
+        ]
+    )
+    kept = FolioRefund(refund=refund, minor=minor, due_by=facts.act, parts=tuple(parts), request=request)
+    return Outcome(
+        state=replace(folio, payments=payments, refunds=(*folio.refunds, kept)),
+        facts=(decided, *told),
+        entries=recipes.refund_decided(folio, minor, refund) + recipes.voucher_issued(folio, key, minor, refund),
+        trace=(Step("S0-26", f"{account.text(minor, folio.currency)} of the payments is the value of voucher {key}"),),
+    )

@@ -1,0 +1,161 @@
+"""Vouchers in a world: bookings that are paid with codes of every origin, checked early, late, twice and otherwise, cancelled for money and
+for vouchers. A plan of its own, beside that of the world, so that worlds without it stay what they are."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine import ledger_check
+from engine.luck import derived
+from schemas.envelope import message_bytes
+from schemas.folio import Folio
+from schemas.voucher import Flag
+from schemas.voucher_book import HoldState, Voucher
+from schemas.voucher_code import code_of
+from tests.simulation.messages import TENANT
+from tests.simulation.plan import START
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+FOREIGN, PMS = ("MER-1", "MER-2"), ("THAIS-1", "THAIS-2")
+VERDICTS = ("accepted", "accepted", "accepted", "lower_value", "goodwill", "refused")
+DAY = 86_400
+
+
+class VoucherPlan:
+    """What the guests of one world do with vouchers."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._chance = world, random.Random(f"vouchers {world.seed}")
+        chance = self._chance
+        self._issued = [self._sold(number) for number in range(chance.choice((1, 2)))]
+        for number in PMS:
+            data = {"number": number, "value": chance.choice((5_000, 30_000)), "currency": "EUR", "property": "camp-azur"}
+            if chance.random() < 0.5:
+                data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+            self._say(chance.randrange(20 * DAY), number, "voucher.register", data, "merchant")
+        for number in range(chance.choice((2, 3, 4))):
+            self._paid_with(f"V-{number}")
+
+    def _say(self, at: int, id_: str, name: str, data: dict[str, Any], actor: str) -> None:
+        self._world.send(at, "web", f"voucher-{id_}", name, data, actor=actor)
+
+    def _book(self, folio: str, at: int, price: int) -> None:
+        chance = self._chance
+        arrives = START.date() + timedelta(days=chance.randrange(30, 70))
+        sold = {
+            "line": "1",
+            "trade": "outdoor",
+            "terms": f"outdoor/{chance.choice(('flexible', 'moderate', 'nanr'))}",
+            "price": price,
+        }
+        stay = {**sold, "arrival": str(arrives), "departure": str(arrives + timedelta(days=7))}
+        data = {
+            "folio": folio,
+            "property": "camp-azur",
+            "currency": "EUR",
+            "payment_plan": chance.choice(("split", "split", "full")),
+        }
+        self._say(
+            at, f"{folio}-book", "booking.requested", {**data, "lines": [stay], "service_fee": chance.choice((0, 500))}, "system"
+        )
+
+    def _sold(self, number: int) -> str:
+        """A booking that is paid, and cancelled with a voucher, once or twice: the code that its first message gets."""
+        folio, chance = f"S-{number}", self._chance
+        price = chance.randrange(10_000, 60_000)
+        self._book(folio, 600, price)
+        cash = {"folio": folio, "payment": f"P-{folio}", "amount": price, "currency": "EUR", "tender": "cash"}
+        self._say(chance.choice((0, 1_200)), f"{folio}-cash", "payment.received", cash, "system")
+        data: dict[str, Any] = {"folio": folio, "value_rule": chance.choice(("collected", "percent_of_collected"))}
+        if data["value_rule"] == "percent_of_collected":
+            data["value_percent"] = chance.choice(("50 %", "120 %"))
+        if chance.random() < 0.3:
+            data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+        for again in range(chance.choice((1, 2))):
+            self._say(
+                2 * DAY + again * chance.choice((5, 90_000)),
+                f"{folio}-with-{again}",
+                "booking.cancel_with_voucher",
+                data,
+                "merchant",
+            )
+        return code_of(derived(message_bytes(TENANT, "web", f"voucher-{folio}-with-0")))
+
+    def _paid_with(self, folio: str) -> None:
+        chance = self._chance
+        at, price = chance.randrange(3 * DAY, 25 * DAY), chance.randrange(5_000, 60_000)
+        self._book(folio, at, price)
+        number = chance.choice((*FOREIGN, *PMS, *self._issued, *self._issued))
+        entered = {"folio": folio, "number": number, "amount": chance.randrange(1, price + 2_000)}
+        self._say(at + chance.choice((-600, 60, 4_000)), f"{folio}-enter", "voucher.enter", entered, "guest")
+        for _ in range(chance.choice((0, 1, 1))):
+            self._card(folio, at, price // chance.choice((1, 2, 4)))
+        for time in range(chance.choice((0, 1, 1, 1, 2))):
+            check: dict[str, Any] = {"folio": folio, "verdict": chance.choice(VERDICTS), "number": number}
+            if check["verdict"] in ("lower_value", "goodwill"):
+                check["value"] = chance.randrange(1, entered["amount"] + 1)
+            later = at + chance.choice((-60, 600, 100_000, 40 * DAY))
+            self._say(later + time, f"{folio}-check-{time}", "voucher.check", check, "merchant")
+        ending = chance.random()
+        when = at + chance.randrange(60, 30 * DAY)
+        if ending < 0.4:
+            data = {"folio": folio, "request": f"C-{folio}", "confirm": True, "cause": chance.choice(("guest", "owner"))}
+            self._say(when, f"{folio}-cancel", "cancellation.request", data, "guest" if data["cause"] == "guest" else "merchant")
+        elif ending < 0.6:
+            self._say(when, f"{folio}-with", "booking.cancel_with_voucher", {"folio": folio}, "merchant")
+
+    def _card(self, folio: str, at: int, amount: int) -> None:
+        chance, world = self._chance, self._world
+        authorised, late, order = chance.random() < 0.7, chance.choice((0, 30, 200_000)), f"O-{folio}"
+
+        def paid() -> None:
+            payid = world.provider.provider.create(order, amount, "EUR", world.now(), operation="RES" if authorised else "SAL")
+            data = {
+                "folio": folio, "payment": f"P-{order}", "amount": amount, "currency": "EUR", "tender": "card", "provider": "ogone",
+                "merchant": "azur", "provider_reference": payid, "order": order, "occurred_at": world.now().isoformat(),
+            }  # fmt: skip
+            name = "payment.authorised" if authorised else "payment.received"
+            self._say(world.seconds() + late, f"{folio}-card", name, data, "system")
+
+        world.at(at + chance.choice((30, 300)), paid)
+
+
+def vouchers(world: World, folios: list[Folio]) -> list[str]:
+    """No voucher gives more than its value, each book is its account's, one code a booking, and no voucher's money goes elsewhere than to a
+    voucher."""
+    wrong = [f"ledger check: {finding}" for finding in ledger_check.check(world.disk).findings]
+    for row in world.rows("SELECT body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
+        book = msgspec.json.decode(row["body"], type=Voucher)
+        spent, held = sum(hold.taken for hold in book.holds), sum(hold.held for hold in book.holds if hold.state is HoldState.HELD)
+        if book.known and (
+            held > book.left or book.left < 0 or (book.issued_by and spent + book.left + book.expired != book.value)
+        ):
+            wrong.append(f"voucher {book.number}: {book.value} are worth {spent} spent, {held} held, {book.left} left")
+    issued: dict[str, set[str]] = {}
+    for row in world.rows("SELECT key, body FROM outbox WHERE name = 'voucher.issued'"):
+        issued.setdefault(row["key"], set()).add(msgspec.json.decode(row["body"])["number"])
+    wrong += [f"{folio}: several codes were issued: {codes}" for folio, codes in issued.items() if len(codes) > 1]
+    for folio in folios:
+        paid = {payment.payment for payment in folio.payments if payment.voucher}
+        for refund in folio.refunds:
+            wrong += [f"{folio.folio}: {part} is a voucher's" for part in refund.parts
+                      if part.payment in paid and part.destination != "voucher"]  # fmt: skip
+    return wrong
+
+
+def seen(world: World) -> set[str]:
+    """What a world has met with: outcomes, flags and refusals about vouchers, by name."""
+    met = {
+        row["name"]
+        for row in world.rows("SELECT DISTINCT name FROM outbox WHERE name LIKE 'voucher.%' OR name = 'booking.declined'")
+    }
+    for row in world.rows("SELECT body FROM outbox WHERE name = 'voucher.check_requested'"):
+        asked = msgspec.json.decode(row["body"])
+        met |= {asked["stage"], *(flag for flag in asked["flags"] if flag in set(Flag))}
+    return met
