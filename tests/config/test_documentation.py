@@ -163,5 +163,5 @@ def test_not_yet_read_is_true(tmp_path: Path) -> None:
     """Knobs of later families are refused as unknown: no struct has them."""
     later = set(rows("## Not yet read"))
     known = {field.encode_name for kinds in SECTIONS.values() for kind, _ in kinds for field in msgspec.structs.fields(kind)}
-    assert len(later) > 10
+    assert len(later) >= 5
     assert not later & known
