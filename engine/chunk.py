@@ -227,7 +227,7 @@ class Chunk:
             raise Constraint(f"{row.name} {row.id}: {type(failure).__name__}: {failure}") from failure
 
     def record(self, row: Waiting, staged: Staged, seq: int, parent: int, result: str, record: dict[str, Any]) -> None:
-        """Stage the decision's own row, with what it was shown that no log tells."""
+        """X-7: stage the decision's own row, with what it was shown that no log tells."""
         if self.shown:
             record, self.shown = {**record, "effects": self.shown}, {}
         if not staged.since:

@@ -174,7 +174,7 @@ class Dispatcher:
         return max(wait_s, 0.005)
 
     def _room(self, merchant: str, running: int) -> int:
-        """How many items of a merchant may begin, while so many are under way."""
+        """X-28: how many items of a merchant may begin, while so many are under way."""
         return 0 if self._pause(merchant) > 0 else self._pool(merchant).size * _AHEAD - running
 
     def _pause(self, merchant: str) -> float:

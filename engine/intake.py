@@ -232,6 +232,7 @@ class DurableIntake:
         return _Opened(id_, letter=letter, reason=wrong.message, warnings=_warned(paths, kept=found))
 
     def _read(self, arrival: Arrival, now: int, envelope: Envelope, data: bytes, paths: tuple[str, ...]) -> _Opened:
+        """X-12: a message of a tenant that its door may speak for, and by nobody else's account. Raises Undecodable."""
         settled, tenant = self._settled(), envelope.tenant
         if tenant not in settled.tenants or (arrival.tenants and tenant not in arrival.tenants):
             raise Undecodable(f"tenant {tenant!r} is not known here", code="unknown_tenant", field="tenant", value=tenant)

@@ -155,6 +155,7 @@ def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
 
 
 def _current_policy(message: Booking, facts: Facts) -> PropertyPolicy:
+    """X-12: what the property has settled now. Raises Rejected `unknown_property` for one that is not the tenant's own."""
     policy = facts.policies.properties.get(message.property)
     if policy is None or policy.tenant != facts.tenant.tenant:
         text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}: add it to the configuration"

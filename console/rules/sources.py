@@ -47,14 +47,17 @@ def _tree(path: Path) -> ast.Module:
 def _nearest(places: Iterable[_Place]) -> tuple[str, ...]:
     places = list(places)
     first = min(place.rank for place in places)
-    return tuple(place.name for place in places if place.rank == first)
+    return tuple(dict.fromkeys(place.name for place in places if place.rank == first))
 
 
 def _documented(node: _Documented, name: str) -> Iterator[tuple[str, _Documented]]:
     yield name, node
     for inner in node.body:
         if isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not _promised(inner):
-            yield from _documented(inner, f"{name}.{inner.name}")
+            within = isinstance(
+                node, ast.FunctionDef | ast.AsyncFunctionDef
+            )  # a function that a function makes has no name outside
+            yield from _documented(inner, name if within else f"{name}.{inner.name}")
 
 
 def _promised(node: _Documented) -> bool:

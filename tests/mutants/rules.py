@@ -28,7 +28,7 @@ FAMILIES: Final = ("S0", "S1", "S4", "X", "A")
 ROOMS: Final = ("handlers", "ledger")
 _TRIED_WITH: Final = (
     "tests/scenarios/test_scenarios.py", "tests/handlers", "tests/ledger", "tests/engine", "tests/config", "tests/connectors",
-    "tests/schemas", "tests/console/gateway", "tests/console/command/test_exits.py",
+    "tests/schemas", "tests/console/gateway", "tests/console/command/test_exits.py", "tests/console/command/test_operators.py",
 )  # fmt: skip
 """Tests in one process. Others show rules too, with processes and servers of their own, and are not asked here."""
 _LIMIT_S: Final = 120.0

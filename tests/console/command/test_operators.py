@@ -95,7 +95,7 @@ def test_x_27_a_second_person_says_no(camp: Campsite) -> None:
 
 
 def test_without_a_hub_a_word_waits_for_the_next_start(tmp_path: Path) -> None:
-    """It is durable when the command ends."""
+    """It is a message (X-15), and durable when the command ends."""
     camp = Campsite(tmp_path / "camp.sqlite", NAMED)
     effect = a_refund_that_waits(camp)
     camp.close()
