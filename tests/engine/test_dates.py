@@ -15,14 +15,24 @@ from engine.standing import standing
 from engine.transport.contract import Arrival, Taken
 from schemas.describe import json_schemas
 from schemas.envelope import type_of
+from schemas.payment import Tender
+from schemas.policy import BalancePolicy
 from schemas.registry import IN
 from tests.engine.sandbox import CONFIGURATION, Sandbox, booking
 
 WITHIN = ("1971-01-01", "2026-07-24", "2199-12-31")
 BEYOND = ("0001-01-01", "1970-12-31", "2200-01-01", "9999-12-31")
 CLOCKS = ("T00:00:00+14:00", "T00:00:00Z", "T23:59:59.999999-12:00")
+ASKS = msgspec.structs.replace(
+    CONFIGURATION.properties["camp-azur"],
+    version="camp-azur/asks",
+    payment_methods=(Tender.CARD,),
+    balance=BalancePolicy(due_days=14, notice_days=3650, methods=(Tender.CARD,)),
+)
 TRUSTED = msgspec.structs.replace(
-    CONFIGURATION, sources={"pms.thais": msgspec.structs.replace(CONFIGURATION.sources["pms.thais"], trust_time=True)}
+    CONFIGURATION,
+    sources={"pms.thais": msgspec.structs.replace(CONFIGURATION.sources["pms.thais"], trust_time=True)},
+    properties={"camp-azur": ASKS},
 )
 day = st.integers(0, 9).flatmap(lambda n: st.sampled_from(WITHIN if n else BEYOND))
 instant = st.builds(str.__add__, day, st.sampled_from(CLOCKS))
@@ -35,6 +45,7 @@ REST: dict[str, dict[str, Any]] = {
     "refund": {"folio": "B-1", "payment": "P-O-1", "amount": 1},
     "cancellation": {"folio": "B-1", "request": "R-1"},
     "force_majeure": {"event": "e", "area": "cote-d-azur"},
+    "balance": {"folio": "B-1", "amount": 1, "method": "card", "property": "camp-azur"},
     "provider": {"provider": "ogone", "merchant": "azur", "order": "O-1"},
     "effect": {"subject": "x", "result": "refused", "reason": "r"},
 }
@@ -51,9 +62,11 @@ def dated(draw: st.DrawFn, name: str) -> dict[str, Any]:
     schema = json_schemas()[type_of(name)]
     for field, of in schema["properties"].items():
         if "from 1971-01-01" in str(of):
-            data[field] = draw(instant | day if field in ("from", "to") else instant)
+            data[field] = draw(day if field == "until" else instant | day if field in ("from", "to") else instant)
     if "lines" in data:
         data["lines"] = [{**line, "arrival": draw(day), "departure": draw(day)} for line in data["lines"]]
+    elif name == "balance.suspend":
+        data["scope"] = draw(st.sampled_from(("booking", "property")))
     elif name == "cancellation.request":
         data["lines"] = [{"line": "1", "new_departure": draw(day), "new_price": 1}] * draw(st.booleans())
         data["confirm"] = draw(st.booleans())
@@ -73,7 +86,7 @@ def test_all_days_and_instants_are_drawn(name: str) -> None:
     structs = (schema, *schema.get("$defs", {}).values())
     seen = {field for of in structs for field, said in of.get("properties", {}).items() if "from 1971-01-01" in str(said)}
 
-    assert seen <= {"requested_at", "booked_at", "occurred_at", "from", "to", "arrival", "departure", "new_departure"}
+    assert seen <= {"requested_at", "booked_at", "occurred_at", "from", "to", "arrival", "departure", "new_departure", "until"}
 
 
 @settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate))

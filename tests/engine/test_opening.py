@@ -180,7 +180,8 @@ def test_an_operators_word_wants_an_operators_door(name: str) -> None:
     box = Sandbox()
     said = {"subject": "x", "result": "refused", "reason": "r", "provider": "ogone", "merchant": "azur", "order": "O-1"}
     storm = {"event": "storm", "area": "cote-d-azur", "from": "2026-07-24", "to": "2026-07-26"}
-    word = arrival("w-1", name, said | storm)
+    balance = {"folio": "B-1", "amount": 1, "until": "2026-07-05"} if name.startswith("balance.") else {}
+    word = arrival("w-1", name, said | storm | balance)
 
     (refused,) = box.append(msgspec.structs.replace(word, operator=False))
     (taken,) = box.append(word)
