@@ -14,7 +14,7 @@ from schemas.errors import Rejected
 from schemas.folio import FolioStatus, PartStatus
 from schemas.voucher import ValueRule
 from schemas.voucher_book import HoldState
-from schemas.voucher_code import written
+from schemas.voucher_code import normalised, written
 from tests.handlers.campsite import CAMP, line
 from tests.handlers.house import CODES, PREMIUM, House, camp, issued, minor, named, names, ordered, refusal, rows
 
@@ -89,6 +89,9 @@ def test_s0_29_after_its_last_day_by_hand() -> None:
 
     assert named(told, "RefundManualRequired").amount == 30_000
     assert house.book(number).left == 0
+    house.send("refund.executed_externally", refund=house.folio().refunds[0].refund, amount=30_000)
+    assert (house.accounts["till:voucher"], house.accounts[f"vouchers:{normalised(number)}"]) == (-30_000, 0)
+    assert house.book(number).holds[0].taken == 30_000
 
 
 @pytest.mark.parametrize("row", rows("Cancel with voucher"), ids=lambda row: f"{row[0]} {row[1]}")
