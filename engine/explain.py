@@ -19,12 +19,14 @@ from engine.store.history import History
 from engine.store.rows import Key
 from engine.vault import Vault
 from handlers import account
+from ledger.recipes import voucher_account
 from schemas import registry
 from schemas.effect import EffectState
 from schemas.envelope import type_of
 from schemas.errors import HubError
 from schemas.folio import Folio, ReferenceState
 from schemas.personal import replace_personal
+from schemas.voucher_code import normalised
 from topics.catalogue import topic_of
 
 SEALED = "(sealed)"
@@ -32,7 +34,8 @@ FORGOTTEN = "(forgotten)"
 
 
 def explain(history: History, vault: Vault, subject: str, *, tenant: str = "", personal: bool = False) -> Explained:
-    """A folio by its id or another name (`pms:thais=88231`), a message by the hub's id or the sender's, a request by its id.
+    """A folio by its id or another name (`pms:thais=88231`), a message by the hub's id or the sender's, a request by its id, a voucher by
+    its number, however it is typed.
 
     Raises HubError `unknown_subject` for what is none of these, `ambiguous` for what is several.
     """
@@ -59,8 +62,12 @@ class _Explaining:
         rows = [row for row in self._messages(subject) if tenant in ("", row["tenant"])]
         if rows:
             return self._message(subject, rows)
+        vouchers = [key for key in self._history.voucher_keys(normalised(subject)) if tenant in ("", key.tenant)]
+        if len(vouchers) == 1:
+            decisions = [self._decision(one) for one in self._history.decisions_of(vouchers[0])]
+            return self._explained(subject, "voucher", vouchers[0], None, decisions, [])
         raise HubError(
-            f"{subject!r} is no folio, message or effect of this store: a folio's other names read namespace=value",
+            f"{subject!r} is no folio, message, effect or voucher of this store: a folio's other names read namespace=value",
             code="unknown_subject",
             field="subject",
             value=subject,
@@ -133,8 +140,12 @@ class _Explaining:
         sums = {}
         if folio is not None:
             sums = {"ordered": account.ordered(folio), "collected": account.collected(folio), "balance": account.balance(folio)}
-        whole = kind == "folio"
-        balances = ledger_check.balances(self._history.reading, tenant=key.tenant, folio=key.key) if whole else ()
+        whole = kind in ("folio", "voucher")
+        balances: Iterable[ledger_check.AccountBalance] = ()
+        if kind == "folio":
+            balances = ledger_check.balances(self._history.reading, tenant=key.tenant, folio=key.key)
+        elif kind == "voucher":
+            balances = ledger_check.balances(self._history.reading, tenant=key.tenant, name=voucher_account(key.key))
         waiting = self._history.waiting_of(key) if whole else []
         return Explained(
             subject=subject,

@@ -96,7 +96,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of `subject` (`kind`: folio, message or effect). `waiting`: parked for it, or behind a defect."""
+    """What is known of `subject` (`kind`: folio, message, effect or voucher). `waiting`: parked for it, or behind a defect."""
 
     subject: str
     kind: str

@@ -91,7 +91,7 @@ def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: Property
     if message.currency not in ("", folio.currency):
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="S0-6", field="currency", value=message.currency)
-    if len(folio.vouchers) >= policy.max_vouchers:
+    if len([voucher for voucher in folio.vouchers if voucher.status is not VoucherStatus.RELEASED]) >= policy.max_vouchers:
         text = f"{folio.folio} takes {policy.max_vouchers} voucher(s) at most (max_vouchers)"
         raise Rejected(text, code="too_many_vouchers", rule="A-16", field="number", value=message.number)
     open_ = account.ordered(folio) - counted(folio)

@@ -181,7 +181,7 @@ def _give_back(message: VoucherAsked, book: Voucher, hold: VoucherHold, facts: F
     after = with_hold(book, settled)
     if reason:
         return Outcome(
-            state=after,
+            state=None if book.known else after,  # what a person issues anew is spent here
             messages=(_answer(Ask.CREDIT, message, book, 0, 0, reason=reason),),
             trace=(Step("S0-29", f"voucher {book.number}: {reason}"),),
         )

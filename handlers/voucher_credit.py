@@ -29,8 +29,13 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
     if message.minor == part.minor:
         return executed(folio, refund, replace(part, record=f"voucher:{message.key}"))
     by_hand = replace(part, status=PartStatus.MANUAL)
+    payment = account.payment_of(folio, part.payment)
+    assert payment is not None, f"{folio.folio} has no payment {part.payment}"
+    elsewhere = account.replace_payment(
+        folio, replace(payment, book="")
+    )  # what a person issues is no value of this voucher any more
     return Outcome(
-        state=replace_part(folio, refund, by_hand),
+        state=replace_part(elsewhere, refund, by_hand),
         facts=(manual_required(folio, refund.refund, by_hand, f"voucher {message.key}: {message.reason}"),),
         trace=(Step("S0-29", f"refund {refund.refund}: voucher {message.key}, {message.reason}"),),
         policy_version=folio.policy,

@@ -37,6 +37,8 @@ from schemas.voucher import CancelWithVoucher, ValueRule, VoucherIssued
 from schemas.voucher_code import normalised, ours, written
 from schemas.voucher_talk import VoucherIssue
 
+MOST = 10**15
+"""Minor units: as `schemas.common.Minor`."""
 WITH_VOUCHER = "voucher"
 """Stands for the request of a cancellation by which a voucher was issued."""
 
@@ -45,8 +47,8 @@ def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
     """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31).
 
     Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
-    `collected_elsewhere`, `nothing_to_issue`, `value_missing`, `bad_rate`, `voucher_number_taken`, `voucher_number_malformed`,
-    `voucher_number_empty`.
+    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `approval_required`, `value_missing`, `bad_rate`,
+    `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
     """
     folio = facts.folio
     if folio is None:
@@ -112,6 +114,7 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts)
     if value <= 0:
         text = f"{folio.folio}: nothing was collected that a voucher could be worth: cancel it without"
         raise Rejected(text, code="nothing_to_issue", rule="S0-27", field="value_rule", value=value)
+    _check_value(message, value, value - min(value, base), folio, here.policy)
     key, money = normalised(message.number), min(value, base)
     number, expires = written(key), message.expires or _expires(here)
     bonus = value - money
@@ -166,6 +169,19 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts)
         trace=(*steps, *_closes(on_expiry)),
     )
     return merge(done, more)
+
+
+def _check_value(message: CancelWithVoucher, value: int, bonus: int, folio: Folio, policy: PropertyPolicy) -> None:
+    """No amount is larger than any message may name; S4-46: a bonus that the merchant chose, above `override_above`, is not for one person
+    to give."""
+    if value > MOST:
+        text = f"{value} is more than any amount may be ({MOST})"
+        raise Rejected(text, code="value_out_of_range", rule="A-14", field="value_percent", value=message.value_percent)
+    chosen = message.value_rule is not None or message.value_percent or message.value_amount is not None
+    if chosen and policy.override_above is not None and bonus > policy.override_above:
+        more, most = (account.text(minor, folio.currency) for minor in (bonus, policy.override_above))
+        text = f"a bonus of {more} is above {most} (override_above): take the property's own rule, or less"
+        raise Rejected(text, code="approval_required", rule="S4-46", field="value_rule", value=bonus)
 
 
 def _closes(on_expiry: bool) -> tuple[Step, ...]:

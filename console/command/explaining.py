@@ -1,4 +1,4 @@
-"""`foliohub explain`: every cent of a folio, a message or a request, for people; `--json` gives `engine.explanation` as it is."""
+"""`foliohub explain`: every cent of a folio, a message, a request or a voucher, for people; `--json` gives `engine.explanation` as is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONG = 160
 
 def explain(
     subject: Annotated[
-        str, typer.Argument(metavar="FOLIO|MESSAGE|EFFECT", help="An id; a folio's other name reads namespace=value.")
+        str, typer.Argument(metavar="FOLIO|MESSAGE|EFFECT|VOUCHER", help="An id; a folio's other name reads namespace=value.")
     ],
     personal: Annotated[bool, typer.Option("--personal", help="Open what is sealed about people.")] = False,
     tenant: Tenant = "",
@@ -29,7 +29,7 @@ def explain(
 ) -> None:
     """Every cent: messages, terms with their content, rules and arithmetic, entries, requests and answers, outcomes.
 
-    Exit 2 for what is no folio, message or effect of this store.
+    Exit 2 for what is no folio, message, effect or voucher of this store.
     """
     with opened(existing_store(store, config)) as beside:
         found = told_of(beside.history, beside.vault, subject, tenant=tenant, personal=personal)

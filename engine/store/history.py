@@ -31,6 +31,11 @@ class History:
         rows = [row for key in keys if (row := self.reading.state(key)) is not None and row["body"] is not None]
         return [Key(row["tenant"], "reference", row["body"].decode()) for row in rows]
 
+    def voucher_keys(self, number: str) -> list[Key]:
+        """Vouchers of that number, in its one spelling, of any tenant."""
+        keys = [Key(tenant, "voucher", number) for tenant in self.reading.tenants()] if number else []
+        return [key for key in keys if self.reading.state(key) is not None]
+
     def effect(self, id_: str) -> dict[str, Any] | None:
         """A request's row."""
         found = self.reading.rows("SELECT * FROM effect WHERE id = ?", (id_,))

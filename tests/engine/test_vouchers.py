@@ -12,9 +12,12 @@ import pytest
 
 from engine import ledger_check, luck
 from engine.clock import ManualClock, micros
+from engine.explain import explain
 from engine.hub import Hub
+from engine.store.history import History
 from engine.verify import verify
 from engine.vouchers import listed
+from schemas.errors import HubError
 from schemas.voucher_book import Voucher
 from schemas.voucher_code import normalised, ours
 from tests.engine.campsite import START, Campsite, arrival, configuration, event
@@ -208,3 +211,17 @@ def test_s0_18_a_code_that_nobody_used_yet(camp: Campsite) -> None:
     number = cancelled(camp)
 
     assert [(row.number, row.folio, row.remainder) for row in listed(camp.hub.reading)] == [(number, "", 20_000)]
+
+
+def test_x_7_a_voucher_is_explained_by_its_number(camp: Campsite) -> None:
+    """However it is typed: everything that was asked of it, in order, and its account."""
+    number = life(camp)
+    told = explain(History(camp.hub.reading), camp.hub.vault, number.replace("-", " ").lower())
+
+    assert (told.kind, [one.name for one in told.decisions][:3]) == (
+        "voucher",
+        ["voucher.issue_asked", "voucher.hold_asked", "voucher.settle_asked"],
+    )
+    assert [(row.account, row.balance) for row in told.balances] == [(f"vouchers:{normalised(number)}", 0)]
+    with pytest.raises(HubError, match="no folio, message, effect or voucher"):
+        explain(History(camp.hub.reading), camp.hub.vault, "NOBODYS")

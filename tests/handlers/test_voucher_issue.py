@@ -14,7 +14,7 @@ from schemas.errors import Rejected
 from schemas.folio import FolioStatus, PartStatus
 from schemas.voucher import ValueRule
 from schemas.voucher_book import HoldState
-from schemas.voucher_code import written
+from schemas.voucher_code import normalised, written
 from tests.handlers.campsite import CAMP, line
 from tests.handlers.house import CODES, PREMIUM, House, camp, issued, minor, named, names, ordered, refusal, rows
 
@@ -89,6 +89,9 @@ def test_s0_29_after_its_last_day_by_hand() -> None:
 
     assert named(told, "RefundManualRequired").amount == 30_000
     assert house.book(number).left == 0
+    house.send("refund.executed_externally", refund=house.folio().refunds[0].refund, amount=30_000)
+    assert (house.accounts["till:voucher"], house.accounts[f"vouchers:{normalised(number)}"]) == (-30_000, 0)
+    assert house.book(number).holds[0].taken == 30_000
 
 
 @pytest.mark.parametrize("row", rows("Cancel with voucher"), ids=lambda row: f"{row[0]} {row[1]}")
@@ -266,3 +269,29 @@ def test_a_booking_that_changes_keeps_its_voucher() -> None:
     house.order(price=40_000, name="booking.changed", revision=3)
 
     assert sum(house.plan()) + 10_000 == 40_000
+
+
+def test_s4_46_a_bonus_of_the_merchants_own() -> None:
+    """Above `override_above` not by one person's word; what the policy gives it gives."""
+    more = {"value_rule": "percent_of_collected", "value_percent": "120 %"}
+    house = ordered(camp(override_above=2_999))
+    house.pay(15_000)
+    assert refusal(house.send, "booking.cancel_with_voucher", **more) == ("approval_required", "value_rule")
+
+    for knobs, said in (
+        ({"override_above": 3_000}, more),
+        ({"override_above": 0, "voucher_value_rule": ValueRule.PERCENT_OF_COLLECTED, "voucher_value_percent": Fraction(6, 5)}, {}),
+    ):
+        other = ordered(camp(**knobs))
+        other.pay(15_000)
+        assert named(other.send("booking.cancel_with_voucher", **said), "VoucherIssued").bonus == 3_000
+
+
+def test_no_value_is_larger_than_any_amount() -> None:
+    """A percentage of a very large stay."""
+    house = House()
+    house.order(price=10**14)
+    house.pay(10**14)
+    said = {"value_rule": "percent_of_collected", "value_percent": "999999 %"}
+
+    assert refusal(house.send, "booking.cancel_with_voucher", **said) == ("value_out_of_range", "value_percent")

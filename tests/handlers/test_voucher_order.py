@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handlers import account
 from schemas.errors import Rejected, Stale
-from schemas.folio import FolioStatus
+from schemas.folio import FolioStatus, PartStatus
 from tests.handlers.house import House, camp, issued, named
 
 PARTS: dict[str, Any] = {
@@ -46,7 +46,7 @@ def test_x_2_any_order_of_arrival(order: list[str], verdict: str) -> None:
 
 
 WORDS = (
-    "enter", "accept", "lower", "goodwill", "refuse", "pay", "authorise", "cancel", "with_voucher", "provider", "wait", "change",
+    "enter", "accept", "lower", "goodwill", "refuse", "pay", "authorise", "cancel", "with_voucher", "provider", "wait", "change", "hands",
 )  # fmt: skip
 steps = st.lists(
     st.tuples(
@@ -86,6 +86,11 @@ def play(house: House, step: tuple[str, int, int, int], numbers: list[str]) -> N
             numbers.append(str(named(told, "VoucherIssued").number))
         case "provider":
             house.answer_provider()
+        case "hands":
+            for refund in house.folio(folio).refunds:
+                for part in [part for part in refund.parts if part.status is PartStatus.MANUAL]:
+                    given = {"refund": refund.refund, "payment": part.payment, "amount": part.minor}
+                    house.send("refund.executed_externally", folio, **given)
         case "wait":
             house.until((house.now + timedelta(days=amount % 40)).isoformat())
         case _:

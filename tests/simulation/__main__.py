@@ -12,6 +12,7 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from tests.simulation.coverage import Coverage, impossible
@@ -29,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", type=int, default=0, dest="first", help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--trace", action="store_true", help="print what was seen from outside, in this process")
+    parser.add_argument("--vouchers", action="store_true", help="worlds whose guests pay with vouchers too")
     parser.add_argument("--table", type=Path, help="write every combination with its count, or why there is none, to this file")
     given = parser.parse_args(argv)
     began = time.monotonic()
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     digests: dict[int, str] = {}
     failed: list[int] = []
     told = began
-    for number, one in enumerate(_all([*seeds, *seeds[::TWICE]], given.jobs, trace=given.trace)):
+    for number, one in enumerate(_all([*seeds, *seeds[::TWICE]], given)):
         if time.monotonic() - told > EVERY_S:
             told = time.monotonic()
             print(f"{number} worlds, {len(failed)} failed, {told - began:.0f} s", file=sys.stderr, flush=True)
@@ -74,13 +76,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed or wrong or short else 0
 
 
-def _all(seeds: Sequence[int], jobs: int, *, trace: bool) -> Iterator[Played]:
-    if jobs == 1 or trace:
-        yield from (play(seed, trace=trace) for seed in seeds)
+def _all(seeds: Sequence[int], given: argparse.Namespace) -> Iterator[Played]:
+    if given.jobs == 1 or given.trace:
+        yield from (play(seed, trace=given.trace, with_vouchers=given.vouchers) for seed in seeds)
         return
     spawn = multiprocessing.get_context("spawn")  # each with hash seeds of its own; some hundred worlds, then a fresh one
-    with spawn.Pool(jobs, maxtasksperchild=20) as pool:
-        yield from pool.imap(play, seeds, chunksize=10)
+    with spawn.Pool(given.jobs, maxtasksperchild=20) as pool:
+        yield from pool.imap(partial(play, with_vouchers=given.vouchers), seeds, chunksize=10)
 
 
 if __name__ == "__main__":
