@@ -15,6 +15,7 @@ from handlers import (
     cancellation_record,
     effect,
     force_majeure,
+    notice,
     payment,
     payment_record,
     refund,
@@ -50,6 +51,8 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{booking.SECOND_PAYMENT}": booking.decide_second_payment_due,
     f"timer.fired/{cancellation.EXPIRY}": cancellation.decide_expired,
     f"timer.fired/{refund_reply.OVERDUE}": refund.decide_overdue,
+    "notice.bounced": notice.decide_bounced,
+    "notice.carried": notice.decide_carried,
 }
 
 READS_AREAS: Final = frozenset({"cancellation.request"})

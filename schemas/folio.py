@@ -13,6 +13,7 @@ import msgspec
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.effect import EffectState
+from schemas.notice import NoticeKind, NoticeState
 from schemas.payment import Initiation, Tender
 
 
@@ -210,6 +211,16 @@ class PendingEffect(State, frozen=True, kw_only=True):
     needs_approval: bool = False
 
 
+class FolioNotice(State, frozen=True, kw_only=True):
+    """A notice of this folio. `occasion` is what it was written about: the same one is not written about twice (S1-41)."""
+
+    notice: str
+    kind: NoticeKind
+    attempt: int
+    occasion: str = ""
+    state: NoticeState = NoticeState.PLANNED
+
+
 class Folio(State, frozen=True, kw_only=True):
     """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
 
@@ -260,6 +271,7 @@ class Folio(State, frozen=True, kw_only=True):
     requests: tuple[CancelRequest, ...] = ()
     effects: tuple[PendingEffect, ...] = ()
     notified: tuple[str, ...] = ()  # what callbacks named at a provider before the payment was known: ids and orders
+    notices: tuple[FolioNotice, ...] = ()
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

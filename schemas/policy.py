@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
+from schemas.notice import NoticeKind
 
 
 class Boundary(StrEnum):
@@ -129,6 +130,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # a refund of more waits for a second person
     override_above: int | None = None  # S4-46: goodwill of more waits for a second person
+    notices: tuple[NoticeKind, ...] = ()  # S0-34: what guests and the merchant are written about
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from schemas import booking, cancellation, commission, operations, payment, refund, stock
+from schemas import booking, cancellation, commission, notice, operations, payment, refund, stock
 from schemas.cards import scrub_text
 from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
@@ -44,6 +44,7 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "payouts.stop": operations.Operate,
         "payouts.start": operations.Operate,
         "person.forget": operations.Operate,
+        "notice.bounced": notice.NoticeBounced,
     }
 )
 """What may be sent to the hub."""
@@ -104,6 +105,10 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "message.parked": operations.MessageParked,
         "message.dead_lettered": operations.MessageDeadLettered,
         "guarantee.scrubbed": operations.GuaranteeScrubbed,
+        "notice.requested": notice.NoticeRequested,
+        "notice.sent": notice.NoticeSent,
+        "notice.failed": notice.NoticeFailed,
+        "notice.refused": notice.NoticeRefused,
     }
 )
 """What the hub publishes."""
@@ -116,6 +121,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "timer.fired": operations.TimerFired,
         "payout.braked": operations.PayoutBraked,
         "dead_letter.kept": operations.DeadLetterKept,
+        "notice.carried": notice.NoticeCarried,
     }
 )
 """What aggregates, timers and effects tell one another; never accepted at a door."""

@@ -42,6 +42,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "refund": ("refund",),
         "stock": ("stock",),
         "commission": ("commission",),
+        "notice": ("notice",),
         "ops": ("payout", "payouts", "approval", "effect", "dead_letter", "person", "message", "guarantee"),
     }
 )
@@ -54,6 +55,7 @@ _ABOUT: Mapping[str, str] = MappingProxyType(
         "refund": "Refunds from decision to execution, and what became of them.",
         "stock": "Sellable units that are free again.",
         "commission": "Commission that is given back.",
+        "notice": "What guests and merchants are written, and what became of it.",
         "ops": "What people who run the hub are told.",
     }
 )
