@@ -19,7 +19,7 @@ from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied,
 from schemas.folio import Area, Folio, ReferenceState, State
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
-    "folio": (1, Folio),
+    "folio": (2, Folio),
     "area": (1, Area),
     "reference": (1, ReferenceState),
     "tenant": (1, State),

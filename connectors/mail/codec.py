@@ -21,6 +21,7 @@ from schemas.notice import NoticeBounced
 NOTICE: Final = "X-Foliohub-Notice"
 FOLIO: Final = "X-Foliohub-Folio"
 _STRANGE: Final = re.compile(r"[\s\x00-\x1f\x7f]")
+_ADDRESS: Final = re.compile(r"<[^>]*@[^>]*>|\S+@\S+")
 _LONGEST: Final = 254
 
 
@@ -90,7 +91,7 @@ def bounced(data: bytes) -> NoticeBounced | None:
             for fields in _blocks(part):
                 if str(fields.get("Action", "")).strip().lower() == "failed":
                     failed, code = True, str(fields.get("Status", "")).strip()[:64]
-                    reason = str(fields.get("Diagnostic-Code", "")).strip()[:2000]
+                    reason = _ADDRESS.sub("(address)", str(fields.get("Diagnostic-Code", "")).strip())[:2000]
         elif kind == "text/rfc822-headers":
             carried: Message = BytesParser(policy=default).parsebytes(_content(part), headersonly=True)
             notice, folio = _ours(carried, notice, folio)

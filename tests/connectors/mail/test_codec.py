@@ -123,7 +123,7 @@ def test_s1_40_a_report_is_a_message(kind: str) -> None:
 
     assert found is not None
     assert (found.notice, found.folio, found.code) == ("n-1", "B-1001", "5.1.1")
-    assert found.reason == "smtp; 550 5.1.1 <zoe@example.org>: no such user"
+    assert found.reason == "smtp; 550 5.1.1 (address): no such user"
     assert found.actor.kind == "system"
 
 
