@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections import deque
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -25,6 +26,10 @@ class _Scripted(SMTP):
             self.event_handler.played()
             self.transport.abort()
             return
+        if self.event_handler.turn == "hangs before DATA":
+            self.event_handler.played()
+            self.event_handler.hanging.set()
+            await asyncio.sleep(HANGS_S)
         await super().smtp_DATA(arg)
 
 
@@ -35,7 +40,7 @@ class _Handler:
         self.script = deque(script)
         self.taken: list[bytes] = []
         self.recipients: list[str] = []
-        self.connections = 0
+        self.hanging = threading.Event()
 
     @property
     def turn(self) -> str:
@@ -44,13 +49,6 @@ class _Handler:
     def played(self) -> None:
         if self.script:
             self.script.popleft()
-
-    async def handle_EHLO(
-        self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        self.connections += 1
-        session.host_name = hostname
-        return responses
 
     async def handle_RCPT(self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]) -> str:
         if self.turn[:3].isdigit() and not self.turn.endswith("at the end"):
@@ -71,6 +69,7 @@ class _Handler:
             assert server.transport is not None
             server.transport.abort()
         elif turn == "hangs after the dot":
+            self.hanging.set()
             await asyncio.sleep(HANGS_S)
         return "250 2.0.0 taken"
 
@@ -78,12 +77,13 @@ class _Handler:
 class MailServer:
     """Listens on a port of its own between `start` and `stop`, which may be called again: away, and back."""
 
-    def __init__(self, *script: str, tls: SSLContext | None = None, password: str = "") -> None:
+    def __init__(self, *script: str, tls: SSLContext | None = None, whole: bool = False, password: str = "") -> None:
+        """`tls`: by STARTTLS, or from the first byte (`whole`); `password`: that everybody has to know."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.handler = _Handler(*script)
-        self._tls, self._password = tls, password
+        self._tls, self._whole, self._password = tls, whole, password
         self._controller: Controller | None = None
 
     def start(self) -> None:
@@ -95,10 +95,16 @@ class MailServer:
                 return _Scripted(self.handler, **self.SMTP_kwargs)
 
         more: dict[str, Any] = {}
-        if self._tls is not None:
+        if self._whole:
+            more = {"ssl_context": self._tls}
+        elif self._tls is not None:
             more = {"tls_context": self._tls, "require_starttls": True}
         if known:
-            more |= {"authenticator": lambda *said: AuthResult(success=said[4].password == known.encode()), "auth_required": True}
+            more |= {
+                "authenticator": lambda *said: AuthResult(success=said[4].password == known.encode(), handled=False),
+                "auth_required": True,
+                "auth_require_tls": not self._whole and self._tls is not None,
+            }
         self._controller = Own(self.handler, hostname="127.0.0.1", port=self.port, ready_timeout=20.0, **more)
         self._controller.start()
 
