@@ -6,6 +6,7 @@ sent again, later each time. After a silence from then on the table of kinds say
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 from uuid import uuid5
 
@@ -19,7 +20,7 @@ from engine.clock import Clock, instant
 from engine.effect_messages import NEWS
 from engine.notice_rows import Contact, Reached
 from engine.post import Post
-from engine.store.contract import Fenced
+from engine.store.contract import Fenced, StoreAway
 from engine.store.notices import Notice, NoticeStore
 from engine.store.rows import InternalRow
 from engine.vault import Vault
@@ -79,7 +80,8 @@ class NoticeRunner:
         return after
 
     def hand_in(self, notice: Notice) -> Delivery:
-        """One mail. What is wrong with the notice itself, or with where it is to go, is a refusal, and nothing is sent."""
+        """One mail. What is wrong with the notice itself, or with where it is to go, is a refusal, and nothing is sent. Never raises for
+        what is in a notice: one that nobody can write stops no other."""
         try:
             to = self._recipient(notice)
             variables: dict[str, Any] = msgspec.json.decode(notice.body)
@@ -87,11 +89,19 @@ class NoticeRunner:
                 notice.id, notice.folio, NoticeKind(notice.kind), Language(notice.language), notice.property, variables, to,
                 instant(self._clock.now()),
             )  # fmt: skip
-            if self._clock.now() >= notice.next_at:
-                return Delivery(Result.NOT_SENT, "lapsed")  # the mark was durable, then this thread slept: others have it in doubt
-            return self._post.hand_in(notice.property, address(to.address), written)
+            recipient = address(to.address)
+        except StoreAway:
+            return Delivery(Result.NOT_SENT, "store_away")
         except HubError as wrong:
             return Delivery(Result.REFUSED, wrong.code, f"{wrong.field} {wrong.value}".strip())
+        except Exception as defect:
+            where = traceback.extract_tb(defect.__traceback__)[-1]  # and nothing of what was in its hands: it may be about a person
+            log.error("notice_defect", notice=notice.id, kind=notice.kind, folio=notice.folio, error=type(defect).__name__,
+                      where=f"{where.name}:{where.lineno}")  # fmt: skip
+            return Delivery(Result.REFUSED, "defect", type(defect).__name__)
+        if self._clock.now() >= notice.next_at:
+            return Delivery(Result.NOT_SENT, "lapsed")  # the mark was durable, then this thread slept: others have it in doubt
+        return self._post.hand_in(notice.property, recipient, written)
 
     def _recipient(self, notice: Notice) -> Party:
         """Found now, and opened now (X-11). Raises HubError `no_address`, or `person_forgotten` when the key was destroyed."""

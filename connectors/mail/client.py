@@ -46,7 +46,7 @@ class SmtpClient:
         watch.start()
         try:
             return talk.hand_in(sender, recipient, letter)
-        except (smtplib.SMTPException, OSError) as gone:
+        except (smtplib.SMTPException, OSError, ValueError) as gone:  # ValueError: words that are no SMTP
             if talk.dotted:
                 return Delivery(Result.UNKNOWN, "unknown", type(gone).__name__)
             return Delivery(Result.NOT_SENT, "away", type(gone).__name__)

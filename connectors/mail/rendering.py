@@ -37,6 +37,7 @@ LOCALES: Final[Mapping[Language, str]] = {
 SAID: Final = frozenset({"name", "property_name", "language"})
 """What is added when a notice is sent: who it is to, by name, and what the property calls itself."""
 _UNDEFINED: Final = re.compile(r"'([^']*)' is undefined|has no attribute '([^']*)'")
+_SPACES: Final = re.compile(r"[ \t]+")
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n+")
 
 Overrides = Mapping[str, Mapping[NoticeKind, Mapping[Language, NoticeText]]]
@@ -126,7 +127,7 @@ class Texts:
                 paragraphs=[part.replace("\n", "<br>\n") for part in paragraphs],
             )  # fmt: skip
         return Written(
-            language, " ".join(rendered(text.subject).split()), "\n\n".join([*plain, f"-- \n{footer}"]) + "\n", html
+            language, _in_a_line(rendered(text.subject)), "\n\n".join([*plain, f"-- \n{footer}"]) + "\n", html
         )  # fmt: skip
 
     def _framed(self, frame: Frame) -> _Frame:
@@ -150,6 +151,11 @@ class Texts:
         for variable in sorted(frozenset().union(*named) - known):
             raise _missing(kind, language, variable)
         return compiled
+
+
+def _in_a_line(text: str) -> str:
+    """A subject ends where its line does; spaces that do not break stay."""
+    return _SPACES.sub(" ", " ".join(text.splitlines())).strip()
 
 
 def _rendered(template: Template, said: Mapping[str, Any], kind: NoticeKind, language: Language) -> str:

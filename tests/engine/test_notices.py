@@ -123,7 +123,7 @@ def test_a_refund_is_told_when_it_is_done(office: Callable[..., Office]) -> None
 
     assert told.index("refund.requested") < told.index("refund.executed") < told.index("notice.sent", told.index("refund.executed"))
     assert [mail["Subject"] for mail in one.server.mails()] == [
-        "Ihre Buchung B-1 ist bestätigt", "Stornierung bestätigt, Buchung B-1", "Ihre Erstattung von 200,00 €, Buchung B-1",
+        "Ihre Buchung B-1 ist bestätigt", "Stornierung bestätigt, Buchung B-1", "Ihre Erstattung von 200,00\xa0€, Buchung B-1",
     ]  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_s1_15_the_merchant_is_written_to(office: Callable[..., Office]) -> None
     one.box.cancel()
 
     assert one.server.handler.recipients[-1] == "desk@camp.example"
-    assert one.server.mails()[-1]["Subject"] == "À rembourser manuellement : 200,00 €, réservation B-1"
+    assert one.server.mails()[-1]["Subject"] == "À rembourser manuellement : 200,00\xa0€, réservation B-1"
 
 
 def test_nothing_is_written_without_a_server(office: Callable[..., Office]) -> None:
@@ -363,6 +363,24 @@ def test_a_text_that_misses_a_variable_fails_and_is_shown(office: Callable[..., 
     assert (failed["code"], failed["reason"]) == ("template_variable", "booking_confirmed.fr nobody")
     assert one.states()[0] == ("booking_confirmed", "failed", "template_variable")
     assert one.server.handler.recipients == ["desk@camp.example"]
+
+
+def test_a_notice_that_nobody_can_write_stops_no_other(office: Callable[..., Office]) -> None:
+    """Whatever is in its row."""
+    one = office(away=True)
+    one.books()
+    one.books("B-2")
+    with one.box.database.write() as connection:
+        connection.execute("UPDATE notice SET body = ? WHERE folio = 'B-1'", (b'{"currency": 5, "folio": [], "arrival": {}}',))
+    one.server.start()
+    told = one.box.pass_time(HOUR)
+
+    assert [data["folio"] for name, data in told if name == "notice.sent"] == ["B-2", "B-1"], "B-1: the merchant is told"
+    assert [data["code"] for name, data in told if name == "notice.failed"] in (
+        ["template_variable"],
+        ["template_broken"],
+        ["defect"],
+    )
 
 
 # -- bounces ---------------------------------------------------------------------------------------------------------------------
