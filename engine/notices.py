@@ -7,7 +7,7 @@ sent again, later each time. After a silence from then on the table of kinds say
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid5
 
 import msgspec
@@ -19,7 +19,6 @@ from connectors.mail.codes import Delivery, Result
 from engine.clock import Clock, instant
 from engine.effect_messages import NEWS
 from engine.notice_rows import Contact, Reached
-from engine.post import Post
 from engine.store.contract import Fenced, StoreAway
 from engine.store.notices import Notice, NoticeStore
 from engine.store.rows import InternalRow
@@ -28,6 +27,9 @@ from handlers.notice_table import BY_KIND, Again
 from schemas import registry
 from schemas.errors import HubError
 from schemas.notice import Audience, Language, NoticeCarried, NoticeKind, NoticeState
+
+if TYPE_CHECKING:
+    from engine.post import Post
 
 SECOND_US = 1_000_000
 _SPARE_S = 60.0  # that a lease is longer than a mail may take

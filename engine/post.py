@@ -71,9 +71,10 @@ class Post:
 def post_of(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> Post | None:
     """The post that a configuration names; None where it names no server. Raises HubError for a text that misses something, and
     `secret_missing`."""
-    mail, texts = configuration.mail, Texts(configuration.texts)
+    mail = configuration.mail
+    texts = Texts(configuration.texts) if mail.host or configuration.texts else None
     wanting = {name: set(one.notices) for name, one in configuration.properties.items() if one.notices}
-    if not mail.host:
+    if not mail.host or texts is None:
         if wanting:
             log.warning("no_mail_server", properties=sorted(wanting), meaning="their notices wait")
         return None

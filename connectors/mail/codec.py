@@ -11,12 +11,14 @@ from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from email.policy import SMTP, default
 from email.utils import format_datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from connectors.mail.rendering import Written
 from schemas.common import Actor, ActorKind
 from schemas.errors import HubError
 from schemas.notice import NoticeBounced
+
+if TYPE_CHECKING:
+    from connectors.mail.rendering import Written
 
 NOTICE: Final = "X-Foliohub-Notice"
 FOLIO: Final = "X-Foliohub-Folio"

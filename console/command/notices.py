@@ -10,7 +10,6 @@ import msgspec
 import typer
 
 from connectors.mail.codec import bounced as report
-from connectors.mail.rendering import Texts
 from connectors.mail.samples import SAMPLES
 from console.command.beside import opened
 from console.command.options import By, Config, Json, Key, Store, Tenant, Url, Wait, configured, existing_store
@@ -76,6 +75,8 @@ def preview(
     store: Store = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """How a notice reads, with a made-up booking or a real one. Nothing is sent. Exit 2 for a text that names what nobody says."""
+    from connectors.mail.rendering import Texts  # slow to import, and every other command does without it
+
     configuration = configured(config)
     named = {one.property: one.name for one in configuration.mail.properties}
     variables = _said(kind, folio, store, config) if folio else SAMPLES[kind]

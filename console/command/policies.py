@@ -14,7 +14,6 @@ from config.loader import address_variable, load
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
 from config.settings import Configuration
-from connectors.mail.rendering import Texts
 from console.command.failing import Exit
 from console.command.options import Config, Json
 from console.command.showing import print_json, table
@@ -58,6 +57,10 @@ def check(
 
 def _wrong_texts(found: Configuration) -> list[Problem]:
     """A text that names what nobody says."""
+    if not found.texts:
+        return []
+    from connectors.mail.rendering import Texts  # slow to import, and every other command does without it
+
     try:
         Texts(found.texts)
     except HubError as wrong:
