@@ -67,6 +67,7 @@ class _Talk:
             self._smtp = smtplib.SMTP(timeout=server.deadline_s)
         self._smtp._host = server.host  # type: ignore[attr-defined]  # whose name the certificate has to bear
         self.dotted = False
+        self._over = False
 
     def hand_in(self, sender: str, recipient: str, letter: bytes) -> Delivery:
         refused = self._greeted()
@@ -88,6 +89,8 @@ class _Talk:
         """Connected, encrypted and known there; else why not."""
         server, smtp = self._server, self._smtp
         code, words = smtp.connect(server.host, server.port)
+        if self._over:  # a name that took long to find: others have the mail in doubt by now
+            raise TimeoutError
         if code != 220:
             return of_greeting(code, words)
         code, words = smtp.ehlo()
@@ -107,7 +110,8 @@ class _Talk:
         return None
 
     def cut(self) -> None:
-        """The time is over: whoever waits for the server does so no more."""
+        """The time is over: whoever waits for the server does so no more, and nothing begins."""
+        self._over = True
         held = self._smtp.sock
         if held is not None:
             try:

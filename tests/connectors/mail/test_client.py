@@ -114,6 +114,19 @@ def test_a_server_that_only_drips(server: Callable[..., MailServer]) -> None:
         assert time.monotonic() - began < 4
 
 
+def test_a_name_that_takes_too_long_to_find(server: Callable[..., MailServer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is handed in after the deadline: somebody else may have the mail by then."""
+    there, find = server(), socket.getaddrinfo
+
+    def slowly(*asked: Any, **more: Any) -> Any:
+        time.sleep(0.6)
+        return find(*asked, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    assert send(there.port, deadline_s=0.3).result is Result.NOT_SENT
+    assert not there.handler.taken
+
+
 def test_nobody_is_there() -> None:
     """Nor a name."""
     assert send(1) == Delivery(Result.NOT_SENT, "away", "ConnectionRefusedError")
