@@ -142,7 +142,7 @@ class NoticeRunner:
 
     def _after(self, notice: Notice, delivery: Delivery, now: int) -> Notice:
         """Where it stands after what the server said, or did not say."""
-        said = notice._replace(code=delivery.code, reason=delivery.reason)
+        said = notice._replace(code=delivery.code, reason=delivery.reason, next_at=now)
         match delivery.result:
             case Result.SENT:
                 return said._replace(state=NoticeState.SENT, sent_at=now, code="")
@@ -160,7 +160,7 @@ class NoticeRunner:
         doubted = notice._replace(code="unknown", reason=reason, doubts=notice.doubts + 1, fence=notice.fence + 1)
         if BY_KIND[NoticeKind(notice.kind)].again is Again.ONCE_MORE and notice.doubts < _DOUBTS:
             return doubted._replace(state=NoticeState.PLANNED, next_at=now + self._distance(notice))
-        return doubted._replace(state=NoticeState.UNKNOWN)
+        return doubted._replace(state=NoticeState.UNKNOWN, next_at=now)
 
     def _distance(self, notice: Notice) -> int:
         distances = self._post.mail.retry_after_s
