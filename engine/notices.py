@@ -120,7 +120,9 @@ class NoticeRunner:
         )
 
     def _opened(self, notice: Notice, reached: Reached, text: str, subject: str) -> str:
-        opened = self._vault.open(notice.tenant, reached.person or subject, text) if text else ""
+        whose = reached.person or subject
+        self._vault.forget(notice.tenant, whose)  # what is in memory may have been destroyed by another process since
+        opened = self._vault.open(notice.tenant, whose, text) if text else ""
         if opened is None:
             raise HubError("the guest was forgotten", code="person_forgotten", field="email")
         return opened

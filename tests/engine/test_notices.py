@@ -319,6 +319,18 @@ def test_x_11_who_was_forgotten_is_not_written_to(office: Callable[..., Office])
     assert one.server.handler.recipients == ["desk@camp.example"]
 
 
+def test_x_11_whose_key_was_destroyed_by_another_process(office: Callable[..., Office]) -> None:
+    """What this one has in memory since an earlier mail opens nothing any more."""
+    one = office()
+    one.pays()
+    with one.box.database.write() as connection:
+        connection.execute("DELETE FROM subject_key WHERE subject = 'p-77'")
+    told = one.box.cancel()
+
+    assert {data["code"] for name, data in told if name == "notice.failed"} == {"person_forgotten"}
+    assert one.server.handler.recipients.count("zoe@example.org") == 1
+
+
 def test_the_last_address_counts(office: Callable[..., Office]) -> None:
     """A wrong one is corrected by the next revision, also for what waits."""
     one = office(away=True)
