@@ -13,12 +13,14 @@ from zoneinfo import available_timezones
 
 import msgspec
 
+from config import mailing
 from config.problems import Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Effects, Kafka, Merchant
+from config.settings import Amqp, Effects, Kafka, Mail, Merchant
 from config.vouchers import MOST, check_company, check_vouchers
 from schemas.booking import CollectedBy, PaymentPlan
 from schemas.money import FULL_RATE, ZERO_RATE, exponent, parse_rate, rate_text
+from schemas.notice import Language, NoticeKind, NoticeText
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Unit
 from schemas.registry import OUT, family
 
@@ -58,6 +60,9 @@ class Found(msgspec.Struct, kw_only=True):
     amqp: Amqp = Amqp()
     kafka: Kafka = Kafka()
     effects: Effects = Effects()
+    mail: Mail = Mail()
+    texts: dict[str, dict[NoticeKind, dict[Language, NoticeText]]] = msgspec.field(default_factory=dict)
+    text_files: list[tuple[TomlFile, str]] = msgspec.field(default_factory=list)
     property_files: list[tuple[TomlFile, Path]] = msgspec.field(default_factory=list)
     properties: list[tuple[TomlFile, PropertyPolicy]] = msgspec.field(default_factory=list)
     terms: list[tuple[TomlFile, Terms]] = msgspec.field(default_factory=list)
@@ -78,6 +83,7 @@ def check(found: Found) -> None:
         if policy.property in seen:
             file.problem(("property",), f"is settled in {seen[policy.property]} already", value=policy.property)
         seen.setdefault(policy.property, file.name)
+    mailing.check(found.hub, found.mail, seen, found.text_files)
 
 
 @lru_cache(maxsize=1)

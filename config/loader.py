@@ -3,6 +3,7 @@
 hub.toml                                       tenants, sources, channels, merchants, doors
 properties/<property>.toml                     one property each
 policies/cancellation/<trade>/<level>.toml     terms `<trade>/<level>`; later versions in <level>.<anything>.toml
+notices/<property>/<kind>.toml                 a property's own text of a notice
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import msgspec
 from config import checks
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
-from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Merchant, Tracing, content_hash
+from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Mail, Merchant, Tracing, content_hash
+from schemas.notice import Language, NoticeKind, NoticeText
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict, TenantPolicy, Terms
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -35,6 +37,7 @@ class _HubFile(Strict, frozen=True, kw_only=True):
     kafka: Kafka = Kafka()
     effects: Effects = Effects()
     tracing: Tracing = Tracing()
+    mail: Mail = Mail()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
     merchants: tuple[Merchant, ...] = ()
@@ -62,6 +65,8 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
             found.property_files.append((file, path))
         elif parts[:2] == ["policies", "cancellation"] and len(parts) == 4:
             _terms(file, path, parts[2], path.name.split(".")[0], found)
+        elif parts[0] == "notices" and len(parts) == 3:
+            _texts(file, path, parts[1], path.stem, found)
         else:
             file.problem((), "is not read by anything: see the layout in docs/configuration.md", code="unknown_file")
     for file, path in found.property_files:
@@ -84,13 +89,15 @@ def _configuration(root: Path, hub: _HubFile, found: checks.Found) -> Configurat
         kafka=hub.kafka,
         effects=hub.effects,
         tracing=hub.tracing,
+        mail=hub.mail,
+        texts=found.texts,
         tenants={one.tenant: one for one in hub.tenants},
         properties=properties,
         terms=terms,
         sources={one.source: one for one in hub.sources},
         channels={one.channel: one for one in found.channels},
         merchants={one.merchant: one for one in hub.merchants},
-        version=content_hash(hub, properties, terms),
+        version=content_hash(hub, properties, terms, *([found.texts] if found.texts else [])),
     )
 
 
@@ -109,7 +116,7 @@ def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, 
     hub = file.read(_HubFile, file.table, ())
     if hub is not None:
         found.tenants, found.sources, found.merchants = hub.tenants, hub.sources, hub.merchants
-        found.amqp, found.kafka, found.effects = hub.amqp, hub.kafka, hub.effects
+        found.amqp, found.kafka, found.effects, found.mail = hub.amqp, hub.kafka, hub.effects, hub.mail
         found.channels = tuple(msgspec.structs.replace(one, source=one.source or f"ota.{one.channel}") for one in hub.channels)
     return hub
 
@@ -154,6 +161,28 @@ def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Fou
     terms = file.read(Terms, file.table, (), {"name": f"{trade}/{level}", "trade": trade})
     if terms is not None:
         found.terms.append((file, terms))
+
+
+class _NoticeFile(Strict, frozen=True, kw_only=True):
+    """A property's own text of a notice, in the languages that it has one in; in all others it is the shipped one."""
+
+    en: NoticeText | None = None
+    fr: NoticeText | None = None
+    it: NoticeText | None = None
+    es: NoticeText | None = None
+    de: NoticeText | None = None
+    nl: NoticeText | None = None
+
+
+def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.Found) -> None:
+    if kind not in set(NoticeKind):
+        file.problem((), f"is no notice's name: {', '.join(NoticeKind)}", value=kind, code="unknown_file")
+        return
+    texts = file.read(_NoticeFile, file.table, ()) if file.parse(path) else None
+    if texts is not None:
+        written = {Language(language): text for language in Language if (text := getattr(texts, language)) is not None}
+        found.texts.setdefault(property_, {})[NoticeKind(kind)] = written
+        found.text_files.append((file, property_))
 
 
 def _property(file: TomlFile, path: Path, found: checks.Found) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import HubError
+from schemas.notice import Language, NoticeKind, NoticeText
 from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict, TenantPolicy, Terms
 
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -118,6 +119,40 @@ class Effects(Strict, frozen=True, kw_only=True):
     breaker_rest_s: Seconds = 30.0
 
 
+Address = Annotated[str, Meta(max_length=254, pattern=r"^$|^[^@\s]+@[^@\s]+$")]
+
+
+class MailProperty(Strict, frozen=True, kw_only=True):
+    """What mail of one property looks like: its own `name` and sender, and where the `merchant` is written to."""
+
+    property: str
+    name: Annotated[str, Meta(max_length=120)] = ""
+    from_: Address = msgspec.field(name="from", default="")
+    reply_to: Address = ""
+    merchant: Address = ""
+
+
+class Mail(Strict, frozen=True, kw_only=True):
+    """The server that takes notices. Without `host` none leave: those that properties want wait until there is one.
+
+    A mail that nobody has is tried again after each of `retry_after_s`, the last of them again and again, until it is `give_up_hours`
+    old. `deadline_s`: one mail, from connecting to the server's answer. `connections`: mails at once.
+    """
+
+    host: Annotated[str, Meta(max_length=255)] = ""
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    ca: Annotated[str, Meta(max_length=500)] = ""
+    username: Annotated[str, Meta(max_length=255)] = ""
+    password: Secret | None = None
+    from_: Address = msgspec.field(name="from", default="")
+    deadline_s: Seconds = 60.0
+    connections: Annotated[int, Meta(ge=1, le=16)] = 2
+    retry_after_s: Annotated[tuple[Seconds, ...], Meta(min_length=1, max_length=50)] = (60, 300, 900, 3600, 10800, 21600)
+    give_up_hours: Annotated[int, Meta(ge=1, le=720)] = 96
+    properties: tuple[MailProperty, ...] = ()
+
+
 class Tracing(Strict, frozen=True, kw_only=True):
     """Spans, from the door to the outcome, to a collector that speaks OTLP over HTTP. Without `endpoint`, and where the standard
     environment names none, there are none."""
@@ -184,6 +219,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     channels: dict[str, ChannelProfile]
     merchants: dict[str, Merchant]
     tracing: Tracing = Tracing()
+    mail: Mail = Mail()
+    texts: dict[str, dict[NoticeKind, dict[Language, NoticeText]]] = msgspec.field(default_factory=dict)  # of properties, their own
     version: str = ""
 
     def secret(self, ref: Secret, environ: Mapping[str, str] = os.environ) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -13,8 +14,11 @@ from schemas.errors import Undecodable
 from schemas.voucher_code import normalised
 
 _TENANT_WIDE = frozenset({"payouts.stop", "payouts.start", "person.forget"})
-BY_SUBJECT = frozenset({"approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"})
-"""Operators name an effect or a dead letter; the store knows whose it is."""
+BY_SUBJECT: Mapping[str, str] = {
+    **dict.fromkeys(("approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"), "subject"),
+    "notice.bounced": "notice",
+}
+"""What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
 
 
 @lru_cache(maxsize=16_384)
@@ -47,6 +51,11 @@ def voucher_key(tenant: str, number: str) -> Key:
     if not key:
         raise Undecodable("a voucher's number needs at least one letter or digit", field="number", value=number)
     return Key(tenant, "voucher", key)
+
+
+def nobody(key: str) -> str:
+    """The subject of what names no person: the folio, or the name by which it came."""
+    return "folio:" + key.replace("\x1f", "=")
 
 
 def key_of(tenant: str, name: str, message: Any) -> Key:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from engine import effect_rows, parking
+from engine import effect_rows, notice_rows, parking
 from engine.clock import micros
 from engine.staging import Staged
 from engine.store.rows import NUMBERED, BlockedRow, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
@@ -163,6 +163,7 @@ def _decided(
     for timer_name in outcome.cancel:
         write.timers[(*key, timer_name)] = None
     effect_rows.stage(chunk, row, seq, outcome, before, outcome.state)
+    notice_rows.stage(chunk, row, message, seq, outcome, staged.body)
     record: dict[str, Any] = {"trace": outcome.trace}
     if outcome.policy_version:
         record["policy"] = outcome.policy_version

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from engine.lane import Lanes
 
 TIMERS = 500  # at most so many that came due are read for one transaction
-_PASSES = frozenset({"reply.arrived", "foreign_record.seen", "dead_letter.replay", "dead_letter.discard"})
+_PASSES = frozenset({"reply.arrived", "foreign_record.seen", "notice.carried", "dead_letter.replay", "dead_letter.discard"})
 """What a blocked folio still takes: replies settle their effects, and operators mend it."""
 
 NOBODY: Final[Mapping[bytes, str]] = MappingProxyType({})

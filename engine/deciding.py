@@ -13,6 +13,7 @@ from engine.clock import instant
 from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from engine.watching import failing
+from handlers.notice import noticed
 from handlers.outcome import Facts
 from schemas import registry
 from schemas.effect import EffectKind, EffectState
@@ -51,7 +52,8 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
             return _resolve(chunk, row, message)
         if row.name.startswith("booking."):
             _refuse_bound(chunk, row, message)
-        return Decided(routes.decision_of(row.name, message)(message, facts_of(chunk, row, message, staged)))
+        facts = facts_of(chunk, row, message, staged)
+        return Decided(noticed(routes.decision_of(row.name, message)(message, facts), facts))
     except Early as early:
         return Parked(early.waits_for)
     except Stale as stale:

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from engine import ledger_check
+from engine.address import nobody
 from engine.clock import instant
 from engine.explanation import Asked, Booked, Decision, Explained, Published, Request
 from engine.store.history import History
@@ -216,12 +217,11 @@ class _Explaining:
     def _said(self, row: dict[str, Any]) -> dict[str, Any]:
         """A message's data; what is about a person opened only if that was asked for."""
         data: dict[str, Any] = msgspec.json.decode(row["body"])
-        subject = row["key"] if row["kind"] == "folio" else row["key"].replace("\x1f", "=")
 
         def change(person: str, text: str) -> str:
             if not self._personal:
                 return SEALED
-            opened = self._vault.open(row["tenant"], person or f"folio:{subject}", text)
+            opened = self._vault.open(row["tenant"], person or nobody(row["key"]), text)
             return FORGOTTEN if opened is None else opened
 
         try:

@@ -22,10 +22,11 @@ from engine.histories import Timing
 from engine.intake import DurableIntake
 from engine.lane import CHUNK, Lanes, Ran
 from engine.luck import Luck, drawn
+from engine.notices import NoticeRunner
 from engine.settled import Settled, settle
 from engine.store.contract import LaneStore, News, Store, StoreTaken
 from engine.store.effects import Effect
-from engine.store.opening import effects_of, lanes_of, open_store
+from engine.store.opening import effects_of, lanes_of, notices_of, open_store
 from engine.store.reading import Reading
 from engine.store.rows import InternalRow, OutboxRow
 from engine.store.shelf import Shelf
@@ -36,6 +37,7 @@ from schemas.errors import HubError
 from schemas.registry import OUT, family
 
 if TYPE_CHECKING:
+    from engine.post import Post
     from engine.spans import Tracer
 
 _COLLECT = (20_000, 20, 50)
@@ -60,8 +62,8 @@ class Shared(NamedTuple):
 class Hub:
     """Opens the store (raises StoreTaken when another hub has it), takes the configuration into force, and owns the lanes.
 
-    `store`: its address, or a store that is open already; the hub closes either. `connectors` by merchant. `brokers`: families of
-    outcomes that a broker is to get. `luck`: what codes are made of.
+    `store`: its address, or a store that is open already; the hub closes either. `connectors` by merchant. `luck`: what codes
+    are made of. `post`: what sends notices; without it they wait.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Hub:
         shared: Shared | None = None,
         tracer: Tracer | None = None,
         luck: Luck = drawn,
+        post: Post | None = None,
     ) -> None:
         gc.set_threshold(*_COLLECT)
         self.configuration = configuration
@@ -105,6 +108,7 @@ class Hub:
                 effects_of(self.database), connectors, self.settled.tenants, self.clock, _timing(configuration),
                 self.settled.merchants, self.watch,
             )  # fmt: skip
+            self.notices = None if post is None else NoticeRunner(notices_of(self.database), post, self.vault, self.clock)
         except BaseException:
             self.database.close()
             raise
@@ -148,7 +152,9 @@ class Hub:
                 return effect_messages.reply(effect, EffectState.UNKNOWN, None, "restored", reason, now)
 
             doubted = effects_of(self.database).new_generation(self.settled.tenants, reason, epoch, now, told)
-        log.critical("new_generation", store=self.database.name, reason=reason, in_doubt=doubted, then="foliohub payouts start")
+            notices = notices_of(self.database).new_generation(now)
+        log.critical("new_generation", store=self.database.name, reason=reason, in_doubt=doubted, notices_in_doubt=notices,
+                     then="foliohub payouts start")  # fmt: skip
 
     # -- by hand ---------------------------------------------------------------------------------------------------------------
 
@@ -166,7 +172,8 @@ class Hub:
         return ran
 
     def drain(self) -> list[OutboxRow]:
-        """Everything that can be done at this instant: decisions, then requests, until nothing is left. Outcomes in order."""
+        """Everything that can be done at this instant: decisions, then requests, then notices, until nothing is left. Outcomes in
+        order."""
         outbox: list[OutboxRow] = []
         while True:
             ran = self.run_lanes()
@@ -174,17 +181,19 @@ class Hub:
             if ran.more:
                 continue
             due = self.effects.due()
-            if not due:
+            if due:
+                self.effects.work(due)
+            elif self.notices is None or not self.notices.carry():
                 return outbox
-            self.effects.work(due)
 
     def shred(self) -> None:
         """Leave no copy of destroyed keys beside the store; while a reader is in the way, `unshredded` says to call again."""
         self.unshredded = not self.database.shred()
 
     def next_due(self) -> int | None:
-        """When time alone will next change something: a timer, or a request to send or to ask about."""
-        instants = [at for at in (self.reading.next_timer(), self.effects.next_due()) if at is not None]
+        """When time alone will next change something: a timer, a request to send or to ask about, a notice to send."""
+        mail = self.notices.next_due() if self.notices is not None else None
+        instants = [at for at in (self.reading.next_timer(), self.effects.next_due(), mail) if at is not None]
         return min(instants, default=None)
 
     # -- other processes -------------------------------------------------------------------------------------------------------

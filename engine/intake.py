@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from engine.address import BY_SUBJECT, key_of, lane_of
+from engine.address import BY_SUBJECT, key_of, lane_of, nobody
 from engine.clock import Clock, micros
 from engine.letters import kept_letter, told
 from engine.luck import Luck, drawn, with_number
@@ -284,7 +284,7 @@ class DurableIntake:
 
     def _key(self, tenant: str, name: str, message: Any) -> Key:
         if name in BY_SUBJECT and not message.folio:
-            owner = self._directory.owner_of(message.subject)
+            owner = self._directory.owner_of(getattr(message, BY_SUBJECT[name]))
             return owner if owner is not None and owner.tenant == tenant and owner.key else Key(tenant, "tenant", tenant)
         return key_of(tenant, name, message)
 
@@ -300,7 +300,7 @@ class DurableIntake:
     def _seal(self, opened: Sequence[_Opened]) -> None:
         """The canonical bodies, with every personal field under its subject's key (X-11)."""
         private = [(one, one.row, personal_texts(one.private)) for one in opened if one.row is not None and one.private is not None]
-        texts = [Plain(row.tenant, person or _folio(row), text) for _, row, found in private for person, text in found]
+        texts = [Plain(row.tenant, person or nobody(row.key), text) for _, row, found in private for person, text in found]
         sealed = iter(self._vault.seal_all(texts))
         for one, row, _ in private:
             one.row = row._replace(body=registry.encode(with_texts(one.private, sealed)))
@@ -325,11 +325,6 @@ class DurableIntake:
         if tenant in known and (not arrival.tenants or tenant in arrival.tenants):
             return tenant
         return next((one for one in arrival.tenants if len(arrival.tenants) == 1 and one in known), "")
-
-
-def _folio(row: Arrived) -> str:
-    """The subject of what names no person."""
-    return f"folio:{row.key}" if row.kind == "folio" else "folio:" + row.key.replace("\x1f", "=")
 
 
 def _worn(arrival: Arrival, name: str) -> str:

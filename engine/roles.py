@@ -18,6 +18,7 @@ from config.settings import Configuration
 from engine.clock import Clock, SystemClock
 from engine.connectors import connectors_of
 from engine.hub import SLACK_US, Hub, Shared
+from engine.post import post_of
 from engine.relay import wanted
 from engine.role import EVERY, Role
 from engine.same_log import hold_to_cluster, hold_to_log
@@ -94,6 +95,7 @@ class Member:
                 master=master,
                 shared=Shared(self._log, (), self._horizon),
                 tracer=tracer,
+                post=post_of(configuration) if Role.EFFECTS in roles else None,
             )
         except BaseException:
             if self.producer is not None:

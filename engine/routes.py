@@ -19,6 +19,7 @@ from handlers import (
     cancellation_record,
     effect,
     force_majeure,
+    notice,
     payment,
     payment_record,
     refund,
@@ -95,6 +96,8 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{voucher_release.TOP_UP}": voucher.decide_top_up_ended,
     f"timer.fired/{voucher_book.EXPIRY}": voucher_book.decide_expired,
     f"timer.fired/{voucher_book.HOLD_EXPIRY}": voucher_book.decide_hold_expired,
+    "notice.bounced": notice.decide_bounced,
+    "notice.carried": notice.decide_carried,
 }
 
 READS_AREAS: Final = frozenset({"cancellation.request"})

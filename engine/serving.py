@@ -1,4 +1,4 @@
-"""The threads of a live hub: lanes, requests to providers, brokers, housekeeping. What they do stands elsewhere.
+"""The threads of a live hub: lanes, requests to providers, mail, brokers, housekeeping. What they do stands elsewhere.
 
 One process does all of it, or of several each what its roles say (`engine.roles`): then lanes are given to it, and what only one of
 them may do is done by whoever has the lease.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from engine import readiness
+from engine.carrying import carriers
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
@@ -57,6 +58,7 @@ class Serving:
         self._threads: list[threading.Thread] = []
         self._started = False
         self._dispatcher = Dispatcher(hub)
+        self._carriers = carriers(hub) if Role.EFFECTS in self._roles else []
         self._housekeeping = Housekeeping(hub)
         self._url = broker_url(hub.configuration, environ)
         self._relay: Relay | None = None
@@ -98,14 +100,18 @@ class Serving:
             self._start("outcomes", self._outcomes.run)
         if Role.EFFECTS in self._roles:
             self._start("effects", self._dispatcher.run)
+        for number, carrier in enumerate(self._carriers):
+            self._start(f"mail {number}", carrier.run)
         if Role.SCHEDULER in self._roles:
             self._start("housekeeping", self._alone("housekeeping", self._housekeeping.run))
         if self._relay is not None or self._consumer is not None:
             self._start("broker", self._provision)
 
     def finish(self) -> None:
-        """Begin nothing new at providers; what is under way there goes on."""
+        """Begin nothing new at providers and with mail; what is under way there goes on."""
         self._dispatcher.stop()
+        for carrier in self._carriers:
+            carrier.stop()
 
     def stop(self, timeout_s: float = STOP_S) -> None:
         """End all threads. What is under way is finished within the time; a provider's call that is longer is asked about later."""
@@ -114,7 +120,7 @@ class Serving:
             self._owning.stop()
         self._stopping.set()
         self._housekeeping.stop()
-        self._dispatcher.stop()
+        self.finish()
         for part in (self._consumer, self._relay, self._outcomes):
             if part is not None:
                 part.stop()
@@ -208,7 +214,7 @@ class Serving:
                 self._wait_for_more(wait_s)
 
     def _tell_decided(self) -> None:
-        self._dispatcher.wake()
+        self._wake_effects()
         for relay in (self._relay, self._outcomes):
             if relay is not None:
                 relay.wake.set()
@@ -216,6 +222,11 @@ class Serving:
         if transport is not None:
             for lane, position in list(self.hub.lanes.positions.items()):
                 transport.committed(lane, position)
+
+    def _wake_effects(self) -> None:
+        self._dispatcher.wake()
+        for carrier in self._carriers:
+            carrier.wake.set()
 
     def _wait_for_more(self, wait_s: float) -> None:
         if self._member is not None and self._member.producer is not None:
@@ -265,7 +276,7 @@ class Serving:
             self._member.mailboxes.wake()
         if news.decided != frozenset():
             if Role.EFFECTS in self._roles:
-                self._dispatcher.wake()
+                self._wake_effects()
             for relay in (self._relay, self._outcomes):
                 if relay is not None:
                     relay.wake.set()

@@ -21,7 +21,7 @@ from schemas.property_settings import PropertySettings
 from schemas.voucher_book import Voucher
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
-    "folio": (1, Folio),
+    "folio": (2, Folio),
     "area": (1, Area),
     "property": (1, PropertySettings),
     "reference": (1, ReferenceState),

@@ -13,6 +13,7 @@ from schemas.effect import EffectMove, EffectRequest, EffectState, PaymentQuery
 from schemas.envelope import derived_id
 from schemas.errors import Rejected
 from schemas.folio import Area, Folio, State
+from schemas.notice import NoticeRequest
 from schemas.policy import PropertyPolicy, TenantPolicy, Terms
 from schemas.property_settings import PropertySettings, Suspension
 from schemas.voucher_book import Voucher
@@ -103,8 +104,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A decision: the next `state` (None: unchanged), `facts` to publish in order, ledger `entries`, `requests` to the outside,
     `moves` of earlier requests, `queries` that a provider should be asked now, `timers` to set and names to `cancel`, `messages` to
-    other aggregates, `unparks` (names that messages parked under this key wait for, and that are here now), and the `trace` that
-    explains it."""
+    other aggregates, `unparks` (names that messages parked under this key wait for, and that are here now), the `trace` that
+    explains it, and `notices` to write (`handlers.notice` adds them to what was decided)."""
 
     state: State | None = None
     facts: tuple[Fact, ...] = ()
@@ -118,6 +119,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unparks: tuple[str, ...] = ()
     trace: tuple[Step, ...] = ()
     policy_version: str = ""
+    notices: tuple[NoticeRequest, ...] = ()
 
 
 def merge(first: Outcome, second: Outcome) -> Outcome:
@@ -135,6 +137,7 @@ def merge(first: Outcome, second: Outcome) -> Outcome:
         unparks=first.unparks + second.unparks,
         trace=first.trace + second.trace,
         policy_version=second.policy_version or first.policy_version,
+        notices=first.notices + second.notices,
     )
 
 

@@ -15,6 +15,7 @@ from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, S
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.effect import EffectState
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
+from schemas.notice import NoticeKind, NoticeState
 from schemas.payment import Initiation, Tender
 
 
@@ -216,6 +217,16 @@ class PendingEffect(State, frozen=True, kw_only=True):
     needs_approval: bool = False
 
 
+class FolioNotice(State, frozen=True, kw_only=True):
+    """A notice of this folio. `occasion` is what it was written about: the same one is not written about twice (S1-41)."""
+
+    notice: str
+    kind: NoticeKind
+    attempt: int
+    occasion: str = ""
+    state: NoticeState = NoticeState.PLANNED
+
+
 class Folio(State, frozen=True, kw_only=True):
     """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
 
@@ -272,6 +283,7 @@ class Folio(State, frozen=True, kw_only=True):
     top_up_until: datetime | None = None  # S0-19
     voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
+    notices: tuple[FolioNotice, ...] = ()
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
+from schemas.notice import NoticeKind
 from schemas.payment import Tender
 from schemas.voucher import ValueRule, VatKind, VoucherScope
 
@@ -172,6 +173,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     voucher_scope: VoucherScope = VoucherScope.ENTITY  # S0-36
     voucher_vat_kind: VatKind = VatKind.UNKNOWN
     voucher_vat_rate: str = ""
+    notices: tuple[NoticeKind, ...] = ()  # S0-34: what guests and the merchant are written about
 
 
 class TenantPolicy(Strict, frozen=True, kw_only=True):

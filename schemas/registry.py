@@ -13,7 +13,19 @@ from typing import Any
 
 import msgspec
 
-from schemas import balance, booking, cancellation, commission, operations, payment, refund, stock, voucher, voucher_talk
+from schemas import (
+    balance,
+    booking,
+    cancellation,
+    commission,
+    notice,
+    operations,
+    payment,
+    refund,
+    stock,
+    voucher,
+    voucher_talk,
+)  # fmt: skip
 from schemas.cards import scrub_text
 from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
@@ -59,6 +71,7 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "voucher.register": voucher.VoucherRegister,
         "voucher.consent": voucher.VoucherConsent,
         "booking.cancel_with_voucher": voucher.CancelWithVoucher,
+        "notice.bounced": notice.NoticeBounced,
     }
 )
 """What may be sent to the hub."""
@@ -143,6 +156,10 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "voucher.released": voucher.VoucherReleased,
         "voucher.expired": voucher.VoucherExpired,
         "voucher.refused": voucher.VoucherRefused,
+        "notice.requested": notice.NoticeRequested,
+        "notice.sent": notice.NoticeSent,
+        "notice.failed": notice.NoticeFailed,
+        "notice.refused": notice.NoticeRefused,
     }
 )
 """What the hub publishes."""
@@ -165,6 +182,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "voucher.credit_answered": voucher_talk.VoucherAnswered,
         "voucher.issue_asked": voucher_talk.VoucherIssue,
         "voucher.unused": voucher_talk.VoucherUnused,
+        "notice.carried": notice.NoticeCarried,
     }
 )
 """What aggregates, timers and effects tell one another; never accepted at a door."""

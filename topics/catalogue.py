@@ -44,6 +44,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "commission": ("commission",),
         "balance": ("balance",),
         "voucher": ("voucher",),
+        "notice": ("notice",),
         "ops": ("payout", "payouts", "approval", "effect", "dead_letter", "person", "message", "guarantee"),
     }
 )
@@ -58,6 +59,7 @@ _ABOUT: Mapping[str, str] = MappingProxyType(
         "commission": "Commission that is given back.",
         "balance": "What remains to be paid: asked for, answered, paid, late.",
         "voucher": "Vouchers: asked about, held, spent, let go, issued, expired.",
+        "notice": "What guests and merchants are written, and what became of it.",
         "ops": "What people who run the hub are told.",
     }
 )

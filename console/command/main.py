@@ -6,7 +6,20 @@ import logging
 
 import typer
 
-from console.command import brokers, dead_letters, effects, keys, ledger, payouts, policies, simulator, store, vouchers, words
+from console.command import (
+    brokers,
+    dead_letters,
+    effects,
+    keys,
+    ledger,
+    notices,
+    payouts,
+    policies,
+    simulator,
+    store,
+    vouchers,
+    words,
+)
 from console.command.backing_up import backup, restore
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
@@ -48,6 +61,7 @@ for name, group in (
     ("approvals", effects.approvals),
     ("dead-letters", dead_letters.app),
     ("payouts", payouts.app),
+    ("notices", notices.app),
     ("keys", keys.app),
     ("policies", policies.app),
     ("store", store.app),

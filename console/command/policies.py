@@ -18,6 +18,7 @@ from console.command.failing import Exit
 from console.command.options import Config, Json
 from console.command.showing import print_json, table
 from engine.connectors import wrong_endpoints
+from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Tenants, properties and terms as they are configured.")
 
@@ -31,7 +32,7 @@ def check(
     """Every mistake in a configuration folder, with file and line. Exit 0 when there is none, 1 otherwise, 2 for no such folder."""
     try:
         found = load(folder or config)
-        if problems := _wrong_endpoints(found):
+        if problems := _wrong_endpoints(found) + _wrong_texts(found):
             raise ConfigError(problems)
     except ConfigError as wrong:
         if any(problem.code == "missing_file" for problem in wrong.problems):
@@ -52,6 +53,19 @@ def check(
     table(("terms", "version", "offered from", "to"), [tuple(one.values()) for one in terms])
     counts = f"{len(found.tenants)} tenants, {len(found.properties)} properties, {len(terms)} versions of terms"
     print(f"valid: {counts}; configuration {found.version}")
+
+
+def _wrong_texts(found: Configuration) -> list[Problem]:
+    """A text that names what nobody says."""
+    if not found.texts:
+        return []
+    from connectors.mail.rendering import Texts  # slow to import, and every other command does without it
+
+    try:
+        Texts(found.texts)
+    except HubError as wrong:
+        return [Problem(file="notices", line=0, key=wrong.field, message=wrong.message, value=wrong.value, code=wrong.code)]
+    return []
 
 
 def _wrong_endpoints(found: Configuration) -> list[Problem]:

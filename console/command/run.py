@@ -106,6 +106,7 @@ def _serve(
     from engine import memory
     from engine.connectors import connectors_of
     from engine.hub import Hub
+    from engine.post import post_of
     from engine.serving import STOP_S, Serving
     from engine.tracing import tracer_of
 
@@ -115,8 +116,9 @@ def _serve(
 
     if roles is None:
         hub = Hub(
-            configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk, tracer=tracer
-        )
+            configuration, configuration.hub.store, connectors_of(configuration), chunk=configuration.hub.chunk, tracer=tracer,
+            post=post_of(configuration),
+        )  # fmt: skip
         stack.callback(hub.close)
         serving = Serving(hub)
     else:

@@ -36,7 +36,9 @@ def tell(
         finish(answer, as_json)
         return
     with opened(existing_store(store, config)) as beside:
-        said = beside.say(word(name, owner(beside, tenant, str(data.get("subject", "")), name), who, **data), wait)
+        said = beside.say(
+            word(name, owner(beside, tenant, str(data.get("subject") or data.get("notice") or ""), name), who, **data), wait
+        )
     finish(said, as_json)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from engine.store.notices import OPEN
 from engine.store.reading import Reading
 from engine.store.statements import marks
 from handlers.effect import FINAL
@@ -16,6 +17,9 @@ _EFFECT: Final = (
     " CASE WHEN state = 'planned' THEN needs_approval ELSE 0 END AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
 _ORDER: Final = "ORDER BY created_at, id LIMIT ?"
+_NOTICE: Final = (
+    "id, tenant, folio, kind, attempt, audience, language, property, state, code, reason, tries, created_at, next_at, sent_at"
+)
 _LETTER: Final = "id, at, tenant, why, code, field, value, reason, door, name, kind, key, status"
 _OPEN: Final = "state IN ('planned', 'sending', 'accepted', 'unknown')"
 """In these words, since by them the index of what is open is found."""
@@ -68,6 +72,30 @@ def payouts_waiting(reading: Reading, tenant: str) -> int:
 def histories_waiting(reading: Reading) -> int:
     """How many payments are to be asked for their history, since a callback named them."""
     return int(reading.rows("SELECT count(*) AS n FROM payment_query")[0]["n"])
+
+
+def notices(reading: Reading, *, state: str = "", folio: str = "", every: bool = False, limit: int = 200) -> Rows:
+    """Notices, oldest first: those of a state, or of a folio, or all; else those that are to be sent."""
+    if folio:
+        tenants = reading.tenants()
+        return reading.rows(
+            f"SELECT {_NOTICE} FROM notice WHERE tenant IN ({marks(len(tenants))}) AND folio = ? AND ? IN ('', state) {_ORDER}",
+            (*tenants, folio, state, limit),
+        )
+    if state or every:
+        return reading.rows(f"SELECT {_NOTICE} FROM notice WHERE ? IN ('', state) {_ORDER}", (state, limit))
+    return reading.rows(f"SELECT {_NOTICE} FROM notice WHERE {OPEN} {_ORDER}", (limit,))
+
+
+def last_notice(reading: Reading, folio: str, kind: str) -> dict[str, Any] | None:
+    """The latest notice of a kind in a folio, with what its text may say."""
+    tenants = reading.tenants()
+    found = reading.rows(
+        f"SELECT {_NOTICE}, body FROM notice WHERE tenant IN ({marks(len(tenants))}) AND folio = ? AND kind = ?"
+        " ORDER BY attempt DESC LIMIT 1",
+        (*tenants, folio, kind),
+    )
+    return found[0] if found else None
 
 
 def dead_letters(reading: Reading, *, tenant: str = "", every: bool = False, limit: int = 200) -> Rows:

@@ -65,6 +65,12 @@ SIDES: Final[tuple[Side, ...]] = (
             "refund", "property", "last", "needs_approval", "decision", "created_at",
         ),
     ),
+    Side(
+        "notice",
+        ("tenant", "folio", "kind", "attempt"),
+        ("id", "lane", "audience", "language", "property", "body", "decision", "created_at"),
+    ),
+    Side("contact", ("tenant", "folio"), ("subject", "body")),
     Side("dead_letter", ("id",), ("tenant", "kind", "key", "why", "reason", "bytes", "message", "name", "status"), "message IS NOT NULL"),
     Side("lane", ("lane",), ("next_offset",)),
 )  # fmt: skip

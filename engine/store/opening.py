@@ -9,9 +9,11 @@ from typing import Final
 
 from engine.store.contract import LaneStore, Store
 from engine.store.effects import EffectStore
+from engine.store.notices import NoticeStore
 from engine.store.sqlite.database import Database as File
 from engine.store.sqlite.effects import SqliteEffects
 from engine.store.sqlite.lanes import SqliteLanes
+from engine.store.sqlite.notices import SqliteNotices
 from engine.store.sqlite.owning import running_on
 from schemas.errors import HubError
 
@@ -68,6 +70,17 @@ def effects_of(store: Store) -> EffectStore:
 
     assert isinstance(store, Database)
     return PostgresEffects(store)
+
+
+def notices_of(store: Store) -> NoticeStore:
+    """The part of it that sends notices."""
+    if isinstance(store, File):
+        return SqliteNotices(store)
+    from engine.store.postgresql.database import Database
+    from engine.store.postgresql.notices import PostgresNotices
+
+    assert isinstance(store, Database)
+    return PostgresNotices(store)
 
 
 def runs_on(store: Store) -> str:

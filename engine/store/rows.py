@@ -343,6 +343,35 @@ class QueryRow(NamedTuple):
     due: int
 
 
+class NoticeRow(NamedTuple):
+    """A notice, before it is a mail."""
+
+    id: str
+    tenant: str
+    folio: str
+    lane: int
+    kind: str
+    attempt: int
+    audience: str
+    language: str
+    property: str
+    body: bytes
+    decision: int
+    created_at: int
+    correlation: str
+    traceparent: str
+    next_at: int
+
+
+class ContactRow(NamedTuple):
+    """How the guest of a booking is reached; `subject` sealed what names no person."""
+
+    tenant: str
+    folio: str
+    subject: str
+    body: bytes
+
+
 class SwitchRow(NamedTuple):
     """Payouts of a tenant stopped (1) or not."""
 
@@ -375,6 +404,8 @@ class ChunkWrite:
     effects: list[EffectRow] = field(default_factory=list)
     moves: list[MoveRow] = field(default_factory=list)
     queries: list[QueryRow] = field(default_factory=list)
+    notices: list[NoticeRow] = field(default_factory=list)
+    contacts: dict[tuple[str, str], ContactRow] = field(default_factory=dict)  # the last of each folio
     switches: list[SwitchRow] = field(default_factory=list)
     forgotten: list[tuple[str, str]] = field(default_factory=list)  # tenant, subject
     positions: dict[int, tuple[int, int]] = field(default_factory=dict)  # lane: base, next

@@ -85,6 +85,8 @@ class Shelf:
         with self._store.read() as connection:
             row = connection.execute("SELECT tenant, 'folio', folio FROM effect WHERE id = ?", (subject,)).fetchone()
             if row is None:
+                row = connection.execute("SELECT tenant, 'folio', folio FROM notice WHERE id = ?", (subject,)).fetchone()
+            if row is None:
                 row = connection.execute("SELECT tenant, kind, key FROM dead_letter WHERE id = ?", (subject,)).fetchone()
             return Key(*row) if row else None
 

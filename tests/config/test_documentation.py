@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from config.loader import load
-from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Kafka, Merchant, Secret, Tracing
+from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Kafka, Mail, MailProperty, Merchant, Secret, Tracing
 from schemas.policy import BalancePolicy, ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
 
 DOC = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
@@ -23,6 +23,7 @@ SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
     "### `[kafka]`": ((Kafka, ""),),
     "### `[effects]`": ((Effects, ""),),
     "### `[tracing]`": ((Tracing, ""),),
+    "### `[mail]`": ((Mail, ""), (MailProperty, "properties[].")),
     "### `[[tenants]]`": ((TenantPolicy, ""),),
     "### `[[sources]]`": ((SourceProfile, ""),),
     "### `[[channels]]`": ((ChannelProfile, ""),),

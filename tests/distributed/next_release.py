@@ -21,7 +21,7 @@ ADDED: Final = (
 """Each row tells which release wrote it, whether that one knows of the column or not."""
 CHANGES: Final = (
     ("engine/store/postgresql/upgrading.py", f"SCHEMA_VERSION: Final = {SCHEMA_VERSION}", f"SCHEMA_VERSION: Final = {NEXT}"),
-    ("engine/staging.py", '"folio": (1, Folio)', '"folio": (2, Folio)'),
+    ("engine/staging.py", '"folio": (2, Folio)', '"folio": (3, Folio)'),
     ("schemas/booking.py", '    language: Word = ""\n    guest:', '    language: Word = ""\n    wishes: Word = ""\n    guest:'),
     ("schemas/folio.py", '    language: str = ""\n    person:', '    language: str = ""\n    wishes: str = ""\n    person:'),
     ("handlers/booking.py", "language=message.language,", "language=message.language, wishes=message.wishes,"),

@@ -19,6 +19,7 @@ from connectors.psp.ogone.simulator.provider import Provider
 from connectors.psp.ogone.simulator.script import Script, parse
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
+from engine.post import Post
 from engine.spans import Tracer
 from engine.store.contract import Store
 from engine.store.opening import open_store
@@ -71,6 +72,7 @@ class Sandbox:
         configuration: Configuration = CONFIGURATION,
         books: Books | None = None,
         tracer: Tracer | None = None,
+        post: Post | None = None,
         begins: str = "2026-05-01T08:00:00+00:00",
         **script: Any,
     ) -> None:
@@ -82,7 +84,7 @@ class Sandbox:
             self.database: Store = fresh_store(lanes)
         else:
             self.database = open_store(store, lanes=lanes) if isinstance(store, str) else store
-        self.chunk, self.configuration, self.tracer = chunk, configuration, tracer
+        self.chunk, self.configuration, self.tracer, self.post = chunk, configuration, tracer, post
         self.connectors: dict[str, PaymentConnector] = {"azur": self.connector}
         self.hub = self.open()
         self.number = 0
@@ -101,6 +103,7 @@ class Sandbox:
             chunk=self.chunk,
             master=MASTER,
             tracer=self.tracer,
+            post=self.post,
         )
 
     def now(self) -> datetime:

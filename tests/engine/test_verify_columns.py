@@ -84,6 +84,9 @@ def test_another_value_is_seen(honest: Path, tmp_path: Path, table: str, column:
     other = f"""CASE typeof({column}) WHEN 'integer' THEN iif({column} > 0, {column} - 1, 1) WHEN 'text' THEN {column} || 'x'
         ELSE CAST(substr({column}, 2) || substr({column}, 1, 1) AS BLOB) END"""
 
+    if (table, column) == ("state", "shape"):
+        other = "0"  # what a release before wrote is the same state; that none did is not
+
     assert not after(honest, tmp_path, f"UPDATE {table} SET {column} = {other} WHERE {where}").agrees
 
 

@@ -24,6 +24,9 @@ _BESIDE = {
     ),
     "payment": "SELECT tenant, folio, payment, currency, captured, given_back FROM payment_total ORDER BY tenant, folio, payment",
     "part": "SELECT tenant, folio, payment, number, refund, minor FROM refund_part ORDER BY tenant, folio, payment, number",
+    "notice": (
+        "SELECT tenant, folio, kind, attempt, audience, language, property, state, body FROM notice ORDER BY tenant, folio, kind, attempt"
+    ),
     "parked": "SELECT tenant, kind, key, waits_for, since, id, name FROM parked ORDER BY seq",
 }
 _WORDS = frozenset({"arithmetic", "message", "outcomes", "reason"})

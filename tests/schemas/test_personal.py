@@ -57,7 +57,7 @@ def test_wherever_they_are_nested() -> None:
 def test_facts_and_internal_messages_have_none() -> None:
     """What the hub says and stores unsealed names nobody."""
     assert [name for name, kind in (*OUT.items(), *INTERNAL.items()) if personal_fields(kind)] == []
-    assert {"booking.requested", "booking.confirmed", "booking.changed"} == {
+    assert {"booking.requested", "booking.confirmed", "booking.changed", "notice.bounced"} == {
         name for name, kind in IN.items() if personal_fields(kind)
     }
 

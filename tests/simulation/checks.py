@@ -12,9 +12,11 @@ import msgspec
 from engine.lane import DIED
 from engine.transport.contract import Outgoing
 from engine.verify import verify
+from handlers.notice_table import BY_KIND
 from schemas.effect import EffectState
 from schemas.folio import Folio
-from schemas.registry import family
+from schemas.notice import NoticeKind
+from schemas.registry import fact_name, family
 from tests.simulation.books import ledger, provider, told
 from tests.simulation.vouchers import vouchers
 
@@ -40,6 +42,7 @@ def check(world: World) -> None:
     ]
     for one in (_messages, _internal, _revisions, _sequences, _published, _effects):
         wrong += one(world)
+    wrong += _notices(world, folios)
     wrong += ledger(world, folios)
     wrong += provider(world, folios)
     wrong += told(world, folios)
@@ -186,3 +189,34 @@ def _effects(world: World) -> list[str]:
     late = Counter(row["effect"] for row in world.rows("SELECT effect FROM evidence WHERE act = 'late'"))
     wrong += [f"effect {effect}: an answer that came late is no evidence" for effect in world.late - late.keys()]
     return wrong
+
+
+def _notices(world: World, folios: Sequence[Folio]) -> list[str]:
+    """S1-41, X-14: one notice an occasion, numbered without gap; each was told once, after its fact, and its folio knows it."""
+    wrong = []
+    rows = {row["id"]: row for row in world.rows("SELECT id, folio, kind, attempt FROM notice")}
+    known = {one.notice: folio.folio for folio in folios for one in folio.notices}
+    said: Counter[str] = Counter()
+    facts: set[tuple[str, str]] = set()
+    for row in world.outcomes():
+        facts.add((row.key, row.name))
+        if row.name != "notice.requested":
+            continue
+        notice = msgspec.json.decode(row.body)
+        said[notice["notice"]] += 1
+        about = BY_KIND[NoticeKind(notice["kind"])].about
+        if (row.key, fact_name(about)) not in facts:
+            wrong.append(f"{row.key}: {notice['kind']} was told before {fact_name(about)}")
+    if not rows.keys() == known.keys() == said.keys() or any(count > 1 for count in said.values()):
+        wrong.append(f"notices: {len(rows)} rows, {len(known)} in folios, {sum(said.values())} told of {len(said)}")
+    wrong += [
+        f"notice {id_} is {row['folio']}'s, and {known.get(id_)} has it"
+        for id_, row in rows.items()
+        if known.get(id_) != row["folio"]
+    ]
+    attempts: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in rows.values():
+        attempts[row["folio"], row["kind"]].append(row["attempt"])
+    wrong += [f"{whose}: attempts {found}" for whose, found in attempts.items() if sorted(found) != list(range(1, len(found) + 1))]
+    occasions = Counter((folio.folio, one.kind, one.occasion) for folio in folios for one in folio.notices)
+    return wrong + [f"{occasion} was written about {count} times" for occasion, count in occasions.items() if count > 1]

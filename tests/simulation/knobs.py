@@ -7,6 +7,7 @@ import random
 import msgspec
 
 from config.settings import Configuration
+from schemas.notice import NoticeKind
 from schemas.policy import TenderOrder
 
 
@@ -30,6 +31,7 @@ class Knobs:
             tender_order=chance.choice(list(TenderOrder)),
             arrhes_double=chance.random() < 0.2,
             split_cap=chance.random() < 0.2,
+            notices=tuple(NoticeKind) if self._version % 2 else (),
         )
         tenant = replace(
             self._shipped.tenants["azur"],

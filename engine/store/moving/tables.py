@@ -58,6 +58,8 @@ TABLES: Final = (
     Carried("evidence", "seq", sequence="seq"),
     Carried("provider_record", "merchant, reference, level"),
     Carried("payment_query", "merchant, reference", _OF_ITS_FOLIO),
+    Carried("notice", "id", _OF_ITS_FOLIO),
+    Carried("contact", "tenant, folio"),
 )  # fmt: skip
 """All but `meta`, `lane` and the identities, which are carried apart."""
 

@@ -287,6 +287,12 @@ class PostgresChunk:
             " folio = excluded.folio, payment = excluded.payment, lease_until = 0",
             order="merchant, reference",
         )  # fmt: skip
+        insert(self._link, "notice", chunk.notices)
+        insert(
+            self._link, "contact", list(chunk.contacts.values()),
+            "ON CONFLICT (tenant, folio) DO UPDATE SET subject = excluded.subject, body = excluded.body",
+            order="tenant, folio",
+        )  # fmt: skip
         insert(
             self._link, "payout_switch", list({row.tenant: row for row in sorted(chunk.switches, key=lambda row: row.at)}.values()),
             "ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped, by = excluded.by, reason = excluded.reason,"

@@ -41,6 +41,11 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         " needs_approval state decision created_at next_at correlation traceparent",
         "tttntttttttnttt" + "nntnnntt",
     ),
+    "notice": (
+        "id tenant folio lane kind attempt audience language property body decision created_at correlation traceparent next_at",
+        "tttntntttbnnttn",
+    ),
+    "contact": ("tenant folio subject body", "tttb"),
     "intake": (
         "lane offset message fingerprint tenant source id name kind key act received_at correlation traceparent door scrubbed body",
         "nnbbttttttnnttttb",

@@ -1,5 +1,5 @@
 -- The store for many processes. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 1: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
+-- Version 2: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 -- Tables and columns are those of the store on one machine, so that whoever reads has one text for both. Text is ordered by its bytes.
 
 CREATE DOMAIN word AS text COLLATE "C";
@@ -353,6 +353,40 @@ CREATE TABLE payment_query (
     PRIMARY KEY (merchant, reference)
 );
 CREATE INDEX payment_query_due ON payment_query (due);
+
+-- Notices to guests and merchants, one mail each. `body` is what a text may say, JSON; nothing about a person is in it. While somebody
+-- has one, `next_at` is when the lease is over.
+CREATE TABLE notice (
+    id word PRIMARY KEY,
+    tenant word NOT NULL,
+    folio word NOT NULL,
+    lane bigint NOT NULL,
+    kind word NOT NULL,
+    attempt bigint NOT NULL,
+    audience word NOT NULL,        -- guest | merchant
+    language word NOT NULL,
+    property word NOT NULL,
+    body bytea NOT NULL,
+    decision bigint NOT NULL,
+    created_at bigint NOT NULL,
+    correlation word NOT NULL,
+    traceparent word NOT NULL,
+    next_at bigint NOT NULL,      -- when it may be sent
+    state word NOT NULL DEFAULT 'planned',
+    code word NOT NULL DEFAULT '',
+    reason word NOT NULL DEFAULT '',
+    tries bigint NOT NULL DEFAULT 0,
+    doubts bigint NOT NULL DEFAULT 0, -- silences after which the server may have had it
+    fence bigint NOT NULL DEFAULT 0,
+    sent_at bigint NOT NULL DEFAULT 0,
+    UNIQUE (tenant, folio, kind, attempt)
+);
+CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('planned', 'sending');
+
+-- How the guest of a booking is reached, where notices are wanted: the last that was told, sealed as it came.
+CREATE TABLE contact (
+    tenant word NOT NULL, folio word NOT NULL, subject word NOT NULL, body bytea NOT NULL, PRIMARY KEY (tenant, folio)
+);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant word PRIMARY KEY, stopped bigint NOT NULL, by word NOT NULL, reason word NOT NULL, at bigint NOT NULL);

@@ -6,7 +6,19 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.store.contract import Constraint, Fenced
-from engine.store.rows import LETTER, BlockedRow, Cargo, ChunkWrite, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
+from engine.store.rows import (
+    LETTER,
+    BlockedRow,
+    Cargo,
+    ChunkWrite,
+    DeadLetterRow,
+    Key,
+    NoticeRow,
+    ParkedRow,
+    StateRow,
+    TimerRow,
+    Waiting,
+)
 from engine.store.statements import batches, insert, marks
 from schemas.effect import EffectState
 
@@ -212,6 +224,12 @@ class SqliteChunk:
                 "INSERT INTO payment_query VALUES (?,?,?,?,?,?,?,?,?,0,0) ON CONFLICT DO UPDATE SET due = min(due, excluded.due),"
                 " tenant = excluded.tenant, folio = excluded.folio, payment = excluded.payment, lease_until = 0",
                 chunk.queries,
+            )
+        insert(self._db, "notice", chunk.notices, f" ({', '.join(NoticeRow._fields)})")
+        if chunk.contacts:
+            self._db.executemany(
+                "INSERT INTO contact VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET subject = excluded.subject, body = excluded.body",
+                list(chunk.contacts.values()),
             )
         if chunk.switches:
             self._db.executemany(

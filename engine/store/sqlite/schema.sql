@@ -1,5 +1,5 @@
 -- The store on one machine. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 2: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
+-- Version 3: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -325,6 +325,40 @@ CREATE TABLE payment_query (
     PRIMARY KEY (merchant, reference)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payment_query_due ON payment_query (due);
+
+-- Notices to guests and merchants, one mail each. `body` is what a text may say, JSON; nothing about a person is in it. While somebody
+-- has one, `next_at` is when the lease is over.
+CREATE TABLE notice (
+    id TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    folio TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    audience TEXT NOT NULL,        -- guest | merchant
+    language TEXT NOT NULL,
+    property TEXT NOT NULL,
+    body BLOB NOT NULL,
+    decision INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    correlation TEXT NOT NULL,
+    traceparent TEXT NOT NULL,
+    next_at INTEGER NOT NULL,      -- when it may be sent
+    state TEXT NOT NULL DEFAULT 'planned',
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    tries INTEGER NOT NULL DEFAULT 0,
+    doubts INTEGER NOT NULL DEFAULT 0, -- silences after which the server may have had it
+    fence INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (tenant, folio, kind, attempt)
+) STRICT;
+CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('planned', 'sending');
+
+-- How the guest of a booking is reached, where notices are wanted: the last that was told, sealed as it came.
+CREATE TABLE contact (
+    tenant TEXT NOT NULL, folio TEXT NOT NULL, subject TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tenant, folio)
+) STRICT, WITHOUT ROWID;
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant TEXT PRIMARY KEY, stopped INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;

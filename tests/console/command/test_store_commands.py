@@ -48,7 +48,7 @@ def test_a_store_is_backed_up_moved_and_looked_at(path: Path, tmp_path: Path, po
     assert parsed("migrate", "--from", path, "--to", postgres_url, env=key)["before"] is True
     told = parsed("store", "status", "--store", postgres_url)
     assert (told["state"], len(told["lanes"]), told["rows"]["effect"]) == ("here", 4, 1)
-    assert parsed("store", "upgrade", "--store", postgres_url) == {"before": 1, "now": 1}
+    assert parsed("store", "upgrade", "--store", postgres_url) == {"before": 2, "now": 2}
     assert parsed("verify", "--store", postgres_url, env=key)["agrees"] is True
     (switch,) = parsed("payouts", "status", "--store", postgres_url, env=key)
     assert switch["stopped"] is False

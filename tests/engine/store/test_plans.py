@@ -28,9 +28,10 @@ from engine.keys import DoorKeys
 from engine.ledger_check import balances
 from engine.standing import standing
 from engine.store import listing
-from engine.store.contract import Store
+from engine.store.contract import Fenced, Store
 from engine.store.history import History
-from engine.store.opening import effects_of
+from engine.store.notices import Notice
+from engine.store.opening import effects_of, notices_of
 from engine.store.rows import Key, SwitchRow
 from engine.store.sqlite import database
 from engine.store.sqlite.database import Database
@@ -57,7 +58,8 @@ SMALL = {
 }  # fmt: skip
 """What may be read whole: it does not grow with what was decided, or it is what waits."""
 WAITING = {
-    "internal_waiting", "internal_unheard", "effect_open", "effect_person", "outbox_waiting", "dead_letter_open", "state_blocked",
+    "internal_waiting", "internal_unheard", "effect_open", "effect_person", "notice_open", "outbox_waiting", "dead_letter_open",
+    "state_blocked",
 }  # fmt: skip
 """Indexes of what waits for somebody: they are as large as that."""
 SEARCHES = {
@@ -65,8 +67,9 @@ SEARCHES = {
     "history.py intake_named": "SELECT * FROM intake WHERE id = ? ORDER BY seq LIMIT 20",
     "listing.py effects": "ORDER BY rowid LIMIT ?",
     "listing.py dead_letters": "FROM dead_letter WHERE 1 = 1 AND",
+    "listing.py notices": "FROM notice WHERE ? IN",
 }
-"""What an operator asks for through everything: a sender's own id, all final requests, all dead letters."""
+"""What an operator asks for through everything: a sender's own id, all final requests, all dead letters, all notices."""
 _STEP = re.compile(r"(SCAN|SEARCH) (\S+)(?: ROW)?(?: USING (?:COVERING )?(?:INDEX (\S+)|(?:INTEGER )?PRIMARY KEY))?(?: \((.*)\))?")
 _LOOSE = re.compile(r"(?:tenant|merchant|kind|lane|origin)=\?(?: AND (?:tenant|merchant|kind|lane|origin)=\?)*")
 _LAST = re.compile(r'max\("?offset"?\)')
@@ -151,6 +154,7 @@ def a_day(box: Sandbox) -> None:
 def what_is_seldom(box: Sandbox) -> None:
     """What a day like that does not come across."""
     store, shelf, now = box.hub.store, box.hub.shelf, box.clock.now()
+    nobody_s = Notice("n", "azur", "B-1", 0, "k", 1, "guest", "en", "p", b"", now, "", "", now, "planned", "", "", 0, 0, 0, 0)
     store.try_alone(0, None)
     with store.chunk(store.claim()) as chunk:
         chunk.blocked(Key("azur", "folio", "B-1"))
@@ -165,6 +169,15 @@ def what_is_seldom(box: Sandbox) -> None:
         transaction.spent("azur", "camp-azur", now - 3_600_000_000, now)
         transaction.folio("azur", "B-1")
     effects.new_generation([], "restored", 1, now, lambda _: pytest.fail("nothing is under way"))
+    notices = notices_of(box.database)
+    with notices.transaction() as sender:
+        sender.due(now, 1)
+        with pytest.raises(Fenced):
+            sender.write(nobody_s, nobody_s, ())
+    notices.next_due()
+    notices.waiting()
+    notices.contact("azur", "B-1")
+    notices.new_generation(now)
     Housekeeping(box.hub).once()
     keys = DoorKeys(box.database)
     key, text = keys.add("azur", "read")
@@ -201,6 +214,9 @@ def what_is_asked(box: Sandbox) -> None:
     listing.approvals(reading)
     listing.payouts_waiting(reading, "azur")
     listing.histories_waiting(reading)
+    for options in ({}, {"state": "sent"}, {"folio": "B-1"}, {"every": True}):
+        listing.notices(reading, **options)
+    listing.last_notice(reading, "B-1", "refund_executed")
     listing.dead_letters(reading)
     listing.dead_letters(reading, tenant="azur", every=True)
     listing.dead_letter(reading, "nobody")

@@ -16,7 +16,7 @@ from tests.engine.store.test_plans import _SILENT, SMALL, a_day, what_is_asked, 
 
 WAIT = {"outbox_waiting", "outbox_asked", "lane_end", "lease", "decision_number"}
 """As large as what waits, or as there are lanes."""
-ASKED = {"effect": 2, "dead_letter": 2, "intake": 1, "inbox_part": 2}
+ASKED = {"effect": 2, "dead_letter": 2, "notice": 2, "intake": 1, "inbox_part": 2}
 """Which this day reads so often, since somebody asks for all of them: `listing` twice and once, the day itself for any one of them. A part
 of the inbox is read twice while it is made and empty."""
 COUNTED = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE schemaname = 'foliohub'"

@@ -1,0 +1,1 @@
+"""Mail: what is written, in which language, and how it leaves by SMTP."""

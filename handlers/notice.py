@@ -1,0 +1,190 @@
+"""Notices: what is decided is written to guests and merchants, what a text may know of it, what becomes of a notice (S0-34, S1-41, X-14).
+
+A notice follows a fact, never a wish. Who it goes to by name, and what it says, is found when it is sent: neither is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.frozen import property_policy, zone_of
+from handlers.notice_table import BY_FACT, BY_KIND, Notice
+from handlers.outcome import Facts, Outcome, Step
+from schemas.common import Fact
+from schemas.envelope import derived, uuid_bytes, uuid_text
+from schemas.errors import Early, Rejected
+from schemas.folio import Folio, FolioNotice
+from schemas.notice import (
+    Audience,
+    Language,
+    NoticeBounced,
+    NoticeCarried,
+    NoticeFailed,
+    NoticeKind,
+    NoticeRequest,
+    NoticeRequested,
+    NoticeSent,
+    NoticeState,
+)
+from schemas.policy import PropertyPolicy
+
+_NOTICES: Final = uuid_bytes("0f5b3a52-6d1e-5c9b-8d43-6e6f74696365")
+_COMMON: Final = frozenset(Fact.__struct_fields__)
+
+
+NEXT: Final[Mapping[tuple[NoticeState, NoticeState], NoticeState]] = {
+    (NoticeState.PLANNED, NoticeState.SENT): NoticeState.SENT,
+    (NoticeState.PLANNED, NoticeState.FAILED): NoticeState.FAILED,
+    (NoticeState.PLANNED, NoticeState.UNKNOWN): NoticeState.UNKNOWN,
+    (NoticeState.PLANNED, NoticeState.BOUNCED): NoticeState.BOUNCED,
+    (NoticeState.SENT, NoticeState.BOUNCED): NoticeState.BOUNCED,
+    (NoticeState.UNKNOWN, NoticeState.BOUNCED): NoticeState.BOUNCED,
+}
+"""From where it stands, and what is told, to where it stands then; what is not listed changes nothing."""
+
+
+def noticed(outcome: Outcome, facts: Facts) -> Outcome:
+    """What was decided, with the notices that its facts lead to: X-14, on what is confirmed; S1-41, once per booking, kind and attempt.
+
+    Nothing where the property's frozen policy names no such kind. A fact of this decision that a notice is about comes before it.
+    """
+    folio = outcome.state if isinstance(outcome.state, Folio) else facts.folio
+    if folio is None or not outcome.facts:
+        return outcome
+    policy = property_policy(facts, folio)
+    if not policy.notices:
+        return outcome
+    zone = zone_of(policy, facts.tenant)
+    for fact in outcome.facts:
+        for notice in BY_FACT.get(type(fact), ()):
+            if notice.kind in policy.notices and (notice.when is None or notice.when(fact, folio)):
+                outcome, folio = _planned(outcome, folio, notice, fact, policy, zone)
+    return outcome
+
+
+def _planned(
+    outcome: Outcome, folio: Folio, notice: Notice, fact: Fact, policy: PropertyPolicy, zone: ZoneInfo
+) -> tuple[Outcome, Folio]:
+    kind, occasion = notice.kind, "/".join(str(getattr(fact, name)) for name in notice.occasion)
+    alike = [known for known in folio.notices if known.kind is kind]
+    if any(known.occasion == occasion for known in alike):
+        return outcome, folio
+    attempt = len(alike) + 1
+    planned = FolioNotice(notice=notice_id(folio, kind, attempt), kind=kind, attempt=attempt, occasion=occasion)
+    request = NoticeRequest(
+        notice=planned.notice,
+        kind=kind,
+        audience=notice.audience,
+        attempt=attempt,
+        language=language_of(folio, policy, notice.audience),
+        property=folio.property,
+        variables=variables(fact, folio, zone),
+    )
+    told = NoticeRequested(
+        notice=planned.notice, kind=kind, audience=notice.audience, attempt=attempt, language=request.language
+    )  # fmt: skip
+    folio = replace(folio, notices=(*folio.notices, planned))
+    text = f"{kind} ({attempt}) to the {notice.audience} in {request.language}"
+    return (
+        replace(
+            outcome,
+            state=folio,
+            facts=(*outcome.facts, told),
+            notices=(*outcome.notices, request),
+            trace=(*outcome.trace, Step("X-14", text)),
+            policy_version=outcome.policy_version or folio.policy,
+        ),
+        folio,
+    )
+
+
+def notice_id(folio: Folio, kind: NoticeKind, attempt: int) -> str:
+    """S1-41: a notice is what it is about: the same booking, kind and attempt are the same notice wherever it is decided."""
+    return uuid_text(derived(_NOTICES, "\x1f".join((folio.tenant, folio.folio, kind, str(attempt)))))
+
+
+def language_of(folio: Folio, policy: PropertyPolicy, audience: Audience) -> Language:
+    """S0-34: a guest's own language, else the first of the property's that we can write, else English; a merchant's is the property's."""
+    spoken = (folio.language,) if audience is Audience.GUEST else ()
+    for name in (*spoken, *policy.languages):
+        word = name.replace("_", "-").partition("-")[0].lower()
+        if word in set(Language):
+            return Language(word)
+    return Language.EN
+
+
+def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
+    """What a text about this fact may say: the booking and its sums in minor units, then the fact's own fields, instants in the
+    property's zone (A-32). Nothing about a person is among them."""
+    live = account.live_lines(folio) or folio.lines
+    known = {
+        "folio": folio.folio,
+        "property": folio.property,
+        "currency": folio.currency,
+        "arrival": min((line.arrival for line in live if line.arrival is not None), default=None),
+        "departure": max((line.departure for line in live if line.departure is not None), default=None),
+        "ordered": account.ordered(folio),
+        "collected": account.collected(folio),
+        "balance": account.balance(folio),
+        "due_now": folio.due_now,
+        "second_payment": folio.second_payment,
+        "second_payment_on": folio.second_payment_on,
+    }
+    own = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in _COMMON}
+    placed = {
+        name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in (known | own).items()
+    }  # fmt: skip
+    plain: dict[str, Any] = msgspec.to_builtins(placed)
+    return plain
+
+
+def decide_carried(message: NoticeCarried, facts: Facts) -> Outcome:
+    """What a notice came to, as the sender tells it. Raises KeyError for one of another folio: a defect."""
+    folio = facts.folio
+    known = _known(folio, message.notice) if folio is not None else None
+    if folio is None or known is None:
+        raise KeyError(f"{facts.key} has no notice {message.notice}")
+    return _told(folio, known, message.state, message.code, message.reason, "S1-41")
+
+
+def decide_bounced(message: NoticeBounced, facts: Facts) -> Outcome:
+    """`notice.bounced` (S1-40): the notice has failed after all; nothing else of the booking changes. A second bounce is nothing new.
+
+    Raises Early for an unknown booking, Rejected `unknown_notice` for a notice that was never written.
+    """
+    folio = facts.folio
+    if folio is None and message.folio:
+        raise Early("the booking of this notice is not here", waits_for="booking")
+    known = _known(folio, message.notice) if folio is not None else None
+    if folio is None or known is None:
+        text = f"no notice {message.notice!r} was written here: send the id of its header X-Foliohub-Notice"
+        raise Rejected(text, code="unknown_notice", rule="S1-40", field="notice", value=message.notice)
+    return _told(folio, known, NoticeState.BOUNCED, "bounced", message.code, "S1-40")
+
+
+def _known(folio: Folio, notice: str) -> FolioNotice | None:
+    return next((known for known in folio.notices if known.notice == notice), None)
+
+
+def _told(folio: Folio, known: FolioNotice, state: NoticeState, code: str, reason: str, rule: str) -> Outcome:
+    then = NEXT.get((known.state, state))
+    said = f"{known.kind} ({known.attempt}) was {known.state}, is {state} {code} {reason}".rstrip()
+    if then is None:
+        return Outcome(trace=(Step("X-1", f"{said}: nothing new"),), policy_version=folio.policy)
+    notices = tuple(replace(one, state=then) if one is known else one for one in folio.notices)
+    audience = BY_KIND[known.kind].audience
+    told: Fact
+    if then is NoticeState.SENT:
+        told = NoticeSent(notice=known.notice, kind=known.kind, audience=audience, attempt=known.attempt)
+    else:
+        told = NoticeFailed(
+            notice=known.notice, kind=known.kind, audience=audience, attempt=known.attempt, code=code, reason=reason
+        )  # fmt: skip
+    return Outcome(state=replace(folio, notices=notices), facts=(told,), trace=(Step(rule, said),), policy_version=folio.policy)

@@ -1,0 +1,192 @@
+"""What is read: every text in every language, amounts and dates as each writes them, and texts that name what nobody says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import pytest
+
+from connectors.mail.rendering import Texts, Written
+from connectors.mail.samples import SAMPLES
+from schemas.errors import HubError
+from schemas.notice import Audience, Language, NoticeKind, NoticeText
+
+TEXTS = Texts()
+EVERY = [(kind, language) for kind in NoticeKind for language in Language]
+
+
+def write(kind: NoticeKind, language: Language, *, name: str = "Anna", texts: Texts = TEXTS, **more: object) -> Written:
+    return texts.write(
+        kind, language, Audience.GUEST, "camp-azur", {**SAMPLES[kind], **more}, name=name, property_name="Camping d’Azur"
+    )  # fmt: skip
+
+
+def own(text: str, *, subject: str = "s", html: str = "") -> Texts:
+    """Texts of a property that has its own for refunds, in English."""
+    mine = NoticeText(subject=subject, text=text, html=html)
+    return Texts({"camp-azur": {NoticeKind.REFUND_EXECUTED: {Language.EN: mine}}})
+
+
+@pytest.mark.parametrize(("kind", "language"), EVERY)
+def test_s0_34_every_text_can_be_read_in_every_language(kind: NoticeKind, language: Language) -> None:
+    """With sums, with the reference, with nothing left that is a template's, and not in another language."""
+    written = write(kind, language)
+    every = written.subject + written.text + written.html
+
+    assert not {"{{", "{%", "None", "Undefined"} & set(every.split())
+    assert "{" not in written.subject + written.text
+    assert "B-1001" in written.text
+    assert "Camping d’Azur" in written.text
+    assert written.html.startswith("<!DOCTYPE html>")
+    assert f'<html lang="{language}">' in written.html
+    others = {write(kind, other).text for other in Language if other is not language}
+    assert written.text not in others
+    assert len(others) == len(Language) - 1
+
+
+@pytest.mark.parametrize(
+    ("language", "amount", "day"),
+    [
+        pytest.param(Language.EN, "€1,205.00", "Friday, 24 July 2026", id="en"),
+        pytest.param(Language.FR, "1\u202f205,00\xa0€", "vendredi 24 juillet 2026", id="fr"),
+        pytest.param(Language.IT, "1.205,00\xa0€", "venerdì 24 luglio 2026", id="it"),
+        pytest.param(Language.ES, "1.205,00\xa0€", "viernes, 24 de julio de 2026", id="es"),
+        pytest.param(Language.DE, "1.205,00\xa0€", "Freitag, 24. Juli 2026", id="de"),
+        pytest.param(Language.NL, "€\xa01.205,00", "vrijdag 24 juli 2026", id="nl"),
+    ],
+)
+def test_s0_34_amounts_and_dates_as_the_language_writes_them(language: Language, amount: str, day: str) -> None:
+    """In text and in HTML."""
+    written = write(NoticeKind.BOOKING_CONFIRMED, language)
+
+    for read in (written.text, written.html):
+        assert amount in read
+        assert day in read
+
+
+@pytest.mark.parametrize(
+    ("currency", "minor", "shown"),
+    [
+        pytest.param("JPY", 60_000, "JP¥60,000", id="none"),
+        pytest.param("KWD", 60_005, "KWD60.005", id="three"),
+        pytest.param("IQD", 60_005, "IQD60.005", id="more than people use to write"),
+        pytest.param("EUR", -5, "-€0.05", id="less than nothing"),
+    ],
+)
+def test_no_digit_of_an_amount_is_lost(currency: str, minor: int, shown: str) -> None:
+    """As many decimals as the currency has by ISO 4217."""
+    assert shown in write(NoticeKind.REFUND_EXECUTED, Language.EN, currency=currency, amount=minor).text
+
+
+def test_a_moment_is_told_in_its_own_zone() -> None:
+    """A-32: instants come in the property's offset and are written so."""
+    texts = own("{{ provider_record|moment }}")
+    written = write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts, provider_record="2026-08-01T00:30:00+02:00")
+
+    assert "Saturday, 1 August 2026, 00:30" in written.text
+
+
+@dataclass
+class Seen(HTMLParser):
+    """What a browser makes of it."""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.shown = ""
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.shown += data
+
+
+def test_what_a_guest_is_called_is_text() -> None:
+    """Nobody writes HTML by his name, and nothing is escaped twice."""
+    written = write(NoticeKind.REFUND_EXECUTED, Language.EN, name='<script>x</script> & "Co"')
+    seen = Seen()
+    seen.feed(written.html)
+
+    assert "script" not in seen.tags
+    assert 'Dear <script>x</script> & "Co",' in seen.shown
+    assert 'Dear <script>x</script> & "Co",' in written.text
+    assert seen.shown.count("Camping d’Azur") == 2
+
+
+def test_without_a_name() -> None:
+    """Somebody is greeted."""
+    assert "Dear guest," in write(NoticeKind.REFUND_EXECUTED, Language.EN, name="").text
+    assert "Guten Tag," in write(NoticeKind.REFUND_EXECUTED, Language.DE, name="").text
+
+
+def test_a_booking_without_days_is_confirmed_too() -> None:
+    """Half of it is not written."""
+    written = write(
+        NoticeKind.BOOKING_CONFIRMED, Language.FR, arrival=None, departure=None, second_payment=0, second_payment_on=None
+    )
+
+    assert "est confirmée." in written.text
+    assert "second paiement" not in written.text
+
+
+def test_a_property_s_own_text_and_the_rest_as_shipped() -> None:
+    """In the language that it has one in, and nowhere else."""
+    texts = own("Your {{ amount|money }}, {{ name }}.\n\nBye", subject="Money\n back")
+    mine = write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts)
+    assert "Your €600.00, Anna." in mine.text
+    assert ">Bye</p>" in mine.html
+    assert mine.subject == "Money back"
+    assert write(NoticeKind.REFUND_EXECUTED, Language.FR, texts=texts) == write(NoticeKind.REFUND_EXECUTED, Language.FR)
+    elsewhere = texts.write(NoticeKind.REFUND_EXECUTED, Language.EN, Audience.GUEST, "dunes", SAMPLES[NoticeKind.REFUND_EXECUTED])
+    assert "We have refunded" in elsewhere.text
+    assert (
+        write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=own("x", html="<p>{{ name }}</p>"), name="<b>").html
+        == "<p>&lt;b&gt;</p>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "value"),
+    [
+        pytest.param("{{ guest_name }}", "template_variable", "guest_name", id="nobody says it"),
+        pytest.param("{% if balanse > 0 %}x{% endif %}", "template_variable", "balanse", id="in a condition"),
+        pytest.param("{{ amount|monny }}", "template_broken", "", id="an unknown filter"),
+        pytest.param("{% if x", "template_broken", "", id="no template"),
+    ],
+)
+def test_a_text_that_misses_a_variable_is_refused_at_the_start(text: str, code: str, value: str) -> None:
+    """By kind, language and variable, before anything is sent."""
+    for wrong in ({"text": text}, {"text": "x", "subject": text}, {"text": "x", "html": text}):
+        with pytest.raises(HubError) as refused:
+            own(**wrong)
+        assert (refused.value.code, refused.value.field, refused.value.value) == (code, "refund_executed.en", value)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "value"),
+    [
+        pytest.param("{{ amount.more.still }}", "template_variable", "more", id="no such part"),
+        pytest.param("{{ payment|money }}", "template_broken", "", id="no amount"),
+        pytest.param("{{ payment|day }}", "template_broken", "", id="no day"),
+        pytest.param("{{ ''.__class__.__mro__ }}", "template_broken", "", id="out of the sandbox"),
+        pytest.param("{{ amount / 0 }}", "template_broken", "", id="no number"),
+    ],
+)
+def test_what_shows_only_when_it_is_written_is_refused_then(text: str, code: str, value: str) -> None:
+    """The same refusal, and nothing is sent."""
+    texts = own(text)
+    with pytest.raises(HubError) as refused:
+        write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts)
+
+    assert (refused.value.code, refused.value.field, refused.value.value) == (code, "refund_executed.en", value)
+
+
+def test_a_variable_that_is_missing_when_it_is_sent() -> None:
+    """What was planned by an earlier release may know less."""
+    few = {name: value for name, value in SAMPLES[NoticeKind.REFUND_EXECUTED].items() if name != "amount"}
+    with pytest.raises(HubError) as refused:
+        TEXTS.write(NoticeKind.REFUND_EXECUTED, Language.NL, Audience.GUEST, "camp-azur", few)
+
+    assert (refused.value.code, refused.value.field, refused.value.value) == ("template_variable", "refund_executed.nl", "amount")
