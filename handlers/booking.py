@@ -15,9 +15,10 @@ from handlers import account, deposit
 from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.frozen import WITH_TERMS, property_policy, zone_of
-from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.penalty import start_of_day
 from handlers.voucher_schedule import with_vouchers, without_vouchers
+from handlers.voucher_second import beside_vouchers
 from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
 from schemas.common import Fact
@@ -115,7 +116,8 @@ def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
         plan = deposit.schedule(after, facts, today)
         advance = deposit.check_advance(after, plan, today)
     trace = (*trace, *plan.trace, *advance)
-    return _outcome(message, folio, after, plan, zone, trace, asks_for_balance=policy.balance is not None)
+    changed = _outcome(message, folio, after, plan, zone, trace, asks_for_balance=policy.balance is not None)
+    return merge(changed, beside_vouchers(folio_of(changed), facts)) if folio.vouchers else changed
 
 
 def _touched(folio: Folio) -> bool:

@@ -5,8 +5,6 @@ What a check comes to is `handlers.voucher_accept` and `handlers.voucher_decline
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from msgspec.structs import replace
 
 from handlers import account
@@ -14,10 +12,10 @@ from handlers.booking import BOOKING
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
 from handlers.frozen import local, property_policy
-from handlers.outcome import Facts, Outcome, Step, Timer, merge
-from handlers.voucher_accept import agreed, check_requested, rescheduled
+from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.voucher_accept import agreed, check_requested, reminders, rescheduled
 from handlers.voucher_decline import declined
-from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask
+from handlers.voucher_release import TOP_UP, ask
 from handlers.voucher_schedule import counted, planned, replace_voucher, split, voucher_of, waiting
 from handlers.voucher_worth import held_at_most
 from schemas.common import Actor, ActorKind
@@ -68,7 +66,7 @@ def decide_enter(message: VoucherEnter, facts: Facts) -> Outcome:
     amount = account.text(message.amount, folio.currency)
     first = Outcome(
         messages=(ask("voucher.hold_asked", folio, voucher, voucher.minor),),
-        timers=tuple(_reminders(key, facts, here.policy)),
+        timers=reminders(key, facts, here.policy),
         unparks=(waits_for(key),),
         trace=(Step("S0-14", f"voucher {number}: {amount} as typed, to be checked by the merchant"),),
         policy_version=folio.policy,
@@ -124,20 +122,6 @@ def _check_known(voucher: FolioVoucher, folio: Folio, facts: Facts) -> None:
         asked, has = (account.text(minor, folio.currency) for minor in (voucher.minor, most))
         text = f"voucher {voucher.number} has {has}, {asked} were typed"
         raise Rejected(text, code="voucher_value_exceeded", rule="A-15", field="amount", value=voucher.minor)
-
-
-def _reminders(key: str, facts: Facts, policy: PropertyPolicy) -> list[Timer]:
-    """S0-35: at 24 and at 48 hours."""
-    hours = {Stage.REMINDER: policy.voucher_reminder_hours, Stage.ESCALATION: policy.voucher_escalation_hours}
-    return [
-        Timer(
-            name=f"{VOUCHER_CHECK}:{stage.value}:{key}",
-            due=facts.act + timedelta(hours=after),
-            kind=VOUCHER_CHECK,
-            subject=f"{stage.value}:{key}",
-        )
-        for stage, after in hours.items()
-    ]
 
 
 def decide_held(message: VoucherAnswered, facts: Facts) -> Outcome:
@@ -277,8 +261,7 @@ def decide_top_up_ended(message: TimerFired, facts: Facts) -> Outcome:
 
 def decide_consent(message: VoucherConsent, facts: Facts) -> Outcome:
     """`voucher.consent` (S0-28, X-24): kept with the booking. Raises Early for an unknown booking, Rejected `not_allowed` for
-    anybody but the
-    guest, Stale for what is known."""
+    anybody but the guest, Stale for what is known."""
     folio = facts.folio
     if folio is None:
         raise Early("the booking of this consent is not here yet", waits_for=BOOKING)

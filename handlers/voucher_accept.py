@@ -14,7 +14,7 @@ from handlers.booking import second_payment_timers
 from handlers.collecting import captured, concluded
 from handlers.frozen import local, property_policy
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
-from handlers.voucher_release import TOP_UP, ask, check_timers
+from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask, check_timers
 from handlers.voucher_schedule import money_at_hand, planned, replace_voucher, replanned, step, voucher_of, waiting
 from handlers.voucher_second import settling
 from ledger import recipes
@@ -23,6 +23,7 @@ from schemas.errors import Early
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus
 from schemas.folio_voucher import FolioVoucher
 from schemas.payment import Tender
+from schemas.policy import PropertyPolicy
 from schemas.voucher import Stage, VoucherCheckRequested, VoucherOrigin, VoucherStatus, VoucherTopUpAwaited
 from schemas.voucher_talk import VoucherAnswered
 
@@ -53,6 +54,22 @@ def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage) -> Vouche
         due_now=folio.due_now,
         balance=folio.second_payment,
         stage=stage.value,
+    )
+
+
+def reminders(key: str, facts: Facts, policy: PropertyPolicy) -> tuple[Timer, ...]:
+    """S0-35: when the merchant is told again of what is not checked: at 24 and at 48 hours."""
+    hours = {Stage.REMINDER: policy.voucher_reminder_hours, Stage.ESCALATION: policy.voucher_escalation_hours}
+    return tuple(
+        [
+            Timer(
+                name=f"{VOUCHER_CHECK}:{stage.value}:{key}",
+                due=facts.act + timedelta(hours=after),
+                kind=VOUCHER_CHECK,
+                subject=f"{stage.value}:{key}",
+            )
+            for stage, after in hours.items()
+        ]
     )
 
 
@@ -105,9 +122,8 @@ def _awaited(folio: Folio, voucher: FolioVoucher, missing: int, facts: Facts) ->
 
 
 def decide_settled(message: VoucherAnswered, facts: Facts) -> Outcome:
-    """The voucher's own book has answered: with all that was asked for, which is money of the booking from now on; or with
-    nothing, since it
-    holds less by now: the merchant is asked once more. What it took for a booking that does not want it any more goes back to it."""
+    """The voucher's own book has answered: with all that was asked for, which is money of the booking from now on; or with nothing, since
+    it holds less by now: the merchant is asked once more. What it took for a booking that does not want it any more goes back to it."""
     folio = facts.folio
     voucher = voucher_of(folio, message.key) if folio is not None else None
     if folio is None or voucher is None:
@@ -138,7 +154,12 @@ def _asked_again(folio: Folio, voucher: FolioVoucher, message: VoucherAnswered, 
     after = folio_of(moved)
     asked, has = account.text(voucher.take, folio.currency), account.text(message.held, folio.currency)
     step = Step("S0-21", f"voucher {voucher.number}: {asked} were accepted, its book has {has}: checked again")
-    told = Outcome(facts=(check_requested(after, again, Stage.NOT_COVERED),), trace=(step,), policy_version=folio.policy)
+    told = Outcome(
+        facts=(check_requested(after, again, Stage.NOT_COVERED),),
+        timers=reminders(voucher.key, facts, property_policy(facts, folio)),
+        trace=(step,),
+        policy_version=folio.policy,
+    )
     return merge(moved, told)
 
 

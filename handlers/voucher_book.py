@@ -116,8 +116,7 @@ def _hold(message: VoucherAsked, book: Voucher, facts: Facts) -> Outcome:
 
 def _take(message: VoucherAsked, book: Voucher, hold: VoucherHold | None, facts: Facts) -> Outcome:
     """S0-21, S0-22: all that is asked for, or nothing: what the hold has lost meanwhile is not taken from elsewhere, and the
-    booking is told
-    what there is, which is held for it anew."""
+    booking is told what there is, which is held for it anew."""
     hold = hold or VoucherHold(folio=message.folio, state=HoldState.RELEASED, asked=message.minor, at=facts.act)
     holding = hold.held if hold.state is HoldState.HELD else 0
     there = holding + (0 if over(book, facts.act) else can_hold(book, message.currency)) if book.known else message.minor
@@ -139,7 +138,7 @@ def _take(message: VoucherAsked, book: Voucher, hold: VoucherHold | None, facts:
     )
     out = Outcome(
         state=after,
-        facts=(spent,),
+        facts=(spent,) if message.minor else (),
         messages=(_answer(Ask.SETTLE, message, after, message.minor, 0),),
         cancel=(f"{HOLD_EXPIRY}:{message.folio}",),
         trace=(Step("S0-22", f"voucher {book.number}: {amount} spent by {message.folio}{rest}"),),
@@ -209,8 +208,7 @@ def ended(out: Outcome, facts: Facts) -> Outcome:
 
 def _expired(book: Voucher) -> Outcome:
     """S0-28, S0-36: what is free is earned, but for money that goes back where `refund_on_expiry` says so: never more than money
-    stands for,
-    which is spent first."""
+    stands for, which is spent first."""
     minor = max(0, free(book))
     if not minor:
         return Outcome(state=book)

@@ -9,9 +9,11 @@ from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.refund import open_refund
 from handlers.refund_parts import refund_of, replace_part
 from handlers.refund_reply import executed, manual_required
+from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.errors import Stale
 from schemas.folio import Folio, PartStatus, RefundPart
+from schemas.operations import EffectNeedsPerson
 from schemas.refund import Destination
 from schemas.voucher_talk import VoucherAnswered, VoucherUnused
 
@@ -22,6 +24,8 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
     Raises Stale for a part that is not waited for.
     """
     folio = facts.folio
+    if folio is not None and not message.refund and message.reason and not message.minor:
+        return _not_wanted(folio, message)
     refund = refund_of(folio, message.refund) if folio is not None else None
     part = _part(refund.parts if refund is not None else (), message)
     if folio is None or refund is None or part is None:
@@ -42,6 +46,16 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
     )
 
 
+def _not_wanted(folio: Folio, message: VoucherAnswered) -> Outcome:
+    """What a voucher had given for a booking that was cancelled meanwhile, and cannot take back: a person is told, never in silence."""
+    voucher = voucher_of(folio, message.key)
+    reason = f"voucher {message.key} was taken for a booking that is cancelled: {message.reason}"
+    told = EffectNeedsPerson(
+        effect=message.key, reason=reason, amount=voucher.take if voucher is not None else 0, currency=folio.currency
+    )
+    return Outcome(facts=(told,), trace=(Step("S0-29", reason),), policy_version=folio.policy)
+
+
 def _part(parts: tuple[RefundPart, ...], message: VoucherAnswered) -> RefundPart | None:
     for part in parts:
         if part.payment == message.payment and part.status is PartStatus.REQUESTED and part.destination == Destination.VOUCHER:
@@ -51,8 +65,7 @@ def _part(parts: tuple[RefundPart, ...], message: VoucherAnswered) -> RefundPart
 
 def decide_unused(message: VoucherUnused, facts: Facts) -> Outcome:
     """`voucher.unused` (S0-28, `refund_on_expiry`): what nobody used of the voucher, and money stood for, is owed to the guest
-    again: of the
-    payments that went into it, last first, each back to where it came from; voucher value never."""
+    again: of the payments that went into it, last first, each back to where it came from; voucher value never."""
     folio = facts.folio
     if folio is None or folio.issued is None:
         raise Stale(f"voucher {message.key} was not issued for this booking", field="key", value=message.key)

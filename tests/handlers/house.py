@@ -20,7 +20,7 @@ from handlers import account
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
 from schemas import registry
 from schemas.common import Fact
-from schemas.effect import EffectRequest
+from schemas.effect import EffectRequest, Move
 from schemas.envelope import message_bytes
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, State
@@ -195,7 +195,8 @@ class House:
             self.timers.pop((*key, name), None)
         for timer in out.timers:
             self.timers[(*key, timer.name)] = timer
-        self.requests += out.requests
+        withdrawn = {move.effect for move in out.moves if move.move is Move.WITHDRAW}
+        self.requests = [*(one for one in self.requests if one.effect not in withdrawn), *out.requests]
         next_ = [self._internal(one) for one in out.messages]
         for waits, item in list(self.parked[key]):
             if waits in out.unparks:

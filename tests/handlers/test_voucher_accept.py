@@ -272,3 +272,33 @@ def test_s0_5_paid_otherwise_meanwhile() -> None:
     assert (house.book(number).left, house.book(number).holds[0].state) == (30_000, HoldState.RELEASED)
     assert (house.folio().vouchers[0].status, account.balance(house.folio())) == (VoucherStatus.RELEASED, 0)
     assert sum(house.plan()) == 50_000
+
+
+def test_s0_19_a_change_makes_the_top_up_unneeded() -> None:
+    """What the lower price leaves is at hand: settled, and not declined when the time is over."""
+    house = ordered()
+    house.enter(10_000)
+    house.authorise(5_000)
+    house.check("lower_value", value=4_000)
+    house.order(price=9_000, name="booking.changed", revision=2)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.LOWER
+    assert [(one.kind.value, one.minor) for one in house.requests] == [("capture", 5_000)]
+    house.until("2026-05-10T08:00:00+00:00")
+    assert house.folio().status is FolioStatus.CONFIRMED
+
+
+def test_s0_35_checked_anew_is_reminded_of_anew() -> None:
+    """What the hold has lost is asked about again, and again after that."""
+    house = camp(voucher_hold_days=5)
+    number = issued(house)
+    house.order("B-1")
+    house.order("B-2")
+    house.enter(30_000, number, "B-1")
+    house.until("2026-05-07T08:00:00+00:00")
+    house.enter(20_000, number, "B-2")
+    house.check(folio="B-2")
+    house.check(folio="B-1")
+
+    told = [fact.stage for fact in house.until("2026-05-09T08:00:00+00:00") if type(fact).__name__ == "VoucherCheckRequested"]  # type: ignore[attr-defined]
+    assert told == ["reminder", "escalation"]

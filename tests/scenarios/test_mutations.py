@@ -299,7 +299,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ),
     ("vouchers/s0_19_top_up_hours_settled", knob("top_up_hours")),
     ("vouchers/s0_19_guest_withdraws_while_top_up_is_awaited", (cancellation, "_computed", quote.compute)),
-    ("vouchers/s0_35_the_silent_merchant", (voucher, "_reminders", lambda *_: [])),
+    ("vouchers/s0_35_the_silent_merchant", (voucher_accept, "reminders", lambda *_: ())),
     ("vouchers/s0_35_the_silent_merchant", (voucher_second, "_watched", same_state)),
     ("vouchers/s0_26_s0_27_s0_31_cancel_with_voucher", (voucher_issue, "_into_voucher", refund_parts_to_cards)),
     ("vouchers/a_14_s0_28_s0_36_consent_bonus_and_expiry", (voucher_issue, "_check", lambda *_: None)),
