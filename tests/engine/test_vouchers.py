@@ -201,7 +201,7 @@ def test_s0_18_the_merchants_list(camp: Campsite) -> None:
     assert (rows["C"].status, rows["C"].taken, rows["C"].remainder, rows["C"].flags) == ("accepted", 15_000, 0, ())
     assert (rows["D"].held, rows["D"].flags) == (5_000, ("voucher_duplicate", "voucher_value_exceeded"))
     assert (rows["F"].value, rows["F"].remainder, rows["F"].origin) == (None, None, "unknown")
-    assert [row.folio for row in listed(camp.hub.reading, to_check=True)] == ["D", "F"]
+    assert {row.folio for row in listed(camp.hub.reading, to_check=True)} == {"D", "F"}  # by number, and one was drawn
     assert [row.folio for row in listed(camp.hub.reading, flagged=True)] == ["D"]
     assert list(listed(camp.hub.reading, tenant="other")) == []
 
