@@ -164,7 +164,7 @@ def _asked_again(folio: Folio, voucher: FolioVoucher, message: VoucherAnswered, 
 
 
 def _accepted(folio: Folio, voucher: FolioVoucher, facts: Facts) -> Outcome:
-    """S0-8, S0-19, X-4: the voucher's part, and the house's goodwill, are payments of the booking."""
+    """S0-8, S0-19: the voucher's part, and the house's goodwill, are payments of the booking."""
     own = recipes.voucher_account(voucher.key) if voucher.origin is VoucherOrigin.ISSUED_HERE else ""
     status = VoucherStatus.ACCEPTED if voucher.take + voucher.goodwill >= voucher.minor else VoucherStatus.LOWER
     kept = replace(voucher, status=status, held=0, payment=facts.id("voucher") if voucher.take else "")

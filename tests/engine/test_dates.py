@@ -41,12 +41,23 @@ paid = {"folio": "B-1", "payment": "P-2", "amount": 1, "currency": "EUR"}
 REST: dict[str, dict[str, Any]] = {
     "booking": booked,
     "booking.cancelled": {"folio": "B-1"},
+    "booking.cancel_with_voucher": {"folio": "B-1"},
     "payment": paid,
     "refund": {"folio": "B-1", "payment": "P-O-1", "amount": 1},
     "cancellation": {"folio": "B-1", "request": "R-1"},
     "force_majeure": {"event": "e", "area": "cote-d-azur"},
     "balance": {"folio": "B-1", "amount": 1, "method": "card", "property": "camp-azur"},
     "provider": {"provider": "ogone", "merchant": "azur", "order": "O-1"},
+    "voucher": {
+        "folio": "B-1",
+        "number": "V-1",
+        "amount": 1,
+        "verdict": "accepted",
+        "value": 1,
+        "currency": "EUR",
+        "text_version": "1",
+    },
+    "notice": {"folio": "B-1", "notice": "n"},
     "effect": {"subject": "x", "result": "refused", "reason": "r"},
 }
 
@@ -62,7 +73,7 @@ def dated(draw: st.DrawFn, name: str) -> dict[str, Any]:
     schema = json_schemas()[type_of(name)]
     for field, of in schema["properties"].items():
         if "from 1971-01-01" in str(of):
-            data[field] = draw(day if field == "until" else instant | day if field in ("from", "to") else instant)
+            data[field] = draw(day if field in ("until", "expires") else instant | day if field in ("from", "to") else instant)
     if "lines" in data:
         data["lines"] = [{**line, "arrival": draw(day), "departure": draw(day)} for line in data["lines"]]
     elif name == "balance.suspend":
@@ -86,7 +97,18 @@ def test_all_days_and_instants_are_drawn(name: str) -> None:
     structs = (schema, *schema.get("$defs", {}).values())
     seen = {field for of in structs for field, said in of.get("properties", {}).items() if "from 1971-01-01" in str(said)}
 
-    assert seen <= {"requested_at", "booked_at", "occurred_at", "from", "to", "arrival", "departure", "new_departure", "until"}
+    assert seen <= {
+        "requested_at",
+        "booked_at",
+        "occurred_at",
+        "from",
+        "to",
+        "arrival",
+        "departure",
+        "new_departure",
+        "until",
+        "expires",
+    }
 
 
 @settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.generate))

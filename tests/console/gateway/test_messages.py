@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.console.gateway.world import BATCH, STRUCTURED, World, event, payment, world
+from tests.services.amqp_tools import wait_until
 
 
 def test_structured_is_accepted_then_answered(hub: World) -> None:
@@ -110,6 +111,7 @@ def test_the_same_identity_with_another_body_is_a_conflict(hub: World) -> None:
     assert got.status_code == 409
     assert got.headers["content-type"] == "application/problem+json"
     assert (got.json()["code"], got.json()["field"], got.json()["value"]) == ("duplicate_identity", "id", "A-10")
+    wait_until(lambda: hub.get("/folios/A-10").status_code == 200, "the first is decided")
     assert hub.get("/folios/A-10").json()["sums"]["ordered"] == 12_500
 
 

@@ -29,10 +29,6 @@ def add(store: Database, names: range) -> None:
         connection.executemany("INSERT INTO meta VALUES (?, '')", [(f"row-{name:08d}",) for name in names])
 
 
-def of_the_thread() -> bool:
-    return "checkpoints" in {thread.name for thread in threading.enumerate()}
-
-
 def in_the_file(store: Database) -> int:
     """How many rows a copy of the file alone has; -1: it was copied in the middle of a checkpoint."""
     copy = Path(f"{store.path}.copy")
@@ -66,9 +62,11 @@ def test_a_little_is_left_to_the_writer(store: Database) -> None:
 
 def test_it_ends_with_the_store(store: Database) -> None:
     add(store, range(ROWS))
-    assert of_the_thread()
+    thread = store._checkpoints._thread
+    assert thread is not None
+    assert thread.is_alive()
     store.close()
-    assert not of_the_thread()
+    assert not thread.is_alive()
     assert in_the_file(store) == ROWS
 
 
