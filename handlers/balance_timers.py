@@ -15,13 +15,13 @@ from handlers.balance_record import LIVE, SENT, linked, open_attempt, request_of
 from handlers.balance_request import Here, here_of, paying
 from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
-from handlers.quote import compute
+from handlers.quote import compute, quoted
 from schemas.balance import BalanceOverdue, BalanceSuspended, CollectionUnreported, Scope
 from schemas.balance_request import BalanceRequest, BalanceStatus
 from schemas.booking import LineKind
 from schemas.cancellation import Cause
 from schemas.errors import Stale
-from schemas.folio import CancelRequest, Folio, FolioQuote, RequestStatus
+from schemas.folio import CancelRequest, Folio, RequestStatus
 from schemas.operations import TimerFired
 from schemas.payment import Tender
 from schemas.property_settings import Suspension
@@ -161,17 +161,7 @@ def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
 def _cancel_booking(folio: Folio, facts: Facts) -> Outcome:
     """A-12: cancelled as if the guest had done it, by the terms."""
     computation = compute(folio, (), Cause.GUEST, facts)
-    quote = FolioQuote(
-        quote=facts.id("quote"),
-        made_at=facts.act,
-        valid_until=facts.act,
-        changes=folio.changes,
-        lines=computation.lines(),
-        penalty=computation.penalty,
-        refund=computation.refund,
-        claim=computation.claim,
-        kept=computation.kept,
-    )
+    quote = quoted(computation, folio, facts)
     request = CancelRequest(
         request=UNPAID,
         status=RequestStatus.CONFIRMED,

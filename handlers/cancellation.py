@@ -15,7 +15,7 @@ from handlers.confirmation import confirm, versions
 from handlers.goodwill import overridden
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import next_limit
-from handlers.quote import Computation, compute
+from handlers.quote import Computation, compute, quoted
 from handlers.refund_parts import replace_request, request_of
 from handlers.voucher_decline import everything_back
 from schemas.cancellation import (
@@ -67,7 +67,7 @@ def decide_request(message: CancellationRequest, facts: Facts) -> Outcome:
     if before is not None and before.quote is not None and _still(before, request, computation, facts):
         request = before
     else:
-        request = replace(request, quote=_quote(folio, computation, message.cause, facts))
+        request = replace(request, quote=quoted(computation, folio, facts, valid_until(folio, computation, message.cause)))
     if not message.confirm:
         return _quoted(folio, request, computation)
     done = confirm(folio, request, computation, facts, asked_by=request.asked_by)
@@ -199,20 +199,6 @@ def _check_confirmer(folio: Folio, request: CancelRequest, message: Cancellation
         raise Rejected(text, code="not_cancellable_by_requester", rule="S4-46", field="override", value=message.override.amount)
 
 
-def _quote(folio: Folio, computation: Computation, cause: Cause, facts: Facts) -> FolioQuote:
-    return FolioQuote(
-        quote=facts.id("quote"),
-        made_at=facts.act,
-        valid_until=valid_until(folio, computation, cause),
-        changes=folio.changes,
-        lines=computation.lines(),
-        penalty=computation.penalty,
-        refund=computation.refund,
-        claim=computation.claim,
-        kept=computation.kept,
-    )
-
-
 def _same_result(quote: FolioQuote, computation: Computation) -> bool:
     """S4-31: whether the quote still says what cancelling gives; a change of the folio that changes nothing of it is none."""
     return (quote.refund, quote.claim, quote.lines) == (computation.refund, computation.claim, computation.lines())
@@ -275,6 +261,10 @@ def _again(folio: Folio, request: CancelRequest, computation: Computation, code:
     refused = CancellationRefused(
         request=request.request, code=code, field="quote", value=old.quote, message=why, input=facts.input_id
     )
-    fresh = replace(request, status=RequestStatus.QUOTED, quote=_quote(folio, computation, request.cause, facts))
-    quoted = _quoted(folio, fresh, computation)
-    return replace(quoted, facts=(refused, *quoted.facts), trace=(Step("S4-31", f"{code}: {why}"), *quoted.trace))
+    fresh = replace(
+        request,
+        status=RequestStatus.QUOTED,
+        quote=quoted(computation, folio, facts, valid_until(folio, computation, request.cause)),
+    )
+    told = _quoted(folio, fresh, computation)
+    return replace(told, facts=(refused, *told.facts), trace=(Step("S4-31", f"{code}: {why}"), *told.trace))

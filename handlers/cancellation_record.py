@@ -14,12 +14,12 @@ from handlers.cancellation_right import who
 from handlers.confirmation import confirm
 from handlers.frozen import local, terms_of
 from handlers.outcome import Facts, Outcome, Step
-from handlers.quote import Computation, compute, settle
+from handlers.quote import Computation, compute, quoted, settle
 from handlers.quote_lines import ASIDE, Ended
 from schemas.booking import BookingCancelled
 from schemas.cancellation import Cause
 from schemas.errors import Early, Stale
-from schemas.folio import CancelRequest, Folio, FolioLine, FolioQuote, FolioStatus, RequestStatus
+from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
 
 RECORD = "record"
@@ -45,17 +45,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         return Outcome(state=folio, trace=(Step("S4-25", text),), policy_version=folio.policy)
     cause = Cause(message.reason) if message.reason in set(Cause) else Cause.GUEST
     computation = _computed(folio, message, cause, facts)
-    quote = FolioQuote(
-        quote=facts.id("quote"),
-        made_at=facts.act,
-        valid_until=facts.act,
-        changes=folio.changes,
-        lines=computation.lines(),
-        penalty=computation.penalty,
-        refund=computation.refund,
-        claim=computation.claim,
-        kept=computation.kept,
-    )
+    quote = quoted(computation, folio, facts)
     request = CancelRequest(
         request=RECORD,
         status=RequestStatus.CONFIRMED,

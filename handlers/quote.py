@@ -6,6 +6,7 @@ Pure arithmetic on a folio. `after` of a `Computation` is the folio as it would 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from schemas.booking import DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
-from schemas.folio import Folio, FolioLine, FolioPayment, FolioStatus
+from schemas.folio import Folio, FolioLine, FolioPayment, FolioQuote, FolioStatus
 from schemas.policy import PropertyPolicy
 
 
@@ -48,6 +49,21 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def lines(self) -> tuple[QuotedLine, ...]:
         """The lines as facts show them."""
         return tuple([QuotedLine(line=ended.line.line, refund_rate=ended.rate, penalty=ended.penalty) for ended in self.ended])
+
+
+def quoted(computation: Computation, folio: Folio, facts: Facts, until: datetime | None = None) -> FolioQuote:
+    """What is shown of it, bound to the folio as it is; `until` None: it is decided at once."""
+    return FolioQuote(
+        quote=facts.id("quote"),
+        made_at=facts.act,
+        valid_until=until or facts.act,
+        changes=folio.changes,
+        lines=computation.lines(),
+        penalty=computation.penalty,
+        refund=computation.refund,
+        claim=computation.claim,
+        kept=computation.kept,
+    )
 
 
 def compute(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, facts: Facts) -> Computation:

@@ -8,12 +8,12 @@ from handlers import account
 from handlers.confirmation import confirm
 from handlers.frozen import local, terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
-from handlers.quote import Computation, settle
+from handlers.quote import Computation, quoted, settle
 from handlers.quote_lines import Ended
 from handlers.voucher_release import ask, check_timers
 from handlers.voucher_schedule import replace_voucher, voucher_of
 from schemas.cancellation import CancellationConfirmed, Cause
-from schemas.folio import CancelRequest, Folio, FolioQuote, RequestStatus
+from schemas.folio import CancelRequest, Folio, RequestStatus
 from schemas.money import FULL_RATE, rate_text
 from schemas.voucher import BookingDeclined, VoucherStatus
 
@@ -32,21 +32,6 @@ def everything_back(folio: Folio, facts: Facts, reason: str) -> Computation:
     )
     fee = account.fee_charged(folio)
     return settle(folio, ended, Cause.GUEST, local(facts, folio), (Step("S0-19", f"{reason}: everything back"),), fee_back=fee)
-
-
-def quoted(computation: Computation, folio: Folio, facts: Facts) -> FolioQuote:
-    """What a cancellation that is decided at once would have been quoted as."""
-    return FolioQuote(
-        quote=facts.id("quote"),
-        made_at=facts.act,
-        valid_until=facts.act,
-        changes=folio.changes,
-        lines=computation.lines(),
-        penalty=computation.penalty,
-        refund=computation.refund,
-        claim=computation.claim,
-        kept=computation.kept,
-    )
 
 
 def declined(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> Outcome:

@@ -19,9 +19,8 @@ from handlers.entitlement import Feature, check_feature
 from handlers.frozen import Local, local
 from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
 from handlers.penalty import start_of_day
-from handlers.quote import compute
+from handlers.quote import compute, quoted
 from handlers.refund_parts import VOUCHER, allocation
-from handlers.voucher_decline import quoted
 from handlers.voucher_worth import entity_of
 from ledger import recipes
 from schemas.booking import CollectedBy
