@@ -106,4 +106,4 @@ def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:
 
 def _refunding(computed: Computation, refund: int, collected: int) -> Computation:
     """The refund is what was said, even if more was collected than is ordered: the rest is told as overpaid."""
-    return replace(computed, refund=refund, kept=collected - refund)
+    return replace(computed, refund=refund, kept=max(0, collected - refund))

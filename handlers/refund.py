@@ -44,12 +44,13 @@ def open_refund(
     request: str = "",
     asked_by: str = "",
     approve: str = "",
+    gives: tuple[tuple[FolioPayment, int], ...] = (),
 ) -> Outcome:
     """A new refund of `minor`: decided, split over the payments (A-17, X-18, X-3), and asked of the providers or of a person.
 
     One provider request per card part, numbered per payment, `last` (RFS) only for all that is left of it. `approve` is why a
     second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later, of a package after
-    14 days at most (X-24). 0: nothing.
+    14 days at most (X-24). `gives`: which payment gives what, where that is known (S0-28). 0: nothing.
     """
     if not minor:
         return Outcome(state=folio)
@@ -66,16 +67,17 @@ def open_refund(
     effects: list[PendingEffect] = []
     messages: list[Internal] = []
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
-    for payment, part_minor in allocation(folio, minor, policy):
+    for payment, part_minor in gives or allocation(folio, minor, policy):
         where, why = destination(folio, payment)
         number, left = payment.number + 1, payment.refundable()
         card = where is ORIGINAL_CARD
+        asked = card or (where is VOUCHER and not why)
         part = RefundPart(
             payment=payment.payment,
             tender=payment.tender,
             minor=part_minor,
             destination=where.value,
-            status=PartStatus.REQUESTED if card or where is VOUCHER else PartStatus.MANUAL,
+            status=PartStatus.REQUESTED if asked else PartStatus.MANUAL,
             number=number,
             effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
         )
@@ -83,7 +85,7 @@ def open_refund(
             requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
             effects.append(_pending(part, refund_id, asked_by, bool(approve)))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
-        elif where is VOUCHER:
+        elif asked:
             messages.append(asked_back(folio, payment, part, refund_id))
         else:
             told.append(manual_required(folio, refund_id, part, why))

@@ -23,6 +23,7 @@ from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioStatus, PaymentStatus
 from schemas.folio_voucher import FolioVoucher
 from schemas.operations import TimerFired
+from schemas.payment import Tender
 from schemas.policy import PropertyPolicy
 from schemas.voucher import (
     Stage,
@@ -103,7 +104,7 @@ def _check_deposit(message: VoucherEnter, folio: Folio, policy: PropertyPolicy) 
     """S0-7, S0-13: what is missing of the deposit must be payable by another method, or be here already."""
     plan = planned(folio)
     due_now, _ = split(plan.deposit, plan.deposit + plan.second_payment, counted(folio) + message.amount)
-    missing = due_now - sum(payment.collected() for payment in folio.payments if not payment.voucher and not payment.unapplied)
+    missing = due_now - sum(payment.collected() for payment in folio.payments if payment.tender is not Tender.VOUCHER and not payment.unapplied)
     wanted = message.second_tender
     available = policy.second_tenders if wanted is None else tuple([one for one in policy.second_tenders if one is wanted])
     if missing > 0 and not available and not _promised(folio):

@@ -43,10 +43,10 @@ def rescheduled(before: Folio, after: Folio, facts: Facts) -> Outcome:
 
 
 def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage) -> VoucherCheckRequested:
-    """S0-16: number and amount, and what the hub can say of them."""
+    """S0-16: number and amount, as typed or as far as the booking still needs it, and what the hub can say of them."""
     return VoucherCheckRequested(
         number=voucher.number,
-        amount=voucher.minor,
+        amount=voucher.counts,
         currency=folio.currency,
         origin=voucher.origin.value,
         flags=tuple([flag.value for flag in voucher.flags]),

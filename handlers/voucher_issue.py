@@ -30,6 +30,7 @@ from schemas.errors import Rejected
 from schemas.folio import CancelRequest, Folio, FolioRefund, FolioStatus, PartStatus, RefundPart, RequestStatus
 from schemas.folio_voucher import IssuedVoucher
 from schemas.money import parse_rate, rate_text, times
+from schemas.payment import Tender
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
 from schemas.voucher import CancelWithVoucher, ValueRule, VoucherIssued
@@ -227,7 +228,7 @@ def _value(
 def _of_vouchers(folio: Folio) -> int:
     """S0-29: what of the collected is voucher value already, and so is never given back in money."""
     goodwill = recipes.goodwill_account(folio)
-    return sum(one.collected() for one in folio.payments if one.voucher and one.book != goodwill)
+    return sum(one.collected() for one in folio.payments if one.tender is Tender.VOUCHER and not one.unapplied and one.book != goodwill)
 
 
 def _expires(here: Local) -> date | None:

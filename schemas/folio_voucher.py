@@ -39,7 +39,8 @@ class PlannedPayments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class IssuedVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The voucher for which a booking was cancelled: said again when it is asked for again (S0-31)."""
+    """The voucher for which a booking was cancelled: said again when it is asked for again (S0-31). `unused`: what of each payment's money
+    is no voucher any more, since nobody used it in time (S0-28)."""
 
     number: str
     value: int
@@ -49,3 +50,4 @@ class IssuedVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     vat_kind: VatKind = VatKind.UNKNOWN
     vat_rate: str = ""
     refund_on_expiry: bool = False
+    unused: tuple[tuple[str, int], ...] = ()
