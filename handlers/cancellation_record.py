@@ -18,7 +18,7 @@ from handlers.quote import Computation, compute, quoted, settle
 from handlers.quote_lines import ASIDE, Ended
 from schemas.booking import BookingCancelled
 from schemas.cancellation import Cause
-from schemas.errors import Early, Stale
+from schemas.errors import Early, Rejected, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
 
@@ -30,7 +30,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
     """S4-25, X-2: cancelled, with `refund` policy (a `reason` that is a cause's word is that cause), full, none, or an amount.
 
     What is cancelled already stays as it was decided: the echo of a cancellation moves no money. Raises Early for an unknown booking,
-    Stale for a revision older than what is known of its source.
+    Stale for a revision older than what is known of its source, Rejected `already_cancelled` for money back beside a voucher (S0-31).
     """
     folio = facts.folio
     if folio is None:
@@ -40,6 +40,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         raise Stale(f"revision {message.revision} of {facts.source}, known is {known}", field="revision", value=message.revision)
     if message.revision is not None:
         folio = replace(folio, revisions={**folio.revisions, facts.source: message.revision})
+    _check_voucher(folio, message)
     if folio.status is FolioStatus.CANCELLED:
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: nothing changes"
         return Outcome(state=folio, trace=(Step("S4-25", text),), policy_version=folio.policy)
@@ -56,6 +57,13 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         quote=quote,
     )
     return confirm(folio, request, computation, facts, asked_by=who(message.actor))
+
+
+def _check_voucher(folio: Folio, message: BookingCancelled) -> None:
+    """S0-31: money that is wanted back after a cancellation with voucher is refused, never dropped in silence; an echo is none."""
+    if folio.issued is not None and message.refund not in ("policy", "none"):
+        text = f"{folio.folio} was cancelled with a voucher over {_text(folio, folio.issued.value)}: no money goes back beside it"
+        raise Rejected(text, code="already_cancelled", rule="S0-31", field="refund", value=str(message.refund))
 
 
 def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Facts) -> Computation:

@@ -35,7 +35,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     """`payment.authorised`, `payment.received`, `payment.reversed` (`facts.name`).
 
     Raises Early for an unknown booking or the reversal of an unknown payment, Stale for what is known, Rejected for another
-    currency, another body under a known payment's id, a known payment under another id, a voucher's own payment, or a voucher that waits for its check.
+    currency, another body under a known payment's id, a known payment under another id, a voucher's own payment, or one that waits.
     """
     folio = facts.folio
     if folio is None:
@@ -128,8 +128,8 @@ def _one_name(message: Payment, folio: Folio, known: FolioPayment | None) -> Non
 
 
 def _one_voucher(message: Payment, folio: Folio) -> None:
-    """S0-20: a voucher that was entered, told as a payment by its number, is the same value: it is counted once. Raises Stale for one that is
-    accepted, Rejected `voucher_entered` for one that waits for its check."""
+    """S0-20: a voucher that was entered, told as a payment by its number, is the same value: it is counted once. Raises Stale for one
+    that is accepted, Rejected `voucher_entered` for one that waits for its check."""
     if message.tender is not Tender.VOUCHER:
         return
     named = {normalised(message.payment), normalised(message.provider_reference)}

@@ -17,6 +17,7 @@ from schemas.folio_voucher import IssuedVoucher
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import Tender
 from schemas.refund import Destination
+from schemas.voucher_code import masked
 from schemas.voucher_talk import VoucherAnswered, VoucherUnused
 
 
@@ -33,7 +34,7 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
     if folio is None or refund is None or part is None:
         raise Stale(f"voucher {message.key}: no refund waits for it", field="refund", value=message.refund)
     if message.minor == part.minor:
-        return executed(folio, refund, replace(part, record=f"voucher:{message.key}"))
+        return executed(folio, refund, replace(part, record=f"voucher:{masked(message.key)}"))
     by_hand = replace(part, status=PartStatus.MANUAL)
     payment = account.payment_of(folio, part.payment)
     assert payment is not None, f"{folio.folio} has no payment {part.payment}"
@@ -88,9 +89,7 @@ def decide_unused(message: VoucherUnused, facts: Facts) -> Outcome:
         trace=(Step("S0-28", f"voucher {message.key} was not used: {amount} goes back in money"),),
         policy_version=folio.policy,
     )
-    asked = open_refund(
-        folio_of(first), back, facts, request=folio.cancelled_by, asked_by="system:voucher", gives=gives
-    )
+    asked = open_refund(folio_of(first), back, facts, request=folio.cancelled_by, asked_by="system:voucher", gives=gives)
     out = merge(first, asked)
     final = account.claimed(folio_of(out))
     return replace(out, state=final, facts=(*out.facts, *account.balance_facts(folio, final)))

@@ -34,7 +34,7 @@ from schemas.payment import Tender
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
 from schemas.voucher import CancelWithVoucher, ValueRule, VoucherIssued
-from schemas.voucher_code import normalised, ours, written
+from schemas.voucher_code import masked, normalised, ours, written
 from schemas.voucher_talk import VoucherIssue
 
 MOST = 10**15
@@ -48,7 +48,7 @@ def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
 
     Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
     `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `approval_required`, `value_missing`, `bad_rate`,
-    `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
+    `value_rule_missing`, `expires_in_past`, `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
     """
     folio = facts.folio
     if folio is None:
@@ -64,6 +64,7 @@ def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: no voucher is issued for it any more"
         raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
     _check(message, folio, here.policy, facts)
+    _check_day(message, here)
     return _issued(message, folio, here, facts)
 
 
@@ -107,6 +108,13 @@ def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, fac
     if facts.voucher is not None:
         text = "this number is known already: leave `number` out, and one is drawn"
         raise Rejected(text, code="voucher_number_taken", rule="S0-32", field="number", value="")
+
+
+def _check_day(message: CancelWithVoucher, here: Local) -> None:
+    """S0-28: nobody takes a voucher that is over already in place of money."""
+    if message.expires is not None and message.expires < here.today:
+        text = f"a voucher that was good until {message.expires} is over: it is {here.today}"
+        raise Rejected(text, code="expires_in_past", rule="S0-28", field="expires", value=message.expires.isoformat())
 
 
 def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts) -> Outcome:
@@ -193,14 +201,16 @@ def _closes(on_expiry: bool) -> tuple[Step, ...]:
 def _value(
     message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts
 ) -> tuple[int, int, tuple[Step, ...]]:  # fmt: skip
-    """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back, and
-    without the house's goodwill."""
+    """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back,
+    what is kept of lines that were cancelled before (S4-37), and the house's goodwill."""
     goodwill = sum(one.collected() for one in folio.payments if one.book == recipes.goodwill_account(folio))
     collected, fee = account.collected(folio) - goodwill, account.fee_charged(folio)
-    base = max(0, collected - fee)
-    has, less, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, base))
-    first = Step("S0-27", f"collected {has}, money and vouchers, − fee {less} = {is_}")
-    rule = message.value_rule or policy.voucher_value_rule
+    kept = max(0, sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill)
+    base = max(0, collected - fee - kept)
+    has, less, keeps, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, kept, base))
+    before = f" − kept of what was cancelled before {keeps}" if kept else ""
+    first = Step("S0-27", f"collected {has}, money and vouchers, − fee {less}{before} = {is_}")
+    rule = _rule(message) or policy.voucher_value_rule
     match rule:
         case ValueRule.COLLECTED:
             value, text = base, "all of it"
@@ -211,6 +221,9 @@ def _value(
             if amount is None:
                 text = "fixed_amount needs value_amount, here or as voucher_value_amount"
                 raise Rejected(text, code="value_missing", rule="A-14", field="value_amount", value="")
+            if amount <= 0:
+                text = "a voucher is worth at least one minor unit"
+                raise Rejected(text, code="value_out_of_range", rule="A-14", field="value_amount", value=amount)
             value, text = amount, "fixed"
         case ValueRule.PERCENT_OF_COLLECTED:
             rate = policy.voucher_value_percent
@@ -225,10 +238,24 @@ def _value(
     return value, base, (first, Step("A-14", f"{rule.value}: {text} = {account.text(value, folio.currency)}"))
 
 
+def _rule(message: CancelWithVoucher) -> ValueRule | None:
+    """A-14: the rule that the message names, or that its amount or percentage stands for; None: the property's."""
+    if message.value_rule is not None:
+        return message.value_rule
+    if message.value_percent and message.value_amount is not None:
+        text = "an amount and a percentage, and no value_rule that says which: leave one out"
+        raise Rejected(text, code="value_rule_missing", rule="A-14", field="value_rule", value="")
+    if message.value_percent:
+        return ValueRule.PERCENT_OF_COLLECTED
+    return ValueRule.FIXED_AMOUNT if message.value_amount is not None else None
+
+
 def _of_vouchers(folio: Folio) -> int:
     """S0-29: what of the collected is voucher value already, and so is never given back in money."""
     goodwill = recipes.goodwill_account(folio)
-    return sum(one.collected() for one in folio.payments if one.tender is Tender.VOUCHER and not one.unapplied and one.book != goodwill)
+    return sum(
+        one.collected() for one in folio.payments if one.tender is Tender.VOUCHER and not one.unapplied and one.book != goodwill
+    )
 
 
 def _expires(here: Local) -> date | None:
@@ -265,7 +292,7 @@ def _into_voucher(
                 destination=VOUCHER.value,
                 status=PartStatus.EXECUTED,
                 number=number,
-                record=f"voucher:{key}",
+                record=f"voucher:{masked(key)}",
             )
         )
     decided = RefundDecided(
