@@ -64,14 +64,9 @@ def _walk(
             return
 
 
-def is_personal(kind: type[msgspec.Struct], path: str) -> bool:
-    """Whether a path as errors write it (`guest.name`, `guests[0].name`) is a personal field of this struct, or leads into one."""
-    return _leads(personal_fields(kind), path)
-
-
 def is_unshown(kind: type[msgspec.Struct], path: str) -> bool:
-    """Whether nobody is shown what stands at a path: what is personal, who a person is, and a voucher's number, since who has it can
-    spend it (`schemas.common.UNSHOWN`)."""
+    """Whether nobody is shown what stands at a path as errors write it (`guest.name`, `guests[0].name`), or leads there: what is personal,
+    who a person is, and a voucher's number, since who has it can spend it (`schemas.common.UNSHOWN`)."""
     return _leads(_unshown(kind), path)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from schemas.booking import Booking, Guest
 from schemas.common import Personal
+from schemas.errors import Undecodable
 from schemas.payment import Payment
-from schemas.personal import PersonalField, is_personal, personal_fields, personal_texts, replace_personal, with_texts
-from schemas.registry import IN, INTERNAL, OUT
+from schemas.personal import PersonalField, is_unshown, personal_fields, personal_texts, replace_personal, with_texts
+from schemas.registry import IN, INTERNAL, OUT, decode_data
 
 
 class Pet(msgspec.Struct):
@@ -63,20 +64,42 @@ def test_facts_and_internal_messages_have_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "personal"),
+    ("path", "unshown"),
     [
         ("guest.name", True),
         ("guest", True),
         ("payer.email", True),
         ("guest.name.x", True),
-        ("guest.person", False),
+        ("guest.person", True),
         ("property", False),
         ("lines[0].price", False),
     ],
 )
-def test_paths_as_errors_write_them(path: str, personal: bool) -> None:
+def test_paths_as_errors_write_them(path: str, unshown: bool) -> None:
     """A wrong value there, or in the whole of which it is a part, is not shown."""
-    assert personal is is_personal(Booking, path)
+    assert unshown is is_unshown(Booking, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("voucher.enter", "number"), ("voucher.check", "number"), ("voucher.register", "holder")]
+)
+def test_x_10_x_11_what_is_worth_money_or_says_who_is_not_told(name: str, field: str) -> None:
+    """A number or a person that is too long is named by its field alone: the outcome shows no value."""
+    secret = "7KQM2X9R4TBW" * 30
+    data = {
+        "actor": {"kind": "guest"},
+        "folio": "B-1",
+        "number": "N",
+        "amount": 1,
+        "verdict": "accepted",
+        "value": 1,
+        field: secret,
+    }
+    with pytest.raises(Undecodable) as caught:
+        decode_data(name, msgspec.json.encode(data))
+
+    assert (caught.value.field, caught.value.value) == (field, "")
+    assert secret[:12] not in str(caught.value)
 
 
 def test_replace() -> None:
