@@ -7,9 +7,11 @@ import logging
 import typer
 
 from console.command import (
+    balances,
     brokers,
     dead_letters,
     effects,
+    folios,
     keys,
     ledger,
     notices,
@@ -68,6 +70,8 @@ for name, group in (
     ("topics", words.app),
     ("simulator", simulator.app),
     ("vouchers", vouchers.app),
+    ("balances", balances.app),
+    ("folios", folios.app),
 ):
     app.add_typer(group, name=name)
 

@@ -9,6 +9,9 @@ import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
+from engine.balances import Asked
+from engine.vouchers import Listed
+
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",
     "data": {"actor": {"kind": "guest", "id": "p-77"}, "folio": "B-1001", "request": "R1"},
@@ -42,6 +45,20 @@ class ProblemView(msgspec.Struct, kw_only=True):
     dead_letter: str = ""
 
 
+class BalanceRequestsView(msgspec.Struct, kw_only=True):
+    """Balance requests in their order; `next` is `after` of the next page, empty at the end."""
+
+    balance_requests: list[Asked]
+    next: str
+
+
+class VouchersView(msgspec.Struct, kw_only=True):
+    """Vouchers in their order; `next` is `after` of the next page, empty at the end."""
+
+    vouchers: list[Listed]
+    next: str
+
+
 def _problems(**words: str) -> dict[int, ResponseSpec]:
     return {
         int(status.removeprefix("s")): ResponseSpec(
@@ -62,6 +79,17 @@ POSTED: Final[dict[int, ResponseSpec]] = {
     **_CLOSED,
 }
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
+
+
+_LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limit` that cannot be"), **_KEYS}
+BALANCE_REQUESTS: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=BalanceRequestsView, description="One page of them", generate_examples=False),
+    **_LISTED,
+}
+VOUCHERS: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=VouchersView, description="One page of them", generate_examples=False),
+    **_LISTED,
+}
 
 
 @dataclass

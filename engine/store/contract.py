@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.rows import (
     Arrived,
     BlockedRow,
-    ChunkWrite,
     DeadLetterRow,
     InternalRow,
     Key,

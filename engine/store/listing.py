@@ -1,13 +1,15 @@
-"""Lists for operators: requests to providers, dead letters, what waits. Nothing is written here."""
+"""Lists for operators: requests to providers, dead letters, what waits, balance requests, vouchers. Nothing is written here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from engine.store.listed import BEGINNING, ListKind, Place
 from engine.store.notices import OPEN
 from engine.store.reading import Reading
-from engine.store.statements import marks
+from engine.store.rows import Key
+from engine.store.statements import batches, marks
 from handlers.effect import FINAL
 from schemas.effect import EffectState
 
@@ -17,6 +19,7 @@ _EFFECT: Final = (
     " CASE WHEN state = 'planned' THEN needs_approval ELSE 0 END AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
 _ORDER: Final = "ORDER BY created_at, id LIMIT ?"
+_BY_RANK: Final = "ORDER BY rank, folio, item LIMIT ?"
 _NOTICE: Final = (
     "id, tenant, folio, kind, attempt, audience, language, property, state, code, reason, tries, created_at, next_at, sent_at"
 )
@@ -112,10 +115,38 @@ def dead_letter(reading: Reading, id_: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def vouchers(reading: Reading, tenant: str = "") -> Iterator[dict[str, Any]]:
-    """Every voucher's book, by tenant and number (S0-18)."""
-    rows = reading.each(
-        "SELECT tenant, key, body FROM state WHERE kind = 'voucher' AND body IS NOT NULL AND ? IN ('', tenant) ORDER BY tenant, key",
-        (tenant,),
-    )
-    yield from ({"tenant": row[0], "key": row[1], "body": row[2]} for row in rows)
+def page(
+    reading: Reading,
+    tenant: str,
+    kind: ListKind,
+    *,
+    queues: Sequence[str],
+    marked: Sequence[str],
+    property_: str = "",
+    after: Place = BEGINNING,
+    limit: int,
+) -> list[Place]:
+    """At most `limit` entries behind `after`, in their order, of a tenant's list: those in one of `queues` with exactly one of `marked`,
+    of one property if it is named. Each pair of these is one search, which reads no more than it gives."""
+    where = "tenant = ? AND kind = ? AND queue = ? AND marks = ?" + (" AND property = ?" if property_ else "")
+    one = f"SELECT rank, folio, item FROM listed WHERE {where} AND (rank, folio, item) > (?, ?, ?) {_BY_RANK}"
+    values: list[object] = []
+    parts: list[str] = []
+    for queue in queues:
+        for marks_ in marked:
+            values += [tenant, kind.value, queue, marks_, *([property_] if property_ else []), *after, limit]
+            parts.append(f"SELECT * FROM ({one}) AS part_{len(parts)}")
+    if not parts:
+        return []
+    found = reading.rows(f"{' UNION ALL '.join(parts)} {_BY_RANK}", (*values, limit))
+    return [Place(row["rank"], row["folio"], row["item"]) for row in found]
+
+
+def bodies(reading: Reading, keys: Iterable[Key]) -> dict[Key, bytes]:
+    """The states of these aggregates as they are stored; one that is not there is absent."""
+    wanted = {key.digest(): key for key in keys}
+    found: dict[Key, bytes] = {}
+    for some in batches(list(wanted)):
+        rows = reading.rows(f"SELECT id, body FROM state WHERE id IN ({marks(len(some))}) AND body IS NOT NULL", some)
+        found.update((wanted[bytes(row["id"])], bytes(row["body"])) for row in rows)
+    return found

@@ -1,5 +1,5 @@
 -- The store for many processes. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 2: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
+-- Version 3: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 -- Tables and columns are those of the store on one machine, so that whoever reads has one text for both. Text is ordered by its bytes.
 
 CREATE DOMAIN word AS text COLLATE "C";
@@ -387,6 +387,22 @@ CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('plan
 CREATE TABLE contact (
     tenant word NOT NULL, folio word NOT NULL, subject word NOT NULL, body bytea NOT NULL, PRIMARY KEY (tenant, folio)
 );
+
+-- What people have lists of, one row for each balance request and each voucher, stored with the state that it is taken from. `folio` empty:
+-- a voucher that is on no booking. `queue` is its status, `marks` are words between blanks, `rank` is its place in its list.
+CREATE TABLE listed (
+    tenant word NOT NULL,
+    folio word NOT NULL,
+    kind word NOT NULL,            -- balance | voucher
+    item word NOT NULL,
+    property word NOT NULL,
+    queue word NOT NULL,
+    marks word NOT NULL,           -- overdue | suspended | flagged
+    rank word NOT NULL,
+    PRIMARY KEY (tenant, folio, kind, item)
+);
+CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
+CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant word PRIMARY KEY, stopped bigint NOT NULL, by word NOT NULL, reason word NOT NULL, at bigint NOT NULL);

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Constraint, Fenced
 from engine.store.rows import (
     LETTER,
     BlockedRow,
     Cargo,
-    ChunkWrite,
     DeadLetterRow,
     Key,
     NoticeRow,
@@ -19,6 +19,7 @@ from engine.store.rows import (
     TimerRow,
     Waiting,
 )
+from engine.store.sqlite.listed import write_listed
 from engine.store.statements import batches, insert, marks
 from schemas.effect import EffectState
 
@@ -180,6 +181,7 @@ class SqliteChunk:
             )
         insert(db, "outbox_row", [(row.seq, row.name, row.sequence, row.body, row.published) for row in chunk.outbox])
         self._write_effects(chunk)
+        write_listed(db, chunk)
 
     def _write_inbox(self, chunk: ChunkWrite) -> None:
         for slice_ in sorted({row[0] for row in chunk.inbox}):
