@@ -1,41 +1,27 @@
-"""The lists of balance requests and vouchers: what stands in them after every decision, how they are paged, who sees them, and that a
-store of the release before has them once it is here."""
+"""The lists of balance requests and vouchers: what stands in them after every decision, how they are paged, and who sees them."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from config.loader import load
 from config.settings import Configuration
 from engine.balances import Asked, Wanted, page
-from engine.listed_rows import rows_of
 from engine.pages import BadAfter, Page, entries
-from engine.staging import SHAPES
-from engine.store import listing
-from engine.store.contract import Connection, Store
-from engine.store.listed import ListKind, Mark
-from engine.store.opening import open_store
-from engine.store.postgresql.standing import upgraded
-from engine.store.reading import Reading
-from engine.store.sqlite.database import Database
 from engine.verify import verify
+from engine.vouchers import Wanted as WantedVouchers
+from engine.vouchers import page as voucher_page
 from schemas.balance_request import BalanceStatus
 from schemas.voucher import VoucherStatus
 from tests.engine.sandbox import Sandbox, booking
-from tests.scenarios.play import FOLDERS, all_scenarios, played, scenario_of
+from tests.scenarios.play import FOLDERS
 
 ASKING: Configuration = load(FOLDERS / "asking", {})
 BEGINS = "2026-06-01T10:00:00+00:00"
 DAY = 86_400
 ROWS = "SELECT tenant, folio, kind, item, property, queue, marks, rank FROM listed ORDER BY 1, 2, 3, 4"
-EVERYTHING = [path for path in all_scenarios() if path.parent.name in ("balance", "vouchers")]
 
 
 def asking(**more: Any) -> Sandbox:
@@ -135,7 +121,7 @@ class TestBalanceRequests:
         assert folios(box, "dunes") == []
 
     def test_what_owes_nothing_later_costs_no_row(self) -> None:
-        """A booking that is paid at once, its payment, a refund: no statement names the table."""
+        """A booking and its payment, where nothing is left to be asked for."""
         made = asking()
         made.say("booking.confirmed", booking("B-9"))
         made.say("payment.received", {"folio": "B-9", "payment": "P", "amount": 20_000, "currency": "EUR", "tender": "cash"})
@@ -144,162 +130,66 @@ class TestBalanceRequests:
         assert made.hub.reading.rows("SELECT count(*) AS n FROM decision")[0]["n"] == 2
 
 
-def rows(store: Store) -> list[tuple[Any, ...]]:
-    """The table."""
-    with store.read() as connection:
-        return [tuple(row) for row in connection.execute(ROWS).fetchall()]
+def enter(box: Sandbox, folio: str, number: str, amount: int) -> None:
+    box.say("booking.requested", booking(folio))
+    box.say("voucher.enter", {"folio": folio, "number": number, "amount": amount}, actor="guest")
 
 
-def said(store: Store) -> list[tuple[Any, ...]]:
-    """What the states make of it."""
-    with store.read() as connection:
-        found = connection.execute("SELECT tenant, kind, body FROM state WHERE body IS NOT NULL").fetchall()
-    decoded = ((tenant, msgspec.json.decode(bytes(body), type=SHAPES[kind][1])) for tenant, kind, body in found)
-    return sorted(tuple(row) for tenant, state in decoded for row in rows_of(tenant, state))
+def vouchers_of(box: Sandbox, tenant: str = "azur", **wanted: Any) -> list[tuple[str, str]]:
+    found = voucher_page(box.hub.reading, tenant, WantedVouchers(**wanted), limit=100)
+    return [(one.number, one.folio) for one in found.entries]
 
 
-@pytest.mark.sqlite
-@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EVERYTHING])
-def test_s0_18_s1_12_the_lists_are_what_the_states_say(path: Path, tmp_path: Path) -> None:
-    """After everything that can happen to a request or a voucher; and a file of the release before has the same once it is here."""
-    file = str(tmp_path / "hub.sqlite")
-    played(path, scenario_of(path), store=file)
-    store = Database(file, writer=False)
-    listed = rows(store)
-    assert listed == said(store)
-    store.close()
+@pytest.mark.both_stores
+class TestVouchers:
+    """S0-18."""
 
-    with closing(sqlite3.connect(file)) as before:
-        before.executescript("DROP TABLE listed; PRAGMA user_version = 3;")
-    again = Database(file)
-    assert rows(again) == listed
-    again.close()
+    @pytest.fixture
+    def box(self) -> Sandbox:
+        """PMS-1 on two bookings, MER-7 on one that the merchant has checked, PMS-2 on none."""
+        made = Sandbox()
+        for number in ("PMS-1", "PMS-2"):
+            known = {"number": number, "value": 5_000, "currency": "EUR", "property": "camp-azur"}
+            made.say("voucher.register", known, actor="merchant")
+        enter(made, "B-1", "PMS-1", 4_000)
+        enter(made, "B-2", "pms 1", 3_000)
+        enter(made, "B-3", "MER-7", 2_000)
+        made.say("voucher.check", {"folio": "B-3", "verdict": "accepted"}, actor="merchant")
+        return made
 
+    def test_s0_18_by_number_on_every_booking_and_on_none(self, box: Sandbox) -> None:
+        """One that a booking has is no more among those that none has."""
+        assert vouchers_of(box) == [("MER-7", "B-3"), ("PMS-1", "B-1"), ("PMS-1", "B-2"), ("PMS-2", "")]
+        enter(box, "B-4", "PMS-2", 1_000)
+        assert vouchers_of(box)[-1] == ("PMS-2", "B-4")
+        assert verify(box.database).differences == ()
 
-@pytest.mark.sampled
-@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in EVERYTHING])
-def test_s0_18_s1_12_a_database_of_the_release_before_is_filled(path: Path, postgres_url: str) -> None:
-    """The same in a database; nothing is at work meanwhile, since the release before would not keep it up."""
-    played(path, scenario_of(path), store=postgres_url)
-    store = open_store(postgres_url)
-    listed = rows(store)
-    assert listed == said(store)
-    with store.write() as connection:
-        connection.execute("DROP TABLE listed")
-        connection.execute("UPDATE meta SET value = '2' WHERE name = 'schema'")
-    store.close()
-    steps: list[str] = []
+    def test_s0_18_s0_20_what_waits_and_what_is_flagged(self, box: Sandbox) -> None:
+        assert vouchers_of(box, to_check=True) == [("PMS-1", "B-1"), ("PMS-1", "B-2")]
+        assert vouchers_of(box, flagged=True) == [("PMS-1", "B-2")]
+        assert vouchers_of(box, flagged=False) == [("MER-7", "B-3"), ("PMS-1", "B-1"), ("PMS-2", "")]
+        assert vouchers_of(box, status=VoucherStatus.ACCEPTED) == [("MER-7", "B-3")]
+        assert vouchers_of(box, status=VoucherStatus.ACCEPTED, to_check=True) == []
 
-    assert upgraded(postgres_url, steps.append) == (2, 3)
-    again = open_store(postgres_url)
-    assert rows(again) == listed
-    assert [step.partition(": ")[2] for step in steps][1:] == [
-        "balance requests, of every booking that has any", "vouchers, of every booking that has any", "vouchers that are on no booking",
-    ]  # fmt: skip
-    again.close()
+    def test_s0_22_it_says_what_both_sides_know(self, box: Sandbox) -> None:
+        """The booking's word, and the book's: a value only where the hub knows it."""
+        merchants, first, second, unused = voucher_page(box.hub.reading, "azur", WantedVouchers(), limit=100).entries
 
+        assert (merchants.typed, merchants.taken, merchants.value, merchants.remainder) == (2_000, 2_000, None, None)
+        assert (first.typed, first.held, first.value, first.remainder, first.hold) == (4_000, 4_000, 5_000, 0, "held")
+        assert (second.typed, second.held, second.flags) == (3_000, 1_000, ("voucher_duplicate", "voucher_value_exceeded"))
+        assert (unused.typed, unused.status, unused.remainder) == (0, "", 5_000)
 
-def test_the_scenarios_fill_every_queue_and_mark(tmp_path: Path) -> None:
-    """What the two tests above claim to cover is there."""
-    seen = set()
-    for number, path in enumerate(EVERYTHING):
-        played(path, scenario_of(path), store=str(tmp_path / f"{number}.sqlite"))
-        store = Database(str(tmp_path / f"{number}.sqlite"), writer=False)
-        seen |= {(row[2], row[5], row[6]) for row in rows(store)}
-        store.close()
+    def test_only_one_property_and_one_tenant(self, box: Sandbox) -> None:
+        """X-12: the same question of another tenant finds nothing."""
+        assert len(vouchers_of(box, property="camp-azur")) == 4
+        assert vouchers_of(box, property="other") == vouchers_of(box, "dunes") == []
 
-    assert {queue for kind, queue, _ in seen if kind == ListKind.BALANCE} == set(BalanceStatus)
-    assert {queue for kind, queue, _ in seen if kind == ListKind.VOUCHER} >= {"", *VoucherStatus} - {
-        VoucherStatus.SETTLING,
-        VoucherStatus.AWAITING_TOP_UP,
-    }
-    assert {mark for _, _, marks in seen for mark in marks.split()} == set(Mark)
-
-
-STEPS = 5_000
-"""Instructions of SQLite's machine for a page of 100; a list that is read whole takes millions."""
-
-
-def crowded(link: Connection, many: int) -> None:
-    """So many requests that are paid, 200 that are asked for, a tenth of these overdue; as many of another tenant."""
-    for tenant in ("azur", "dunes"):
-        for queue, count, marks in (("paid", many, ""), ("pending", 180, ""), ("pending", 20, "overdue")):
-            link.execute(
-                "INSERT INTO listed WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-                " SELECT CAST(? AS TEXT), CAST(? AS TEXT) || i, 'balance', 'r' || i, 'camp-' || (i % 7), CAST(? AS TEXT),"
-                " CAST(? AS TEXT), CAST(20260000 + i % 9999 AS TEXT) FROM n",
-                (count, tenant, f"{queue}{marks}", queue, marks),
+    def test_page_by_page(self, box: Sandbox) -> None:
+        found = list(
+            entries(
+                lambda after, size: voucher_page(box.hub.reading, "azur", WantedVouchers(), after=after, limit=min(size, 3)), 10
             )
-
-
-def asks(reading: Reading) -> list[int]:
-    """How many are found by each question that a door may ask."""
-    every = [queue.value for queue in BalanceStatus]
-    return [
-        len(listing.page(reading, "azur", ListKind.BALANCE, queues=queues, marked=marked, property_=property_, limit=100))
-        for queues, marked, property_ in (
-            (["pending"], [""], ""), (["pending"], ["overdue"], ""), (["pending"], ["suspended"], ""), (every, ["", "overdue"], ""),
-            (["paid"], [""], "camp-3"), (["sent_replied"], [""], "camp-3"),
         )
-    ]  # fmt: skip
 
-
-@pytest.mark.sqlite
-def test_a_page_reads_no_more_than_it_gives(tmp_path: Path) -> None:
-    """Of 100,000 and 200 that are in the queue, as of 1,000: counted in steps of SQLite's machine, for each question."""
-    store = Database(str(tmp_path / "hub.sqlite"))
-    with store.write() as connection:
-        crowded(connection, 100_000)
-        steps = 0
-
-        def step() -> int:
-            nonlocal steps
-            steps += 1
-            return 0
-
-        connection.set_progress_handler(step, 1)
-        found = asks(Reading(store))
-        connection.set_progress_handler(None, 0)
-    store.close()
-
-    assert found == [100, 20, 0, 100, 100, 0]
-    assert steps < STEPS * len(found)
-
-
-class Explaining(Reading):
-    """Has each question explained as it is asked: `reads` are the server's own counts of what its searches gave, and threw away."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.store = store
-        self.reads: list[tuple[str, int, int]] = []
-
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
-        with self.store.read() as connection:
-            plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", tuple(parameters)).fetchone()[0]
-        self._note(plan[0]["Plan"])
-        return super().rows(statement, parameters)
-
-    def _note(self, node: dict[str, Any]) -> None:
-        if "Relation Name" in node:
-            self.reads.append((node.get("Index Name", ""), node["Actual Rows"], node.get("Rows Removed by Filter", 0)))
-        for inner in node.get("Plans", ()):
-            self._note(inner)
-
-
-@pytest.mark.parametrize("known", [False, True], ids=["a young table", "a table that is known"])
-def test_a_page_reads_no_more_than_it_gives_in_a_database(postgres_url: str, known: bool) -> None:
-    """By the index that is made for it, whatever the server believes of the table."""
-    store = open_store(postgres_url)
-    with store.write() as link:
-        crowded(link, 100_000)
-        if known:
-            link.execute("ANALYZE listed")
-    reading = Explaining(store)
-    found = asks(reading)
-    store.close()
-
-    assert found == [100, 20, 0, 100, 100, 0]
-    assert {index for index, _, _ in reading.reads} == {"listed_queue", "listed_property"}
-    assert max(given for _, given, _ in reading.reads) == 100
-    assert sum(thrown for _, _, thrown in reading.reads) == 0
+        assert [(one.number, one.folio) for one in found] == vouchers_of(box)
