@@ -23,7 +23,6 @@ from handlers import account
 from handlers.balance_record import LIVE
 from handlers.outcome import Facts
 from handlers.quote import compute
-from schemas.balance_request import BalanceRequest
 from schemas.cancellation import Cause
 from schemas.envelope import folio_id, uuid_bytes
 from schemas.errors import Rejected
@@ -78,7 +77,7 @@ def _told(reading: Reading, settled: Settled, now: int, key: Key) -> dict[str, A
         "recoverable": recoverable_now(state),
         "if_cancelled_now": recoverable(reading, settled, state, now),
         "transactions": transactions(state, outcomes, booked),
-        "balance_requests": [_asked(state, request, settled, now, outcomes) for request in reversed(state.balance_requests)],
+        "balance_requests": _balance_requests(state, settled, now, outcomes),
         "vouchers": _vouchers(reading, state),
         "notices": _notices(reading, key),
         "payments": state.payments,
@@ -90,16 +89,21 @@ def _told(reading: Reading, settled: Settled, now: int, key: Key) -> dict[str, A
     }
 
 
-def _asked(
-    folio: Folio, request: BalanceRequest, settled: Settled, now: int, outcomes: Sequence[OutboxRow]
-) -> dict[str, Any]:  # fmt: skip
-    """S1-12: a balance request, and when what was told of it; the live one comes first."""
-    history = [
-        {"outcome": row.name, "at": time_of(row.at), "sequence": row.sequence}
-        for row in outcomes
-        if row.name.startswith("balance.") and msgspec.json.decode(row.body).get("request") == request.request
+def _balance_requests(folio: Folio, settled: Settled, now: int, outcomes: Sequence[OutboxRow]) -> list[dict[str, Any]]:
+    """S1-12: every balance request, those that are live first and then the latest, with when what was told of it."""
+    history: dict[str, list[dict[str, Any]]] = {request.request: [] for request in folio.balance_requests}
+    for row in outcomes:
+        if row.name.startswith("balance.") and (about := msgspec.json.decode(row.body).get("request")) in history:
+            history[about].append({"outcome": row.name, "at": time_of(row.at), "sequence": row.sequence})
+    told = [
+        {
+            **msgspec.structs.asdict(asked(folio, request, settled, now)),
+            "live": request.status in LIVE,
+            "history": history[request.request],
+        }
+        for request in reversed(folio.balance_requests)
     ]
-    return {**msgspec.structs.asdict(asked(folio, request, settled, now)), "live": request.status in LIVE, "history": history}
+    return sorted(told, key=lambda one: not one["live"])
 
 
 def _vouchers(reading: Reading, folio: Folio) -> list[Listed]:

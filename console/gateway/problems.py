@@ -79,7 +79,9 @@ def on_http(request: Request[Any, Any, Any], problem: HTTPException) -> Response
     message = str(first.get("message") or (problem.detail if status < 500 else "something is wrong in the hub; it is logged"))
     field = str(first.get("key", ""))
     value = scrub_text(", ".join(request.query_params.getall(field, [])))[0][:500]
-    return respond(status, body_of(status, code, message[:500], field=field, value=value), dict(problem.headers or {}))
+    return respond(
+        status, body_of(status, code, scrub_text(message)[0][:500], field=field, value=value), dict(problem.headers or {})
+    )
 
 
 def on_defect(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:

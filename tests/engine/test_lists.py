@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from config.loader import load
@@ -54,6 +55,14 @@ def box() -> Sandbox:
     made.say("balance.choose_method", {"folio": "B-3", "method": "bank_transfer"}, actor="guest")
     made.say("balance.cancel", {"folio": "B-4"}, actor="operator")
     return made
+
+
+def test_of_a_tenant_that_is_configured_no_more(box: Sandbox) -> None:
+    """What it had can still be looked at."""
+    settled = msgspec.structs.replace(box.hub.settled, tenants={})
+    found = page(box.hub.reading, settled, box.clock.now(), "azur", Wanted(), limit=100)
+
+    assert [one.folio for one in found.entries] == ["B-1", "B-2", "B-3"]
 
 
 @pytest.mark.both_stores
