@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from engine.balances import Asked
+from engine.transactions import Recoverable, Transaction
 from engine.vouchers import Listed
 
 _EVENT: Final[dict[str, Any]] = {
@@ -43,6 +44,44 @@ class ProblemView(msgspec.Struct, kw_only=True):
     value: str
     message: str
     dead_letter: str = ""
+
+
+class BalanceRequestView(Asked, frozen=True, kw_only=True):
+    """A balance request of a folio: whether it is live, and each outcome about it."""
+
+    live: bool
+    history: list[dict[str, Any]]
+
+
+class RecoverableView(msgspec.Struct, kw_only=True):
+    """What could be given back now: of each payment, of each tender, in all."""
+
+    payments: list[Recoverable]
+    tenders: list[Recoverable]
+    total: int
+
+
+class FolioView(msgspec.Struct, kw_only=True):
+    """How a folio stands; amounts are minor units of `currency`."""
+
+    folio: str
+    status: str
+    blocked: str
+    currency: str
+    sums: dict[str, int]
+    not_yet_collected: dict[str, int]
+    recoverable: RecoverableView
+    if_cancelled_now: dict[str, Any]
+    transactions: list[Transaction]
+    balance_requests: list[BalanceRequestView]
+    vouchers: list[Listed]
+    notices: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+    refunds: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    effects: list[dict[str, Any]]
+    state: dict[str, Any]
+    outcomes: list[dict[str, Any]]
 
 
 class BalanceRequestsView(msgspec.Struct, kw_only=True):
@@ -81,6 +120,10 @@ POSTED: Final[dict[int, ResponseSpec]] = {
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
 
 
+FOLIO: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=FolioView, description="As it stands at this moment", generate_examples=False),
+    **FOUND,
+}
 _LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limit` that cannot be"), **_KEYS}
 BALANCE_REQUESTS: Final[dict[int, ResponseSpec]] = {
     200: ResponseSpec(data_container=BalanceRequestsView, description="One page of them", generate_examples=False),

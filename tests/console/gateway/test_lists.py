@@ -143,6 +143,17 @@ def test_what_cannot_be_asked(hub: World, path: str, code: str, field: str, valu
     assert "4111111111111111" not in got.text
 
 
+def test_openapi_describes_a_folio_as_it_is_told(hub: World) -> None:
+    """Member by member."""
+    schemas = hub.get("/schema/openapi.json").json()["components"]["schemas"]
+    (described,) = [schema for name, schema in schemas.items() if name.endswith("FolioView")]
+
+    told = hub.get("/folios/L-1").json()
+    assert set(described["properties"]) == set(told)
+    (request,) = [schema for name, schema in schemas.items() if name.endswith("BalanceRequestView")]
+    assert set(request["properties"]) == set(told["balance_requests"][0])
+
+
 @pytest.mark.parametrize(("door", "member"), [("/balance-requests", "balance_requests"), ("/vouchers", "vouchers")])
 def test_openapi_describes_the_doors(hub: World, door: str, member: str) -> None:
     """Their questions with what each may be, their answers, and what goes wrong."""
