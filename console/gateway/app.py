@@ -14,7 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Message, Scope
 from prometheus_client import Counter
 
-from console.gateway import channels, folios, messages, problems, providers, status
+from console.gateway import channels, folios, journal, messages, problems, providers, status
 from console.gateway.desk import Desk
 from engine.connectors import ogone_accounts
 from engine.hub import Hub
@@ -29,6 +29,7 @@ HANDLERS = (
     messages.get_message,
     folios.get_folio,
     folios.get_outcomes,
+    journal.get_journal,
     channels.post_ota,
     providers.get_callback,
     providers.post_callback,

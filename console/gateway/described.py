@@ -62,6 +62,7 @@ POSTED: Final[dict[int, ResponseSpec]] = {
     **_CLOSED,
 }
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
+ASKED: Final[dict[int, ResponseSpec]] = {**_problems(s400="A day, a place or a position that is none"), **FOUND}
 
 
 @dataclass

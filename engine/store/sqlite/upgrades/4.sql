@@ -1,0 +1,7 @@
+-- From version 3 to 4: the journal of a day.
+
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at);
+
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
