@@ -7,8 +7,8 @@ minor units. Nothing is written, and nothing of a person is read.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import date, datetime
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,7 +24,9 @@ from handlers.frozen import zone_of
 from handlers.penalty import start_of_day
 from handlers.voucher_worth import entity_of
 from ledger.chart import entry_of
+from schemas.common import DATES, EARLIEST, LATEST
 from schemas.errors import HubError
+from schemas.policy import PropertyPolicy
 
 NAMES: Final = ("accounting.sale_stated", "accounting.penalty_stated", "accounting.credit_note_requested")
 MOST: Final = 1_000
@@ -145,8 +147,8 @@ class _Books(NamedTuple):
         return {key: _PLACE.decode(body).property for key, body in journal.bodies(self.reading, keys)}
 
     def entity_of(self, place: str) -> str:
-        """The legal entity of a property as it is settled now (S0-36)."""
-        return entity_of(self.settled.policies.properties.get(place), self.settled.tenants[self.day.tenant])
+        """The legal entity of a property as it was last settled (S0-36)."""
+        return entity_of(_properties(self.settled, self.day.tenant).get(place), self.settled.tenants[self.day.tenant])
 
 
 def journal_of(
@@ -184,15 +186,22 @@ def journal_of(
 def _day(text: str) -> date:
     try:
         when = date.fromisoformat(text)
-        if len(text) == len("2026-05-01") and date(1970, 1, 2) <= when < date.max - timedelta(days=2):
+        if len(text) == len("2026-05-01") and EARLIEST <= when <= LATEST:
             return when
     except ValueError:
         pass
-    raise HubError("a day is written like 2026-05-31", code="bad_day", field="day", value=text)
+    raise HubError(f"a day is written like 2026-05-31, {DATES}", code="bad_day", field="day", value=text)
+
+
+def _properties(settled: Settled, tenant: str) -> dict[str, PropertyPolicy]:
+    """X-12: the tenant's own, as last settled; those that are not configured any more have a book still."""
+    policies = settled.policies
+    every = (*policies.frozen_properties.values(), *policies.properties.values())
+    return {one.property: one for one in every if one.tenant == tenant}
 
 
 def _zone(settled: Settled, tenant: str, property_: str) -> ZoneInfo:
-    mine = {name: one for name, one in settled.policies.properties.items() if one.tenant == tenant}
+    mine = _properties(settled, tenant)
     if property_ and property_ not in mine:
         text = f"tenant {tenant!r} has no property {property_!r}"
         raise HubError(text, code="unknown_property", field="property", value=property_)
@@ -318,8 +327,3 @@ def _vat(books: _Books) -> Iterator[VatTotal]:
             both[1] += line.vat
     for (entity, what, rate, currency), (amount, vat) in sorted(sums.items()):
         yield VatTotal(entity=entity, what=what, vat_rate=rate, currency=currency, amount=amount, vat=vat)
-
-
-def as_json(told: Journal) -> Any:
-    """The journal as JSON members."""
-    return msgspec.to_builtins(told)

@@ -9,6 +9,8 @@ import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
+from engine.journal import Journal
+
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",
     "data": {"actor": {"kind": "guest", "id": "p-77"}, "folio": "B-1001", "request": "R1"},
@@ -62,7 +64,11 @@ POSTED: Final[dict[int, ResponseSpec]] = {
     **_CLOSED,
 }
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
-ASKED: Final[dict[int, ResponseSpec]] = {**_problems(s400="A day, a place or a position that is none"), **FOUND}
+JOURNAL: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=Journal, description="The day, or a page of it", generate_examples=False),
+    **_problems(s400="A day or a position that is none, or a property is needed"),
+    **FOUND,
+}
 
 
 @dataclass

@@ -17,7 +17,7 @@ from engine.journal import MOST, Journal, journal_of
 from schemas.errors import HubError, Retryable
 
 
-@get("/journal", responses=described.ASKED, tags=["journal"], summary="One day of the book, for accountants")
+@get("/journal", responses=described.JOURNAL, tags=["journal"], summary="One day of the book, for accountants")
 async def get_journal(
     request: Request[Any, Any, Any],
     day: Annotated[str, QueryParameter(max_length=40, description="a day of the property's zone, `2026-05-31`; must be said")] = "",

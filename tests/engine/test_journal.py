@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine import journal
 from engine.journal import AccountTotal, Journal, JournalTransfer, VatTotal, journal_of, shown
@@ -23,14 +23,14 @@ from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking, names
 
 pytestmark = pytest.mark.both_stores
 CAMP = CONFIGURATION.properties["camp-azur"]
-OTHER = msgspec.structs.replace(CAMP, property="camp-noir", version="camp-noir/1", company="433265618")
-FAR = msgspec.structs.replace(CAMP, property="camp-loin", version="camp-loin/1", zone="Pacific/Auckland")
-DUNES = msgspec.structs.replace(CAMP, property="les-dunes", version="les-dunes/1", tenant="dunes")
+OTHER = replace(CAMP, property="camp-noir", version="camp-noir/1", company="433265618")
+FAR = replace(CAMP, property="camp-loin", version="camp-loin/1", zone="Pacific/Auckland")
+DUNES = replace(CAMP, property="les-dunes", version="les-dunes/1", tenant="dunes")
 
 
 def settled(*properties: PropertyPolicy) -> Any:
     """The shipped configuration with these properties beside, and a second tenant."""
-    return msgspec.structs.replace(
+    return replace(
         CONFIGURATION,
         properties={**CONFIGURATION.properties, **{one.property: one for one in properties}},
         tenants={**CONFIGURATION.tenants, "dunes": TenantPolicy(tenant="dunes", version="dunes/1", plan="Pack Individual Premium")},
@@ -240,6 +240,17 @@ def test_properties_of_several_zones() -> None:
     assert refused.value.code == "property_needed"
     assert told(box, "2026-05-01", property_="camp-loin").zone == "Pacific/Auckland"
     assert told(box, "2026-05-01", property_="camp-azur").zone == "Europe/Paris"
+
+
+def test_a_property_that_is_no_more_has_a_book_still() -> None:
+    """What was configured once, and is frozen with its bookings."""
+    box = Sandbox(configuration=settled(OTHER))
+    box.say("booking.confirmed", {**taxed(), "property": "camp-noir"})
+    policies = replace(box.hub.settled.policies, properties={"camp-azur": CAMP})
+    now = replace(box.hub.settled, policies=policies)
+    (one,) = journal_of(box.hub.reading, now, "azur", "2026-05-01", property_="camp-noir").transfers
+
+    assert (one.folio, one.entity) == ("B-1", "433265618")
 
 
 def bought(box: Sandbox, folio: str, number: str, amount: int) -> None:

@@ -1,5 +1,5 @@
 -- beside 2
--- step the journal of a day, by tenant and instant; whoever decides waits for it, a minute for some ten million decisions
+-- step the journal of a day, by tenant and instant; whoever decides waits until it is made
 -- What was decided for a tenant, by instant: the journal of a day.
 CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
 -- step what stands on vouchers, and receipts without a home
