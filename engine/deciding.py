@@ -13,6 +13,7 @@ from engine.clock import instant
 from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from engine.watching import failing
+from handlers.accounting import accounted
 from handlers.notice import noticed
 from handlers.outcome import Facts
 from schemas import registry
@@ -53,7 +54,8 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
         if row.name.startswith("booking."):
             _refuse_bound(chunk, row, message)
         facts = facts_of(chunk, row, message, staged)
-        return Decided(noticed(routes.decision_of(row.name, message)(message, facts), facts))
+        decided = routes.decision_of(row.name, message)(message, facts)
+        return Decided(noticed(accounted(decided, facts), facts))
     except Early as early:
         return Parked(early.waits_for)
     except Stale as stale:

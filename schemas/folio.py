@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.accounting import PenaltyReason
 from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
@@ -68,6 +69,15 @@ class PartStatus(StrEnum):
     DROPPED = "dropped"
 
 
+class KeptVat(State, frozen=True, kw_only=True):
+    """What accounting was told of a line's `kept` (X-23): why it is kept, what of it is let go again (a claim that is waived, goodwill),
+    and how much of the rest bears VAT; minor units."""
+
+    reason: PenaltyReason
+    let_go: int = 0
+    taxed: int = 0
+
+
 class FolioLine(State, frozen=True, kw_only=True):
     """One service. `policy` is the frozen terms' version. A cancelled line keeps `kept` (its penalty) and gave back the rest;
     a live line owes `price + kept`, where `kept` is the penalty on nights it lost (S4-37).
@@ -87,6 +97,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     cancelled: bool = False
     kept: int = 0
     rate_cap: str = ""
+    kept_vat: KeptVat | None = None  # where VAT is known of any line (X-23)
 
 
 class CaptureRecord(State, frozen=True, kw_only=True):
@@ -284,6 +295,7 @@ class Folio(State, frozen=True, kw_only=True):
     voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
     notices: tuple[FolioNotice, ...] = ()
+    credit_notes: int = 0  # requested so far (X-23)
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import msgspec
 
+from schemas.accounting import PenaltyReason, VatTreatment
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
 from schemas.notice import NoticeKind
@@ -127,6 +128,22 @@ class BalancePolicy(Strict, frozen=True, kw_only=True):
     reapply: bool = False  # S1-11: an operator may bring an earlier booking under these settings
 
 
+class PenaltyVat(Strict, frozen=True, kw_only=True):
+    """X-23: whether what is kept bears VAT, by why it is kept."""
+
+    kept_deposit: VatTreatment = VatTreatment.OUT_OF_SCOPE
+    no_show: VatTreatment = VatTreatment.TAXABLE
+    price_kept: VatTreatment = VatTreatment.TAXABLE
+
+    def of(self, reason: PenaltyReason) -> VatTreatment:
+        """The treatment of what is kept for this reason."""
+        return {
+            PenaltyReason.KEPT_DEPOSIT: self.kept_deposit,
+            PenaltyReason.NO_SHOW: self.no_show,
+            PenaltyReason.PRICE_KEPT: self.price_kept,
+        }[reason]
+
+
 class PropertyPolicy(Strict, frozen=True, kw_only=True):
     """What a property has settled, by version, frozen with each booking. Amounts are minor units of the booking's currency.
 
@@ -173,6 +190,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     voucher_scope: VoucherScope = VoucherScope.ENTITY  # S0-36
     voucher_vat_kind: VatKind = VatKind.UNKNOWN
     voucher_vat_rate: str = ""
+    penalty_vat: PenaltyVat = PenaltyVat()  # X-23
     notices: tuple[NoticeKind, ...] = ()  # S0-34: what guests and the merchant are written about
 
 

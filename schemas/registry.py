@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas import (
+    accounting,
     balance,
     booking,
     cancellation,
@@ -108,6 +109,9 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "force_majeure.refused": cancellation.ForceMajeureRefused,
         "stock.released": stock.StockReleased,
         "commission.credit_note_requested": commission.CommissionCreditNoteRequested,
+        "accounting.sale_stated": accounting.SaleStated,
+        "accounting.penalty_stated": accounting.PenaltyStated,
+        "accounting.credit_note_requested": accounting.CreditNoteRequested,
         "refund.decided": refund.RefundDecided,
         "refund.requested": refund.RefundRequested,
         "refund.executed": refund.RefundExecuted,

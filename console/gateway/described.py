@@ -12,6 +12,7 @@ from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operat
 from engine.balances import Asked
 from engine.transactions import Recoverable, Transaction
 from engine.vouchers import Listed
+from engine.journal import Journal
 
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",
@@ -118,6 +119,11 @@ POSTED: Final[dict[int, ResponseSpec]] = {
     **_CLOSED,
 }
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
+JOURNAL: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=Journal, description="The day, or a page of it", generate_examples=False),
+    **_problems(s400="A day or a position that is none, or a property is needed"),
+    **FOUND,
+}
 
 
 FOLIO: Final[dict[int, ResponseSpec]] = {

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from handlers import account, cancellation, cancellation_record, effect, refund, refund_elsewhere, reply
+from handlers.accounting import accounted
 from handlers.outcome import Facts, Outcome
 from ledger.balance import balance, out_of_balance, trial_balance
 from schemas.booking import BookingCancelled
@@ -161,6 +162,13 @@ class Leaving(Stay):
         assert isinstance(folio, Folio)
         keys = [request.business_key for request in self.requests]
         assert len(keys) == len(set(keys))
+
+
+class Accounted(Leaving):
+    """A stay of which accountants are told, as the engine does."""
+
+    def _take(self, decide: Callable[[Any, Facts], Outcome], message: object, facts: Facts) -> Outcome:
+        return super()._take(lambda said, known: accounted(decide(said, known), known), message, facts)
 
 
 def leaving(paid_minor: int = 20_500, *lines: dict[str, Any], **booking: Any) -> Leaving:

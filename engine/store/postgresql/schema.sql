@@ -102,6 +102,8 @@ CREATE TABLE decision (
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_since ON decision (since);
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
 
 -- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
 CREATE TABLE transfer_row (
@@ -117,6 +119,8 @@ CREATE TABLE transfer_row (
 CREATE FUNCTION transfer_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'transfers are never changed or deleted, only reversed' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 CREATE TRIGGER transfer_stays BEFORE UPDATE OR DELETE ON transfer_row FOR EACH ROW EXECUTE FUNCTION transfer_stays();
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
 CREATE VIEW transfer AS
 SELECT transfer_row.seq, decision.seq AS decision, tenant, CASE kind WHEN 'folio' THEN key ELSE '' END AS folio, entry, subject,
     debit, credit, minor, currency

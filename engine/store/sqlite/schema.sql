@@ -79,6 +79,8 @@ CREATE TABLE decision (
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_since ON decision (since);
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at);
 
 -- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
 CREATE TABLE transfer_row (
@@ -95,6 +97,8 @@ CREATE TRIGGER transfer_is_immutable BEFORE UPDATE ON transfer_row
 BEGIN SELECT raise(ABORT, 'transfers are never changed, only reversed'); END;
 CREATE TRIGGER transfer_stays BEFORE DELETE ON transfer_row
 BEGIN SELECT raise(ABORT, 'transfers are never deleted, only reversed'); END;
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
 CREATE VIEW transfer AS
 SELECT transfer_row.seq, decision.seq AS decision, tenant, CASE kind WHEN 'folio' THEN key ELSE '' END AS folio, entry, subject,
     debit, credit, minor, currency

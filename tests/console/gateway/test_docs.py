@@ -61,7 +61,7 @@ def test_every_curl_answers_as_printed(hub: World) -> None:
         "NO_PROXY": "*",
     }
 
-    assert len(examples) == text.count("```sh\ncurl") == 14
+    assert len(examples) == text.count("```sh\ncurl") == 15
     for command, kind, printed in examples:
         ran = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=False)
         assert ran.returncode == 0, f"{command}\n{ran.stderr}"

@@ -25,6 +25,7 @@ from console.gateway.messages import _became
 from engine import balances, vouchers
 from engine.explain import explain
 from engine.housekeeping import Housekeeping
+from engine.journal import journal_of
 from engine.keys import DoorKeys
 from engine.ledger_check import balances as accounts
 from engine.standing import standing
@@ -69,8 +70,10 @@ SEARCHES = {
     "listing.py effects": "ORDER BY rowid LIMIT ?",
     "listing.py dead_letters": "FROM dead_letter WHERE 1 = 1 AND",
     "listing.py notices": "FROM notice WHERE ? IN",
+    "journal.py held": "WHERE (substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR",
 }
-"""What an operator asks for through everything: a sender's own id, all final requests, all dead letters, all notices."""
+"""What an operator asks for through everything: a sender's own id, all final requests, all dead letters, all notices; an accountant,
+for what stands on vouchers and receipts without a home: all that was ever booked on these, by an index of nothing else."""
 _STEP = re.compile(r"(SCAN|SEARCH) (\S+)(?: ROW)?(?: USING (?:COVERING )?(?:INDEX (\S+)|(?:INTEGER )?PRIMARY KEY))?(?: \((.*)\))?")
 _LOOSE = re.compile(r"(?:tenant|merchant|kind|lane|origin)=\?(?: AND (?:tenant|merchant|kind|lane|origin)=\?)*")
 _LAST = re.compile(r'max\("?offset"?\)')
@@ -230,6 +233,9 @@ def what_is_asked(box: Sandbox) -> None:
     listing.dead_letters(reading)
     listing.dead_letters(reading, tenant="azur", every=True)
     listing.dead_letter(reading, "nobody")
+    last = box.one("SELECT max(seq) AS seq FROM transfer_row")["seq"]
+    for more in ({}, {"property_": "camp-azur"}, {"after": last}):
+        journal_of(reading, box.hub.settled, "azur", f"{box.now():%Y-%m-%d}", **more)
 
 
 @pytest.fixture(scope="module")

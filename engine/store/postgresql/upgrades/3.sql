@@ -35,3 +35,9 @@ INSERT INTO listed (tenant, folio, kind, item, property, queue, marks, rank)
 SELECT tenant, '', 'voucher', book ->> 'key', coalesce(book ->> 'property', ''), '', '', book ->> 'key'
 FROM (SELECT tenant, convert_from(body, 'UTF8')::json AS book FROM state WHERE kind = 'voucher' AND body IS NOT NULL) AS voucher
 WHERE coalesce(json_array_length(book -> 'holds'), 0) = 0;
+-- step the journal of a day, by tenant and instant; whoever decides waits until it is made
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
+-- step what stands on vouchers, and receipts without a home
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');

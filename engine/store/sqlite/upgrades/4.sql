@@ -1,4 +1,4 @@
--- From version 3 to 4: lists of balance requests and vouchers, made of the states as they are.
+-- From version 3 to 4: lists of balance requests and vouchers, made of the states as they are, and the journal of a day.
 
 -- What people have lists of, one row for each balance request and each voucher, stored with the state that it is taken from. `folio` empty:
 -- a voucher that is on no booking. `queue` is its status, `marks` are words between blanks, `rank` is its place in its list.
@@ -35,3 +35,9 @@ INSERT INTO listed (tenant, folio, kind, item, property, queue, marks, rank)
 SELECT tenant, '', 'voucher', json_extract(book, '$.key'), coalesce(json_extract(book, '$.property'), ''), '', '', json_extract(book, '$.key')
 FROM (SELECT tenant, CAST(body AS TEXT) AS book FROM state WHERE kind = 'voucher' AND body IS NOT NULL)
 WHERE coalesce(json_array_length(book, '$.holds'), 0) = 0;
+
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at);
+
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
