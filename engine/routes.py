@@ -17,6 +17,7 @@ from handlers import (
     booking,
     cancellation,
     cancellation_record,
+    dispute,
     effect,
     force_majeure,
     notice,
@@ -51,6 +52,8 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "payment.received": payment.decide,
     "payment.reversed": payment.decide,
     "refund.executed_externally": refund_elsewhere.decide_external,
+    "dispute.opened": dispute.decide_opened,
+    "dispute.closed": dispute.decide_closed,
     "cancellation.request": cancellation.decide_request,
     "cancellation.confirm": cancellation.decide_confirm,
     "cancellation.withdraw": cancellation.decide_withdraw,
@@ -110,7 +113,16 @@ READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher
 """Decisions of a folio that are shown the book of the voucher that their message numbers."""
 
 READS_EFFECTS: Final = frozenset(
-    {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally", "payment.reversed"}
+    {
+        "approval.grant",
+        "approval.deny",
+        "effect.settle",
+        "foreign_record.seen",
+        "refund.executed_externally",
+        "payment.reversed",
+        "dispute.opened",
+        "dispute.closed",
+    }
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 

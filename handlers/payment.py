@@ -15,6 +15,7 @@ from handlers import account
 from handlers.balance_told import adopted, reported
 from handlers.capture_records import told_back, told_so_far
 from handlers.collecting import captured, concluded, taken_back, waits_for
+from handlers.dispute_reversal import reversed_while_open, told_already
 from handlers.outcome import Facts, Outcome, Step
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
 from schemas.effect import EffectState, PaymentQuery
@@ -198,13 +199,17 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
 
 
 def _taken_back(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-19: a bounced cheque, a charge back: whole or in part."""
+    """X-19: a bounced cheque, a charge back: whole or in part. One of a disputed payment is the dispute's own money (X-13)."""
+    said = told_already(folio, payment, message.amount)
+    if said is not None:
+        return said
     rest = payment.captured - told_so_far(payment)
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
         raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)
     payment, less = told_back(payment, message.amount)
     if less:
-        return taken_back(folio, payment, less, stored)
+        folio, entries = reversed_while_open(folio, payment, less)
+        return taken_back(folio, payment, less, stored, entries)
     step = Step("X-1", f"payment {payment.payment}: the provider has shown already that {message.amount} were taken back")
     return Outcome(state=account.replace_payment(folio, payment), trace=(step,))

@@ -41,6 +41,12 @@ CHART: Mapping[str, Account] = _chart(
     Account(code="taxes", kind=Kind.LIABILITY, owner="folio", meaning="tourist tax collected for the municipality (X-23)"),
     Account(code="insurance", kind=Kind.LIABILITY, owner="folio", meaning="premiums collected for the insurer (X-23)"),
     Account(code="refunds", kind=Kind.LIABILITY, owner="folio", meaning="refunds decided and not yet final"),
+    Account(
+        code="disputes",
+        kind=Kind.ASSET,
+        owner="folio",
+        meaning="money that a provider has taken back while a dispute is open (X-13)",
+    ),
     Account(code="suspense", kind=Kind.LIABILITY, owner="folio", meaning="receipts without a home (X-16)"),
     Account(code="fees", kind=Kind.INCOME, owner="folio", meaning="service fees charged (S4-5)"),
     Account(code="penalties", kind=Kind.INCOME, owner="property", meaning="prices kept of what was cancelled (S4-32)"),

@@ -36,6 +36,9 @@ OPPOSITE: Mapping[str, str] = {
     "foreign_refund": "foreign_refund_reversed",
     "unapplied_foreign_refund": "unapplied_foreign_refund_reversed",
     "applied": "applied_reversed",
+    "disputed": "dispute_returned",
+    "charged_back": "charge_back_returned",
+    "unapplied_charged_back": "unapplied_charge_back_returned",
     "goodwill": "goodwill_withdrawn",
     "voucher_issued": "voucher_withdrawn",
     "voucher_bonus": "voucher_bonus_withdrawn",
@@ -215,6 +218,27 @@ def foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers
 def unapplied_foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """An unapplied receipt was given back elsewhere, without us."""
     return _one("unapplied_foreign_refund", folio, ("suspense", folio.folio), _money(payment), minor, payment.payment)
+
+
+def disputed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """A provider has taken contested money out of our account (X-13): whose it is, is open."""
+    return _one("disputed", folio, ("disputes", folio.folio), _money(payment), minor, payment.payment)
+
+
+def dispute_returned(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Undoes `disputed`: the dispute was won, or taken back."""
+    return _undo(disputed(folio, payment, minor))
+
+
+def charged_back(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """The payer has contested money back for good (X-13): the guest owes it again, or it has no home to leave (X-16)."""
+    entry, debit = ("unapplied_charged_back", ("suspense", folio.folio)) if payment.unapplied else ("charged_back", _guest(folio))
+    return _one(entry, folio, debit, ("disputes", folio.folio), minor, payment.payment)
+
+
+def charge_back_returned(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Undoes `charged_back`: it was told as reversed while the dispute was open, and the dispute was not lost."""
+    return _undo(charged_back(folio, payment, minor))
 
 
 def goodwill(folio: Folio, minor: int, subject: str) -> Transfers:

@@ -13,6 +13,7 @@ import msgspec
 from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.dispute import FolioDispute
 from schemas.effect import EffectState
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
@@ -55,9 +56,10 @@ class RequestStatus(StrEnum):
 
 
 class PartStatus(StrEnum):
-    """One part of a refund: WAITING depends on a payment that is not final, MANUAL on a person's hands."""
+    """One part of a refund: WAITING depends on a payment that is not final, HELD on a dispute (X-13), MANUAL on a person's hands."""
 
     WAITING = "waiting"
+    HELD = "held"
     REQUESTED = "requested"
     MANUAL = "manual"
     EXECUTED = "executed"
@@ -284,6 +286,7 @@ class Folio(State, frozen=True, kw_only=True):
     voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
     notices: tuple[FolioNotice, ...] = ()
+    disputes: tuple[FolioDispute, ...] = ()  # oldest first (X-13)
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

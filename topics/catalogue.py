@@ -36,7 +36,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booking": ("booking",),
-        "payment": ("payment", "receipt", "provider"),
+        "payment": ("payment", "receipt", "provider", "dispute"),
         "folio": ("folio",),
         "cancellation": ("cancellation", "force_majeure"),
         "refund": ("refund",),
@@ -51,7 +51,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _ABOUT: Mapping[str, str] = MappingProxyType(
     {
         "booking": "What the hub makes of bookings: accepted, what is due and when.",
-        "payment": "Money taken, released, or without a home.",
+        "payment": "Money taken, released, contested, or without a home.",
         "folio": "Ordered, collected and balance of an account; accounts that stand still.",
         "cancellation": "Quotes, confirmations and refusals of cancellations; declared force majeure.",
         "refund": "Refunds from decision to execution, and what became of them.",

@@ -25,6 +25,7 @@ class Sums(NamedTuple):
     guest: int
     refunds: int
     suspense: int
+    disputes: int
 
 
 class FolioRow(NamedTuple):
@@ -90,7 +91,7 @@ def folio_sums(reading: Reading) -> Iterator[Sums]:
         return f"CAST(sum(CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END) AS BIGINT)"
 
     rows = reading.each(
-        f"SELECT tenant, folio, currency, {balance('guest')}, {balance('refunds')}, {balance('suspense')}"
+        f"SELECT tenant, folio, currency, {balance('guest')}, {balance('refunds')}, {balance('suspense')}, {balance('disputes')}"
         " FROM transfer WHERE folio <> '' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     yield from (Sums(*row) for row in rows)
