@@ -129,7 +129,7 @@ def _folios(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
         while booked is not None and booked[:2] < name:
             yield _orphan(booked)
             booked = next(sums, None)
-        accounts = checking.Sums(*name, folio.currency, 0, 0, 0, 0)
+        accounts = checking.Sums(*name, folio.currency, 0, 0, 0, 0, 0)
         while booked is not None and booked[:2] == name:
             if booked.currency == folio.currency:
                 accounts = booked
@@ -185,6 +185,7 @@ def _folio(folio: Folio, sums: checking.Sums) -> Iterator[Finding]:
         ("X-3", "refunds", -sums.refunds, sum(map(open_minor, folio.refunds)), "refunds decided and not yet with the guest"),
         ("X-16", "suspense", -sums.suspense, unapplied, "receipts without a home"),
         ("X-13", "disputes", sums.disputes, sum(map(at_stake, folio.disputes)), "taken by providers while a dispute is open"),
+        ("X-20", "commissions", -sums.commissions, folio.commission, "what the channel keeps of what it owes"),
     ):
         if ledger != other:
             yield Finding(

@@ -37,6 +37,7 @@ from handlers import (
 )
 from handlers.balance_record import COLLECTION, OVERDUE, SEND
 from handlers.balance_request import follows
+from handlers.channel import owes
 from handlers.outcome import Facts, Outcome
 from schemas.balance import BalanceSuspend, Scope
 from schemas.cancellation import Cause
@@ -144,7 +145,8 @@ MOVES_BALANCE: Final = frozenset(ROUTES) - {
     f"timer.fired/{cancellation.EXPIRY}",
     f"timer.fired/{refund_reply.OVERDUE}",
 }
-"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42)."""
+"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42), and what a
+channel owes (X-20)."""
 
 
 def decision_of(name: str, message: Any) -> Decision:
@@ -153,4 +155,4 @@ def decision_of(name: str, message: Any) -> Decision:
         return balance_suspension.decide_suspend
     route = f"{name}/{message.kind}" if name == "timer.fired" else name
     decision = ROUTES[route]
-    return follows(decision) if route in MOVES_BALANCE else decision
+    return owes(follows(decision)) if route in MOVES_BALANCE else decision

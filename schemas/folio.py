@@ -259,6 +259,7 @@ class Folio(State, frozen=True, kw_only=True):
     client: str = ""
     sub_agency: str = ""
     commission_rate: str = ""
+    commission: int = 0  # what a channel that collects keeps for itself
     fee_basis: str = ""
     funds_holder: str = ""
     max_advance_rate: str = ""

@@ -114,6 +114,7 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "force_majeure.refused": cancellation.ForceMajeureRefused,
         "stock.released": stock.StockReleased,
         "commission.credit_note_requested": commission.CommissionCreditNoteRequested,
+        "channel.balance_changed": commission.ChannelBalanceChanged,
         "refund.decided": refund.RefundDecided,
         "refund.requested": refund.RefundRequested,
         "refund.held": dispute.RefundHeld,

@@ -37,7 +37,7 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booking": ("booking",),
         "payment": ("payment", "receipt", "provider", "dispute"),
-        "folio": ("folio",),
+        "folio": ("folio", "channel"),
         "cancellation": ("cancellation", "force_majeure"),
         "refund": ("refund",),
         "stock": ("stock",),
@@ -52,7 +52,7 @@ _ABOUT: Mapping[str, str] = MappingProxyType(
     {
         "booking": "What the hub makes of bookings: accepted, what is due and when.",
         "payment": "Money taken, released, contested, or without a home.",
-        "folio": "Ordered, collected and balance of an account; accounts that stand still.",
+        "folio": "Ordered, collected and balance of an account; what a channel owes for one; accounts that stand still.",
         "cancellation": "Quotes, confirmations and refusals of cancellations; declared force majeure.",
         "refund": "Refunds from decision to execution, and what became of them.",
         "stock": "Sellable units that are free again.",
