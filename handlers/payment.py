@@ -1,4 +1,4 @@
-"""Payments: promised, taken, or taken back elsewhere (X-2, X-3, X-16, X-17, X-19).
+"""Payments: promised, taken, or taken back elsewhere (X-2, X-3, X-16, X-17, X-19, X-21).
 
 What a provider's own history shows is `handlers.payment_record`; what money that came or went leads to is `handlers.collecting`; refunds
 and captures of ours are not decided here.
@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_told import adopted, reported
 from handlers.capture_records import told_back, told_so_far
+from handlers.card_use import used
 from handlers.collecting import captured, concluded, taken_back, waits_for
 from handlers.dispute_reversal import reversed_while_open, told_already
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
 from schemas.booking import CollectedBy
 from schemas.effect import EffectState, PaymentQuery
@@ -54,7 +55,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     _one_name(message, folio, known)
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, facts)
-    payment = _recorded(message, folio, known, facts)
+    payment, use = used(folio, _recorded(message, folio, known, facts))
     folio, queries = _asked_again(message, folio)
     match then:
         case PaymentStatus.CAPTURED:
@@ -65,7 +66,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
             first = _voided(message, folio, payment, said)
         case _:
             first = _promised(message, folio, payment, then)
-    return concluded(folio, replace(first, queries=queries), message.payment, facts)
+    return concluded(folio, merge(use, replace(first, queries=queries)), message.payment, facts)
 
 
 def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQuery, ...]]:
@@ -146,6 +147,7 @@ def _named(message: Payment, payment: FolioPayment) -> FolioPayment:
         mandate=payment.mandate or message.mandate,
         mandate_version=payment.mandate_version or message.mandate_version,
         payer=payment.payer or message.payer,
+        through=payment.through or message.through,
     )
 
 

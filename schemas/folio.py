@@ -17,7 +17,7 @@ from schemas.dispute import FolioDispute
 from schemas.effect import EffectState
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
-from schemas.payment import Initiation, Tender
+from schemas.payment import CardFlag, Initiation, Tender, Through
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -129,6 +129,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     mandate: str = ""
     mandate_version: str = ""
     payer: str = ""
+    through: Through | None = None
+    flags: tuple[CardFlag, ...] = ()  # what was told of how the card was used
     unapplied: bool = False
     told_as: str = ""  # a payment message's own id, of money that a merchant had reported before (S1-45)
     reported: bool = False  # by a merchant, of the balance; no payment message has told it yet

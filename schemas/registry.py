@@ -100,6 +100,7 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "payment.captured": payment.PaymentCaptured,
         "payment.voided": payment.PaymentVoided,
         "payment.refused": payment.PaymentRefused,
+        "payment.flagged": payment.PaymentFlagged,
         "payment.disputed": dispute.PaymentDisputed,
         "payment.dispute_ended": dispute.PaymentDisputeEnded,
         "dispute.refused": dispute.DisputeRefused,
