@@ -13,14 +13,16 @@ from handlers import account
 from handlers.cancellation_right import who
 from handlers.confirmation import confirm
 from handlers.frozen import local, terms_of
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.quote import Computation, compute, quoted, settle
-from handlers.quote_lines import ASIDE, Ended
+from handlers.quote_lines import ASIDE, EVERYTHING_BACK, Ended
+from handlers.refund import PACKAGE_DAYS
 from schemas.booking import BookingCancelled, CollectedBy
 from schemas.cancellation import Cause
 from schemas.errors import Early, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
+from schemas.operations import EffectNeedsPerson
 
 RECORD = "record"
 """Stands for the request of a cancellation that nobody asked of the hub."""
@@ -55,7 +57,17 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         asked_by=who(message.actor),
         quote=quote,
     )
-    return confirm(folio, request, computation, facts, asked_by=who(message.actor))
+    done = confirm(folio, request, computation, facts, asked_by=who(message.actor))
+    return merge(done, _kept_of_a_package(folio, computation, cause))
+
+
+def _kept_of_a_package(folio: Folio, computation: Computation, cause: Cause) -> Outcome:
+    """X-24: the record keeps money of a package that comes back whole: what it says stands, and a person is told."""
+    if not folio.is_package or cause not in EVERYTHING_BACK or computation.kept <= 0:
+        return Outcome()
+    reason = f"package, {cause.value}: {_text(folio, computation.kept)} were kept, and all of it is due within {PACKAGE_DAYS} days"
+    told = EffectNeedsPerson(effect=folio.folio, reason=reason, amount=computation.kept, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-24", reason),))
 
 
 def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Facts) -> Computation:

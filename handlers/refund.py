@@ -20,6 +20,7 @@ from ledger import recipes
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioRefund, RefundPart
 from schemas.operations import TimerFired
+from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
 
 PACKAGE_DAYS = 14
@@ -47,7 +48,7 @@ def open_refund(
     amount = account.text(minor, folio.currency)
     if policy.approval_above is not None and minor > policy.approval_above:
         approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
-    days = min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
+    days = due_days(folio, policy)
     refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
     payments, parts, all_asked = folio.payments, list[RefundPart](), list[Asked]()
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
@@ -90,6 +91,11 @@ def open_refund(
         trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
     )
+
+
+def due_days(folio: Folio, policy: PropertyPolicy) -> int:
+    """X-24: within how many days a refund of this booking is made: `refund_due_days`, of a package 14 at most."""
+    return min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
 
 
 def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
