@@ -21,6 +21,10 @@ BY_SUBJECT: Mapping[str, str] = {
 """What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
 
 
+_OF_PROVIDERS = ("payment.", "dispute.")
+"""Families whose messages name a payment by its provider's numbers."""
+
+
 @lru_cache(maxsize=16_384)
 def lane_of(key: Key, lanes: int) -> int:
     """The lane of a key, computed by us and never by a broker's own partitioner."""
@@ -32,7 +36,7 @@ def lane_of(key: Key, lanes: int) -> int:
 def references_of(name: str, message: Any) -> tuple[Reference, ...]:
     """Every other name of the folio that a message carries: those it lists, and those a provider's numbers stand for."""
     listed: tuple[Reference, ...] = message.references
-    if not (name.startswith("payment.") or name == "provider.notified") or not (message.provider and message.merchant):
+    if not (name.startswith(_OF_PROVIDERS) or name == "provider.notified") or not (message.provider and message.merchant):
         return listed
     prefix = f"{message.provider}:{message.merchant}"
     numbers = (("pay", message.provider_reference), ("order", message.order))

@@ -102,7 +102,7 @@ def _reads_effects(row: Waiting, message: Any, folio: Folio | None) -> bool:
     if row.name not in routes.READS_WAITED or folio is None or not folio.effects:
         return False
     refunded = row.name == "reply.arrived" and message.kind == EffectKind.REFUND
-    return not refunded or any(payment.collected() < 0 for payment in folio.payments)
+    return not refunded or bool(folio.disputes) or any(payment.collected() < 0 for payment in folio.payments)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:

@@ -17,6 +17,7 @@ from handlers import (
     booking,
     cancellation,
     cancellation_record,
+    dispute,
     effect,
     force_majeure,
     notice,
@@ -36,6 +37,7 @@ from handlers import (
 )
 from handlers.balance_record import COLLECTION, OVERDUE, SEND
 from handlers.balance_request import follows
+from handlers.channel import owes
 from handlers.outcome import Facts, Outcome
 from schemas.balance import BalanceSuspend, Scope
 from schemas.cancellation import Cause
@@ -51,6 +53,8 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "payment.received": payment.decide,
     "payment.reversed": payment.decide,
     "refund.executed_externally": refund_elsewhere.decide_external,
+    "dispute.opened": dispute.decide_opened,
+    "dispute.closed": dispute.decide_closed,
     "cancellation.request": cancellation.decide_request,
     "cancellation.confirm": cancellation.decide_confirm,
     "cancellation.withdraw": cancellation.decide_withdraw,
@@ -110,7 +114,16 @@ READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher
 """Decisions of a folio that are shown the book of the voucher that their message numbers."""
 
 READS_EFFECTS: Final = frozenset(
-    {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally", "payment.reversed"}
+    {
+        "approval.grant",
+        "approval.deny",
+        "effect.settle",
+        "foreign_record.seen",
+        "refund.executed_externally",
+        "payment.reversed",
+        "dispute.opened",
+        "dispute.closed",
+    }
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 
@@ -132,7 +145,8 @@ MOVES_BALANCE: Final = frozenset(ROUTES) - {
     f"timer.fired/{cancellation.EXPIRY}",
     f"timer.fired/{refund_reply.OVERDUE}",
 }
-"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42)."""
+"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42), and what a
+channel owes (X-20)."""
 
 
 def decision_of(name: str, message: Any) -> Decision:
@@ -141,4 +155,4 @@ def decision_of(name: str, message: Any) -> Decision:
         return balance_suspension.decide_suspend
     route = f"{name}/{message.kind}" if name == "timer.fired" else name
     decision = ROUTES[route]
-    return follows(decision) if route in MOVES_BALANCE else decision
+    return owes(follows(decision)) if route in MOVES_BALANCE else decision

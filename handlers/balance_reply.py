@@ -16,21 +16,21 @@ from handlers.balance import QUEUES, acted_by, wrong_queue
 from handlers.balance_record import linked, open_attempt, with_attempt, with_request
 from handlers.balance_request import Here
 from handlers.cancellation_right import HOUSE, who
+from handlers.card_use import used
 from handlers.collecting import captured, concluded
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from schemas.balance import (
     BalanceChooseMethod,
     BalanceDisfunction,
     BalanceReplied,
     BalanceReportCollected,
     BalanceReportDisfunction,
-    Through,
 )
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
 from schemas.common import ActorKind
 from schemas.errors import Rejected
 from schemas.folio import FolioPayment, PaymentStatus
-from schemas.payment import Initiation, Tender
+from schemas.payment import Initiation, Tender, Through
 
 ANYBODY: Final = frozenset(ActorKind)
 
@@ -140,7 +140,8 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
         mandate_version=attempt.mandate_version,
         reported=True,
     )
-    booked = concluded(folio, captured(folio, payment, amount), name, facts)
+    payment, use = used(folio, payment)
+    booked = concluded(folio, merge(use, captured(folio, payment, amount)), name, facts)
     text = f"balance request {request.request}: {who(message.actor)} reports {account.text(amount, folio.currency)} collected"
     return replace(booked, trace=(Step("S1-45", f"{text} by {attempt.method.value}, attempt {attempt.number}"), *booked.trace))
 

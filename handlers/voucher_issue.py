@@ -15,6 +15,7 @@ from handlers.cancellation_record import computed_with_refund
 from handlers.cancellation_right import HOUSE, who
 from handlers.confirmation import confirm
 from handlers.deposit import months_after
+from handlers.dispute_record import named
 from handlers.entitlement import Feature, check_feature
 from handlers.frozen import Local, local
 from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
@@ -97,6 +98,9 @@ def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, fac
     if folio.collected_by is not CollectedBy.PROPERTY:
         text = f"{folio.folio} was collected by {folio.collected_by.value}: its money is not here to issue a voucher for"
         raise Rejected(text, code="collected_elsewhere", rule="X-20", field="collected_by", value=folio.collected_by.value)
+    for disputed in (known for known in folio.disputes if known.ruling is None):
+        text = f"{named(disputed)} is open: its money may leave yet, wait for its end"
+        raise Rejected(text, code="disputed", rule="X-13", field="folio", value=folio.folio)
     if not normalised(message.number):
         text = "the message has no number: doors draw one, send it again by a door"
         raise Rejected(text, code="voucher_number_empty", rule="S0-32", field="number", value=message.number)
@@ -193,9 +197,9 @@ def _value(
     message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts
 ) -> tuple[int, int, tuple[Step, ...]]:  # fmt: skip
     """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back, and
-    without the house's goodwill."""
+    without the house's goodwill. X-24: of a package the fee would go back too."""
     goodwill = sum(one.collected() for one in folio.payments if one.book == recipes.goodwill_account(folio))
-    collected, fee = account.collected(folio) - goodwill, account.fee_charged(folio)
+    collected, fee = account.collected(folio) - goodwill, 0 if folio.is_package else account.fee_charged(folio)
     base = max(0, collected - fee)
     has, less, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, base))
     first = Step("S0-27", f"collected {has}, money and vouchers, − fee {less} = {is_}")

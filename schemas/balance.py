@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.common import Day, Fact, Id, Message, Minor, OptionalId, PositiveMinor, Refused, Word
+from schemas.payment import Through
 
 
 class Scope(StrEnum):
@@ -20,14 +21,6 @@ class Scope(StrEnum):
     BOOKING = "booking"
     TYPE = "type"
     PROPERTY = "property"
-
-
-class Through(StrEnum):
-    """By which way a guest answered; a card that is typed on a web page is never a mail order (X-21)."""
-
-    WEB = "web"
-    PHONE = "phone"
-    MAIL = "mail"
 
 
 class BalanceAct(Message, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,10 +14,11 @@ from schemas.accounting import PenaltyReason
 from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.dispute import FolioDispute
 from schemas.effect import EffectState
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
-from schemas.payment import Initiation, Tender
+from schemas.payment import CardFlag, Initiation, Tender, Through
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -56,9 +57,10 @@ class RequestStatus(StrEnum):
 
 
 class PartStatus(StrEnum):
-    """One part of a refund: WAITING depends on a payment that is not final, MANUAL on a person's hands."""
+    """One part of a refund: WAITING depends on a payment that is not final, HELD on a dispute (X-13), MANUAL on a person's hands."""
 
     WAITING = "waiting"
+    HELD = "held"
     REQUESTED = "requested"
     MANUAL = "manual"
     EXECUTED = "executed"
@@ -138,6 +140,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     mandate: str = ""
     mandate_version: str = ""
     payer: str = ""
+    through: Through | None = None
+    flags: tuple[CardFlag, ...] = ()  # what was told of how the card was used (X-21)
     unapplied: bool = False
     told_as: str = ""  # a payment message's own id, of money that a merchant had reported before (S1-45)
     reported: bool = False  # by a merchant, of the balance; no payment message has told it yet
@@ -268,6 +272,7 @@ class Folio(State, frozen=True, kw_only=True):
     client: str = ""
     sub_agency: str = ""
     commission_rate: str = ""
+    commission: int = 0  # what a channel that collects keeps for itself (X-20)
     fee_basis: str = ""
     funds_holder: str = ""
     max_advance_rate: str = ""
@@ -296,6 +301,7 @@ class Folio(State, frozen=True, kw_only=True):
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
     notices: tuple[FolioNotice, ...] = ()
     credit_notes: int = 0  # requested so far (X-23)
+    disputes: tuple[FolioDispute, ...] = ()  # oldest first (X-13)
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

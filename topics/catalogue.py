@@ -36,8 +36,8 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booking": ("booking",),
-        "payment": ("payment", "receipt", "provider"),
-        "folio": ("folio",),
+        "payment": ("payment", "receipt", "provider", "dispute"),
+        "folio": ("folio", "channel"),
         "cancellation": ("cancellation", "force_majeure"),
         "refund": ("refund",),
         "stock": ("stock",),
@@ -52,8 +52,8 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _ABOUT: Mapping[str, str] = MappingProxyType(
     {
         "booking": "What the hub makes of bookings: accepted, what is due and when.",
-        "payment": "Money taken, released, or without a home.",
-        "folio": "Ordered, collected and balance of an account; accounts that stand still.",
+        "payment": "Money taken, released, contested, or without a home.",
+        "folio": "Ordered, collected and balance of an account; what a channel owes for one; accounts that stand still.",
         "cancellation": "Quotes, confirmations and refusals of cancellations; declared force majeure.",
         "refund": "Refunds from decision to execution, and what became of them.",
         "stock": "Sellable units that are free again.",

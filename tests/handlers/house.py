@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from engine.routes import decision_of
 from handlers import account
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
+from ledger import recipes
 from schemas import registry
 from schemas.common import Fact
 from schemas.effect import EffectRequest, Move
@@ -212,7 +213,7 @@ class House:
     def _check(self) -> None:
         for (kind, key), state in self.states.items():
             if isinstance(state, Folio):
-                assert account.balance(state) == self.accounts[f"guest:{key}"], (key, account.balance(state))
+                assert account.balance(state) == self.accounts[recipes.guest(state)], (key, account.balance(state))
                 for payment in state.payments:
                     assert 0 <= payment.refunding + payment.refunded + payment.foreign <= payment.captured, payment
             elif isinstance(state, Voucher):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from handlers import account
 from handlers.balance_reply import INITIATION
 from ledger.balance import balance
-from schemas.balance import BalanceDisfunction, BalancePaid, BalanceReplied, BalanceSent, Through
+from schemas.balance import BalanceDisfunction, BalancePaid, BalanceReplied, BalanceSent
 from schemas.balance_request import AttemptState, BalanceStatus
 from schemas.errors import Rejected, Stale
-from schemas.payment import Initiation, PaymentCaptured
+from schemas.payment import Initiation, PaymentCaptured, Through
 from tests.handlers.balances import ANSWERED, BOUGHT, SENT, Asked, answered, asked, asking, bought, collected
 from tests.handlers.campsite import fact, kinds, line, ordered
 from tests.handlers.cancelling import GUEST

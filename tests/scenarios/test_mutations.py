@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -30,11 +31,15 @@ from handlers import (
     booking,
     booking_lines,
     cancellation,
+    cancellation_record,
     cancellation_right,
     capture,
+    card_use,
+    channel,
     commission,
     confirmation,
     deposit,
+    dispute,
     entitlement,
     frozen,
     goodwill,
@@ -44,6 +49,7 @@ from handlers import (
     quote,
     quote_lines,
     refund,
+    refund_asked,
     refund_elsewhere,
     refund_parts,
     refund_reply,
@@ -59,6 +65,7 @@ from handlers import (
 )
 from handlers.outcome import Outcome, Policies
 from handlers.payment_states import BY_NAME
+from ledger import recipes
 from schemas import cards, folio, money, voucher_code
 from schemas.cancellation import Cause
 from schemas.payment import Tender
@@ -77,6 +84,7 @@ from schemas.refund import Destination
 from tests.scenarios.play import HERE, hold, played, scenario_of
 
 OURS = ("handlers.", "engine.", "schemas.", "ledger.")
+NUMBERS = count()
 SHIPPED = PropertyPolicy(property="any", version="any/1", tenant="azur", zone="Europe/Paris")
 
 
@@ -229,6 +237,27 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("payments/x_17_authorised_only", (quote, "_taken", lambda *_: ())),
     ("payments/x_17_authorised_only", (capture, "take_or_release", same_state)),
     ("payments/x_17_pending_waits", (payment, "told", lambda _message, name: BY_NAME[name])),
+    ("disputes/x_13_an_open_dispute_holds_the_refund", (refund_asked, "open_disputes", lambda *_: ())),
+    ("disputes/x_13_an_open_dispute_holds_the_refund", (dispute, "released", same_state)),
+    ("disputes/x_13_x_27_a_planned_refund_is_held", (dispute, "held", same_state)),
+    ("disputes/x_13_lost_opens_the_balance_again", (dispute, "_money", same_state)),
+    ("disputes/x_13_x_27_a_planned_refund_is_held", (recipes, "dispute_returned", lambda *_: ())),
+    ("disputes/x_13_x_3_refunded_and_charged_back", (dispute, "_given_twice", lambda *_: Outcome())),
+    ("disputes/x_2_x_13_the_end_comes_first", (dispute, "waits_for", lambda *_: f"another {next(NUMBERS)}")),
+    ("disputes/x_13_what_is_refused", (dispute, "contested", lambda *_: 0)),
+    ("channels/x_20_a_channel_owes_what_is_kept", (quote, "_CHANNEL", None)),
+    ("channels/x_20_a_channel_owes_what_is_kept", (channel, "_commission", lambda *_: 0)),
+    ("channels/x_20_a_channel_owes_what_is_kept", (recipes, "_CHANNEL", None)),
+    (
+        "channels/x_20_a_channel_is_owed_what_goes_back",
+        (refund_parts, "destination", lambda *_: (Destination.ORIGINAL_CARD, "")),
+    ),
+    ("payments/x_21_taken_and_flagged", (card_use, "_flags", lambda *_: ())),
+    ("payments/x_21_taken_and_flagged", (card_use, "_spoken", lambda *_: True)),
+    ("causes/x_24_a_package_comes_back_whole", (quote, "_fee", lambda *_: (0, ()))),
+    ("causes/x_24_a_package_comes_back_whole", (cancellation_record, "_kept_of_a_package", lambda *_: Outcome())),
+    ("causes/x_24_a_package_comes_back_whole", (refund, "due_days", lambda *_: 30)),
+    ("causes/x_24_declared_after_the_cancellation", (cancellation, "_check_live", lambda *_: None)),
     ("brakes/x_27_day_sum", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_property_day_sum", (effects, "brake_on", lambda *_: None)),
     ("brakes/x_27_velocity", (effects, "brake_on", lambda *_: None)),
