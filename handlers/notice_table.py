@@ -49,7 +49,7 @@ _ATTEMPT, _CHECK = ("request", "attempt"), ("number", "again")
 NOTICES: Final = (
     Notice(BookingAccepted, _K.BOOKING_CONFIRMED, _GUEST, _ONCE_MORE, (), when.confirmed),
     Notice(SecondPaymentOverdue, _K.SECOND_PAYMENT_OVERDUE, _GUEST, _ONCE_MORE, ("due_on",)),
-    Notice(CancellationConfirmed, _K.CANCELLATION_CONFIRMED, _GUEST, _ONCE_MORE, ("request", "quote")),
+    Notice(CancellationConfirmed, _K.CANCELLATION_CONFIRMED, _GUEST, _ONCE_MORE, ("request", "quote"), when.without_voucher),
     Notice(RefundExecuted, _K.REFUND_EXECUTED, _GUEST, _REFUSED, ("refund", "payment", "provider_record"), when.in_money),
     Notice(RefundManualRequired, _K.REFUND_MANUAL_REQUIRED, _MERCHANT, _REFUSED, ("refund", "payment", "reason")),
     Notice(RefundOverdue, _K.REFUND_OVERDUE, _MERCHANT, _ONCE_MORE, ("refund",)),

@@ -61,6 +61,11 @@ def invited(fact: BalanceDisfunction, _: Folio) -> bool:
     return fact.link > 0
 
 
+def without_voucher(_: Fact, folio: Folio) -> bool:
+    """S0-26: a booking that ends for a voucher gives nothing back in money; the mail with the code says that it is cancelled."""
+    return folio.issued is None
+
+
 def in_money(fact: RefundExecuted, _: Folio) -> bool:
     """S0-29: value that went into a voucher is nothing that an account will show."""
     return not fact.provider_record.startswith(_VOUCHER)
