@@ -20,7 +20,7 @@ from schemas.balance_request import AttemptState, BalanceStatus
 from schemas.common import Fact
 from schemas.folio import Folio, FolioStatus
 from schemas.notice import Audience, NoticeFailed
-from schemas.payment import PaymentCaptured, Tender
+from schemas.payment import PaymentCaptured
 from schemas.refund import RefundExecuted
 from schemas.voucher import Flag, Stage, VoucherCheckRequested, VoucherStatus
 from schemas.voucher_code import normalised
@@ -43,7 +43,7 @@ def to_a_guest(fact: NoticeFailed, _: Folio) -> bool:
 def first_asked(fact: BalanceSent, folio: Folio) -> bool:
     """S1-1: the first mail of a request; a later one asks again (S1-14, S1-34)."""
     request = request_of(folio, fact.request)
-    return not fact.again and request is not None and request.notices == 1
+    return request is not None and request.notices == 1
 
 
 def asked_again(fact: BalanceSent, folio: Folio) -> bool:
@@ -82,7 +82,7 @@ def into_its_voucher(fact: RefundExecuted, folio: Folio) -> bool:
 
 def by_voucher(fact: PaymentCaptured, folio: Folio) -> bool:
     """S0-19: the merchant has accepted a voucher, whose part is a payment; what the house adds to it is not the guest's."""
-    return fact.tender == Tender.VOUCHER and fact.payment in {voucher.payment for voucher in folio.vouchers}
+    return fact.payment in {voucher.payment for voucher in folio.vouchers}
 
 
 def check_begins(fact: VoucherCheckRequested, _: Folio) -> bool:

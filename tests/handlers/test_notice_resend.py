@@ -124,6 +124,18 @@ def test_s1_15_s1_37_what_was_answered_and_paid_meanwhile_is_not_told_to_the_mer
     assert refusal(stay, unpaid).code == refusal(stay, replied).code == "notice_outdated"
 
 
+def test_s1_15_a_reply_that_failed_is_not_told_for_another_that_is_under_way() -> None:
+    """Attempts are told apart."""
+    stay = asked()
+    stay.say("choose_method", at=ANSWERED, method="card", through="phone")
+    first = stay.last(NoticeKind.BALANCE_REPLIED)
+    stay.carried(NoticeState.FAILED, NoticeKind.BALANCE_REPLIED, "no_address")
+    stay.say("report_disfunction")
+    stay.say("choose_method", method="cheque")
+
+    assert refusal(stay, first.notice).code == "notice_outdated"
+
+
 def test_s0_35_a_voucher_that_is_checked_is_not_asked_about_once_more() -> None:
     """Nor a top-up that came."""
     house = WritingHouse()

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from handlers.notice_number import ending, hidden, numbered, whole
+from handlers.notice_table import NOTICES
+from handlers.voucher_accept import check_requested
 from schemas.notice import Audience, NoticeRequest
+from schemas.voucher import Stage, VoucherCheckRequested
 from tests.handlers.campsite import line
 from tests.handlers.house import CODES
 from tests.handlers.writing import WritingHouse
@@ -48,6 +51,29 @@ def test_s0_35_reminded_urged_and_told_of_the_authorisation() -> None:
 
     assert house.kinds() == ["voucher_check", "voucher_check_reminder", "voucher_check_escalation", "authorisation_expires"]
     assert the(house, "authorisation_expires").variables["payment"] == "P1"
+
+
+@pytest.mark.parametrize(
+    ("stage", "kinds"),
+    [
+        (Stage.ASKED, {"voucher_check", "voucher_duplicate"}),
+        (Stage.NOT_COVERED, {"voucher_check", "voucher_duplicate"}),
+        (Stage.REMINDER, {"voucher_check_reminder"}),
+        (Stage.ESCALATION, {"voucher_check_escalation"}),
+        (Stage.AUTHORISATION_EXPIRES, {"authorisation_expires"}),
+    ],
+)
+def test_s0_20_s0_35_each_stage_has_its_kind(stage: Stage, kinds: set[str]) -> None:
+    """Of a voucher that stands on two bookings; a duplicate is told where a check begins, not at every reminder."""
+    house = ordered()
+    house.enter(10_000)
+    house.order("B-2")
+    house.enter(10_000, folio="B-2")
+    folio = house.folio("B-2")
+    fact = check_requested(folio, folio.vouchers[0], stage)
+
+    about = [one for one in NOTICES if one.about is VoucherCheckRequested]
+    assert {one.kind.value for one in about if one.when is not None and one.when(fact, folio)} == kinds
 
 
 def test_s0_35_s1_41_each_authorisation_and_each_voucher_is_told_of() -> None:
