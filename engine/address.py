@@ -16,7 +16,7 @@ from schemas.voucher_code import normalised
 _TENANT_WIDE = frozenset({"payouts.stop", "payouts.start", "person.forget"})
 BY_SUBJECT: Mapping[str, str] = {
     **dict.fromkeys(("approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"), "subject"),
-    "notice.bounced": "notice",
+    **dict.fromkeys(("notice.bounced", "notice.resend"), "notice"),
 }
 """What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from engine import operations, routes
+from engine import notice_rows, operations, routes
 from engine.address import reference_key, references_of
 from engine.clock import instant
 from engine.store.rows import Key, Waiting
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})
 _AT_ONCE = routes.OF_BALANCES | {
-    "cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher",
+    "cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher", "notice.resend",
 }  # fmt: skip
 """Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
 
@@ -93,6 +93,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         decided_at=instant(chunk.now) if row.name == "timer.fired" else None,
         settings=body if isinstance(body, PropertySettings) else None,
         suspensions=_suspensions(chunk, row, message, folio),
+        said=notice_rows.said(chunk, row, message.notice) if row.name in routes.READS_NOTICES else {},
     )
 
 

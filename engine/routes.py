@@ -21,6 +21,7 @@ from handlers import (
     effect,
     force_majeure,
     notice,
+    notice_resend,
     payment,
     payment_record,
     refund,
@@ -101,6 +102,7 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{voucher_book.EXPIRY}": voucher_book.decide_expired,
     f"timer.fired/{voucher_book.HOLD_EXPIRY}": voucher_book.decide_hold_expired,
     "notice.bounced": notice.decide_bounced,
+    "notice.resend": notice_resend.decide_resend,
     "notice.carried": notice.decide_carried,
 }
 
@@ -112,6 +114,9 @@ CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 
 READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher"})
 """Decisions of a folio that are shown the book of the voucher that their message numbers."""
+
+READS_NOTICES: Final = frozenset({"notice.resend"})
+"""Decisions that are shown what the notice that their message names was to say."""
 
 READS_EFFECTS: Final = frozenset(
     {

@@ -239,14 +239,15 @@ def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:
     folio = facts.folio
     stage, _, subject = message.subject.partition(":")
     open_ = [voucher for voucher in waiting(folio) if voucher.status is VoucherStatus.PENDING_CHECK] if folio is not None else []
-    if stage == Stage.AUTHORISATION_EXPIRES:
-        paid = account.payment_of(folio, subject) if folio is not None else None
+    payment = subject if stage == Stage.AUTHORISATION_EXPIRES else ""
+    if payment:
+        paid = account.payment_of(folio, payment) if folio is not None else None
         due = open_ if paid is not None and paid.status is PaymentStatus.AUTHORISED else []
     else:
         due = [voucher for voucher in open_ if voucher.key == subject]
     if folio is None or not due:
         raise Stale(f"nothing waits for {message.subject}", field="subject", value=message.subject)
-    told = tuple([check_requested(folio, voucher, Stage(stage)) for voucher in due])
+    told = tuple([check_requested(folio, voucher, Stage(stage), payment) for voucher in due])
     step = Step("S0-35", f"{stage}: voucher {due[0].number} is not checked since {due[0].entered_at.isoformat()}")
     return Outcome(facts=told, trace=(step,), policy_version=folio.policy)
 

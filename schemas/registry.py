@@ -76,6 +76,7 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "voucher.consent": voucher.VoucherConsent,
         "booking.cancel_with_voucher": voucher.CancelWithVoucher,
         "notice.bounced": notice.NoticeBounced,
+        "notice.resend": notice.NoticeResend,
     }
 )
 """What may be sent to the hub."""
@@ -84,6 +85,7 @@ OPERATORS = frozenset((
     "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
     "person.forget", "provider.notified", "force_majeure.declare",
     "balance.set_amount", "balance.cancel", "balance.send_now", "balance.resend", "balance.suspend", "balance.recreate",
+    "notice.resend",
 ))  # fmt: skip
 """Messages that want an operator's door: an event of an area gives guests of all its properties everything back (S4-35). A provider's
 callbacks have a door of their own."""

@@ -169,6 +169,9 @@ class House:
         return told
 
     def _decide(self, item: _Parked) -> Outcome:
+        return decision_of(item.name, item.body)(item.body, self._facts(item))
+
+    def _facts(self, item: _Parked) -> Facts:
         state = self.states.get(item.key)
         self._count += 1
         policies = Policies(
@@ -179,12 +182,11 @@ class House:
         )
         named = self.states.get(("voucher", normalised(getattr(item.body, "number", ""))))
         voucher = state if isinstance(state, Voucher) else named
-        facts = Facts(
+        return Facts(
             message=message_bytes("azur", item.source, str(self._count)), name=item.name, source=item.source, tenant=self.tenant,
             key=item.key[1], act=self.now, received_at=self.now, policies=policies,
             folio=state if isinstance(state, Folio) else None, voucher=voucher if isinstance(voucher, Voucher) else None,
         )  # fmt: skip
-        return decision_of(item.name, item.body)(item.body, facts)
 
     def _apply(self, key: tuple[str, str], out: Outcome) -> list[_Parked]:
         if out.state is not None:

@@ -141,6 +141,10 @@ class PostgresChunk:
         rows = self._rows("SELECT id, state FROM effect WHERE tenant = %s AND folio = %s", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
 
+    def notice(self, tenant: str, folio: str, notice: str) -> bytes | None:
+        rows = self._rows("SELECT body FROM notice WHERE id = %s AND tenant = %s AND folio = %s", (notice, tenant, folio))
+        return bytes(rows[0][0]) if rows else None
+
     def _rows(self, statement: str, parameters: Sequence[object], *, binary: bool = False) -> list[tuple[Any, ...]]:
         """What went wrong is told apart here, before a decision takes it for its own."""
         with self._database.translating():

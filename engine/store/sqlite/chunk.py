@@ -129,6 +129,12 @@ class SqliteChunk:
         rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = ? AND folio = ?", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
 
+    def notice(self, tenant: str, folio: str, notice: str) -> bytes | None:
+        row = self._db.execute(
+            "SELECT body FROM notice WHERE id = ? AND tenant = ? AND folio = ?", (notice, tenant, folio)
+        ).fetchone()
+        return row[0] if row else None
+
     def write(self, chunk: ChunkWrite) -> None:
         db = self._db
         for lane, epoch in db.execute("SELECT lane, epoch FROM lane"):

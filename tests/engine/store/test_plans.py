@@ -157,6 +157,7 @@ def a_day(box: Sandbox) -> None:
     box.say("effect.settle", {"subject": doubtful, "result": "refused", "reason": "seen"}, actor="operator")
     letter = own(box.database, "SELECT id FROM dead_letter WHERE why = 'undecodable'")
     box.say("dead_letter.discard", {"subject": letter}, actor="operator")
+    box.say("notice.resend", {"folio": "B-1", "notice": "n"}, actor="operator")
 
 
 def what_is_seldom(box: Sandbox) -> None:
@@ -185,6 +186,7 @@ def what_is_seldom(box: Sandbox) -> None:
     notices.next_due()
     notices.waiting()
     notices.contact("azur", "B-1")
+    notices.folio("azur", "B-1")
     notices.new_generation(now)
     Housekeeping(box.hub).once()
     keys = DoorKeys(box.database)
