@@ -128,13 +128,10 @@ def _booked(plan: str) -> dict[str, Any]:
     """Twenty days before the arrival: the deadline is in six, and the mail goes at once (S1-9)."""
     dates = {"arrival": _TODAY + timedelta(days=20), "departure": _TODAY + timedelta(days=27)}
     line = {"trade": "outdoor", "accommodation_type": "pitch", "terms": "outdoor/flexible", **dates}
-    return {
-        "revision": 1, "property": "camp-azur", "channel": "web", "currency": "EUR", "language": "fr", "payment_plan": plan,
-        "lines": [
-            {"line": "1", "price": PRICE - 8_000, "accommodation": "pitch-12", **line},
-            {"line": "2", "kind": "service", "price": 8_000, **line},
-        ],
-    }  # fmt: skip
+    first = {"line": "1", "price": PRICE - 8_000, "accommodation": "pitch-12", **line}
+    second = {"line": "2", "kind": "service", "price": 8_000, **line}
+    known = {"revision": 1, "property": "camp-azur", "channel": "web", "currency": "EUR", "language": "fr"}
+    return {**known, "payment_plan": plan, "lines": [first, second]}
 
 
 def _paid(amount: int) -> dict[str, Any]:
