@@ -9,13 +9,14 @@ import msgspec
 from config.settings import Configuration
 from schemas.notice import NoticeKind
 from schemas.policy import TenderOrder
+from tests.simulation.house import House
 
 
 class Knobs:
     """The configuration in force, by luck."""
 
-    def __init__(self, shipped: Configuration, chance: random.Random) -> None:
-        self._shipped, self._chance = shipped, chance
+    def __init__(self, shipped: Configuration, chance: random.Random, house: House | None = None) -> None:
+        self._shipped, self._chance, self.house = shipped, chance, house
         self._version = 0
         self.configuration = self.turned()
 
@@ -45,4 +46,6 @@ class Knobs:
             amqp=replace(self._shipped.amqp, url="amqp://nobody"),
             hub=replace(self._shipped.hub, dead_letter_days=10),
         )
+        if self.house is not None:
+            self.configuration = self.house.settled(self.configuration, self._version)
         return self.configuration

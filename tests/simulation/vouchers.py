@@ -17,7 +17,6 @@ from schemas.voucher import Flag
 from schemas.voucher_book import HoldState, Voucher
 from schemas.voucher_code import code_of
 from tests.simulation.messages import TENANT
-from tests.simulation.plan import START
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -37,7 +36,7 @@ class VoucherPlan:
         for number in PMS:
             data = {"number": number, "value": chance.choice((5_000, 30_000)), "currency": "EUR", "property": "camp-azur"}
             if chance.random() < 0.5:
-                data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+                data["expires"] = str((self._world.begins + timedelta(days=chance.randrange(5, 60))).date())
             self._say(chance.randrange(20 * DAY), number, "voucher.register", data, "merchant")
         for number in range(chance.choice((2, 3, 4))):
             self._paid_with(f"V-{number}")
@@ -47,7 +46,7 @@ class VoucherPlan:
 
     def _book(self, folio: str, at: int, price: int) -> None:
         chance = self._chance
-        arrives = START.date() + timedelta(days=chance.randrange(30, 70))
+        arrives = self._world.begins.date() + timedelta(days=chance.randrange(30, 70))
         sold = {
             "line": "1",
             "trade": "outdoor",
@@ -76,7 +75,7 @@ class VoucherPlan:
         if data["value_rule"] == "percent_of_collected":
             data["value_percent"] = chance.choice(("50 %", "120 %"))
         if chance.random() < 0.3:
-            data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+            data["expires"] = str((self._world.begins + timedelta(days=chance.randrange(5, 60))).date())
         for again in range(chance.choice((1, 2))):
             self._say(
                 2 * DAY + again * chance.choice((5, 90_000)),

@@ -20,13 +20,17 @@ from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival
 from schemas.errors import Rejected
 from tests.simulation.aims import Aims
+from tests.simulation.asked import Asked
+from tests.simulation.balances import BalancePlan
 from tests.simulation.broker import Broker
 from tests.simulation.deaths import Deaths
 from tests.simulation.disk import Disk, image
 from tests.simulation.fate import Fate
 from tests.simulation.holds import Holds
+from tests.simulation.house import House
 from tests.simulation.knobs import Knobs
 from tests.simulation.luck import IN_FLIGHT, Luck
+from tests.simulation.mails import Mails
 from tests.simulation.messages import arrival, slip, told_again
 from tests.simulation.owners import Owners
 from tests.simulation.people import People
@@ -47,21 +51,26 @@ def _settings() -> tuple[Configuration, bytes]:
 
 
 class World:
-    """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too."""
+    """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too; `families`: they are asked for balances as
+    well, and mail is carried."""
 
-    def __init__(self, seed: int, *, with_vouchers: bool = False) -> None:
-        self.seed, self.with_vouchers = seed, with_vouchers
+    def __init__(self, seed: int, *, with_vouchers: bool = False, families: bool = False) -> None:
+        self.seed, self.with_vouchers = seed, with_vouchers or families
         self.chance = random.Random(f"world {seed}")
         configuration, empty = _settings()
-        self.knobs = Knobs(configuration, self.chance)
+        house = House(seed) if families else None
+        self.begins = house.begins if house is not None else START
+        self.knobs = Knobs(configuration, self.chance, house)
         self.configuration = self.knobs.configuration
-        self.clock = ManualClock(micros(START))
+        self.clock = ManualClock(micros(self.begins))
         self.aims = Aims(seed)
         self.luck = Luck(seed, self.chance.choice((0.0, 0.005, 0.01, 0.02)), self.aims.script, self.aims.own)
         self.luck.scripts = self.scripts_of
         self.disk = Disk(self.luck, empty)
         self.provider = SimulatedProvider(seed, self.clock, self.aims)
         self.broker = Broker(seed)
+        self.mails = Mails(self) if families else None
+        self.asked = Asked(self) if families else None
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
         self.queries_fail = False
@@ -81,8 +90,10 @@ class World:
         self.owners = Owners(self)
         self.people = People(self)
         self._plan = Plan(seed, self)
-        if with_vouchers:
+        if self.with_vouchers:
             VoucherPlan(self)
+        if self.asked is not None:
+            self.asked.tell = BalancePlan(self).heard
         trouble(self)
 
     # -- what a plan asks for --------------------------------------------------------------------------------------------------
@@ -93,17 +104,17 @@ class World:
 
     def seconds(self) -> int:
         """Since the world began."""
-        return (self.clock.now() - micros(START)) // SECOND
+        return (self.clock.now() - micros(self.begins)) // SECOND
 
     def at(self, second: float, act: Callable[[], None]) -> None:
         """Put something on the agenda, seconds since the world began."""
         self._number += 1
-        heapq.heappush(self._agenda, (max(micros(START) + int(second * SECOND), self.clock.now()), self._number, act))
+        heapq.heappush(self._agenda, (max(micros(self.begins) + int(second * SECOND), self.clock.now()), self._number, act))
 
     def send(self, second: float, source: str, id_: str, name: str, data: dict[str, Any], *, actor: str = "system") -> None:
         """A message, late or twice as luck has it."""
         chance = self.chance
-        one = arrival(source, id_, name, data, instant(micros(START) + max(0, int(second)) * SECOND), actor=actor)
+        one = arrival(source, id_, name, data, instant(micros(self.begins) + max(0, int(second)) * SECOND), actor=actor)
         for _ in range(1 if chance.random() < 0.7 else chance.choice((2, 3))):
             late = chance.choice((0, 0, 0, 1, 20, 4_000, 90_000))
             self.at(max(0, second) + late, lambda: self.deliver(one))
@@ -240,6 +251,8 @@ class World:
                 pass
             if self.clock.now() >= self.down_until:
                 self.owners.work()
+            if self.asked is not None:
+                self.asked.look()
 
     def _hub_due(self) -> int | None:
         due = self.hub.next_due()
