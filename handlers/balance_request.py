@@ -62,7 +62,6 @@ Decision = Callable[[Any, Facts], Outcome]
 
 
 @cache  # one for each decision
-@cache
 def follows(decide: Decision) -> Decision:
     """That decision, and what it means for the folio's balance requests; made once of each, since every message asks."""
 
