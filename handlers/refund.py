@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import put
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Internal, Outcome, Step, Timer
+from handlers.outcome import Facts, Internal, Outcome, Step, Timer, folio_of, merge
 from handlers.refund_parts import (
     ORIGINAL_CARD,
     VOUCHER,
@@ -29,6 +30,7 @@ from schemas.common import Fact
 from schemas.effect import EffectKind, EffectRequest, EffectState
 from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
+from schemas.folio_approval import FolioApproval
 from schemas.operations import ApprovalRequested, TimerFired
 from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
 
@@ -65,6 +67,7 @@ def open_refund(
     requests: list[EffectRequest] = []
     effects: list[PendingEffect] = []
     messages: list[Internal] = []
+    held: list[FolioApproval] = []
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in allocation(folio, minor, policy):
         where, why = destination(folio, payment)
@@ -83,6 +86,8 @@ def open_refund(
             requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
             effects.append(_pending(part, refund_id, asked_by, bool(approve)))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
+        elif where is VOUCHER and approve:
+            held.append(_held(part, refund_id, approve, asked_by, facts))
         elif where is VOUCHER:
             messages.append(asked_back(folio, payment, part, refund_id))
         else:
@@ -106,7 +111,7 @@ def open_refund(
         ),
         refund_due_by=due_by,
     )
-    return Outcome(
+    out = Outcome(
         state=replace(
             folio,
             payments=payments,
@@ -121,6 +126,23 @@ def open_refund(
         messages=tuple(messages),
         trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
+    )
+    for one in held:
+        out = merge(out, put(folio_of(out), one, facts, "X-27"))
+    return out
+
+
+def _held(part: RefundPart, refund: str, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
+    """X-27: a voucher's part of a refund waits like any other."""
+    subject = facts.id(f"approval-{part.payment}-{part.number}")
+    return FolioApproval(
+        subject=subject,
+        minor=part.minor,
+        reason=approve,
+        asked_by=asked_by,
+        asked_at=facts.act,
+        refund=refund,
+        payment=part.payment,
     )
 
 

@@ -14,6 +14,7 @@ from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.effect import EffectState
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
 from schemas.payment import Initiation, Tender
@@ -284,6 +285,7 @@ class Folio(State, frozen=True, kw_only=True):
     voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
     notices: tuple[FolioNotice, ...] = ()
+    approvals: tuple[FolioApproval, ...] = ()  # what waits for a second person beside effects
 
 
 class AreaEvent(State, frozen=True, kw_only=True):
