@@ -31,6 +31,7 @@ from handlers.balance_record import (
     with_attempt,
 )
 from handlers.outcome import Facts, Outcome, Step
+from handlers.overpaid import given_back
 from schemas.balance import BalancePaid
 from schemas.balance_request import AttemptState, BalanceRequest, BalanceStatus
 from schemas.booking import CollectedBy
@@ -42,11 +43,12 @@ Decision = Callable[[Any, Facts], Outcome]
 
 @cache  # one for each decision
 def follows(decide: Decision) -> Decision:
-    """That decision, and what it means for the folio's balance requests; made once of each, since every message asks."""
+    """That decision, and what it means for what was overpaid and for the folio's balance requests; made once of each, since every message
+    asks."""
 
     @wraps(decide)
     def decided(message: Any, facts: Facts) -> Outcome:
-        return following(decide(message, facts), facts)
+        return following(given_back(decide(message, facts), facts), facts)
 
     return decided
 
