@@ -18,7 +18,7 @@ BY_SUBJECT: Mapping[str, str] = {
     **dict.fromkeys(("approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"), "subject"),
     **dict.fromkeys(("notice.bounced", "notice.resend"), "notice"),
 }
-"""What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
+"""What names an effect, a dead letter, a notice or an approval, by the field that does; the store knows whose it is."""
 
 
 _OF_PROVIDERS = ("payment.", "dispute.")

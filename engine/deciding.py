@@ -14,6 +14,7 @@ from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from engine.watching import failing
 from handlers.accounting import accounted
+from handlers.approval import number_of
 from handlers.notice import noticed
 from handlers.outcome import Facts
 from schemas import registry
@@ -74,7 +75,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     body = staged.body
     folio = body if isinstance(body, Folio) else None
     area = body if isinstance(body, Area) else None
-    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message)
+    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message, folio)
     received_at = instant(row.received_at)
     return Facts(
         message=row.message,
@@ -130,9 +131,12 @@ def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) 
     return body.suspensions if isinstance(body, PropertySettings) else ()
 
 
-def _voucher(chunk: Chunk, row: Waiting, message: Any) -> Voucher | None:
-    """The book of the voucher that a folio's message numbers, where the decision asks for it (A-15, S0-32)."""
-    if row.name not in routes.READS_VOUCHERS or not (key := normalised(message.number)):
+def _voucher(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> Voucher | None:
+    """The book of the voucher that a folio's message numbers, or whose issue it grants, where the decision asks for it (A-15, S0-32)."""
+    if row.name not in routes.READS_VOUCHERS:
+        return None
+    key = normalised(number_of(folio, message.subject) if row.name == "approval.grant" else message.number)
+    if not key:
         return None
     body = chunk.staging.state(Key(row.tenant, "voucher", key)).body
     return body if isinstance(body, Voucher) else None

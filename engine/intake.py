@@ -48,7 +48,7 @@ class Directory(Protocol):
     """What the store knows about subjects and identities, for the doors."""
 
     def owner_of(self, subject: str) -> Key | None:
-        """The key of an effect or a dead letter."""
+        """The key of an effect, a notice, a dead letter, or of what waits for approval."""
 
     def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of messages that were accepted before, decided or still waiting."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from handlers import (
+    approval,
+    approval_decided,
     balance,
     balance_reply,
     balance_suspension,
@@ -61,8 +63,9 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "cancellation.withdraw": cancellation.decide_withdraw,
     "force_majeure.declare": force_majeure.decide_declare,
     "provider.notified": effect.decide_notified,
-    "approval.grant": effect.decide_approval,
-    "approval.deny": effect.decide_approval,
+    "approval.grant": approval_decided.decide,
+    "approval.deny": approval_decided.decide,
+    f"timer.fired/{approval.APPROVAL}": approval.decide_reminded,
     "effect.settle": effect.decide_settle,
     "reply.arrived": reply.decide,
     "foreign_record.seen": refund_elsewhere.decide_foreign,
@@ -112,8 +115,8 @@ READS_AREAS: Final = frozenset({"cancellation.request"})
 CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 """Causes of theirs for which it is read."""
 
-READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher"})
-"""Decisions of a folio that are shown the book of the voucher that their message numbers."""
+READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher", "approval.grant"})
+"""Decisions of a folio that are shown the book of the voucher that their message numbers, or would issue."""
 
 READS_NOTICES: Final = frozenset({"notice.resend"})
 """Decisions that are shown what the notice that their message names was to say."""
@@ -149,6 +152,7 @@ MOVES_BALANCE: Final = frozenset(ROUTES) - {
     f"timer.fired/{booking.SECOND_PAYMENT}",
     f"timer.fired/{cancellation.EXPIRY}",
     f"timer.fired/{refund_reply.OVERDUE}",
+    f"timer.fired/{approval.APPROVAL}",
 }
 """Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42), and what a
 channel owes (X-20)."""

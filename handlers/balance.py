@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_amounts import Wanted, fixed, wanted
 from handlers.balance_dates import arrival_of
-from handlers.balance_record import LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
-from handlers.balance_request import BY_HAND, Here, here_of, opened, settings_of
+from handlers.balance_here import Here, here_of, settings_of
+from handlers.balance_record import BY_HAND, LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
+from handlers.balance_request import opened
 from handlers.balance_timers import suspended, told_suspended
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
@@ -47,20 +48,21 @@ QUEUES: Final[Mapping[str, frozenset[BalanceStatus]]] = {
 def decide_set_amount(message: BalanceSetAmount, facts: Facts) -> Outcome:
     """`balance.set_amount` (S1-13, S1-17): this amount is asked for, whatever the booking becomes; 0 cancels the request.
 
-    Raises Rejected `amount_above_balance`, `amount_not_settable` where each accommodation has a request of its own.
+    Where each accommodation has a request, `request` says of which (S1-39); all of them ask for no more than is owed. Raises Rejected
+    `amount_above_balance`, `request_missing`.
     """
     request, here = acted(message, facts)
     if not message.amount:
         return _cancelled(request, here, message.actor)
-    if here.policy.per_accommodation:
-        text = "amounts of requests by accommodation follow the booking: change the booking, or cancel one of them"
-        raise Rejected(text, code="amount_not_settable", rule="S1-39", field="amount", value=message.amount)
     folio = here.folio
-    balance = account.balance(folio)
-    if message.amount > balance:
-        text = f"{account.text(message.amount, folio.currency)} is above the {account.text(balance, folio.currency)} that are owed"
+    others = sum(known.amount for known in folio.balance_requests if known.status in LIVE and known.request != request.request)
+    most = account.balance(folio) - others
+    if message.amount > most:
+        by = ", less what other requests ask for" if others else ""
+        text = f"{account.text(message.amount, folio.currency)} is above the {account.text(most, folio.currency)} that are owed{by}"
         raise Rejected(text, code="amount_above_balance", rule="S1-17", field="amount", value=message.amount)
-    start, end = fixed(message.amount, folio)
+    want = next(one for one in wanted(folio, here.policy, here.zone) if one.accommodation == request.accommodation)
+    start, end = fixed(message.amount, folio, want)
     after = replace(request, amount=message.amount, fixed_from=start, fixed_to=end, clamped=False)
     was, now = (account.text(minor, folio.currency) for minor in (request.amount, message.amount))
     step = Step("S1-13", f"balance request {request.request}: {was} → {now}, set by {who(message.actor)}")

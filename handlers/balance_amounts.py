@@ -12,20 +12,22 @@ from zoneinfo import ZoneInfo
 
 from handlers import account
 from handlers.balance_dates import counted, deadline_of, inside
-from handlers.balance_record import LIVE, last_of
+from handlers.balance_record import BY_HAND, LIVE, last_of
 from schemas.folio import Folio, FolioLine
 from schemas.money import allocate
 from schemas.policy import BalancePolicy
 
 
 class Wanted(NamedTuple):
-    """A request as the folio now wants it. `left`: what was left open on purpose; `clamped`: an operator wants more than is owed."""
+    """A request as the folio now wants it. `left`: what was left open on purpose; `clamped`: an operator wants more than is owed;
+    `share`: with `per_accommodation`, what is asked of one in all, paid or not."""
 
     accommodation: str  # empty: the whole booking's
     planned: date
     amount: int
     left: int = 0
     clamped: bool = False
+    share: int = 0
 
 
 def owed_later(folio: Folio) -> int:
@@ -57,7 +59,8 @@ def _whole(folio: Folio, planned: date) -> Wanted:
 
 def _each(folio: Folio, lines: tuple[FolioLine, ...], policy: BalancePolicy, zone: ZoneInfo) -> tuple[Wanted, ...]:
     """S1-39: what is owed later, split by price over the accommodations that were not bought inside their deadline; money that came pays
-    the earliest first. What is no accommodation is asked for with the first."""
+    the earliest first. What is no accommodation is asked for with the first. S1-17, S1-34: of one whose amount an operator set, that, and
+    never more in all than is owed."""
     groups: dict[str, list[FolioLine]] = {}
     for line in lines:
         groups.setdefault(line.accommodation or line.line, []).append(line)
@@ -70,20 +73,44 @@ def _each(folio: Folio, lines: tuple[FolioLine, ...], policy: BalancePolicy, zon
         return ()
     prices[0] += sum(line.price for line in account.live_lines(folio) if line not in lines)
     shares = allocate(max(0, account.ordered(folio) - folio.due_now), prices)
-    rest, amounts = owed_later(folio), []
-    for share in reversed(shares):
-        amounts.append(min(share, rest))
+    asked = [_asked(folio, name, share) for (_, name, _), share in zip(later, shares, strict=True)]
+    collected = account.collected(folio)
+    rest, amounts = max(0, min(owed_later(folio) - sum(shares) + sum(asked), account.ordered(folio) - collected)), []
+    for most in reversed(asked):
+        amounts.append(min(most, rest))
         rest -= amounts[-1]
-    return tuple([Wanted(name, planned, amount) for (planned, name, _), amount in zip(later, reversed(amounts), strict=True)])
+    beyond = sum(asked) > account.ordered(folio) - min(collected, folio.due_now)
+    return tuple(
+        [
+            Wanted(name, planned, amount, max(0, share - most), beyond and _fixed(folio, name) is not None, most)
+            for (planned, name, _), amount, share, most in zip(later, reversed(amounts), shares, asked, strict=True)
+        ]
+    )
+
+
+def _asked(folio: Folio, accommodation: str, share: int) -> int:
+    """What is asked of one accommodation in all: its share, but for what an operator set, left open, or cancelled."""
+    last, most = last_of(folio, accommodation), _fixed(folio, accommodation)
+    if most is not None or last is None:
+        return share if most is None else most
+    return 0 if last.status not in LIVE and last.reason == BY_HAND else max(0, share - last.own_left)
+
+
+def _fixed(folio: Folio, accommodation: str) -> int | None:
+    """Up to which sum of its share an operator asks; None: nobody has said."""
+    last = last_of(folio, accommodation)
+    return last.fixed_to if last is not None and last.status in LIVE else None
 
 
 def _order(group: tuple[date, str, list[FolioLine]]) -> tuple[date, str]:
     return group[0], group[1]
 
 
-def fixed(amount: int, folio: Folio) -> tuple[int, int]:
+def fixed(amount: int, folio: Folio, want: Wanted) -> tuple[int, int]:
     """S1-17: from and up to which sum collected an operator's `amount` is asked for: on top of what is due at purchase, or of what was
-    collected where that is too much."""
+    collected where that is too much; of one accommodation on top of what came of its share."""
+    if want.accommodation:
+        return want.share - want.amount, want.share - want.amount + amount
     collected = account.collected(folio)
     base = max(collected, folio.due_now)
     start = base if base + amount <= account.ordered(folio) else collected

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.balance import QUEUES, acted_by, wrong_queue
-from handlers.balance_record import linked, open_attempt, with_attempt, with_request
-from handlers.balance_request import Here
+from handlers.balance_here import Here
+from handlers.balance_record import in_flight, linked, open_attempt, with_attempt, with_request
 from handlers.cancellation_right import HOUSE, who
 from handlers.card_use import used
 from handlers.collecting import captured, concluded
@@ -51,9 +51,10 @@ REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_inv
 
 def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     """`balance.choose_method` (S1-12, S1-15, S1-25, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
-    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1).
+    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1); another one takes its place as another
+    attempt, while no payment is on its way (S1-20, S1-45).
 
-    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `wrong_queue`.
+    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `payment_in_flight`, `wrong_queue`.
     """
     request, here = acted_by(message, facts, ANYBODY)
     method = _method(message, here)
@@ -77,7 +78,11 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     under_way = open_attempt(request)
     if under_way is not None and _same(under_way, attempt):
         return _nothing(here, f"attempt {under_way.number} of balance request {request.request} is this answer")
-    _check_queue(request, facts)
+    if under_way is not None:
+        _check_not_paying(request, under_way, here)
+        request = replace(request, attempts=with_attempt(request, replace(under_way, state=AttemptState.REPLACED, token="")))
+    else:
+        _check_queue(request, facts)
     after = replace(request, status=BalanceStatus.SENT_REPLIED, attempts=with_attempt(request, attempt), wake_at=None)
     told = BalanceReplied(
         request=request.request,
@@ -95,6 +100,14 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
 
 def _same(known: BalanceAttempt, new: BalanceAttempt) -> bool:
     return (known.method, known.token, known.mandate, known.initiation) == (new.method, new.token, new.mandate, new.initiation)
+
+
+def _check_not_paying(request: BalanceRequest, under_way: BalanceAttempt, here: Here) -> None:
+    """S1-20: a payment in progress is left in peace. Raises Rejected `payment_in_flight`."""
+    flies = next((one for one in here.folio.payments if in_flight(one, request)), None)
+    if flies is not None:
+        text = f"payment {flies.payment} of attempt {under_way.number} is {flies.status.value}: wait until it has come to something"
+        raise Rejected(text, code="payment_in_flight", rule="S1-20", field="method", value=under_way.method.value)
 
 
 def _method(message: BalanceChooseMethod, here: Here) -> Tender:

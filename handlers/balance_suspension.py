@@ -1,7 +1,7 @@
 """`balance.suspend` of a property, or of a type of accommodation there: kept as the property's settings, read by each folio when its own
 timer fires (S0-24, S1-36).
 
-A request that has been put off by one keeps its day when another suspension ends sooner.
+What has been put off by one looks every day whether it ended sooner (`handlers.balance_timers`).
 """
 
 from __future__ import annotations

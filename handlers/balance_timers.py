@@ -10,9 +10,9 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.balance_dates import arrival_of, at_send_time, on_site, overdue_instant, put_off
-from handlers.balance_record import LIVE, SENT, linked, open_attempt, request_of, sent, with_attempt, with_request
-from handlers.balance_request import Here, here_of, paying
+from handlers.balance_dates import arrival_of, at_send_time, next_look, on_site, overdue_instant, put_off
+from handlers.balance_here import Here, here_of
+from handlers.balance_record import LIVE, SENT, linked, open_attempt, paying, request_of, sent, with_attempt, with_request
 from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote import compute, quoted
@@ -47,15 +47,27 @@ def decide_send(message: TimerFired, facts: Facts) -> Outcome:
     if request.wake_at != message.due or request.status is BalanceStatus.SENT_REPLIED:
         raise Stale(f"balance request {request.request} has no mail to send now", field="subject", value=request.request)
     if (suspension := suspension_of(here, facts)) is not None:
-        return _put_off(request, suspension, here)
+        return _put_off(request, suspension, here, facts)
+    request, ended = _ended_sooner(request, here, facts)
     why, step = _not_sent(request, here, facts)
     if why is not None:
-        return _outcome(with_request(here.folio, why), step)
+        return merge(ended, _outcome(with_request(here.folio, why), step))
     after = linked(request, here.folio, facts.act)
     told = sent(after, here.folio, here.policy)
     amount = account.text(after.amount, here.folio.currency)
     step = Step("S1-20", f"balance request {request.request}: {amount} until {after.deadline} is asked for by link {after.link}")
-    return replace(_outcome(with_request(here.folio, after), step), facts=(told,))
+    return merge(ended, replace(_outcome(with_request(here.folio, after), step), facts=(told,)))
+
+
+def _ended_sooner(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest, Outcome]:
+    """S1-36: what its property kept back until a later day, and does not any more, is brought forward: suspended until today, with the
+    deadline that gives (A-11)."""
+    today = _really(here, facts)
+    if not request.by_property or request.suspended_until is None or request.suspended_until <= today:
+        return request, Outcome()
+    after = replace(suspended(request, today, here), by_property=False)
+    text = f"balance request {request.request}: {here.folio.property} asks again, {request.suspended_until} is not waited for"
+    return after, Outcome(facts=(told_suspended(after, here.folio.property),), trace=(Step("S1-36", text),))
 
 
 def _not_sent(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest | None, Step]:
@@ -102,12 +114,22 @@ def suspended(request: BalanceRequest, until: date, here: Here) -> BalanceReques
     waits = request.status is BalanceStatus.PENDING or request.wake_at is not None
     asked = (request.amount, deadline) if request.asked == (request.amount, request.deadline) else request.asked
     wake_at = due if waits and not site else None
-    after = replace(request, suspended_until=until, deadline=deadline, due_on_site=site, wake_at=wake_at, asked=asked)
+    after = replace(
+        request, suspended_until=until, by_property=False, deadline=deadline, due_on_site=site, wake_at=wake_at, asked=asked
+    )
     return replace(after, overdue_since=None) if deadline >= here.today else after
 
 
-def _put_off(request: BalanceRequest, suspension: Suspension, here: Here) -> Outcome:
-    after = suspended(request, suspension.until, here)
+def _put_off(request: BalanceRequest, suspension: Suspension, here: Here, facts: Facts) -> Outcome:
+    """S1-36: not before the property's suspension ends; whether that ends sooner is looked at every day until the stay begins, since no
+    operator's word about a property reaches each booking."""
+    after = replace(suspended(request, suspension.until, here), by_property=True)
+    today, arrival = _really(here, facts), arrival_of(here.folio)
+    if request.wake_at is not None and arrival is not None and today + timedelta(days=1) < arrival:
+        after = replace(after, wake_at=next_look(today, here.policy, here.zone))
+    if replace(after, wake_at=None) == replace(request, wake_at=None):
+        step = Step("S1-36", f"balance request {request.request}: still nothing before {suspension.until}")
+        return _outcome(with_request(here.folio, after), step)
     what = f"{here.folio.property} {suspension.accommodation_type}".rstrip()
     step = Step("S1-36", f"balance request {request.request}: {what} asks for nothing before {suspension.until}")
     told = told_suspended(after, here.folio.property, suspension.accommodation_type)
@@ -137,7 +159,7 @@ def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
         raise Stale(f"balance request {request.request} is not overdue now", field="subject", value=request.request)
     suspension = suspension_of(here, facts)
     if suspension is not None and suspended(request, suspension.until, here).deadline > request.deadline:
-        return _put_off(request, suspension, here)
+        return _put_off(request, suspension, here, facts)
     after = replace(request, overdue_since=here.today)
     arrival, busy = arrival_of(here.folio), paying(request, here.folio)
     quiet = suspension is not None or (request.suspended_until is not None and request.suspended_until > here.today)

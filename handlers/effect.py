@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import check_second
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
 from handlers.collecting import covered, without_unneeded
@@ -104,10 +105,7 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
     if not effect.needs_approval or effect.state is not EffectState.PLANNED:  # in doubt since a restored store: nobody sends it
         text = f"effect {effect.effect} waits for nobody's approval"
         raise Rejected(text, code="approval_not_needed", rule="X-27", field="subject", value=effect.effect)
-    by = who(message.actor)
-    if message.actor.kind not in HOUSE or _person(by) == _person(effect.asked_by):
-        text = f"{by} cannot approve this: it needs a second person of the house, other than {effect.asked_by}"
-        raise Rejected(text, code="approval_required", rule="X-27", field="actor", value=by)
+    by = check_second(message.actor, effect.asked_by)
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
     refund, part = found
@@ -132,11 +130,6 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
         trace=(Step("X-27", f"effect {effect.effect} denied by {by}: the money stays owed, by hand"),),
         policy_version=folio.policy,
     )
-
-
-def _person(by: str) -> str:
-    """Who `kind:id` is, whatever hat they wear and however they write it: a second person differs by id."""
-    return by.partition(":")[2].strip().casefold()
 
 
 def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:

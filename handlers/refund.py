@@ -11,8 +11,9 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import put
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Outcome, Step, Timer
+from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.refund_asked import Asked, asked
 from handlers.refund_parts import allocation, open_minor, refund_of, with_state
 from handlers.refund_reply import OVERDUE, timer
@@ -75,7 +76,7 @@ def open_refund(
         ),
         refund_due_by=due_by,
     )
-    return Outcome(
+    out = Outcome(
         state=replace(
             folio,
             payments=payments,
@@ -91,6 +92,9 @@ def open_refund(
         trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
     )
+    for waiting in (approval for one in all_asked for approval in one.approvals):
+        out = merge(out, put(folio_of(out), waiting, facts, "X-27"))
+    return out
 
 
 def due_days(folio: Folio, policy: PropertyPolicy) -> int:

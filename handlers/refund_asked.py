@@ -19,6 +19,7 @@ from schemas.common import Fact
 from schemas.dispute import RefundHeld
 from schemas.effect import EffectKind, EffectRequest, EffectState
 from schemas.folio import Folio, FolioPayment, PartStatus, PendingEffect, RefundPart
+from schemas.folio_approval import FolioApproval
 from schemas.operations import ApprovalRequested
 
 
@@ -30,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     requests: tuple[EffectRequest, ...] = ()
     effects: tuple[PendingEffect, ...] = ()
     messages: tuple[Internal, ...] = ()
+    approvals: tuple[FolioApproval, ...] = ()
     step: Step
 
 
@@ -74,9 +76,25 @@ def asked(
             effects=(_pending(part, refund, asked_by, bool(approve)),),
             step=step,
         )
+    if where is VOUCHER and approve:
+        return Asked(part=part, approvals=(_waiting(part, refund, approve, asked_by, facts),), step=step)
     if where is VOUCHER:
         return Asked(part=part, messages=(asked_back(folio, payment, part, refund),), step=step)
     return Asked(part=part, facts=(manual_required(folio, refund, part, why),), step=step)
+
+
+def _waiting(part: RefundPart, refund: str, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
+    """X-27: a voucher's part of a refund waits like any other."""
+    subject = facts.id(f"approval-{part.payment}-{part.number}")
+    return FolioApproval(
+        subject=subject,
+        minor=part.minor,
+        reason=approve,
+        asked_by=asked_by,
+        asked_at=facts.act,
+        refund=refund,
+        payment=part.payment,
+    )
 
 
 def _request(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import dropped, put
 from handlers.booking import BOOKING
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
 from handlers.frozen import local, property_policy
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.voucher_accept import agreed, check_requested, reminders, rescheduled
 from handlers.voucher_decline import declined
 from handlers.voucher_release import TOP_UP, ask
@@ -21,6 +22,7 @@ from handlers.voucher_worth import held_at_most
 from schemas.common import Actor, ActorKind
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioStatus, PaymentStatus
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher
 from schemas.operations import TimerFired
 from schemas.policy import PropertyPolicy
@@ -141,11 +143,12 @@ def decide_held(message: VoucherAnswered, facts: Facts) -> Outcome:
     )
 
 
-def decide_check(message: VoucherCheck, facts: Facts) -> Outcome:
-    """`voucher.check` (S0-15, S0-19, S0-21): accepted, refused, worth less, or accepted with the house's goodwill.
+def decide_check(message: VoucherCheck, facts: Facts, *, granted: int = 0) -> Outcome:
+    """`voucher.check` (S0-15, S0-19, S0-21): accepted, refused, worth less, or accepted with the house's goodwill, of which what is above
+    `override_above` and not `granted` waits for a second person (S4-46). Another check of the voucher takes its place.
 
     Raises Early for a booking or a voucher that is not here yet, Stale for what was said before, Rejected `not_allowed`,
-    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`, `approval_required`.
+    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`.
     """
     folio = facts.folio
     if folio is None:
@@ -161,11 +164,25 @@ def decide_check(message: VoucherCheck, facts: Facts) -> Outcome:
             replace_voucher(folio, voucher), voucher.key, message.reason or "voucher refused", who(message.actor), facts
         )
     take, goodwill = _worth(message, voucher, folio)
-    if goodwill:
-        _check_goodwill(message, goodwill, folio, facts)
-    done = agreed(account.changed(folio), voucher, take, goodwill, facts)
+    if why := _too_much(goodwill, folio, facts, granted):
+        return put(folio, _waits(message, voucher, goodwill, why, facts), facts, "S4-46")
+    unasked = dropped(folio, tuple([one for one in folio.approvals if one.check is not None and _key(one.check) == voucher.key]))
+    done = agreed(account.changed(folio_of(unasked)), voucher, take, goodwill, facts)
     step = Step("S0-15", f"voucher {voucher.number}: {message.verdict.value} by {who(message.actor)} {message.reason}".rstrip())
-    return merge(Outcome(trace=(step,), policy_version=folio.policy), done)
+    first = replace(unasked, trace=(step, *unasked.trace), policy_version=folio.policy)
+    return merge(first, done)
+
+
+def _key(message: VoucherCheck) -> str:
+    return normalised(message.number)
+
+
+def _waits(message: VoucherCheck, voucher: FolioVoucher, goodwill: int, why: str, facts: Facts) -> FolioApproval:
+    """S4-46: this check, once a second person grants its goodwill."""
+    check = replace(message, number=voucher.number)
+    return FolioApproval(
+        subject=facts.id("approval"), minor=goodwill, reason=why, asked_by=who(message.actor), asked_at=facts.act, check=check
+    )
 
 
 def _said(message: VoucherCheck) -> str:
@@ -224,13 +241,13 @@ def _worth(message: VoucherCheck, voucher: FolioVoucher, folio: Folio) -> tuple[
     return take, typed - take if message.verdict is Verdict.GOODWILL else 0
 
 
-def _check_goodwill(message: VoucherCheck, goodwill: int, folio: Folio, facts: Facts) -> None:
-    """S4-46: above `override_above` it is not for one person to give."""
+def _too_much(goodwill: int, folio: Folio, facts: Facts, granted: int) -> str:
+    """S4-46: why it is not for one person to give; empty: it is."""
     limit = property_policy(facts, folio).override_above
-    if limit is not None and goodwill > limit:
-        amount, most = (account.text(minor, folio.currency) for minor in (goodwill, limit))
-        text = f"goodwill of {amount} is above {most} (override_above): accept the lower value"
-        raise Rejected(text, code="approval_required", rule="S4-46", field="verdict", value=message.verdict.value)
+    if limit is None or goodwill <= max(limit, granted):
+        return ""
+    amount, most = (account.text(minor, folio.currency) for minor in (goodwill, limit))
+    return f"goodwill {amount} is above {most}"
 
 
 def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:

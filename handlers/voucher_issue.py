@@ -11,6 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import put
 from handlers.cancellation_record import computed_with_refund
 from handlers.cancellation_right import HOUSE, who
 from handlers.confirmation import confirm
@@ -20,8 +21,9 @@ from handlers.entitlement import Feature, check_feature
 from handlers.frozen import Local, local
 from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
 from handlers.penalty import start_of_day
-from handlers.quote import compute, quoted
+from handlers.quote import quoted
 from handlers.refund_parts import VOUCHER, allocation
+from handlers.voucher_value import of_vouchers, value_of
 from handlers.voucher_worth import entity_of
 from ledger import recipes
 from schemas.booking import CollectedBy
@@ -29,11 +31,11 @@ from schemas.cancellation import Cause
 from schemas.common import ActorKind, Fact
 from schemas.errors import Rejected
 from schemas.folio import CancelRequest, Folio, FolioRefund, FolioStatus, PartStatus, RefundPart, RequestStatus
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import IssuedVoucher
-from schemas.money import parse_rate, rate_text, times
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
-from schemas.voucher import CancelWithVoucher, ValueRule, VoucherIssued
+from schemas.voucher import CancelWithVoucher, VoucherIssued
 from schemas.voucher_code import normalised, ours, written
 from schemas.voucher_talk import VoucherIssue
 
@@ -43,12 +45,13 @@ WITH_VOUCHER = "voucher"
 """Stands for the request of a cancellation by which a voucher was issued."""
 
 
-def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
-    """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31).
+def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Outcome:
+    """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31). A bonus that was chosen,
+    above `override_above` and not `granted`, waits for a second person (S4-46): nothing is cancelled before.
 
     Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
-    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `approval_required`, `value_missing`, `bad_rate`,
-    `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
+    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `value_missing`, `bad_rate`, `voucher_number_taken`,
+    `voucher_number_malformed`, `voucher_number_empty`.
     """
     folio = facts.folio
     if folio is None:
@@ -64,7 +67,7 @@ def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: no voucher is issued for it any more"
         raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
     _check(message, folio, here.policy, facts)
-    return _issued(message, folio, here, facts)
+    return _issued(message, folio, here, facts, granted)
 
 
 def _again(folio: Folio) -> Outcome:
@@ -112,16 +115,22 @@ def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, fac
         raise Rejected(text, code="voucher_number_taken", rule="S0-32", field="number", value="")
 
 
-def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts) -> Outcome:
-    value, base, steps = _value(message, folio, here.policy, facts)
+def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts, granted: int) -> Outcome:
+    value, base, steps = value_of(message, folio, here.policy, facts)
     if value <= 0:
         text = f"{folio.folio}: nothing was collected that a voucher could be worth: cancel it without"
         raise Rejected(text, code="nothing_to_issue", rule="S0-27", field="value_rule", value=value)
-    _check_value(message, value, value - min(value, base), folio, here.policy)
+    _check_value(message, value)
+    if why := _too_much(message, value - min(value, base), folio, here.policy, granted):
+        bonus = value - min(value, base)
+        one = FolioApproval(
+            subject=facts.id("approval"), minor=bonus, reason=why, asked_by=who(message.actor), asked_at=facts.act, issue=message
+        )
+        return put(folio, one, facts, "S4-46")
     key, money = normalised(message.number), min(value, base)
     number, expires = written(key), message.expires or _expires(here)
     bonus = value - money
-    carried = min(money, _of_vouchers(folio))
+    carried = min(money, of_vouchers(folio))
     on_expiry = here.policy.refund_on_expiry if message.refund_on_expiry is None else message.refund_on_expiry
     entity = entity_of(here.policy, facts.tenant)
     computation = computed_with_refund(folio, money, Cause.GUEST, facts)
@@ -174,64 +183,26 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts)
     return merge(done, more)
 
 
-def _check_value(message: CancelWithVoucher, value: int, bonus: int, folio: Folio, policy: PropertyPolicy) -> None:
-    """No amount is larger than any message may name; S4-46: a bonus that the merchant chose, above `override_above`, is not for one person
-    to give."""
+def _check_value(message: CancelWithVoucher, value: int) -> None:
+    """No amount is larger than any message may name."""
     if value > MOST:
         text = f"{value} is more than any amount may be ({MOST})"
         raise Rejected(text, code="value_out_of_range", rule="A-14", field="value_percent", value=message.value_percent)
+
+
+def _too_much(message: CancelWithVoucher, bonus: int, folio: Folio, policy: PropertyPolicy, granted: int) -> str:
+    """S4-46: why a bonus that the merchant chose is not for one person to give; empty: it is."""
     chosen = message.value_rule is not None or message.value_percent or message.value_amount is not None
-    if chosen and policy.override_above is not None and bonus > policy.override_above:
-        more, most = (account.text(minor, folio.currency) for minor in (bonus, policy.override_above))
-        text = f"a bonus of {more} is above {most} (override_above): take the property's own rule, or less"
-        raise Rejected(text, code="approval_required", rule="S4-46", field="value_rule", value=bonus)
+    if not chosen or policy.override_above is None or bonus <= max(policy.override_above, granted):
+        return ""
+    more, most = (account.text(minor, folio.currency) for minor in (bonus, policy.override_above))
+    return f"voucher bonus {more} is above {most}"
 
 
 def _closes(on_expiry: bool) -> tuple[Step, ...]:
     """S0-28."""
     text = "what is not used until then goes back in money (refund_on_expiry)" if on_expiry else "no money goes back any more"
     return (Step("S0-28", text),)
-
-
-def _value(
-    message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts
-) -> tuple[int, int, tuple[Step, ...]]:  # fmt: skip
-    """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back, and
-    without the house's goodwill. X-24: of a package the fee would go back too."""
-    goodwill = sum(one.collected() for one in folio.payments if one.book == recipes.goodwill_account(folio))
-    collected, fee = account.collected(folio) - goodwill, 0 if folio.is_package else account.fee_charged(folio)
-    base = max(0, collected - fee)
-    has, less, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, base))
-    first = Step("S0-27", f"collected {has}, money and vouchers, − fee {less} = {is_}")
-    rule = message.value_rule or policy.voucher_value_rule
-    match rule:
-        case ValueRule.COLLECTED:
-            value, text = base, "all of it"
-        case ValueRule.REFUNDABLE_NOW:
-            value, text = min(base, compute(folio, (), Cause.GUEST, facts).refund), "what the terms give back now"
-        case ValueRule.FIXED_AMOUNT:
-            amount = message.value_amount if message.value_amount is not None else policy.voucher_value_amount
-            if amount is None:
-                text = "fixed_amount needs value_amount, here or as voucher_value_amount"
-                raise Rejected(text, code="value_missing", rule="A-14", field="value_amount", value="")
-            value, text = amount, "fixed"
-        case ValueRule.PERCENT_OF_COLLECTED:
-            rate = policy.voucher_value_percent
-            if message.value_percent:
-                try:
-                    rate = parse_rate(message.value_percent)
-                except ValueError as why:
-                    raise Rejected(
-                        str(why), code="bad_rate", rule="A-14", field="value_percent", value=message.value_percent
-                    ) from why
-            value, text = times(base, rate), f"{rate_text(rate)} × {is_}"
-    return value, base, (first, Step("A-14", f"{rule.value}: {text} = {account.text(value, folio.currency)}"))
-
-
-def _of_vouchers(folio: Folio) -> int:
-    """S0-29: what of the collected is voucher value already, and so is never given back in money."""
-    goodwill = recipes.goodwill_account(folio)
-    return sum(one.collected() for one in folio.payments if one.voucher and one.book != goodwill)
 
 
 def _expires(here: Local) -> date | None:

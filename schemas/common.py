@@ -45,6 +45,16 @@ Personal = Annotated[
     ),
 ]
 """Text about a person: sealed with the key of its subject before anything is stored (X-11)."""
+Proof = Annotated[
+    str,
+    Meta(
+        max_length=32_000,
+        description="where a proof is kept: an address or a number, at most 200 characters without spaces; never what it says",
+        extra={"personal": True, "reference": True},
+        extra_json_schema={"x-personal": True},
+    ),
+]
+"""A reference to a proof (X-26), kept as it is; anything else is about a person's health or fate, and is sealed like `Personal`."""
 
 
 def day_or_instant(text: str) -> date | datetime:

@@ -16,6 +16,7 @@ from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, S
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.dispute import FolioDispute
 from schemas.effect import EffectState
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
 from schemas.payment import CardFlag, Initiation, Tender, Through
@@ -302,6 +303,7 @@ class Folio(State, frozen=True, kw_only=True):
     notices: tuple[FolioNotice, ...] = ()
     credit_notes: int = 0  # requested so far
     disputes: tuple[FolioDispute, ...] = ()  # oldest first
+    approvals: tuple[FolioApproval, ...] = ()  # what waits for a second person beside effects
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -71,6 +71,13 @@ class CommissionOnPenalty(StrEnum):
     WAIVED = "waived"
 
 
+class OverpaidRule(StrEnum):
+    """S1-33: what was collected beyond what is ordered stays to the guest's credit with the booking, or goes back by itself."""
+
+    CREDIT = "credit"
+    REFUND = "refund"
+
+
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A policy: what is not a key of it is a mistake."""
 
@@ -165,6 +172,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     tranche_floor_on_move: bool = True
     tender_order: TenderOrder = TenderOrder.PROPORTIONAL
     within_tender: WithinTender = WithinTender.LAST_PAID
+    overpaid: OverpaidRule = OverpaidRule.CREDIT
     refund_due_days: int = 14
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # X-27: a refund of more waits for a second person

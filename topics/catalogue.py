@@ -19,7 +19,8 @@ OUTCOME_DAYS = 35
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One stream. `takes` are names of messages that come in by it, `gives` of those that go out. `retention_days` of whole
-    days, `compacted`: the last message of a key is kept besides. `dead_letters` is where what cannot be used goes, "" nowhere."""
+    days, `compacted`: the last message of a key is kept besides; `retention_class` says why (X-26). `dead_letters` is where what
+    cannot be used goes, "" nowhere."""
 
     name: str
     about: str
@@ -28,6 +29,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     gives: tuple[str, ...] = ()
     partitions: int = 32
     retention_days: int = OUTCOME_DAYS
+    retention_class: str = "stream"
     compacted: bool = False
     dead_letters: str = ""
 

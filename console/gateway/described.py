@@ -10,9 +10,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from engine.balances import Asked
+from engine.journal import Journal
 from engine.transactions import Recoverable, Transaction
 from engine.vouchers import Listed
-from engine.journal import Journal
 
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",

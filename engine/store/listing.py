@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
+
+from engine.clock import micros
 from engine.store.listed import BEGINNING, ListKind, Place
 from engine.store.notices import OPEN
 from engine.store.reading import Reading
 from engine.store.rows import Key
 from engine.store.statements import batches, marks
+from handlers.approval import approval_of, kind_of
 from handlers.effect import FINAL
 from schemas.effect import EffectState
+from schemas.folio import Folio
 
 Rows = list[dict[str, Any]]
 _EFFECT: Final = (
@@ -57,11 +62,29 @@ def effects_open(reading: Reading) -> dict[str, tuple[int, int]]:
 
 
 def approvals(reading: Reading, limit: int = 10_000) -> Rows:
-    """Payouts that wait for a second person (X-27)."""
-    return reading.rows(
+    """What waits for a second person (X-27, S4-46): payouts, then what waits in folios and is no request to a provider, as rows of the same
+    shape."""
+    payouts = reading.rows(
         f"SELECT {_EFFECT} FROM effect WHERE {_OPEN} AND effect.needs_approval = 1 AND state = 'planned' {_ORDER}",
         (limit,),
     )
+    found = reading.rows(
+        "SELECT tenant, key, subject FROM timer WHERE what = 'approval' ORDER BY due, tenant, key, name LIMIT ?", (limit,)
+    )
+    return [*payouts, *[held for row in found for held in _held(reading, row)]]
+
+
+def _held(reading: Reading, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    known = reading.state(Key(row["tenant"], "folio", row["key"]))
+    folio = msgspec.json.decode(known["body"], type=Folio) if known is not None and known["body"] else None
+    one = approval_of(folio, row["subject"]) if folio is not None else None
+    if folio is not None and one is not None:
+        yield {
+            "id": one.subject, "tenant": row["tenant"], "folio": row["key"], "kind": kind_of(one), "provider": "", "merchant": "",
+            "payment": one.payment, "reference": "", "minor": one.minor, "currency": folio.currency, "refund": one.refund,
+            "state": "planned", "reason": one.reason, "needs_approval": 1, "created_at": micros(one.asked_at), "sent_at": 0, "next_at": 0,
+            "attempts": 0, "queries": 0, "record": "",
+        }  # fmt: skip
 
 
 def payouts_waiting(reading: Reading, tenant: str) -> int:

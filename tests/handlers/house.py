@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from engine.routes import decision_of
 from handlers import account
+from handlers.approval import number_of
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
 from ledger import recipes
 from schemas import registry
@@ -180,12 +181,14 @@ class House:
             frozen_properties={camp.version: camp for camp in self.camps},
             frozen_terms={offer.version: offer for offer in self.offered},
         )
-        named = self.states.get(("voucher", normalised(getattr(item.body, "number", ""))))
+        folio = state if isinstance(state, Folio) else None
+        number = getattr(item.body, "number", "") or number_of(folio, getattr(item.body, "subject", ""))
+        named = self.states.get(("voucher", normalised(number)))
         voucher = state if isinstance(state, Voucher) else named
         return Facts(
             message=message_bytes("azur", item.source, str(self._count)), name=item.name, source=item.source, tenant=self.tenant,
             key=item.key[1], act=self.now, received_at=self.now, policies=policies,
-            folio=state if isinstance(state, Folio) else None, voucher=voucher if isinstance(voucher, Voucher) else None,
+            folio=folio, voucher=voucher if isinstance(voucher, Voucher) else None,
         )  # fmt: skip
 
     def _apply(self, key: tuple[str, str], out: Outcome) -> list[_Parked]:

@@ -78,13 +78,45 @@ def test_s1_6_x_21_answers_that_are_refused(body: dict[str, Any], code: str, rul
     assert stay.state is before
 
 
-def test_s1_16_another_answer_while_one_is_under_way_is_refused() -> None:
-    """A second way of paying could take the money twice."""
+def test_s1_20_s1_45_the_guest_chooses_anew() -> None:
+    """A card by phone in place of a cheque: another attempt, the first one is kept in the history and its money is told as it comes; the
+    merchant is asked five days after the second answer."""
     stay = answered("cheque")
-    with pytest.raises(Rejected) as no:
-        stay.say("choose_method", method="card")
+    told = fact(stay.say("choose_method", at=LATER, method="card", through="phone", token="tok-1"), BalanceReplied)
 
-    assert no.value.code == "wrong_queue"
+    assert (told.attempt, told.method, told.initiation, told.amount) == (2, "card", "moto", 10_000)
+    assert [(one.method.value, one.state.value) for one in stay.request.attempts] == [("cheque", "replaced"), ("card", "chosen")]
+    stay.say("choose_method", method="bank_transfer")
+    assert [one.token for one in stay.request.attempts] == ["", "", ""]
+    with pytest.raises(Rejected) as no:
+        stay.say("report_collected", attempt=1)
+    assert (no.value.code, no.value.field) == ("unknown_attempt", "attempt")
+    stay.say("report_collected")
+    assert stay.queue() is BalanceStatus.PAID
+    assert [one.state.value for one in stay.request.attempts] == ["replaced", "replaced", "collected"]
+
+
+@pytest.mark.parametrize("status", ["51", "5"])
+def test_s1_20_a_payment_that_is_on_its_way_is_left_in_peace(status: str) -> None:
+    """A second way of paying could take the money twice; once it has come to nothing, the guest may choose anew."""
+    stay = answered("card", token="tok-1", through="phone")
+    stay.card(10_000, "P2", name="payment.authorised", status=status, occurred_at=ANSWERED)
+    before = stay.state
+    with pytest.raises(Rejected) as no:
+        stay.say("choose_method", method="cheque")
+
+    assert (no.value.code, no.value.rule, no.value.field, no.value.value) == ("payment_in_flight", "S1-20", "method", "card")
+    assert stay.state is before
+
+
+def test_s1_20_what_is_collected_is_not_chosen_anew() -> None:
+    """The request is paid."""
+    stay = answered("cheque")
+    stay.say("report_collected")
+    with pytest.raises(Rejected) as no:
+        stay.say("choose_method", method="card", through="phone", token="t")
+
+    assert (no.value.code, no.value.value) == ("wrong_queue", "paid")
 
 
 def test_s1_45_what_the_merchant_reports_collected_is_booked() -> None:

@@ -208,6 +208,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("causes/s4_44_arrhes_are_returned_double", (confirmation, "_arrhes_double", same_state)),
     ("partial/v25_s4_37_one_service_of_two", (quote_lines, "chosen_lines", lambda of, _: _all(of))),
     ("partial/s4_37_fewer_nights", (quote_lines, "penalty", lambda *_: 0)),
+    ("changes/s1_33_overpaid_goes_back_where_settled", knob("overpaid")),
     ("changes/s4_45_no_better_rate_after_a_move", (penalty, "capped", lambda rate, _cap: rate)),
     ("changes/s4_45_no_better_rate_after_a_move", (booking_lines, "floor_on_move", lambda lines, *_: (lines, ()))),
     ("changes/s4_45_no_better_rate_after_a_move", knob("tranche_floor_on_move")),
