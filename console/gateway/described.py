@@ -9,7 +9,7 @@ import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from engine.journal import Journal
+from engine.journal_answer import Journal
 
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",
