@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from console.command.beside import Beside, opened
 from console.command.options import Config, Json, Store, Tenant, existing_store
 from console.command.showing import money, print_json, table
-from engine.journal import DaySums, Journal, JournalTransfer, journal_of
+from engine.journal import journal_of
+from engine.journal_answer import DaySums, Journal, JournalTransfer
 
 
 def journal(

@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from engine.balances import Asked
-from engine.journal import Journal
+from engine.journal_answer import Journal
 from engine.transactions import Recoverable, Transaction
 from engine.vouchers import Listed
 

@@ -13,7 +13,8 @@ from console.gateway.callers import caller
 from console.gateway.desk import Desk
 from console.gateway.messages import answer_json, desk_of
 from console.gateway.problems import Problem
-from engine.journal import MOST, Journal, journal_of
+from engine.journal import MOST, journal_of
+from engine.journal_answer import Journal
 from schemas.errors import HubError, Retryable
 
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine import journal
-from engine.journal import AccountTotal, Journal, JournalTransfer, VatTotal, journal_of, shown
+from engine.journal import journal_of, shown
+from engine.journal_answer import AccountTotal, DaySums, Journal, JournalTransfer, VatTotal
 from engine.journal_held import UnappliedReceipt, VoucherLiability
 from engine.store import checking
 from engine.store.contract import Store
@@ -216,7 +216,7 @@ def test_x_12_another_tenant_sees_nothing() -> None:
     none = told(box, "2026-05-01", "dunes")
 
     assert (none.transfers, none.next) == ((), None)
-    assert none.sums == journal.DaySums(accounts=(), vat=(), vouchers=(), unapplied=())
+    assert none.sums == DaySums(accounts=(), vat=(), vouchers=(), unapplied=())
     for more, code in (({"property_": "camp-azur"}, "unknown_property"), ({"after": seq}, "unknown_position")):
         with pytest.raises(HubError) as refused:
             told(box, "2026-05-01", "dunes", **more)

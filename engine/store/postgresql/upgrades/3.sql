@@ -35,7 +35,7 @@ INSERT INTO listed (tenant, folio, kind, item, property, queue, marks, rank)
 SELECT tenant, '', 'voucher', book ->> 'key', coalesce(book ->> 'property', ''), '', '', book ->> 'key'
 FROM (SELECT tenant, convert_from(body, 'UTF8')::json AS book FROM state WHERE kind = 'voucher' AND body IS NOT NULL) AS voucher
 WHERE coalesce(json_array_length(book -> 'holds'), 0) = 0;
--- step the journal of a day, by tenant and instant; whoever decides waits until it is made
+-- step the journal of a day, by tenant and instant
 -- What was decided for a tenant, by instant: the journal of a day.
 CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
 -- step what stands on vouchers, and receipts without a home
