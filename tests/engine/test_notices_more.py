@@ -16,10 +16,10 @@ from handlers.notice_number import ending
 from schemas.payment import Tender
 from schemas.policy import BalancePolicy
 from tests.engine.sandbox import arrival, booking, names
-from tests.engine.test_notices import DAY, GUEST, HOUR, Office, configured, office
+from tests.engine.test_notices import DAY, GUEST, HOUR, Office, configured
+from tests.engine.test_notices import office as office
 
 pytestmark = pytest.mark.both_stores
-_ = office
 BOUGHT, MAIL = "2026-06-01T08:00:00+00:00", "2026-06-30T07:00:00+00:00"
 GONE = "550 5.1.1 nobody here"
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from handlers.balance_record import SEND
 from handlers.notice import occasion_of
 from handlers.notice_table import BY_KIND, NOTICES
 from schemas.balance import BalanceOverdue
 from schemas.balance_request import BalanceStatus
 from schemas.errors import Rejected, Stale
 from schemas.notice import Audience, NoticeKind, NoticeState
+from schemas.operations import TimerFired
 from schemas.refund import RefundExecuted
-from tests.handlers.balances import ANSWERED, asking
+from tests.handlers.balances import ANSWERED, ASKS, asking
 from tests.handlers.campsite import line, ordered
 from tests.handlers.writing import Told, asked, bought
 
@@ -71,6 +74,33 @@ def test_s1_13_s1_19_sent_now_even_if_it_is_decided_twice_is_one_mail() -> None:
 
     assert refused.value.code == "wrong_queue"
     assert stay.kinds() == [("balance_asked", 1)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "at"),
+    [
+        ("Europe/Paris", "2026-06-30T07:00:00+00:00"),
+        ("America/Guadeloupe", "2026-06-30T13:00:00+00:00"),
+        ("Pacific/Auckland", "2026-06-29T21:00:00+00:00"),
+    ],
+)
+def test_s1_29_s1_41_the_timer_of_the_mail_decided_twice_is_one_notice(zone: str, at: str) -> None:
+    """At nine where the property is; a worker that decides it again from the same state makes the very same notice, and one that finds it
+    decided has nothing to send."""
+    stay = bought(camp=replace(ASKS, zone=zone))
+    (timer,) = [one for one in stay.timers.values() if one.kind == SEND]
+    assert timer.due == datetime.fromisoformat(at)
+    fired = TimerFired(name=timer.name, due=timer.due, kind=timer.kind, subject=timer.subject)
+    stay.now, before = at, stay.state
+    (first,) = stay.inside("timer.fired", fired).notices
+    after, stay.state = stay.state, before
+    (again,) = stay.inside("timer.fired", fired).notices
+    assert again.notice == first.notice
+    assert (again.attempt, again.variables["amount"]) == (first.attempt, first.variables["amount"])
+    stay.state = after
+
+    with pytest.raises(Stale):
+        stay.inside("timer.fired", fired)
 
 
 def test_s1_37_the_guest_is_reminded_and_the_merchant_told() -> None:
