@@ -64,7 +64,8 @@ def taken_back(
         entries=recipe(after, payment, minor) if entries is None else entries,
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
-    return merge(merge(first, uncovered_refunds(after, payment, stored)), _owed_again(after, payment))
+    dropped = merge(first, uncovered_refunds(after, payment, stored))
+    return merge(dropped, _owed_again(folio_of(dropped), payment))
 
 
 def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
