@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.approval import put
+from handlers.approval import put, subject_of
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Internal, Outcome, Step, Timer, folio_of, merge
 from handlers.refund_parts import (
@@ -87,7 +87,7 @@ def open_refund(
             effects.append(_pending(part, refund_id, asked_by, bool(approve)))
             told.append(_requested(part, refund_id, folio, approve, asked_by))
         elif where is VOUCHER and approve:
-            held.append(_held(part, refund_id, approve, asked_by, facts))
+            held.append(_held(part, refund_id, folio, approve, asked_by, facts))
         elif where is VOUCHER:
             messages.append(asked_back(folio, payment, part, refund_id))
         else:
@@ -132,9 +132,9 @@ def open_refund(
     return out
 
 
-def _held(part: RefundPart, refund: str, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
+def _held(part: RefundPart, refund: str, folio: Folio, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
     """X-27: a voucher's part of a refund waits like any other."""
-    subject = facts.id(f"approval-{part.payment}-{part.number}")
+    subject = subject_of(folio, facts.id(f"approval-{part.payment}-{part.number}"))
     return FolioApproval(
         subject=subject,
         minor=part.minor,
