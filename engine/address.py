@@ -18,7 +18,13 @@ BY_SUBJECT: Mapping[str, str] = {
     **dict.fromkeys(("approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"), "subject"),
     **dict.fromkeys(("notice.bounced", "notice.resend"), "notice"),
 }
-"""What names an effect, a dead letter, a notice or an approval, by the field that does; the store knows whose it is."""
+"""What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
+
+
+def approval_key(tenant: str, name: str, message: Any) -> Key | None:
+    """The folio in which something waits for approval, which its name tells; None for what tells none."""
+    folio = message.subject.rpartition("/")[0] if name in ("approval.grant", "approval.deny") else ""
+    return Key(tenant, "folio", folio) if folio else None
 
 
 _OF_PROVIDERS = ("payment.", "dispute.")

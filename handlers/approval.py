@@ -16,16 +16,30 @@ from schemas.errors import Rejected, Stale
 from schemas.folio import Folio
 from schemas.folio_approval import FolioApproval
 from schemas.operations import ApprovalRequested, TimerFired
+from schemas.voucher_code import normalised
 
 APPROVAL = "approval"
-"""Kind of the timer `approval:<subject>`, by which it is told again and found."""
+"""Kind of the timer `approval:<subject>`, by which it is told again, and listed."""
 AGAIN = timedelta(hours=24)
+_LONGEST = 64
+"""Characters of a subject, as `schemas.common.OptionalId`."""
 _EVER = datetime(1971, 1, 1, tzinfo=UTC)
+
+
+def subject_of(folio: Folio, made: str) -> str:
+    """The name of what is put to a second person: by it alone its folio is found (`B-1/5e0c…`), but for the longest ids."""
+    name = f"{folio.folio}/{made.replace('-', '')[:12]}"
+    return name if len(name) <= _LONGEST else made
 
 
 def approval_of(folio: Folio, subject: str) -> FolioApproval | None:
     """What waits under that name, or None."""
     return next((one for one in folio.approvals if one.subject == subject), None)
+
+
+def of_check(folio: Folio, key: str) -> tuple[FolioApproval, ...]:
+    """What waits of the checks of a voucher."""
+    return tuple([one for one in folio.approvals if one.check is not None and normalised(one.check.number) == key])
 
 
 def kind_of(one: FolioApproval) -> str:

@@ -61,7 +61,7 @@ def decide_set_amount(message: BalanceSetAmount, facts: Facts) -> Outcome:
         by = ", less what other requests ask for" if others else ""
         text = f"{account.text(message.amount, folio.currency)} is above the {account.text(most, folio.currency)} that are owed{by}"
         raise Rejected(text, code="amount_above_balance", rule="S1-17", field="amount", value=message.amount)
-    want = next(one for one in wanted(folio, here.policy, here.zone) if one.accommodation == request.accommodation)
+    want = next((one for one in wanted(folio, here.policy, here.zone) if one.accommodation == request.accommodation), None)
     start, end = fixed(message.amount, folio, want)
     after = replace(request, amount=message.amount, fixed_from=start, fixed_to=end, clamped=False)
     was, now = (account.text(minor, folio.currency) for minor in (request.amount, message.amount))

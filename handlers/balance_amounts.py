@@ -106,10 +106,10 @@ def _order(group: tuple[date, str, list[FolioLine]]) -> tuple[date, str]:
     return group[0], group[1]
 
 
-def fixed(amount: int, folio: Folio, want: Wanted) -> tuple[int, int]:
+def fixed(amount: int, folio: Folio, want: Wanted | None) -> tuple[int, int]:
     """S1-17: from and up to which sum collected an operator's `amount` is asked for: on top of what is due at purchase, or of what was
     collected where that is too much; of one accommodation on top of what came of its share."""
-    if want.accommodation:
+    if want is not None and want.accommodation:
         return want.share - want.amount, want.share - want.amount + amount
     collected = account.collected(folio)
     base = max(collected, folio.due_now)

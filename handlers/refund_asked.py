@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from handlers import account
+from handlers.approval import subject_of
 from handlers.dispute_record import open_disputes
 from handlers.outcome import Facts, Internal, Step
 from handlers.refund_parts import ORIGINAL_CARD, VOUCHER, destination
@@ -77,15 +78,15 @@ def asked(
             step=step,
         )
     if where is VOUCHER and approve:
-        return Asked(part=part, approvals=(_waiting(part, refund, approve, asked_by, facts),), step=step)
+        return Asked(part=part, approvals=(_waiting(part, refund, folio, approve, asked_by, facts),), step=step)
     if where is VOUCHER:
         return Asked(part=part, messages=(asked_back(folio, payment, part, refund),), step=step)
     return Asked(part=part, facts=(manual_required(folio, refund, part, why),), step=step)
 
 
-def _waiting(part: RefundPart, refund: str, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
+def _waiting(part: RefundPart, refund: str, folio: Folio, approve: str, asked_by: str, facts: Facts) -> FolioApproval:
     """X-27: a voucher's part of a refund waits like any other."""
-    subject = facts.id(f"approval-{part.payment}-{part.number}")
+    subject = subject_of(folio, facts.id(f"approval-{part.payment}-{part.number}"))
     return FolioApproval(
         subject=subject,
         minor=part.minor,

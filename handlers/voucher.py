@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.approval import dropped, put
+from handlers.approval import dropped, of_check, put, subject_of
 from handlers.booking import BOOKING
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
@@ -165,23 +165,24 @@ def decide_check(message: VoucherCheck, facts: Facts, *, granted: int = 0) -> Ou
         )
     take, goodwill = _worth(message, voucher, folio)
     if why := _too_much(goodwill, folio, facts, granted):
-        return put(folio, _waits(message, voucher, goodwill, why, facts), facts, "S4-46")
-    unasked = dropped(folio, tuple([one for one in folio.approvals if one.check is not None and _key(one.check) == voucher.key]))
+        return put(folio, _waits(message, voucher, goodwill, why, folio, facts), facts, "S4-46")
+    unasked = dropped(folio, of_check(folio, voucher.key))
     done = agreed(account.changed(folio_of(unasked)), voucher, take, goodwill, facts)
     step = Step("S0-15", f"voucher {voucher.number}: {message.verdict.value} by {who(message.actor)} {message.reason}".rstrip())
     first = replace(unasked, trace=(step, *unasked.trace), policy_version=folio.policy)
     return merge(first, done)
 
 
-def _key(message: VoucherCheck) -> str:
-    return normalised(message.number)
-
-
-def _waits(message: VoucherCheck, voucher: FolioVoucher, goodwill: int, why: str, facts: Facts) -> FolioApproval:
+def _waits(message: VoucherCheck, voucher: FolioVoucher, goodwill: int, why: str, folio: Folio, facts: Facts) -> FolioApproval:
     """S4-46: this check, once a second person grants its goodwill."""
     check = replace(message, number=voucher.number)
     return FolioApproval(
-        subject=facts.id("approval"), minor=goodwill, reason=why, asked_by=who(message.actor), asked_at=facts.act, check=check
+        subject=subject_of(folio, facts.id("approval")),
+        minor=goodwill,
+        reason=why,
+        asked_by=who(message.actor),
+        asked_at=facts.act,
+        check=check,
     )
 
 

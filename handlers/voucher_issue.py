@@ -11,7 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.approval import put
+from handlers.approval import put, subject_of
 from handlers.cancellation_record import computed_with_refund
 from handlers.cancellation_right import HOUSE, who
 from handlers.confirmation import confirm
@@ -124,7 +124,12 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts,
     if why := _too_much(message, value - min(value, base), folio, here.policy, granted):
         bonus = value - min(value, base)
         one = FolioApproval(
-            subject=facts.id("approval"), minor=bonus, reason=why, asked_by=who(message.actor), asked_at=facts.act, issue=message
+            subject=subject_of(folio, facts.id("approval")),
+            minor=bonus,
+            reason=why,
+            asked_by=who(message.actor),
+            asked_at=facts.act,
+            issue=message,
         )
         return put(folio, one, facts, "S4-46")
     key, money = normalised(message.number), min(value, base)

@@ -12,6 +12,7 @@ from console.command.explaining import request_lines
 from console.command.options import By, Config, Json, Key, Reason, Store, Tenant, Url, Wait, existing_store
 from console.command.showing import money, print_json, print_lines, stamp, table
 from console.command.telling import tell
+from engine.clock import SystemClock
 from engine.explain import explain
 from engine.store import listing
 from schemas.errors import HubError
@@ -76,7 +77,7 @@ def settle(
 def waiting(store: Store = None, config: Config = None, as_json: Json = False) -> None:
     """What waits for a second person: payouts, goodwill, a voucher's bonus, a voucher's part of a refund."""
     with opened(existing_store(store, config)) as beside:
-        rows = listing.approvals(beside.reading)
+        rows = listing.approvals(beside.reading, now=SystemClock().now())
     _print(rows, as_json, "nothing waits for approval")
 
 

@@ -13,7 +13,7 @@ from engine.store.notices import OPEN
 from engine.store.reading import Reading
 from engine.store.rows import Key
 from engine.store.statements import batches, marks
-from handlers.approval import approval_of, kind_of
+from handlers.approval import AGAIN, approval_of, kind_of
 from handlers.effect import FINAL
 from schemas.effect import EffectState
 from schemas.folio import Folio
@@ -61,15 +61,17 @@ def effects_open(reading: Reading) -> dict[str, tuple[int, int]]:
     return {row["state"]: (row["n"], row["since"]) for row in rows}
 
 
-def approvals(reading: Reading, limit: int = 10_000) -> Rows:
+def approvals(reading: Reading, limit: int = 10_000, *, now: int | None = None) -> Rows:
     """What waits for a second person (X-27, S4-46): payouts, then what waits in folios and is no request to a provider, as rows of the same
-    shape."""
+    shape. The latter by their reminders, none of which is later than a day after `now` (microseconds; None: any)."""
+    latest = now + round(AGAIN.total_seconds()) * 1_000_000 if now is not None else 2**62
     payouts = reading.rows(
         f"SELECT {_EFFECT} FROM effect WHERE {_OPEN} AND effect.needs_approval = 1 AND state = 'planned' {_ORDER}",
         (limit,),
     )
     found = reading.rows(
-        "SELECT tenant, key, subject FROM timer WHERE what = 'approval' ORDER BY due, tenant, key, name LIMIT ?", (limit,)
+        "SELECT tenant, key, subject FROM timer WHERE due <= ? AND what = 'approval' ORDER BY due, tenant, kind, key, name LIMIT ?",
+        (latest, limit),
     )
     return [*payouts, *[held for row in found for held in _held(reading, row)]]
 

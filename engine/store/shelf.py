@@ -88,10 +88,6 @@ class Shelf:
                 row = connection.execute("SELECT tenant, 'folio', folio FROM notice WHERE id = ?", (subject,)).fetchone()
             if row is None:
                 row = connection.execute("SELECT tenant, kind, key FROM dead_letter WHERE id = ?", (subject,)).fetchone()
-            if row is None:  # what waits for approval in a folio is found by its reminder
-                row = connection.execute(
-                    "SELECT tenant, kind, key FROM timer WHERE what = 'approval' AND subject = ?", (subject,)
-                ).fetchone()
             return Key(*row) if row else None
 
     def bound(self, names: Sequence[Key]) -> Mapping[Key, Key]:

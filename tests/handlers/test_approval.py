@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from engine.address import approval_key
 from handlers import account
-from schemas.common import Fact
+from handlers.approval import subject_of
+from schemas.common import Actor, ActorKind, Fact
 from schemas.folio import FolioStatus, PartStatus
-from schemas.operations import ApprovalDecided, ApprovalRequested
+from schemas.operations import ApprovalDecided, ApprovalRequested, Operate
 from schemas.voucher import VoucherStatus
 from tests.handlers.house import House, camp, issued, named, ordered, refusal
 
 OLGA, MERCHANT, GUEST = ({"kind": kind, "id": name} for kind, name in (("operator", "olga"), ("merchant", "x"), ("guest", "p-1")))
+SOMEBODY = Actor(kind=ActorKind.OPERATOR, id="olga")
 BONUS = {"value_rule": "percent_of_collected", "value_percent": "120 %"}
 
 
@@ -203,3 +207,17 @@ def test_the_decision_is_told() -> None:
     (decided,) = [one for one in said(house, "deny", told.subject) if isinstance(one, ApprovalDecided)]
 
     assert (decided.subject, decided.by, decided.reason) == (told.subject, "operator:olga", "seen")
+
+
+def test_the_name_tells_whose_it_is() -> None:
+    """A folio is found by it alone; one with a very long id has to be named beside it."""
+    house, told = goodwill()
+    folio = house.folio()
+
+    assert told.subject.startswith("B-1/")
+    assert approval_key("azur", "approval.grant", Operate(actor=SOMEBODY, subject=told.subject)) == ("azur", "folio", "B-1")
+    assert approval_key("azur", "effect.settle", Operate(actor=SOMEBODY, subject=told.subject)) is None
+    assert approval_key("azur", "approval.grant", Operate(actor=SOMEBODY, subject="0b2e6a4e-5d3f-5d0b")) is None
+    longest, made = replace(folio, folio="B" * 51), "5e0c7a4e-5d3f-5d0b-8a77-0123456789ab"
+    assert subject_of(longest, made) == "B" * 51 + "/5e0c7a4e5d3f"
+    assert subject_of(replace(folio, folio="B" * 52), made) == made
