@@ -345,6 +345,20 @@ def test_s1_39_one_request_for_each_accommodation() -> None:
     assert (no.value.code, no.value.rule) == ("amount_not_settable", "S1-39")
 
 
+def test_s1_20_s1_34_money_for_one_of_several_asks_nobody_else_anew() -> None:
+    """Both were asked for 100: a payment of the first, or of a part of it, leaves the other's link alone."""
+    camp = asking(per_accommodation=True)
+    for paid, told in ((10_000, []), (4_000, [(6_000, 3)])):
+        stay = bought(BOUGHT, line("1", accommodation="a"), line("2", accommodation="b"), camp=camp)
+        stay.until(SENT)
+        link = stay.folio.balance_requests[1].link
+        stay.now = ANSWERED
+        stay.card(paid, "P2")
+
+        assert [(one.amount, one.link) for one in stay.until("2026-07-03T00:00:00+02:00") if isinstance(one, BalanceSent)] == told
+        assert stay.folio.balance_requests[1].link == link
+
+
 def test_s1_39_bought_inside_the_deadline_of_one() -> None:
     """The chalet is paid at once, the tent is asked for."""
     camp = asking(per_accommodation=True, due_days_by_type={"chalet": 30, "tent": 7})
