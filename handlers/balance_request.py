@@ -181,7 +181,9 @@ def _closed(request: BalanceRequest, over: str, here: Here) -> tuple[BalanceRequ
         amount = account.text(request.amount, folio.currency)
         return after, (told,), (Step("S1-42", f"balance request {request.request}: the {amount} that were open are collected"),)
     after, told_, step = cancelled(request, over or "nothing_owed", folio)
-    return replace(after, left=left), (told_,), (step,)
+    if not over and request.fixed_to is not None:
+        after = replace(after, left=left)
+    return after, (told_,), (step,)
 
 
 def _last_money(here: Here) -> date:

@@ -297,13 +297,14 @@ def test_s1_34_one_accommodation_of_two_is_cancelled() -> None:
 
 
 def test_x_20_what_a_channel_collects_is_not_asked_of_the_guest() -> None:
-    """Neither from the start nor when it turns out later."""
+    """Neither from the start nor when it turns out later; when it turns out not to be so, he is asked."""
     stay = bought(deposit=False, collected_by="channel")
     assert stay.folio.balance_requests == ()
     other = asked()
     out = changed(other, line(), collected_by="channel")
 
     assert fact(out, BalanceCancelled).reason == "collected_by_channel"
+    assert fact(changed(other, line()), BalanceScheduled).amount == 10_000
 
 
 def test_s1_38_nothing_is_asked_for_by_itself_once_the_stay_has_begun() -> None:
