@@ -75,9 +75,10 @@ def key_of(tenant: str, name: str, message: Any) -> Key:
     if name == "force_majeure.declare":
         return Key(tenant, "area", message.area)
     if name == "balance.suspend" and message.scope is not Scope.BOOKING:
-        if not message.property:
-            raise Undecodable(f"{name}: scope {message.scope.value} needs `property`", field="property")
-        return Key(tenant, "property", message.property)
+        if message.property:
+            return Key(tenant, "property", message.property)
+        if not message.folio and not message.references:
+            return Key(tenant, "tenant", tenant)
     if name == "voucher.register":
         return voucher_key(tenant, message.number)
     if message.folio:

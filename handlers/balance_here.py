@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from handlers.balance_dates import arrival_of
 from handlers.frozen import property_policy, zone_of
 from handlers.outcome import Facts
+from handlers.voucher_schedule import waiting
 from schemas.folio import Folio
 from schemas.policy import BalancePolicy, PropertyPolicy
 
@@ -36,6 +37,10 @@ class Here:
         """S1-38: nothing is sent during or after the stay."""
         arrival = arrival_of(self.folio)
         return arrival is not None and self.today < arrival
+
+    def asks(self) -> bool:
+        """S0-19, S1-38: nor is anything asked of a booking whose vouchers the merchant has not accepted: it is a request."""
+        return self.mails() and not waiting(self.folio)
 
 
 def settings(folio: Folio, facts: Facts) -> tuple[BalancePolicy | None, str]:

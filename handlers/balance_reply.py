@@ -27,6 +27,7 @@ from schemas.balance import (
     BalanceReportDisfunction,
 )
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
+from schemas.cards import CARD, CODE
 from schemas.common import ActorKind
 from schemas.errors import Rejected
 from schemas.folio import FolioPayment, PaymentStatus
@@ -42,8 +43,8 @@ INITIATION: Final[Mapping[tuple[Through, bool], Initiation]] = {
     (Through.MAIL, False): Initiation.MOTO,
     (Through.MAIL, True): Initiation.MOTO,
 }
-"""X-21, by which way the guest answered and whether there is a token: he pays on the provider's page himself, the merchant charges the
-token later, or it is a mail or telephone order."""
+"""X-21, by which way the guest answered and whether there is a token with a mandate: he pays on the provider's page or gives the token
+himself, the merchant charges the token later by his consent, or it is a mail or telephone order."""
 
 REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_invalid"})
 """S1-24, S1-26: anything else is `other`."""
@@ -54,17 +55,14 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     card is only ever a token, checked by its provider. The same answer again changes nothing (X-1); another one takes its place as another
     attempt, while no payment is on its way (S1-20, S1-45).
 
-    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `payment_in_flight`, `wrong_queue`.
+    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `card_number_removed`, `payment_in_flight`,
+    `wrong_queue`.
     """
     request, here = acted_by(message, facts, ANYBODY)
     method = _method(message, here)
-    initiation = INITIATION[message.through, bool(message.token)] if method is Tender.CARD else Initiation.UNKNOWN
-    if message.token and method is not Tender.CARD:
-        text = f"{method.value} is paid without a token"
-        raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)
-    if initiation is Initiation.MIT and not message.mandate:
-        text = "a card that is charged without the guest needs his consent: name the mandate"
-        raise Rejected(text, code="mandate_required", rule="X-21", field="mandate", value="")
+    _check_token(message, method)
+    by_mandate = bool(message.token and message.mandate)
+    initiation = INITIATION[message.through, by_mandate] if method is Tender.CARD else Initiation.UNKNOWN
     attempt = BalanceAttempt(
         number=len(request.attempts) + 1,
         method=method,
@@ -96,6 +94,22 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     how = f"{method.value} {initiation.value}".rstrip()
     step = Step("S1-15", f"balance request {request.request}: {who(message.actor)} has chosen {how}, attempt {attempt.number}")
     return replace(_outcome(here, after, step), facts=(told,))
+
+
+def _check_token(message: BalanceChooseMethod, method: Tender) -> None:
+    """A-13, X-21: a provider's name for a card, given by the guest, or with his consent. Raises Rejected `card_number_removed`,
+    `token_without_card`, `mandate_required`."""
+    if not message.token:
+        return
+    if CARD in message.token or CODE in message.token:
+        text = "a card number came as token and was taken out: send the name that the provider gives the card"
+        raise Rejected(text, code="card_number_removed", rule="A-13", field="token", value=message.token)
+    if method is not Tender.CARD:
+        text = f"{method.value} is paid without a token"
+        raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)
+    if message.through is Through.WEB and message.actor.kind is not ActorKind.GUEST and not message.mandate:
+        text = "a card that is charged without the guest needs his consent: name the mandate"
+        raise Rejected(text, code="mandate_required", rule="X-21", field="mandate", value="")
 
 
 def _same(known: BalanceAttempt, new: BalanceAttempt) -> bool:
@@ -178,7 +192,7 @@ def decide_report_disfunction(message: BalanceReportDisfunction, facts: Facts) -
     reason = message.reason if message.reason in REASONS else "other"
     failed = replace(attempt, state=AttemptState.FAILED, reason=reason, token="")
     back = replace(request, status=BalanceStatus.SENT_NO_REPLY, attempts=with_attempt(request, failed))
-    after = linked(back, here.folio, facts.act) if here.mails() else replace(back, link=0, asked=(request.amount, request.deadline))
+    after = linked(back, here.folio, facts.act) if here.asks() else replace(back, link=0, asked=None)
     told = BalanceDisfunction(
         request=request.request,
         attempt=attempt.number,

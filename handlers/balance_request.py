@@ -15,7 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.balance_amounts import Wanted, wanted
+from handlers.balance_amounts import Wanted, first, open_later, wanted
 from handlers.balance_dates import DAY, arrival_of, at_send_time, mail_day, mail_instant, next_look, on_site, put_off
 from handlers.balance_here import Here, here_of
 from handlers.balance_record import (
@@ -32,6 +32,7 @@ from handlers.balance_record import (
 )
 from handlers.outcome import Facts, Outcome, Step
 from handlers.overpaid import given_back
+from handlers.voucher_schedule import waiting
 from schemas.balance import BalancePaid
 from schemas.balance_request import AttemptState, BalanceRequest, BalanceStatus
 from schemas.booking import CollectedBy
@@ -111,8 +112,9 @@ def _over(folio: Folio) -> str:
 
 
 def _may_open(want: Wanted, here: Here) -> bool:
-    """S1-1, S1-18, S1-33, S1-38: a confirmed booking owes something later on, nobody asks for it yet, and none said that nobody should."""
-    if here.folio.status is not FolioStatus.CONFIRMED or want.amount <= 0 or not here.mails():
+    """S0-19, S1-1, S1-18, S1-33, S1-38: a confirmed booking owes something later on, nobody asks for it yet, and none said that nobody
+    should."""
+    if here.folio.status is not FolioStatus.CONFIRMED or want.amount <= 0 or not here.asks():
         return False
     known = [request for request in here.folio.balance_requests if request.accommodation == want.accommodation]
     return not known or (known[-1].status not in LIVE and known[-1].reason != BY_HAND)
@@ -150,7 +152,7 @@ def _brought_up(
     if over or want is None or want.amount <= 0:
         return _closed(request, want, over, here)
     after, steps = _redated(replace(request, amount=want.amount, clamped=want.clamped), want, here)
-    after = _woken(_attempted(_heard(after, here), here), here)
+    after = _woken(_attempted(_heard(after, request, here), here), here)
     news = _plan(after) != _plan(request)
     if after.amount != request.amount:
         was, now = (account.text(minor, here.folio.currency) for minor in (request.amount, after.amount))
@@ -172,10 +174,9 @@ def _closed(
     request: BalanceRequest, want: Wanted | None, over: str, here: Here
 ) -> tuple[BalanceRequest, tuple[Fact, ...], tuple[Step, ...]]:
     """S1-33, S1-35, S1-42: paid, if money came that covers it; else cancelled."""
-    folio = here.folio
+    folio, left = here.folio, open_later(here.folio)
     if not over and here.before is not None and account.collected(folio) > account.collected(here.before):
         on_time = _last_money(here) <= request.deadline
-        left = max(0, account.ordered(folio) - max(account.collected(folio), folio.due_now))
         attempted = _attempted(request, here).attempts
         attempts = tuple([released(one) for one in attempted])
         own = want.left if want is not None and here.policy.per_accommodation else 0
@@ -185,6 +186,8 @@ def _closed(
         amount = account.text(request.amount, folio.currency)
         return after, (told,), (Step("S1-42", f"balance request {request.request}: the {amount} that were open are collected"),)
     after, told_, step = cancelled(request, over or "nothing_owed", folio)
+    if not over and request.fixed_to is not None:
+        after = replace(after, left=left)
     return after, (told_,), (step,)
 
 
@@ -222,13 +225,12 @@ def _redated(request: BalanceRequest, want: Wanted, here: Here) -> tuple[Balance
     return after, (Step("S1-34", f"balance request {request.request}: deadline {request.deadline} → {deadline}"),)
 
 
-def _heard(request: BalanceRequest, here: Here) -> BalanceRequest:
-    """S1-34: money that came beyond what is due at purchase answers what was asked last; what is still open is another question."""
-    if here.before is None or request.asked is None:
+def _heard(request: BalanceRequest, before: BalanceRequest, here: Here) -> BalanceRequest:
+    """S1-20, S1-34: money that came beyond what is due at purchase answers what was asked last of the requests that it pays; what is still
+    open of them is another question."""
+    if here.before is None or request.asked is None or request.amount == before.amount:
         return request
-    due = here.folio.due_now
-    came = max(account.collected(here.folio), due) > max(account.collected(here.before), due)
-    return replace(request, asked=None) if came else request
+    return replace(request, asked=None) if first(here.folio) > first(here.before) else request
 
 
 def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
@@ -250,14 +252,27 @@ def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
 
 
 def _woken(request: BalanceRequest, here: Here) -> BalanceRequest:
-    """S1-34: a guest who was asked for something else than is owed now is asked anew, by a new link, at once or when a suspension ends;
-    one who is paying is left in peace until that has come to something."""
+    """S0-19, S1-34: a guest who was asked for something else than is owed now is asked anew, by a new link, at once, or when a suspension
+    or the check of his vouchers ends; one who is paying is left in peace until that has come to something."""
+    if request.status is BalanceStatus.PENDING:
+        return _checked(request, here)
     if request.status is not BalanceStatus.SENT_NO_REPLY:
         return request
     if request.asked == (request.amount, request.deadline) or not here.mails() or paying(request, here.folio):
         return replace(request, wake_at=None) if request.asked == (request.amount, request.deadline) else request
+    unlinked = replace(request, link=0, asked=None)
+    if not here.asks():
+        return replace(unlinked, wake_at=None)
     due = here.act
     if request.suspended_until is not None and request.suspended_until > here.today:
         day = here.today + DAY if request.by_property else request.suspended_until
         due = at_send_time(day, here.policy, here.zone)
-    return replace(request, link=0, wake_at=request.wake_at or due)
+    return replace(unlinked, wake_at=request.wake_at or due)
+
+
+def _checked(request: BalanceRequest, here: Here) -> BalanceRequest:
+    """S0-19: a mail whose instant came while the merchant had not accepted the vouchers goes once he has."""
+    if here.before is None or not waiting(here.before) or not here.asks() or request.wake_at is not None or request.due_on_site:
+        return request
+    due = mail_instant(request.planned, request.suspended_until, here.policy, here.zone)
+    return replace(request, wake_at=max(due, here.act))

@@ -16,6 +16,7 @@ from handlers.balance_record import LIVE, SENT, linked, open_attempt, paying, re
 from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote import compute, quoted
+from handlers.voucher_schedule import waiting
 from schemas.balance import BalanceOverdue, BalanceSuspended, CollectionUnreported, Scope
 from schemas.balance_request import BalanceRequest, BalanceStatus
 from schemas.booking import LineKind
@@ -42,7 +43,8 @@ def _found(message: TimerFired, facts: Facts) -> tuple[BalanceRequest, Here]:
 
 def decide_send(message: TimerFired, facts: Facts) -> Outcome:
     """The mail's instant has come: sent, by a new link; put off while its property is suspended (S1-36), left while the guest is paying
-    (S1-34), and not sent once the stay has begun (S1-38) or the deadline has gone by too long (S1-43). Raises Stale."""
+    (S1-34) or the merchant has not accepted his vouchers (S0-19), and not sent once the stay has begun (S1-38) or it is too late for the
+    deadline (S1-43). Raises Stale."""
     request, here = _found(message, facts)
     if request.wake_at != message.due or request.status is BalanceStatus.SENT_REPLIED:
         raise Stale(f"balance request {request.request} has no mail to send now", field="subject", value=request.request)
@@ -72,19 +74,22 @@ def _ended_sooner(request: BalanceRequest, here: Here, facts: Facts) -> tuple[Ba
 
 def _not_sent(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest | None, Step]:
     """What the request is instead of sent, and why; None: it is sent. Judged by when it is really decided, since a hub that was away must
-    not ask too late."""
+    not ask too late: by the deadline, or by the end of a suspension that outlasts it (S1-36)."""
     day = _really(here, facts)
     arrival, asleep = arrival_of(here.folio), replace(request, wake_at=None)
     given_up = asleep if request.sent_at is None else replace(asleep, asked=(request.amount, request.deadline))
     if arrival is None or day >= arrival:
         text = f"balance request {request.request}: the stay began {arrival}, it is {day}: no mail"
         return replace(given_up, due_on_site=request.sent_at is None), Step("S1-38", text)
-    late = request.deadline + here.policy.grace_days * timedelta(days=1)
+    late = max(request.deadline, request.suspended_until or request.deadline) + here.policy.grace_days * timedelta(days=1)
     if day > late:
         text = f"balance request {request.request}: its deadline {request.deadline} has gone by, it is {day}: no mail after {late}"
         return given_up, Step("S1-43", text)
     if paying(request, here.folio):
         return asleep, Step("S1-34", f"balance request {request.request}: the guest is paying, and is asked for the rest then")
+    if waiting(here.folio):
+        text = f"balance request {request.request}: the vouchers are not accepted: nothing is asked until then"
+        return asleep, Step("S0-19", text)
     return None, Step("S1-4", "")
 
 
@@ -153,7 +158,7 @@ def told_suspended(request: BalanceRequest, property_: str = "", accommodation_t
 
 def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
     """S1-37, S1-44: the deadline's local day is over and something is open: told; the booking is cancelled only where that is switched on
-    (A-12), for a guest who was asked, has not answered and is not paying. Raises Stale."""
+    (A-12), for a guest who was asked, has not answered and is not paying, by vouchers that are not checked neither. Raises Stale."""
     request, here = _found(message, facts)
     if request.overdue_since is not None or overdue_instant(request.deadline, here.zone) != message.due:
         raise Stale(f"balance request {request.request} is not overdue now", field="subject", value=request.request)
@@ -161,7 +166,7 @@ def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
     if suspension is not None and suspended(request, suspension.until, here).deadline > request.deadline:
         return _put_off(request, suspension, here, facts)
     after = replace(request, overdue_since=here.today)
-    arrival, busy = arrival_of(here.folio), paying(request, here.folio)
+    arrival, busy = arrival_of(here.folio), paying(request, here.folio) or bool(waiting(here.folio))
     quiet = suspension is not None or (request.suspended_until is not None and request.suspended_until > here.today)
     told = BalanceOverdue(
         request=request.request,

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.common import Day, Fact, Id, Message, Minor, OptionalId, PositiveMinor, Refused, Word
+from schemas.common import Day, Fact, Id, Message, OptionalId, PositiveMinor, Refused, SignedMinor, Word
 from schemas.payment import Through
 
 
@@ -30,9 +30,9 @@ class BalanceAct(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BalanceSetAmount(BalanceAct, frozen=True, kw_only=True, omit_defaults=True):
-    """`balance.set_amount`: what is asked instead of what remains; 0 cancels the request (S1-17)."""
+    """`balance.set_amount`: what is asked instead of what remains; 0 cancels the request, less is refused (S1-17)."""
 
-    amount: Minor
+    amount: SignedMinor
 
 
 class BalanceSuspend(BalanceAct, frozen=True, kw_only=True, omit_defaults=True):

@@ -297,13 +297,14 @@ def test_s1_34_one_accommodation_of_two_is_cancelled() -> None:
 
 
 def test_x_20_what_a_channel_collects_is_not_asked_of_the_guest() -> None:
-    """Neither from the start nor when it turns out later."""
+    """Neither from the start nor when it turns out later; when it turns out not to be so, he is asked."""
     stay = bought(deposit=False, collected_by="channel")
     assert stay.folio.balance_requests == ()
     other = asked()
     out = changed(other, line(), collected_by="channel")
 
     assert fact(out, BalanceCancelled).reason == "collected_by_channel"
+    assert fact(changed(other, line()), BalanceScheduled).amount == 10_000
 
 
 def test_s1_38_nothing_is_asked_for_by_itself_once_the_stay_has_begun() -> None:
@@ -340,6 +341,20 @@ def test_s1_39_one_request_for_each_accommodation() -> None:
 
     assert [one.status.value for one in stay.folio.balance_requests] == ["paid", "pending"]
     assert stay.request.amount == second.amount
+
+
+def test_s1_20_s1_34_money_for_one_of_several_asks_nobody_else_anew() -> None:
+    """Both were asked for 100: a payment of the first, or of a part of it, leaves the other's link alone."""
+    camp = asking(per_accommodation=True)
+    for paid, told in ((10_000, []), (4_000, [(6_000, 3)])):
+        stay = bought(BOUGHT, line("1", accommodation="a"), line("2", accommodation="b"), camp=camp)
+        stay.until(SENT)
+        link = stay.folio.balance_requests[1].link
+        stay.now = ANSWERED
+        stay.card(paid, "P2")
+
+        assert [(one.amount, one.link) for one in stay.until("2026-07-03T00:00:00+02:00") if isinstance(one, BalanceSent)] == told
+        assert stay.folio.balance_requests[1].link == link
 
 
 def test_s1_39_bought_inside_the_deadline_of_one() -> None:

@@ -78,6 +78,29 @@ def test_s1_43_the_grace_is_settled() -> None:
     assert stay.until(SENT) == []
 
 
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        pytest.param(timedelta(0), ["BalanceSent"], id="in time"),
+        pytest.param(timedelta(days=3), ["BalanceSent"], id="within the grace"),
+        pytest.param(timedelta(days=4), [], id="after it"),
+    ],
+)
+@pytest.mark.parametrize("by", ["booking", "property"])
+def test_s1_36_s1_43_a_suspension_that_outlasts_the_deadline_ends_in_a_mail(by: str, late: timedelta, told: list[str]) -> None:
+    """The deadline stays on the 10th by the knob: sent on the 15th all the same; what is too late is counted from there."""
+    stay = bought(camp=asking(suspend_moves_deadline=False))
+    end = date(2026, 7, 15)
+    if by == "booking":
+        stay.say("suspend", at="2026-02-01T10:00:00+01:00", until=end.isoformat())
+    else:
+        stay.suspensions = (Suspension(accommodation_type="", until=end),)
+    assert "BalanceSent" not in names(stay.until("2026-07-15T08:59:00+02:00"))
+    stay.late_by = late
+
+    assert names(stay.until("2026-07-15T09:00:00+02:00")) == told
+
+
 def test_s1_38_a_hub_that_was_away_sends_nothing_during_the_stay() -> None:
     """Its arrival day has begun: told on site, whatever the grace says."""
     stay = bought(camp=asking(grace_days=3650))
