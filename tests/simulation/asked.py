@@ -1,5 +1,6 @@
-"""What must hold of a booking at every instant of a world in which balances are asked for: one live request and one live link, for no more
-than is owed, on days and at times of the property; and of its payments: vouchers, what is due now and the balance make the total.
+"""What must hold of a booking at every instant of a world in which balances are asked for: one live request and one live link, for no
+more than is owed, on days and at times of the property; of its payments: vouchers, what is due now and the balance make the total; and of
+a voucher: no more of it is held than is left.
 
 Days are counted here anew from what the house has settled.
 """
@@ -19,6 +20,8 @@ from schemas.balance_request import BalanceRequest, BalanceStatus
 from schemas.booking import LineKind
 from schemas.folio import Folio, FolioStatus
 from schemas.policy import BalancePolicy
+from schemas.voucher_book import Voucher
+from tests.simulation.vouchers import overspent
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -47,6 +50,10 @@ class Asked:
                 self._bodies[row["key"]] = row["body"]
                 folio = self._folios[row["key"]] = msgspec.json.decode(row["body"], type=Folio)
                 self._say(folio, [*self._requests(folio), *payments(folio)])
+        for row in self._world.rows("SELECT key, body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
+            if self._bodies.get(row["key"]) != row["body"]:
+                self._bodies[row["key"]] = row["body"]
+                self._wrong |= dict.fromkeys(overspent(msgspec.json.decode(row["body"], type=Voucher)))
         told = self._world.rows("SELECT seq, key, name, body FROM outbox WHERE seq > ? ORDER BY seq", (self._outcomes,))
         for row in told:
             self._outcomes = row["seq"]

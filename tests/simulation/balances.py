@@ -27,7 +27,7 @@ FITTING: Final[Mapping[str, tuple[str, ...]]] = {
     "cancelled": ("recreate", "choose_method"),
 }
 ANY: Final = tuple(sorted({action for actions in FITTING.values() for action in actions}))
-WEIGHTS: Final[Mapping[str, int]] = {"act": 60, "pay": 16, "change": 10, "cancel": 5, "reverse": 3, "suspend all": 3, "enter": 3}
+WEIGHTS: Final[Mapping[str, int]] = {"act": 52, "pay": 16, "change": 10, "cancel": 5, "reverse": 3, "suspend all": 3, "enter": 11}
 """What happens to a booking that is asked, so often of a hundred."""
 ANSWERED: Final = frozenset({"balance.sent", "balance.replied", "balance.disfunction", "balance.overdue"})
 WHO: Final = {"choose_method": "guest", "report_collected": "merchant", "report_disfunction": "merchant"}
@@ -75,8 +75,16 @@ class _Stay:
         self.property = chance.choice(("camp-azur", FAR))
         self.booked = chance.randrange(20 * DAY)
         self.revision = self.payments = 0
-        self.arrives = chance.randrange(5, 150)  # days from the booking
+        self.arrives = self._days()
         self.lines = [self._line(n) for n in range(chance.choice((1, 1, 2)))]
+
+    def _days(self) -> int:
+        """From the booking to the arrival: anything, or some weeks after the clocks change there."""
+        house = self.world.knobs.house
+        change = house.change_of_clocks(self.property) if house is not None else None
+        if change is None or self.chance.random() < 0.5:
+            return self.chance.randrange(5, 150)
+        return max(5, change - self.booked // DAY + self.chance.randrange(5, 40))
 
     def plan(self) -> None:
         """The booking and its deposit, either of them first; then whatever happens."""
@@ -171,8 +179,9 @@ class _Stay:
 
     def enter(self) -> None:
         """A voucher pays some of it."""
-        number = self.chance.choice(("MER-1", "THAIS-1"))
-        self.say("voucher.enter", {"folio": self.folio, "number": number, "amount": self.chance.randrange(1, 9_000)}, "guest")
+        number = self.chance.choice(("MER-1", "THAIS-1", "THAIS-1"))
+        amount = self.chance.choice((self.chance.randrange(1, 9_000), 5_000, 20_000))
+        self.say("voucher.enter", {"folio": self.folio, "number": number, "amount": amount}, "guest")
         data = {"folio": self.folio, "number": number, "verdict": self.chance.choice(("accepted", "refused"))}
         self.say("voucher.check", data, "merchant", at=self.world.seconds() + self.chance.choice((60, 30 * 3_600)))
 

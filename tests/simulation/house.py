@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -37,6 +38,12 @@ class House:
                 MailProperty(property=name, name=f"Camping {name}", merchant=f"desk@{name}.example") for name in ("camp-azur", FAR)
             ),
         )  # fmt: skip
+
+    def change_of_clocks(self, property_: str) -> int | None:
+        """In how many days the clocks of a property change next; None where they never do."""
+        zone = ZoneInfo(self._zone if property_ == FAR else "Europe/Paris")
+        offsets = [(self.begins + timedelta(days=day)).astimezone(zone).utcoffset() for day in range(130)]
+        return next((day for day in range(1, 130) if offsets[day] != offsets[day - 1]), None)
 
     def settled(self, configuration: Configuration, version: int) -> Configuration:
         """The same house with a property more, which asks for balances in both of them."""

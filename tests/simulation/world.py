@@ -9,11 +9,8 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from config.loader import load
-from config.settings import Configuration
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
 from engine.store.rows import OutboxRow
@@ -24,17 +21,17 @@ from tests.simulation.asked import Asked
 from tests.simulation.balances import BalancePlan
 from tests.simulation.broker import Broker
 from tests.simulation.deaths import Deaths
-from tests.simulation.disk import Disk, image
+from tests.simulation.disk import Disk
 from tests.simulation.fate import Fate
 from tests.simulation.holds import Holds
 from tests.simulation.house import House
-from tests.simulation.knobs import Knobs
+from tests.simulation.knobs import Knobs, shipped
 from tests.simulation.luck import IN_FLIGHT, Luck
 from tests.simulation.mails import Mails
 from tests.simulation.messages import arrival, slip, told_again
 from tests.simulation.owners import Owners
 from tests.simulation.people import People
-from tests.simulation.plan import START, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scripts import NEVER_CALLED
 from tests.simulation.troubles import trouble
@@ -45,11 +42,6 @@ LATE_STAYS = 3
 HORIZON_US = 250 * 86_400 * SECOND
 
 
-@cache
-def _settings() -> tuple[Configuration, bytes]:
-    return load(None), image()
-
-
 class World:
     """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too; `families`: they are asked for balances as
     well, and mail is carried."""
@@ -57,11 +49,9 @@ class World:
     def __init__(self, seed: int, *, with_vouchers: bool = False, families: bool = False) -> None:
         self.seed, self.with_vouchers = seed, with_vouchers or families
         self.chance = random.Random(f"world {seed}")
-        configuration, empty = _settings()
-        house = House(seed) if families else None
-        self.begins = house.begins if house is not None else START
-        self.knobs = Knobs(configuration, self.chance, house)
-        self.configuration = self.knobs.configuration
+        configuration, empty = shipped()
+        self.knobs = Knobs(configuration, self.chance, House(seed) if families else None)
+        self.configuration, self.begins = self.knobs.configuration, self.knobs.begins
         self.clock = ManualClock(micros(self.begins))
         self.aims = Aims(seed)
         self.luck = Luck(seed, self.chance.choice((0.0, 0.005, 0.01, 0.02)), self.aims.script, self.aims.own)
@@ -69,8 +59,7 @@ class World:
         self.disk = Disk(self.luck, empty)
         self.provider = SimulatedProvider(seed, self.clock, self.aims)
         self.broker = Broker(seed)
-        self.mails = Mails(self) if families else None
-        self.asked = Asked(self) if families else None
+        self.mails, self.asked = (Mails(self), Asked(self)) if families else (None, None)
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
         self.queries_fail = False
@@ -132,11 +121,6 @@ class World:
             known = [one for one, _ in self.accepted.values()]
             self.deliver(self.chance.choice(known[-5:] if self.chance.random() < 0.9 else known))
 
-    def word(self) -> Arrival:
-        """A message that is refused, whatever the world is like."""
-        self._number += 1
-        return slip(self._number, self.now())
-
     def rubbish(self) -> Arrival:
         """A message that nobody can read."""
         return arrival("pms.thais", f"bad-{self.chance.random()}", "booking.confirmed", {"nonsense": 1}, self.now())
@@ -176,7 +160,11 @@ class World:
         """One message at this hub's door that came before, or one that changes nothing."""
         known = next(reversed(self.accepted.values()), None)
         fresh = known is not None and self.clock.now() - known[1] < 20 * 86_400 * SECOND
-        self._append(hub, [known[0] if known and fresh and self.chance.random() < 0.7 else self.word()])
+        if not (known and fresh and self.chance.random() < 0.7):
+            self._number += 1
+            self._append(hub, [slip(self._number, self.now())])
+        else:
+            self._append(hub, [known[0]])
 
     def _append(self, hub: Hub, arrivals: Sequence[Arrival]) -> None:
         for one, receipt in zip(arrivals, hub.intake.append(arrivals), strict=True):
