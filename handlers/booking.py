@@ -17,7 +17,7 @@ from handlers.booking_lines import changed_lines, check_lines, check_rate, first
 from handlers.frozen import WITH_TERMS, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.penalty import start_of_day
-from handlers.voucher_schedule import with_vouchers, without_vouchers
+from handlers.voucher_schedule import fitted, with_vouchers, without_vouchers
 from handlers.voucher_second import beside_vouchers
 from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
@@ -194,7 +194,8 @@ def _outcome(
 ) -> Outcome:
     if after.vouchers:
         planned = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
-        after, plan = replace(after, planned=planned), with_vouchers(plan, after)
+        after = fitted(replace(after, planned=planned))
+        plan = with_vouchers(plan, after)
         trace = (*trace, *plan.trace[-1:])
     after = account.claimed(replace(after, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on))
     ordered, collected = account.ordered(after), account.collected(after)

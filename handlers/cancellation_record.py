@@ -19,7 +19,7 @@ from handlers.quote_lines import ASIDE, EVERYTHING_BACK, Ended
 from handlers.refund import PACKAGE_DAYS
 from schemas.booking import BookingCancelled, CollectedBy
 from schemas.cancellation import Cause
-from schemas.errors import Early, Stale
+from schemas.errors import Early, Rejected, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
 from schemas.operations import EffectNeedsPerson
@@ -32,7 +32,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
     """S4-25, X-2: cancelled, with `refund` policy (a `reason` that is a cause's word is that cause), full, none, or an amount.
 
     What is cancelled already stays as it was decided: the echo of a cancellation moves no money. Raises Early for an unknown booking,
-    Stale for a revision older than what is known of its source.
+    Stale for a revision older than what is known of its source, Rejected `already_cancelled` for money back beside a voucher (S0-31).
     """
     folio = facts.folio
     if folio is None:
@@ -42,6 +42,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         raise Stale(f"revision {message.revision} of {facts.source}, known is {known}", field="revision", value=message.revision)
     if message.revision is not None:
         folio = replace(folio, revisions={**folio.revisions, facts.source: message.revision})
+    _check_voucher(folio, message)
     if folio.status is FolioStatus.CANCELLED:
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: nothing changes"
         return Outcome(state=folio, trace=(Step("S4-25", text),), policy_version=folio.policy)
@@ -68,6 +69,13 @@ def _kept_of_a_package(folio: Folio, computation: Computation, cause: Cause) -> 
     reason = f"package, {cause.value}: {_text(folio, computation.kept)} were kept, and all of it is due within {PACKAGE_DAYS} days"
     told = EffectNeedsPerson(effect=folio.folio, reason=reason, amount=computation.kept, currency=folio.currency)
     return Outcome(facts=(told,), trace=(Step("X-24", reason),))
+
+
+def _check_voucher(folio: Folio, message: BookingCancelled) -> None:
+    """S0-31: money that is wanted back after a cancellation with voucher is refused, never dropped in silence; an echo is none."""
+    if folio.issued is not None and message.refund not in ("policy", "none"):
+        text = f"{folio.folio} was cancelled with a voucher over {_text(folio, folio.issued.value)}: no money goes back beside it"
+        raise Rejected(text, code="already_cancelled", rule="S0-31", field="refund", value=str(message.refund))
 
 
 def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Facts) -> Computation:
@@ -121,7 +129,7 @@ def _refunding(computed: Computation, refund: int, folio: Folio) -> Computation:
     channel that collected; what goes back to that is what it has paid beyond what is kept."""
     if folio.collected_by is CollectedBy.CHANNEL:
         return computed
-    return replace(computed, refund=refund, kept=account.collected(folio) - refund)
+    return replace(computed, refund=refund, kept=max(0, account.collected(folio) - refund))
 
 
 def _collected(folio: Folio) -> int:

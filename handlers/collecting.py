@@ -11,6 +11,7 @@ from handlers import account
 from handlers.capture import take_or_release
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.voucher_refund import voucher_warned
 from handlers.voucher_second import beside_vouchers
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
@@ -62,22 +63,36 @@ def taken_back(
     first = Outcome(
         state=after,
         entries=recipe(after, payment, minor) if entries is None else entries,
+        messages=voucher_warned(folio, payment, minor),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
     dropped = merge(first, uncovered_refunds(after, payment, stored))
+    if folio.cancelled_at is None:
+        return merge(dropped, _gone_twice(folio_of(dropped), payment))
     return merge(dropped, _owed_again(folio_of(dropped), payment))
 
 
 def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
     """X-17: nobody asks a second time for what a cancelled booking owes, and its refunds go on: a person is told of what is owed again."""
     owed = account.balance(folio) - account.under_way(folio)
-    if owed <= 0 or folio.cancelled_at is None or payment.unapplied:
+    if owed <= 0 or payment.unapplied:
         return Outcome()
     reason = (
         f"owed again: {account.text(owed, folio.currency)} of a cancelled booking, since payment {payment.payment} was taken back"
     )
     told = EffectNeedsPerson(effect=payment.payment, reason=reason, amount=owed, currency=folio.currency)
     return Outcome(facts=(told,), trace=(Step("X-17", reason),))
+
+
+def _gone_twice(folio: Folio, payment: FolioPayment) -> Outcome:
+    """X-3: money that was given back and is taken back as well: more is gone than was ever here, and a person gets it back."""
+    known = account.payment_of(folio, payment.payment)
+    if known is None or known.collected() >= 0:
+        return Outcome()
+    beyond = -known.collected()
+    reason = f"payment {known.payment} was given back and taken back: {account.text(beyond, folio.currency)} more are gone than it brought"
+    told = EffectNeedsPerson(effect=known.payment, reason=reason, amount=beyond, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-3", reason),))
 
 
 def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:

@@ -22,6 +22,7 @@ from handlers.quote_lines import ASIDE
 from handlers.refund import due_days, open_refund
 from handlers.refund_parts import with_request, with_request_state
 from handlers.refund_reply import OVERDUE, manual_required, timer
+from handlers.voucher_accept import rescheduled
 from handlers.voucher_release import released
 from ledger import recipes
 from ledger.recipes import Transfers
@@ -75,7 +76,8 @@ def confirm(
     refunded = give_back(folio_of(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
     doubled = _arrhes_double(folio_of(refunded), folio, computation, request, facts)
     freed = released(folio_of(doubled), "the booking is cancelled") if computation.whole else Outcome(state=folio_of(doubled))
-    final = waiting_refund(folio_of(freed), computation.waiting, request.request, facts)
+    replanned = rescheduled(folio, folio_of(freed), facts) if folio.vouchers and not computation.whole else freed
+    final = waiting_refund(folio_of(replanned), computation.waiting, request.request, facts)
     note, commission_steps = commission.credit_note(folio, computation)
     free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
@@ -99,7 +101,7 @@ def confirm(
         policy_version=versions(folio, computation),
     )
     whole = first
-    for more in (taken, refunded, doubled, freed):
+    for more in (taken, refunded, doubled, freed) if replanned is freed else (taken, refunded, doubled, freed, replanned):
         if more.state is not whole.state:  # else nothing was to be done
             whole = merge(whole, more)
     return replace(whole, state=final, policy_version=first.policy_version)

@@ -15,6 +15,7 @@ from handlers import account
 from handlers.frozen import Local, local, terms_of
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
+from handlers.voucher_schedule import waiting
 from schemas.booking import CollectedBy, DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.folio import Folio, FolioLine, FolioPayment, FolioQuote, FolioStatus
@@ -31,7 +32,8 @@ class Captured(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Computation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The arithmetic of one cancellation, minor units. refund + kept = collected (final money alone, X-17)."""
+    """The arithmetic of one cancellation, minor units. refund + kept = collected (final money alone, X-17), but where more
+    is gone than was ever here: then nothing is kept, and nobody owes a penalty for it (X-3)."""
 
     here: Local
     ended: tuple[Ended, ...]
@@ -109,9 +111,11 @@ def settle(
     status = FolioStatus.CANCELLED if whole else folio.status
     after = replace(folio, lines=lines, status=status, fee_returned=folio.fee_returned + fee_back)
     collected, open_ = account.collected(folio), authorised(folio)
-    ordered, at_hand = account.ordered(after), collected
+    ordered, at_hand = account.ordered(after), max(0, collected)
     if open_:
         at_hand += sum([payment.authorised for payment in open_])
+    if folio.vouchers and not whole:
+        at_hand += sum([voucher.counts for voucher in waiting(folio)])  # S0-19: promised, until the merchant has checked
     uncovered = 0 if folio.collected_by is _CHANNEL else max(0, (ordered if whole else _kept(after)) - at_hand)
     short = _short(uncovered, folio, None if whole else ended)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
@@ -127,7 +131,7 @@ def settle(
         steps.append(Step("S4-34", f"{account.text(short, folio.currency)} beyond what was collected {what} ({nature})"))
     if pending:
         steps.append(Step("X-17", f"{account.text(pending, folio.currency)} not final at the provider: what depends on it waits"))
-    taken = _taken(open_, ordered - collected) if whole and open_ else ()
+    taken = _taken(open_, ordered - max(0, collected)) if whole and open_ else ()
     steps += [_taken_step(one, folio.currency) for one in taken]
     return Computation(
         here=here,
@@ -139,7 +143,7 @@ def settle(
         refund=refund,
         claim=claim,
         waived=short - claim,
-        kept=collected - refund,
+        kept=max(0, collected - refund),
         taken=taken,
         waiting=max(0, collected + pending - ordered - (short - claim)) - refund if pending else 0,
         trace=tuple(steps),

@@ -19,7 +19,7 @@ from handlers.refund_parts import allocation, open_minor, refund_of, with_state
 from handlers.refund_reply import OVERDUE, timer
 from ledger import recipes
 from schemas.errors import Stale
-from schemas.folio import Folio, FolioRefund, RefundPart
+from schemas.folio import Folio, FolioPayment, FolioRefund, RefundPart
 from schemas.operations import TimerFired
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
@@ -36,12 +36,13 @@ def open_refund(
     request: str = "",
     asked_by: str = "",
     approve: str = "",
+    gives: tuple[tuple[FolioPayment, int], ...] = (),
 ) -> Outcome:
     """A new refund of `minor`: decided, split over the payments (A-17, X-18, X-3), and asked of the providers or of a person.
 
     One provider request per card part, numbered per payment, `last` (RFS) only for all that is left of it. `approve` is why a
     second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later, of a package after
-    14 days at most (X-24). 0: nothing.
+    14 days at most (X-24). `gives`: which payment gives what, where that is known (S0-28). 0: nothing.
     """
     if not minor:
         return Outcome(state=folio)
@@ -53,7 +54,7 @@ def open_refund(
     refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
     payments, parts, all_asked = folio.payments, list[RefundPart](), list[Asked]()
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
-    for payment, part_minor in allocation(folio, minor, policy):
+    for payment, part_minor in gives or allocation(folio, minor, policy):
         one = asked(folio, payment, part_minor, refund_id, due_by, facts, approve=approve, asked_by=asked_by)
         moved = replace(payment, refunding=payment.refunding + part_minor, number=one.part.number)
         payments = account.with_payment(payments, moved)

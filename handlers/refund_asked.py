@@ -52,7 +52,7 @@ def asked(
     made even while the payment is disputed, since it goes nowhere by itself (X-13). `kept`: what of `minor` is promised already."""
     where, why = destination(folio, payment)
     number, left = payment.number + 1, payment.refundable() + kept
-    card = where is ORIGINAL_CARD
+    card, of_book = where is ORIGINAL_CARD, where is VOUCHER and not why
     open_ = open_disputes(folio, payment.payment) if folio.disputes else ()
     held = bool(open_) and where is not VOUCHER and not (card and approve)
     part = RefundPart(
@@ -60,7 +60,7 @@ def asked(
         tender=payment.tender,
         minor=minor,
         destination=where.value,
-        status=PartStatus.HELD if held else PartStatus.REQUESTED if card or where is VOUCHER else PartStatus.MANUAL,
+        status=PartStatus.HELD if held else PartStatus.REQUESTED if card or of_book else PartStatus.MANUAL,
         number=number,
         effect=facts.id(f"effect-{payment.payment}-{number}") if card and not held else "",
     )
@@ -77,9 +77,9 @@ def asked(
             effects=(_pending(part, refund, asked_by, bool(approve)),),
             step=step,
         )
-    if where is VOUCHER and approve:
+    if of_book and approve:
         return Asked(part=part, approvals=(_waiting(part, refund, folio, approve, asked_by, facts),), step=step)
-    if where is VOUCHER:
+    if of_book:
         return Asked(part=part, messages=(asked_back(folio, payment, part, refund),), step=step)
     return Asked(part=part, facts=(manual_required(folio, refund, part, why),), step=step)
 

@@ -45,10 +45,8 @@ def decide_external(message: RefundExecutedExternally, facts: Facts) -> Outcome:
     payment = account.payment_of(folio, message.payment)
     if payment is None:
         raise Early(f"payment {message.payment} is not here yet", waits_for=waits_for(message.payment))
-    if payment.voucher:
-        text = (
-            f"payment {payment.payment} is voucher {payment.voucher}: its value goes back to a voucher, by a refund of the booking"
-        )
+    if payment.tender is Tender.VOUCHER:
+        text = f"payment {payment.payment} is a voucher: its value goes back to a voucher, by a refund of the booking: name that"
         raise Rejected(text, code="voucher_not_cash", rule="S0-29", field="payment", value=payment.payment)
     record = next((record for record, minor in payment.foreign_shown if minor == message.amount), "")
     if record:

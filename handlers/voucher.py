@@ -1,4 +1,4 @@
-"""Vouchers as a means of payment: entered by the customer, checked by the merchant, who is reminded (S0-1 to S0-23, S0-35).
+"""Vouchers of a booking, checked by the merchant, who is reminded (S0-15 to S0-23, S0-35). Entering them is `handlers.voucher_enter`.
 
 What a check comes to is `handlers.voucher_accept` and `handlers.voucher_decline`; the voucher's own side is `handlers.voucher_book`.
 """
@@ -11,119 +11,31 @@ from handlers import account
 from handlers.approval import dropped, of_check, put, subject_of
 from handlers.booking import BOOKING
 from handlers.cancellation_right import HOUSE, who
-from handlers.entitlement import Feature, check_feature
-from handlers.frozen import local, property_policy
+from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
-from handlers.voucher_accept import agreed, check_requested, reminders, rescheduled
-from handlers.voucher_decline import declined
-from handlers.voucher_release import TOP_UP, ask
-from handlers.voucher_schedule import counted, planned, replace_voucher, split, voucher_of, waiting
-from handlers.voucher_worth import held_at_most
+from handlers.voucher_accept import agreed, check_requested, no_top_up
+from handlers.voucher_decline import not_accepted
+from handlers.voucher_enter import waits_for
+from handlers.voucher_number import check_number
+from handlers.voucher_release import TOP_UP
+from handlers.voucher_schedule import replace_voucher, voucher_of, waiting
 from schemas.common import Actor, ActorKind
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioStatus, PaymentStatus
 from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher
 from schemas.operations import TimerFired
-from schemas.policy import PropertyPolicy
 from schemas.voucher import (
     Stage,
     Verdict,
     VoucherCheck,
     VoucherConsent,
     VoucherConsented,
-    VoucherEnter,
     VoucherOrigin,
     VoucherStatus,
 )
 from schemas.voucher_code import normalised
 from schemas.voucher_talk import VoucherAnswered
-
-
-def waits_for(key: str) -> str:
-    """What a check waits for that comes before its voucher (X-2)."""
-    return f"voucher:{key}"
-
-
-def decide_enter(message: VoucherEnter, facts: Facts) -> Outcome:
-    """`voucher.enter` (S0-4 to S0-14): any number is taken; the booking waits for the merchant's check, the voucher's own book is asked to
-    hold what it has.
-
-    Raises Early for an unknown booking, Stale for what is entered already, Rejected `feature_not_available`, `already_cancelled`,
-    `currency_mismatch`, `voucher_number_empty`, `voucher_entered`, `too_many_vouchers`, `amount_above_total`, `deposit_not_covered`,
-    `voucher_value_exceeded`.
-    """
-    folio = facts.folio
-    if folio is None:
-        raise Early("the booking that this voucher pays is not here yet", waits_for=BOOKING)
-    here = local(facts, folio)
-    check_feature(Feature.VOUCHER, facts, here.zone)
-    number, key = message.number.strip(), normalised(message.number)
-    _check_entry(message, folio, key, here.policy)
-    voucher = FolioVoucher(number=number, key=key, minor=message.amount, counts=message.amount, entered_at=facts.act)
-    _check_deposit(message, folio, here.policy)
-    if here.policy.enforce_known_vouchers:
-        _check_known(voucher, folio, facts)
-    entered = rescheduled(folio, account.changed(replace_voucher(replace(folio, planned=planned(folio)), voucher)), facts)
-    amount = account.text(message.amount, folio.currency)
-    first = Outcome(
-        messages=(ask("voucher.hold_asked", folio, voucher, voucher.minor),),
-        timers=reminders(key, facts, here.policy),
-        unparks=(waits_for(key),),
-        trace=(Step("S0-14", f"voucher {number}: {amount} as typed, to be checked by the merchant"),),
-        policy_version=folio.policy,
-    )
-    return merge(first, entered)
-
-
-def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: PropertyPolicy) -> None:
-    if not key:
-        text = "a voucher's number needs at least one letter or digit"
-        raise Rejected(text, code="voucher_number_empty", rule="S0-6", field="number", value=message.number)
-    known = voucher_of(folio, key)
-    if known is not None and known.minor == message.amount:
-        raise Stale(f"voucher {known.number} is entered already", field="number", value=known.number)
-    if known is not None:
-        text = f"voucher {known.number} is entered with {known.minor}: leave it, or cancel the booking and book anew"
-        raise Rejected(text, code="voucher_entered", rule="S0-20", field="amount", value=message.amount)
-    if folio.status is FolioStatus.CANCELLED:
-        raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
-    if message.currency not in ("", folio.currency):
-        text = f"{folio.folio} is booked in {folio.currency}"
-        raise Rejected(text, code="currency_mismatch", rule="S0-6", field="currency", value=message.currency)
-    if len([voucher for voucher in folio.vouchers if voucher.status is not VoucherStatus.RELEASED]) >= policy.max_vouchers:
-        text = f"{folio.folio} takes {policy.max_vouchers} voucher(s) at most (max_vouchers)"
-        raise Rejected(text, code="too_many_vouchers", rule="A-16", field="number", value=message.number)
-    open_ = account.ordered(folio) - counted(folio)
-    if message.amount > open_:
-        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, open_))
-        text = f"{amount} is above the {most} that the booking costs: type at most that"
-        raise Rejected(text, code="amount_above_total", rule="S0-5", field="amount", value=message.amount)
-
-
-def _check_deposit(message: VoucherEnter, folio: Folio, policy: PropertyPolicy) -> None:
-    """S0-7, S0-13: what is missing of the deposit must be payable by another method, or be here already."""
-    plan = planned(folio)
-    due_now, _ = split(plan.deposit, plan.deposit + plan.second_payment, counted(folio) + message.amount)
-    missing = due_now - sum(payment.collected() for payment in folio.payments if not payment.voucher and not payment.unapplied)
-    wanted = message.second_tender
-    available = policy.second_tenders if wanted is None else tuple([one for one in policy.second_tenders if one is wanted])
-    if missing > 0 and not available and not _promised(folio):
-        text = f"{account.text(missing, folio.currency)} of the deposit are not covered and no other method is available (second_tenders)"
-        raise Rejected(text, code="deposit_not_covered", rule="S0-13", field="amount", value=message.amount)
-
-
-def _promised(folio: Folio) -> bool:
-    return any(payment.status is PaymentStatus.AUTHORISED and not payment.unapplied for payment in folio.payments)
-
-
-def _check_known(voucher: FolioVoucher, folio: Folio, facts: Facts) -> None:
-    """A-15 `enforce_known_vouchers`: more than the voucher's own book holds is refused at once."""
-    most = held_at_most(facts.voucher, folio, facts)
-    if most is not None and voucher.minor > most:
-        asked, has = (account.text(minor, folio.currency) for minor in (voucher.minor, most))
-        text = f"voucher {voucher.number} has {has}, {asked} were typed"
-        raise Rejected(text, code="voucher_value_exceeded", rule="A-15", field="amount", value=voucher.minor)
 
 
 def decide_held(message: VoucherAnswered, facts: Facts) -> Outcome:
@@ -154,20 +66,21 @@ def decide_check(message: VoucherCheck, facts: Facts, *, granted: int = 0) -> Ou
     if folio is None:
         raise Early("the booking of this voucher is not here yet", waits_for=BOOKING)
     _check_house(message.actor, "check a voucher", "S0-15")
+    check_number(message.number)
     voucher = _meant(message, folio)
     _check_open(message, folio, voucher)
     if message.origin is not VoucherOrigin.UNKNOWN and not voucher.known:
         voucher = replace(voucher, origin=VoucherOrigin.MERCHANT if message.origin is VoucherOrigin.ISSUED_HERE else message.origin)
     voucher = replace(voucher, verdict=_said(message))
     if message.verdict is Verdict.REFUSED:
-        return declined(
+        return not_accepted(
             replace_voucher(folio, voucher), voucher.key, message.reason or "voucher refused", who(message.actor), facts
         )
     take, goodwill = _worth(message, voucher, folio)
     if why := _too_much(goodwill, folio, facts, granted):
         return put(folio, _waits(message, voucher, goodwill, why, folio, facts), facts, "S4-46")
     unasked = dropped(folio, of_check(folio, voucher.key))
-    done = agreed(account.changed(folio_of(unasked)), voucher, take, goodwill, facts)
+    done = agreed(account.changed(no_top_up(folio_of(unasked), voucher)), voucher, take, goodwill, facts)
     step = Step("S0-15", f"voucher {voucher.number}: {message.verdict.value} by {who(message.actor)} {message.reason}".rstrip())
     first = replace(unasked, trace=(step, *unasked.trace), policy_version=folio.policy)
     return merge(first, done)
@@ -210,9 +123,9 @@ def _meant(message: VoucherCheck, folio: Folio) -> FolioVoucher:
 
 
 def _check_open(message: VoucherCheck, folio: Folio, voucher: FolioVoucher) -> None:
-    """S0-19: each voucher is checked once; a top-up that is awaited may still be refused."""
-    refuses = message.verdict is Verdict.REFUSED
-    if voucher.status is VoucherStatus.PENDING_CHECK or (refuses and voucher.status is VoucherStatus.AWAITING_TOP_UP):
+    """S0-19: each voucher is checked once; while a top-up is awaited it may still be refused, or accepted with all that was typed."""
+    lower = message.verdict is Verdict.LOWER_VALUE
+    if voucher.status is VoucherStatus.PENDING_CHECK or (voucher.status is VoucherStatus.AWAITING_TOP_UP and not lower):
         return
     if voucher.verdict == _said(message):
         raise Stale(f"voucher {voucher.number} was checked: {voucher.verdict}", field="verdict", value=message.verdict.value)
@@ -232,10 +145,13 @@ def _worth(message: VoucherCheck, voucher: FolioVoucher, folio: Folio) -> tuple[
             take = value if value is not None else voucher.held if voucher.known else 0
         case _:
             take = typed
+            if value not in (None, typed, voucher.counts):
+                text = f"voucher {voucher.number}: accepted is all that was typed, {typed}: say lower_value for {value}"
+                raise Rejected(text, code="value_out_of_range", rule="S0-19", field="value", value=value)
     if not 0 <= take <= typed or (not take and message.verdict is not Verdict.GOODWILL):
         text = f"voucher {voucher.number}: `value` must be from 1 to the {typed} that were typed"
         raise Rejected(text, code="value_out_of_range", rule="S0-19", field="value", value=take)
-    if voucher.known and take > voucher.held:
+    if voucher.known and min(take, max(0, account.balance(folio))) > voucher.held:
         has = account.text(voucher.held, folio.currency)
         text = f"voucher {voucher.number} has {has}: accept that as lower_value, or the rest as goodwill"
         raise Rejected(text, code="voucher_value_exceeded", rule="S0-21", field="verdict", value=message.verdict.value)
@@ -275,7 +191,7 @@ def decide_top_up_ended(message: TimerFired, facts: Facts) -> Outcome:
     folio = facts.folio
     if folio is None or folio.top_up_until is None or message.due < folio.top_up_until:
         raise Stale("no top-up is awaited", field="subject", value=message.subject)
-    return declined(folio, message.subject, f"no top-up until {folio.top_up_until.isoformat()}", f"system:{TOP_UP}", facts)
+    return not_accepted(folio, message.subject, f"no top-up until {folio.top_up_until.isoformat()}", f"system:{TOP_UP}", facts)
 
 
 def decide_consent(message: VoucherConsent, facts: Facts) -> Outcome:

@@ -16,7 +16,7 @@ from handlers.frozen import local, property_policy
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask, check_timers
 from handlers.voucher_schedule import money_at_hand, planned, replace_voucher, replanned, step, voucher_of, waiting
-from handlers.voucher_second import settling
+from handlers.voucher_second import beside_vouchers, settling
 from ledger import recipes
 from schemas.booking import BookingAccepted, PaymentScheduleSet
 from schemas.errors import Early
@@ -43,10 +43,10 @@ def rescheduled(before: Folio, after: Folio, facts: Facts) -> Outcome:
 
 
 def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage, payment: str = "") -> VoucherCheckRequested:
-    """S0-16: number and amount, and what the hub can say of them."""
+    """S0-16: number and amount, as typed or as far as the booking still needs it, and what the hub can say of them."""
     return VoucherCheckRequested(
         number=voucher.number,
-        amount=voucher.minor,
+        amount=voucher.counts,
         currency=folio.currency,
         origin=voucher.origin.value,
         flags=tuple([flag.value for flag in voucher.flags]),
@@ -90,7 +90,17 @@ def agreed(folio: Folio, voucher: FolioVoucher, take: int, goodwill: int, facts:
     quiet = Outcome(cancel=check_timers(voucher.key))
     if after.due_now > folio.due_now and missing > 0:
         return merge(merge(planned_, quiet), _awaited(after, accepted, missing, facts))
-    return merge(merge(planned_, quiet), settling(after, accepted))
+    return merge(merge(planned_, replace(quiet, cancel=(*quiet.cancel, *_no_top_up_timer(folio)))), settling(after, accepted))
+
+
+def no_top_up(folio: Folio, voucher: FolioVoucher) -> Folio:
+    """The folio once nothing is awaited for this voucher any more, which the merchant has decided anew (S0-19)."""
+    others = [one for one in folio.vouchers if one.status is VoucherStatus.AWAITING_TOP_UP and one.key != voucher.key]
+    return folio if others else replace(folio, top_up_until=None)
+
+
+def _no_top_up_timer(folio: Folio) -> tuple[str, ...]:
+    return () if folio.top_up_until is not None else (TOP_UP,)
 
 
 def _not_needed(folio: Folio, voucher: FolioVoucher, facts: Facts) -> Outcome:
@@ -99,11 +109,12 @@ def _not_needed(folio: Folio, voucher: FolioVoucher, facts: Facts) -> Outcome:
     moved = rescheduled(folio, replace_voucher(folio, let_go), facts)
     more = Outcome(
         messages=(ask("voucher.release_asked", folio, voucher, voucher.minor, reason="nothing is owed"),),
-        cancel=check_timers(voucher.key),
+        cancel=(*check_timers(voucher.key), *_no_top_up_timer(folio)),
         trace=(Step("S0-5", f"voucher {voucher.number}: nothing is owed any more, it is let go"),),
     )
     out = merge(moved, more)
-    return out if waiting(folio_of(out)) else merge(out, _booked(folio_of(out)))
+    out = out if waiting(folio_of(out)) else merge(out, _booked(folio_of(out)))
+    return merge(out, beside_vouchers(folio_of(out), facts))
 
 
 def _awaited(folio: Folio, voucher: FolioVoucher, missing: int, facts: Facts) -> Outcome:
@@ -158,7 +169,7 @@ def _asked_again(folio: Folio, voucher: FolioVoucher, message: VoucherAnswered, 
     asked, has = account.text(voucher.take, folio.currency), account.text(message.held, folio.currency)
     step = Step("S0-21", f"voucher {voucher.number}: {asked} were accepted, its book has {has}: checked again")
     told = Outcome(
-        facts=(check_requested(after, again, Stage.NOT_COVERED),),
+        facts=(check_requested(after, voucher_of(after, voucher.key) or again, Stage.NOT_COVERED),),
         timers=reminders(voucher.key, facts, property_policy(facts, folio)),
         trace=(step,),
         policy_version=folio.policy,

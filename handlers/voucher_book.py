@@ -28,7 +28,7 @@ from schemas.voucher import (
     VoucherReleased,
 )
 from schemas.voucher_book import HoldState, Voucher, VoucherHold
-from schemas.voucher_talk import VoucherAnswered, VoucherAsked, VoucherUnused
+from schemas.voucher_talk import VoucherAnswered, VoucherAsked, VoucherMoneyGone, VoucherUnused
 
 EXPIRY = "voucher_expiry"
 HOLD_EXPIRY = "voucher_hold"
@@ -208,12 +208,13 @@ def ended(out: Outcome, facts: Facts) -> Outcome:
 
 def _expired(book: Voucher) -> Outcome:
     """S0-28, S0-36: what is free is earned, but for money that goes back where `refund_on_expiry` says so: never more than money
-    stands for, which is spent first."""
+    stands for, which is spent first. What of the bonus has expired is not taken off again when a hold ends later."""
     minor = max(0, free(book))
     if not minor:
         return Outcome(state=book)
     refund = max(0, minor - book.uncashable) if book.refund_on_expiry and book.issued_by else 0
-    after = replace(book, left=book.left - minor, expired=book.expired + minor)
+    bonus = min(minor - refund, book.uncashable) if book.refund_on_expiry else 0
+    after = replace(book, left=book.left - minor, expired=book.expired + minor, uncashable=book.uncashable - bonus)
     told = VoucherExpired(folio=book.issued_by, number=book.number, amount=minor, refund=refund, currency=book.currency)
     amount, back = account.text(minor, book.currency), account.text(refund, book.currency)
     own = book.origin is VoucherOrigin.ISSUED_HERE
@@ -243,3 +244,13 @@ def decide_hold_expired(message: TimerFired, facts: Facts) -> Outcome:
     if book is None or hold is None or NEXT[hold.state, Ask.LAPSE] is Move.NOTHING:
         raise Stale(f"{message.subject} holds nothing", field="subject", value=message.subject)
     return _let_go(book, hold, HoldState.EXPIRED, "", facts)
+
+
+def decide_money_gone(message: VoucherMoneyGone, facts: Facts) -> Outcome:
+    """S0-23, X-19: money that this voucher was issued for was taken back. It stays good; a merchant who checks it is warned."""
+    book = facts.voucher
+    if book is None:
+        raise Stale("no such voucher was issued", field="folio", value=message.folio)
+    amount = account.text(message.minor, book.currency)
+    step = Step("S0-23", f"voucher {book.number}: {amount} of the money of {message.folio} were taken back")
+    return Outcome(state=replace(book, money_gone=book.money_gone + message.minor), trace=(step,))

@@ -12,9 +12,12 @@ from handlers.refund_reply import executed, manual_required, payment_of
 from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.errors import Stale
-from schemas.folio import Folio, FolioRefund, PartStatus, RefundPart
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
+from schemas.folio_voucher import IssuedVoucher
 from schemas.operations import EffectNeedsPerson
+from schemas.payment import Tender
 from schemas.refund import Destination
+from schemas.voucher_code import masked
 from schemas.voucher_talk import VoucherAnswered, VoucherUnused
 
 
@@ -31,7 +34,7 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
     if folio is None or refund is None or part is None:
         raise Stale(f"voucher {message.key}: no refund waits for it", field="refund", value=message.refund)
     if message.minor == part.minor:
-        return executed(folio, refund, replace(part, record=f"voucher:{message.key}"))
+        return executed(folio, refund, replace(part, record=f"voucher:{masked(message.key)}"))
     return by_hand(folio, refund, part, f"voucher {message.key}: {message.reason}")
 
 
@@ -66,26 +69,70 @@ def _part(parts: tuple[RefundPart, ...], message: VoucherAnswered) -> RefundPart
 
 def decide_unused(message: VoucherUnused, facts: Facts) -> Outcome:
     """`voucher.unused` (S0-28, `refund_on_expiry`): what nobody used of the voucher, and money stood for, is owed to the guest
-    again: of the payments that went into it, last first, each back to where it came from; voucher value never."""
+    again: of the payments that went into it, last first, each back to where it came from; voucher value never.
+
+    X-3: only what a payment still holds, and the booking does not owe, goes back; what was taken back from us, or given back elsewhere, is
+    told to a person.
+    """
     folio = facts.folio
     if folio is None or folio.issued is None:
         raise Stale(f"voucher {message.key} was not issued for this booking", field="key", value=message.key)
-    into = _into(folio)
-    left, after = message.minor, folio
-    for payment in reversed(folio.payments):
-        minor = min(left, into.get(payment.payment, 0), payment.refunded)
-        if minor and not payment.voucher:
-            left -= minor
-            after = account.replace_payment(after, replace(payment, refunded=payment.refunded - minor))
-    owed = message.minor - left
-    amount = account.text(owed, folio.currency)
+    after, gone_into = _reopened(folio, folio.issued, message.minor)
+    owed = sum(minor for _, minor in gone_into)
+    gives = _still_here(after, gone_into)
+    back = sum(minor for _, minor in gives)
+    amount = account.text(back, folio.currency)
     first = Outcome(
         state=account.changed(after),
-        entries=recipes.voucher_unused(folio, message.key, owed),
+        facts=_missing(folio, message, back),
+        entries=recipes.voucher_unused(folio, message.key, owed)
+        + recipes.voucher_expired(message.key, folio.property, message.minor - owed, folio.currency),
         trace=(Step("S0-28", f"voucher {message.key} was not used: {amount} goes back in money"),),
         policy_version=folio.policy,
     )
-    return merge(first, open_refund(folio_of(first), owed, facts, request=folio.cancelled_by, asked_by="system:voucher"))
+    asked = open_refund(folio_of(first), back, facts, request=folio.cancelled_by, asked_by="system:voucher", gives=gives)
+    out = merge(first, asked)
+    final = account.claimed(folio_of(out))
+    return replace(out, state=final, facts=(*out.facts, *account.balance_facts(folio, final)))
+
+
+def _reopened(folio: Folio, issued: IssuedVoucher, minor: int) -> tuple[Folio, list[tuple[str, int]]]:
+    """The folio once `minor` of the voucher is no voucher any more, and how much of it each payment gave, last first."""
+    into, out_again, gave = _into(folio), dict(issued.unused), []
+    for payment in reversed(folio.payments):
+        inside = into.get(payment.payment, 0) - out_again.get(payment.payment, 0)
+        part = min(minor, inside, payment.refunded)
+        if part > 0 and payment.tender is not Tender.VOUCHER:
+            minor -= part
+            out_again[payment.payment] = out_again.get(payment.payment, 0) + part
+            gave.append((payment.payment, part))
+            folio = account.replace_payment(folio, replace(payment, refunded=payment.refunded - part))
+    return replace(folio, issued=replace(issued, unused=tuple(out_again.items()))), gave
+
+
+def _still_here(folio: Folio, gave: list[tuple[str, int]]) -> tuple[tuple[FolioPayment, int], ...]:
+    """X-3: what of these parts their payments still hold, no more together than the booking does not owe."""
+    most, gives = max(0, -account.balance(folio)), []
+    for name, part in gave:
+        payment = account.payment_of(folio, name)
+        assert payment is not None, f"{folio.folio} has no payment {name}"
+        minor = min(most, part, payment.refundable())
+        most -= minor
+        if minor:
+            gives.append((payment, minor))
+    return tuple(gives)
+
+
+def _missing(folio: Folio, message: VoucherUnused, back: int) -> tuple[EffectNeedsPerson, ...]:
+    """What of an unused voucher cannot go back: its money is not here any more. Nobody but a person knows whether the guest has it."""
+    if back == message.minor:
+        return ()
+    missing = message.minor - back
+    reason = (
+        f"voucher {message.key} was not used, and {account.text(missing, folio.currency)} of it do not go back: "
+        "the money that stood for it is not here any more"
+    )
+    return (EffectNeedsPerson(effect=message.key, reason=reason, amount=missing, currency=folio.currency),)
 
 
 def _into(folio: Folio) -> dict[str, int]:

@@ -36,7 +36,7 @@ from schemas.folio_voucher import IssuedVoucher
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
 from schemas.voucher import CancelWithVoucher, VoucherIssued
-from schemas.voucher_code import normalised, ours, written
+from schemas.voucher_code import masked, normalised, ours, written
 from schemas.voucher_talk import VoucherIssue
 
 MOST = 10**15
@@ -50,8 +50,8 @@ def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Out
     above `override_above` and not `granted`, waits for a second person (S4-46): nothing is cancelled before.
 
     Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
-    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `value_missing`, `bad_rate`, `voucher_number_taken`,
-    `voucher_number_malformed`, `voucher_number_empty`.
+    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `value_missing`, `bad_rate`, `value_rule_missing`, `expires_in_past`,
+    `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
     """
     folio = facts.folio
     if folio is None:
@@ -67,6 +67,7 @@ def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Out
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: no voucher is issued for it any more"
         raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
     _check(message, folio, here.policy, facts)
+    _check_day(message, here)
     return _issued(message, folio, here, facts, granted)
 
 
@@ -113,6 +114,13 @@ def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, fac
     if facts.voucher is not None:
         text = "this number is known already: leave `number` out, and one is drawn"
         raise Rejected(text, code="voucher_number_taken", rule="S0-32", field="number", value="")
+
+
+def _check_day(message: CancelWithVoucher, here: Local) -> None:
+    """S0-28: nobody takes a voucher that is over already in place of money."""
+    if message.expires is not None and message.expires < here.today:
+        text = f"a voucher that was good until {message.expires} is over: it is {here.today}"
+        raise Rejected(text, code="expires_in_past", rule="S0-28", field="expires", value=message.expires.isoformat())
 
 
 def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts, granted: int) -> Outcome:
@@ -244,7 +252,7 @@ def _into_voucher(
                 destination=VOUCHER.value,
                 status=PartStatus.EXECUTED,
                 number=number,
-                record=f"voucher:{key}",
+                record=f"voucher:{masked(key)}",
             )
         )
     decided = RefundDecided(

@@ -13,10 +13,12 @@ from handlers.frozen import zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import start_of_day
 from handlers.voucher_book import EXPIRY, ended
+from handlers.voucher_number import check_number
 from handlers.voucher_worth import entity_of
 from schemas.common import ActorKind
 from schemas.errors import Rejected, Stale
 from schemas.money import exponent
+from schemas.policy import PropertyPolicy
 from schemas.voucher import Funding, VoucherOrigin, VoucherRegister, VoucherRegistered
 from schemas.voucher_book import HoldState, Voucher, VoucherHold
 from schemas.voucher_code import normalised
@@ -27,16 +29,16 @@ def decide_register(message: VoucherRegister, facts: Facts) -> Outcome:
     """`voucher.register` (S0-17): the value of a code that a PMS or the merchant has made. What bookings have spent of it before
     is taken off.
 
-    Raises Rejected `not_allowed`, `unknown_currency`, `unknown_property`, `unknown_zone`, `duplicate_identity`, Stale for what is known.
+    Raises Rejected `not_allowed`, `card_number_removed`, `unknown_currency`, `unknown_property`, `unknown_zone`, `duplicate_identity`,
+    Stale for what is known.
     """
     if message.actor.kind not in HOUSE and message.actor.kind is not ActorKind.SYSTEM:
         text = f"{message.actor.kind.value} may not register a voucher"
         raise Rejected(text, code="not_allowed", rule="S0-17", field="actor", value=message.actor.kind.value)
+    check_number(message.number)
+    message = replace(message, currency=message.currency or facts.tenant.currency)
     _check_currency(message)
-    policy = facts.policies.properties.get(message.property)
-    if message.property and (policy is None or policy.tenant != facts.tenant.tenant):
-        text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}"
-        raise Rejected(text, code="unknown_property", rule="X-12", field="property", value=message.property)
+    policy = _property(message, facts)
     book = facts.voucher or Voucher(number=message.number.strip(), key=facts.key)
     if book.known:
         _check_same(message, book)
@@ -50,7 +52,7 @@ def decide_register(message: VoucherRegister, facts: Facts) -> Outcome:
         left=max(0, message.value - spent),
         uncashable=message.value if message.funding is Funding.BONUS else 0,
         currency=message.currency,
-        property=message.property,
+        property=policy.property if policy is not None else "",
         entity=entity_of(policy, facts.tenant),
         scope=message.scope,
         funding=message.funding,
@@ -73,6 +75,18 @@ def decide_register(message: VoucherRegister, facts: Facts) -> Outcome:
         trace=(Step("S0-17", f"voucher {after.number}: {amount}, {after.origin.value}"),),
     )
     return ended(out, facts)
+
+
+def _property(message: VoucherRegister, facts: Facts) -> PropertyPolicy | None:
+    """X-12: whose voucher it is: the property that the message names, or the only one that the tenant has."""
+    own = [policy for policy in facts.policies.properties.values() if policy.tenant == facts.tenant.tenant]
+    if not message.property:
+        return own[0] if len(own) == 1 else None
+    policy = next((one for one in own if one.property == message.property), None)
+    if policy is None:
+        text = f"property {message.property!r} is not one of {facts.tenant.tenant!r}"
+        raise Rejected(text, code="unknown_property", rule="X-12", field="property", value=message.property)
+    return policy
 
 
 def _check_currency(message: VoucherRegister) -> None:

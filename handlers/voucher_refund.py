@@ -8,7 +8,9 @@ from __future__ import annotations
 from handlers.outcome import Internal
 from ledger import recipes
 from schemas.folio import Folio, FolioPayment, RefundPart
-from schemas.voucher_talk import VoucherAnswered, VoucherAsked
+from schemas.refund import Destination
+from schemas.voucher_code import normalised
+from schemas.voucher_talk import VoucherAnswered, VoucherAsked, VoucherMoneyGone
 
 
 def asked_back(folio: Folio, payment: FolioPayment, part: RefundPart, refund: str) -> Internal:
@@ -28,3 +30,14 @@ def asked_back(folio: Folio, payment: FolioPayment, part: RefundPart, refund: st
         reason=f"refund {refund}",
     )
     return Internal(kind="voucher", key=payment.voucher, name="voucher.credit_asked", body=asked)
+
+
+def voucher_warned(folio: Folio, payment: FolioPayment, minor: int) -> tuple[Internal, ...]:
+    """S0-23, X-19: the voucher that was issued for this money hears that it was taken back: entered, it is flagged."""
+    if folio.issued is None:
+        return ()
+    parts = [part for refund in folio.refunds for part in refund.parts if part.payment == payment.payment]
+    if not [part for part in parts if part.destination == Destination.VOUCHER]:
+        return ()
+    body = VoucherMoneyGone(folio=folio.folio, minor=minor)
+    return (Internal(kind="voucher", key=normalised(folio.issued.number), name="voucher.money_gone", body=body),)

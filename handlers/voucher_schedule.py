@@ -12,13 +12,17 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.deposit import Schedule
 from handlers.outcome import Step
-from schemas.folio import Folio, PaymentStatus
+from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.folio_voucher import FolioVoucher, PlannedPayments
 from schemas.payment import Tender
 from schemas.voucher import VoucherStatus
+from schemas.voucher_code import normalised
 
 WAITS = frozenset({VoucherStatus.PENDING_CHECK, VoucherStatus.AWAITING_TOP_UP, VoucherStatus.SETTLING})
 """S0-19: vouchers that nobody has accepted for good yet."""
+LET_GO = frozenset({VoucherStatus.RELEASED, VoucherStatus.REFUSED})
+"""Vouchers that the booking has nothing to do with any more."""
+GONE = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
 def counted(folio: Folio) -> int:
@@ -56,23 +60,48 @@ def step(deposit: int, total: int, vouchers: int, currency: str) -> Step:
 
 
 def planned(folio: Folio) -> PlannedPayments:
-    """The payments as they would be without vouchers."""
-    if folio.planned is not None:
-        return folio.planned
-    return PlannedPayments(deposit=folio.due_now, second_payment=folio.second_payment, due_on=folio.second_payment_on)
+    """The payments as they would be without vouchers: together what is ordered now, of which the second is less first where lines were
+    cancelled meanwhile."""
+    plan = folio.planned
+    if plan is None:
+        plan = PlannedPayments(deposit=folio.due_now, second_payment=folio.second_payment, due_on=folio.second_payment_on)
+    ordered = max(0, account.ordered(folio))
+    deposit = min(plan.deposit, ordered) if plan.due_on is not None else ordered
+    rest = ordered - deposit
+    return PlannedPayments(deposit=deposit, second_payment=rest, due_on=plan.due_on if rest else None)
+
+
+def fitted(folio: Folio) -> Folio:
+    """S0-5, S0-11: the folio whose vouchers stand for no more than what is ordered now: those that were accepted for what is left of them
+    here, those that wait for what they were typed or accepted with, as far as there is room."""
+    here: dict[str, int] = {}
+    for payment in folio.payments:
+        if payment.voucher:
+            here[payment.voucher] = here.get(payment.voucher, 0) + payment.collected()
+    settled = [voucher for voucher in folio.vouchers if voucher.status not in WAITS]
+    room = account.ordered(folio) - sum(here.get(voucher.key, 0) for voucher in settled)
+    vouchers = []
+    for voucher in folio.vouchers:
+        if voucher.status in WAITS:
+            counts = max(0, min(voucher.take + voucher.goodwill or voucher.minor, room))
+            room -= counts
+        else:
+            counts = max(0, here.get(voucher.key, 0))
+        vouchers.append(voucher if counts == voucher.counts else replace(voucher, counts=counts))
+    return replace(folio, vouchers=tuple(vouchers))
 
 
 def without_vouchers(folio: Folio) -> Folio:
     """The folio with the payments that it would have without vouchers: what a change of the booking starts from."""
     if folio.planned is None:
         return folio
-    plan = folio.planned
+    plan = planned(folio)
     return replace(folio, due_now=plan.deposit, second_payment=plan.second_payment, second_payment_on=plan.due_on)
 
 
 def replanned(folio: Folio) -> Folio:
     """The folio with the payments that its vouchers leave (S0-11)."""
-    plan = planned(folio)
+    folio, plan = fitted(folio), planned(folio)
     total = plan.deposit + plan.second_payment
     due_now, balance = split(plan.deposit, total, counted(folio))
     due_on: date | None = plan.due_on if balance else None
@@ -89,6 +118,12 @@ def money_at_hand(folio: Folio) -> int:
         if payment.status is PaymentStatus.AUTHORISED:
             minor += payment.authorised
     return minor
+
+
+def told_as_voucher(payment: FolioPayment, key: str) -> bool:
+    """S0-20: whether this payment was told as the voucher of that number, by its own id or its provider's reference."""
+    lives = payment.tender is Tender.VOUCHER and not payment.voucher and payment.status not in GONE
+    return lives and key in (normalised(payment.payment), normalised(payment.reference))
 
 
 def voucher_of(folio: Folio, key: str) -> FolioVoucher | None:

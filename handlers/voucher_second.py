@@ -38,6 +38,9 @@ def beside_vouchers(folio: Folio, facts: Facts) -> Outcome:
         needed -= capture
         if capture:
             taken.append((payment, capture))
+    paid = any(voucher.payment for voucher in folio.vouchers) and account.balance(folio) <= account.under_way(folio)
+    if not taken and paid:
+        return _not_needed(folio, facts)
     if not taken:
         return Outcome(state=folio)
     steps = [
@@ -45,6 +48,15 @@ def beside_vouchers(folio: Folio, facts: Facts) -> Outcome:
         for one, minor in taken
     ]
     return replace(take_or_release(folio, taken, facts), trace=tuple(steps))
+
+
+def _not_needed(folio: Folio, facts: Facts) -> Outcome:
+    """S0-19: the vouchers have paid everything, or what is under way does: what is only authorised is released."""
+    open_ = authorised(folio)
+    if not open_:
+        return Outcome(state=folio)
+    steps = [Step("S0-19", f"payment {one.payment}: released, the vouchers pay everything") for one in open_]
+    return replace(take_or_release(folio, [(one, 0) for one in open_], facts), trace=tuple(steps))
 
 
 def settling(folio: Folio, voucher: FolioVoucher) -> Outcome:

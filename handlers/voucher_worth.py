@@ -96,5 +96,6 @@ def flags(book: Voucher, asked: VoucherAsked, held: int, facts: Facts) -> tuple[
             Flag.OTHER_HOLDER: bool(book.holder and asked.person and book.holder != asked.person),
             Flag.OUT_OF_SCOPE: out[book.scope],
             Flag.OTHER_CURRENCY: book.currency != asked.currency,
+            Flag.MONEY_GONE: book.money_gone > 0,
         }
     return tuple([flag for flag in Flag if found.get(flag)])

@@ -19,6 +19,7 @@ from schemas.common import (
     Minor,
     OptionalId,
     Personal,
+    PersonId,
     PositiveMinor,
     RateText,
     Refused,
@@ -70,7 +71,7 @@ class CollectedBy(StrEnum):
 class Guest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A person; `person` is the subject whose key seals the rest. Absent: the folio itself is the subject."""
 
-    person: OptionalId = ""
+    person: PersonId = ""
     name: Personal = ""
     email: Personal = ""
     phone: Personal = ""

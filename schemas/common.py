@@ -15,6 +15,9 @@ from msgspec import Meta
 
 Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="at most 64 characters")]
 OptionalId = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$", description="at most 64 characters, empty: none")]
+UNSHOWN = {"unshown": True}
+"""Marks a field whose wrong value no error and no outcome shows: who a person is, or what is worth money to whoever reads it."""
+PersonId = Annotated[OptionalId, Meta(extra=UNSHOWN)]
 Text = Annotated[str, Meta(max_length=2000)]
 Word = Annotated[str, Meta(max_length=64)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]

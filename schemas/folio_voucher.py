@@ -12,7 +12,8 @@ from schemas.voucher import Flag, VatKind, VoucherOrigin, VoucherStatus
 class FolioVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A voucher of a booking. `number` as typed, `key` its one spelling; `minor` as typed; `counts`: what of the price it stands for, as
     far as is known (S0-11); `held` in its own book; `take` is asked of that once it is accepted, `goodwill` is the house's; `payment`
-    its money. `known`: the hub knows its value. `again`: how often its check began anew."""
+    its money. `known`: the hub knows its value. `again`: how often its check began anew. `beyond_deposit`: the deposit was collected before
+    it was entered, so that the booking does not depend on it."""
 
     number: str
     key: str
@@ -29,6 +30,7 @@ class FolioVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     payment: str = ""
     verdict: str = ""
     again: int = 0
+    beyond_deposit: bool = False
 
 
 class PlannedPayments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -40,7 +42,8 @@ class PlannedPayments(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class IssuedVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """The voucher for which a booking was cancelled: said again when it is asked for again (S0-31)."""
+    """The voucher for which a booking was cancelled: said again when it is asked for again (S0-31). `unused`: what of each payment's money
+    is no voucher any more, since nobody used it in time (S0-28)."""
 
     number: str
     value: int
@@ -50,3 +53,4 @@ class IssuedVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     vat_kind: VatKind = VatKind.UNKNOWN
     vat_rate: str = ""
     refund_on_expiry: bool = False
+    unused: tuple[tuple[str, int], ...] = ()

@@ -38,40 +38,57 @@ class PersonalField(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=256)
 def personal_fields(kind: type[msgspec.Struct]) -> tuple[PersonalField, ...]:
     """Every personal field of a message struct, those of nested structs included, in the order of the fields."""
-    return tuple(_walk(inspect.type_info(kind), (), (), frozenset()))
+    return tuple(_walk(inspect.type_info(kind), "personal", (), (), frozenset()))
 
 
-def _walk(info: inspect.Type, path: tuple[str, ...], subject: tuple[str, ...], seen: frozenset[type]) -> Iterator[PersonalField]:
+@lru_cache(maxsize=256)
+def _unshown(kind: type[msgspec.Struct]) -> tuple[PersonalField, ...]:
+    return (*personal_fields(kind), *_walk(inspect.type_info(kind), "unshown", (), (), frozenset()))
+
+
+def _walk(
+    info: inspect.Type, mark: str, path: tuple[str, ...], subject: tuple[str, ...], seen: frozenset[type]
+) -> Iterator[PersonalField]:
     match info:
         case inspect.Metadata(type=inner, extra=extra):
-            if extra and extra.get("personal"):
+            if extra and extra.get(mark):
                 yield PersonalField(path, subject, extra.get("reference", False))
             else:
-                yield from _walk(inner, path, subject, seen)
+                yield from _walk(inner, mark, path, subject, seen)
         case inspect.UnionType(types=types):
             for member in types:
-                yield from _walk(member, path, subject, seen)
+                yield from _walk(member, mark, path, subject, seen)
         case inspect.StructType(cls=cls, fields=fields):
             if cls in seen:
                 return
             named = (*path, SUBJECT) if any(f.name == SUBJECT for f in fields) else ()
             for field in fields:
-                yield from _walk(field.type, (*path, field.encode_name), named, seen | {cls})
+                yield from _walk(field.type, mark, (*path, field.encode_name), named, seen | {cls})
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            yield from _walk(item, (*path, "[]"), subject, seen)
+            yield from _walk(item, mark, (*path, "[]"), subject, seen)
         case inspect.TupleType(item_types=items):
             for item in items:
-                yield from _walk(item, (*path, "[]"), subject, seen)
+                yield from _walk(item, mark, (*path, "[]"), subject, seen)
         case inspect.DictType(value_type=value):
-            yield from _walk(value, (*path, "[]"), subject, seen)
+            yield from _walk(value, mark, (*path, "[]"), subject, seen)
         case _:
             return
 
 
 def is_personal(kind: type[msgspec.Struct], path: str) -> bool:
     """Whether a path as errors write it (`guest.name`, `guests[0].name`) is a personal field of this struct, or leads into one."""
+    return _leads(personal_fields(kind), path)
+
+
+def is_unshown(kind: type[msgspec.Struct], path: str) -> bool:
+    """Whether nobody is shown what stands at a path: what is personal, who a person is, and a voucher's number, since who has it can
+    spend it (`schemas.common.UNSHOWN`)."""
+    return _leads(_unshown(kind), path)
+
+
+def _leads(fields: tuple[PersonalField, ...], path: str) -> bool:
     parts = tuple("[]" if index else name for index, name in re.findall(r"\[([^\]]*)\]|([^.\[\]]+)", path))
-    return any(field.path[: len(parts)] == parts or parts[: len(field.path)] == field.path for field in personal_fields(kind))
+    return any(field.path[: len(parts)] == parts or parts[: len(field.path)] == field.path for field in fields)
 
 
 def replace_personal(kind: type[msgspec.Struct], data: Any, change: Callable[[str, str], str]) -> Any:

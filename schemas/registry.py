@@ -33,7 +33,7 @@ from schemas.common import DATES, Fact, Message, Refused
 from schemas.dates import beyond_dates
 from schemas.errors import Undecodable
 from schemas.nul import nul_path
-from schemas.personal import is_personal
+from schemas.personal import is_unshown
 
 IN: Mapping[str, type[Message]] = MappingProxyType(
     {
@@ -197,6 +197,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "voucher.credit_answered": voucher_talk.VoucherAnswered,
         "voucher.issue_asked": voucher_talk.VoucherIssue,
         "voucher.unused": voucher_talk.VoucherUnused,
+        "voucher.money_gone": voucher_talk.VoucherMoneyGone,
         "notice.carried": notice.NoticeCarried,
     }
 )
@@ -263,8 +264,8 @@ def _decode(name: str) -> Callable[[bytes], Any]:
 def decode_data(name: str, data: bytes) -> Any:
     """The struct that `data`, a JSON object, holds for a message of this name.
 
-    Raises Undecodable with the path of the field (`lines[0].price`) and the offending value; values of personal fields and
-    card numbers are not shown (X-10, X-11).
+    Raises Undecodable with the path of the field (`lines[0].price`) and the offending value; values of personal fields, numbers of
+    vouchers and of cards are not shown (X-10, X-11).
     """
     decode = _decode(name)
     try:
@@ -304,7 +305,7 @@ def _wrong(name: str, kind: type[msgspec.Struct], data: bytes, text: str, path: 
     if missing is not None:
         field = f"{path}.{missing[1]}" if path else missing[1]
         return Undecodable(f"{name}: {field} is missing", field=field)
-    shown = "" if is_personal(kind, path) else _value_at(data, path)
+    shown = "" if is_unshown(kind, path) else _value_at(data, path)
     text = text[:1].lower() + text[1:] if not text.startswith("Invalid RFC") else text
     detail = f", it is {shown}" if shown and shown not in text else ""
     return Undecodable(f"{name}: {path or 'data'}: {scrub_text(text)[0]}{detail}", field=path or "data", value=shown.strip('"'))

@@ -12,12 +12,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.common import (
-    Currency,
+    UNSHOWN,
     Day,
     Fact,
     Message,
     Minor,
     OptionalId,
+    PersonId,
     PositiveMinor,
     RateText,
     Refused,
@@ -26,8 +27,28 @@ from schemas.common import (
 from schemas.payment import Tender
 
 Number = Annotated[
-    str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="typed by hand, at most 64 characters")
+    str,
+    Meta(
+        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="typed by hand, at most 64 characters", extra=UNSHOWN
+    ),
 ]
+
+
+OptionalNumber = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$", extra=UNSHOWN)]
+Typed = Annotated[
+    str,
+    Meta(
+        max_length=256,
+        pattern=r"^[^\x00-\x1f]*$",
+        description="typed by hand; more than 64 characters are refused",
+        extra=UNSHOWN,
+    ),
+]
+TypedMinor = Annotated[
+    int, Meta(ge=-(10**15), le=10**15, description="minor units of the message's currency; less than 1 is refused")
+]
+MOST_CHARACTERS = 64
+"""Of a voucher's number (S0-6)."""
 
 
 class VoucherOrigin(StrEnum):
@@ -93,6 +114,7 @@ class Flag(StrEnum):
     OUT_OF_SCOPE = "voucher_out_of_scope"
     OTHER_CURRENCY = "voucher_other_currency"
     CHECK_CHARACTER = "voucher_check_character"
+    MONEY_GONE = "voucher_money_gone"
 
 
 class Stage(StrEnum):
@@ -118,8 +140,8 @@ class VoucherEnter(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`voucher.enter` (S0-4): number and amount as the customer typed them. `currency` empty: the booking's. `second_tender`: with what
     the rest of the deposit is paid."""
 
-    number: Number
-    amount: PositiveMinor
+    number: Typed
+    amount: TypedMinor
     currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="ISO 4217 code, empty: the booking's")] = ""
     second_tender: Tender | None = None
 
@@ -129,7 +151,7 @@ class VoucherCheck(Message, frozen=True, kw_only=True, omit_defaults=True):
     `lower_value` and, of codes that others made, `goodwill`. `origin`: who made the code, if the merchant knows (S0-17)."""
 
     verdict: Verdict
-    number: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$")] = ""
+    number: OptionalNumber = ""
     value: Minor | None = None
     origin: VoucherOrigin = VoucherOrigin.UNKNOWN
     reason: Text = ""
@@ -137,11 +159,12 @@ class VoucherCheck(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 class VoucherRegister(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`voucher.register` (S0-17): a code that a PMS or the merchant has made, and its value, which the hub knows from then on.
-    `expires`: the last day on which it is good, in the property's zone. `property`: whose it is."""
+    `expires`: the last day on which it is good, in the property's zone. `property`: whose it is; empty: the
+    tenant's only one's. `holder`: the id of a person, as `guest.person` of a booking, no name."""
 
     number: Number
     value: PositiveMinor
-    currency: Currency
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="ISO 4217 code, empty: the tenant's")] = ""
     property: OptionalId = ""
     expires: Day | None = None
     scope: VoucherScope = VoucherScope.ENTITY
@@ -149,7 +172,7 @@ class VoucherRegister(Message, frozen=True, kw_only=True, omit_defaults=True):
     vat_kind: VatKind = VatKind.UNKNOWN
     vat_rate: RateText = ""
     vat_declared: bool = False
-    holder: OptionalId = ""
+    holder: PersonId = ""
     origin: VoucherOrigin = VoucherOrigin.PMS
 
 
@@ -164,11 +187,11 @@ class CancelWithVoucher(Message, frozen=True, kw_only=True, omit_defaults=True):
     that has none."""
 
     value_rule: ValueRule | None = None
-    value_amount: PositiveMinor | None = None
+    value_amount: TypedMinor | None = None
     value_percent: RateText = ""
     expires: Day | None = None
     refund_on_expiry: bool | None = None
-    number: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$")] = ""
+    number: OptionalNumber = ""
     reason: Text = ""
 
 

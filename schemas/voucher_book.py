@@ -35,7 +35,8 @@ class VoucherHold(State, frozen=True, kw_only=True):
 
 class Voucher(State, frozen=True, kw_only=True):
     """The book. `left` = value − spent − expired, held parts with it; the free remainder is what of it is not held. `uncashable` of the
-    value is never given back in money; the rest is spent first (S0-36). `issued_by`: the folio that was cancelled for it."""
+    value is never given back in money; the rest is spent first (S0-36). `issued_by`: the folio that was cancelled for it;
+    `money_gone`: what of its money was taken back from us since (X-19)."""
 
     number: str
     key: str
@@ -58,4 +59,5 @@ class Voucher(State, frozen=True, kw_only=True):
     expired: int = 0
     issued_by: str = ""
     refund_on_expiry: bool = False
+    money_gone: int = 0
     holds: tuple[VoucherHold, ...] = ()

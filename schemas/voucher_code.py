@@ -36,6 +36,12 @@ def written(number: str) -> str:
     return "-".join(number[at : at + _GROUP] for at in range(0, LENGTH, _GROUP))
 
 
+def masked(number: str) -> str:
+    """A number, in its one spelling, as it is shown where nobody needs it whole, since who has it can spend it: `********4TBW`."""
+    shown = min(_GROUP, len(number) // 3)
+    return "*" * (len(number) - shown) + number[len(number) - shown :]
+
+
 def normalised(number: str) -> str:
     """One spelling of a typed number: capitals, without blanks and hyphens; empty if nothing is left (S0-6)."""
     folded = unicodedata.normalize("NFKC", number).upper()

@@ -65,3 +65,10 @@ class VoucherUnused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     key: str
     minor: Annotated[int, Meta(gt=0)]
+
+
+class VoucherMoneyGone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Internal, from the folio that a voucher was issued for: `minor` of the money that stands for it was taken back (X-19)."""
+
+    folio: str
+    minor: Annotated[int, Meta(gt=0)]

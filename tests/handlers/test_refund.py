@@ -114,7 +114,7 @@ def test_x_5_parts_add_up_and_fit(
         pytest.param({"merchant": "azur", "provider_reference": "301"}, "manual", "provider", id="card without a provider"),
         pytest.param({"tender": "cash"}, "manual", "cash", id="X-19 cash"),
         pytest.param({"tender": "holiday_voucher"}, "manual", "holiday_voucher", id="X-19 holiday voucher"),
-        pytest.param({"tender": "voucher"}, "manual", "voucher", id="voucher"),
+        pytest.param({"tender": "voucher"}, "voucher", "voucher", id="S0-29 a voucher without a book, by hand"),
     ],
 )
 def test_s4_28_x_19_where_it_goes(more: dict[str, Any], destination: str, reason: str) -> None:

@@ -251,7 +251,7 @@ def test_s0_17_register() -> None:
 
 def test_s0_17_register_refusals() -> None:
     """Who may not, what is none, and another value for a known number."""
-    house = House(tenant=replace(PREMIUM, zone=""))
+    house = House(camps=(CAMP, replace(CAMP, property="other", version="other/1")), tenant=replace(PREMIUM, zone=""))
     good = {"number": "P", "value": 100, "currency": "EUR"}
     send = house.send
 
