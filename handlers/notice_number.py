@@ -13,21 +13,16 @@ from typing import Any, Final
 from handlers.voucher_schedule import voucher_of
 from schemas.folio import Folio
 from schemas.folio_voucher import FolioVoucher
-from schemas.voucher_code import normalised
+from schemas.voucher_code import masked, normalised
 
 ISSUED: Final = 0
-_SHOWN: Final = 4  # characters: of twelve, the check character among them
-_RECORD: Final = "voucher:"
 
 
 def hidden(said: Mapping[str, Any], folio: Folio) -> dict[str, Any]:
     """What a notice may say, with of each voucher's number only its end (S0-32). Without a number it is what it was."""
     safe = dict(said)
     if "number" in said:
-        safe |= {"number": ending(said["number"]), "voucher": _place(said["number"], folio)}
-    record = str(said.get("provider_record", ""))
-    if record.startswith(_RECORD):
-        safe["provider_record"] = _RECORD + ending(record.removeprefix(_RECORD))
+        safe |= {"number": masked(said["number"]), "voucher": _place(said["number"], folio)}
     return safe
 
 
@@ -51,11 +46,6 @@ def entered(said: Mapping[str, Any], folio: Folio) -> FolioVoucher | None:
     """The voucher that pays the booking and that a notice is about; None: it is about none of these."""
     place = said["voucher"]
     return folio.vouchers[place - 1] if 0 < place <= len(folio.vouchers) else None
-
-
-def ending(number: str) -> str:
-    """Enough to tell one's own vouchers apart, too little to spend one: none of it for a number that is short."""
-    return "…" + (number[-_SHOWN:] if len(number) > 2 * _SHOWN else "")
 
 
 def _place(number: str, folio: Folio) -> int:

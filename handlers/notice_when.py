@@ -23,7 +23,7 @@ from schemas.notice import Audience, NoticeFailed
 from schemas.payment import PaymentCaptured
 from schemas.refund import RefundExecuted
 from schemas.voucher import Flag, Stage, VoucherCheckRequested, VoucherStatus
-from schemas.voucher_code import normalised
+from schemas.voucher_code import masked, normalised
 
 BEGINS: Final = frozenset({Stage.ASKED, Stage.NOT_COVERED})
 """A check of a voucher begins, or begins anew since its own book has less than was accepted."""
@@ -73,11 +73,11 @@ def in_money(fact: RefundExecuted, _: Folio) -> bool:
 
 def into_its_voucher(fact: RefundExecuted, folio: Folio) -> bool:
     """S0-29: value went back to the voucher that had paid: neither the house's goodwill, nor into a code that is told as issued (S0-26)."""
-    key = fact.provider_record.removeprefix(_VOUCHER)
+    shown = fact.provider_record.removeprefix(_VOUCHER)
     payment = account.payment_of(folio, fact.payment)
     if in_money(fact, folio) or payment is None or payment.book == recipes.goodwill_account(folio):
         return False
-    return folio.issued is None or key != normalised(folio.issued.number)
+    return folio.issued is None or shown != masked(normalised(folio.issued.number))
 
 
 def by_voucher(fact: PaymentCaptured, folio: Folio) -> bool:

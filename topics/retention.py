@@ -121,6 +121,7 @@ TABLES: Final[Mapping[str, str]] = MappingProxyType(
         "effect": "invoice",
         "evidence": "invoice",
         "provider_record": "invoice",
+        "listed": "passing",
         "notice": "correspondence",
         "contact": "person",
         "subject_key": "key",

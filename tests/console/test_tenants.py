@@ -46,6 +46,9 @@ DOORS: Final[Mapping[tuple[str, str], tuple[object, Ask]]] = {
                                    "headers": {"content-type": "application/cloudevents+json"}}),
     ),
     ("GET", "/outcomes"): (NOTHING, lambda _: ("/outcomes?limit=1000", {})),
+    ("GET", "/balance-requests"): (NOTHING, lambda _: ("/balance-requests?property=camp-azur&limit=1000", {})),
+    ("GET", "/vouchers"): (NOTHING, lambda _: ("/vouchers?limit=1000", {})),
+    ("GET", "/journal"): (NOTHING, lambda _: ("/journal?day=2026-05-01&property=camp-azur", {})),
     ("POST", "/channels/{channel}/ota"): (
         CLOSED,
         lambda _: ("/channels/demo/ota", {"data": b"<OTA_CancelRQ xmlns='http://www.opentravel.org/OTA/2003/05'/>",
@@ -167,6 +170,9 @@ NAMING: Final[Mapping[str, Callable[[Owned], dict[str, Any]]]] = {
     "voucher.register": lambda one: {"number": one.code, "value": 1, "currency": "EUR", "property": "camp-azur"},
     "voucher.consent": lambda one: {"folio": one.asked, "text_version": "1"},
     "notice.bounced": lambda one: {"notice": one.notice},
+    "notice.resend": lambda one: {"notice": one.notice, "folio": one.asked},
+    "dispute.opened": lambda one: {"folio": one.asked, "payment": "P-AZ-1", "provider_reference": one.payid, **CARD},
+    "dispute.closed": lambda one: {"folio": one.asked, "payment": "P-AZ-1", "outcome": "lost", "provider_reference": one.payid, **CARD},
 }  # fmt: skip
 """What the other tenant says of what is the first one's."""
 

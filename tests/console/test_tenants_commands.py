@@ -63,12 +63,16 @@ COMMANDS: Final[Mapping[str, Callable[[Owned], tuple[str, ...]]]] = {
     "notices bounced": lambda one: (MAIL.format(notice=one.notice),),
     "keys add": lambda _: ("--scope", "read"),
     "vouchers list": lambda _: (),
+    "balances list": lambda _: (),
+    "folios show": lambda one: (one.asked,),
+    "journal": lambda _: ("--day", "2026-05-01"),
+    "notices resend": lambda one: (one.notice,),
 }
 """What takes a tenant, with the first one's things and the other's name."""
 OF_THE_MACHINE: Final = frozenset({
     "run", "send", "verify", "dry-run", "migrate", "backup", "restore", "rules", "schemas", "ledger check", "effects list", "effects show",
     "approvals list", "dead-letters show", "payouts status", "notices list", "notices preview", "keys revoke", "keys list",
-    "policies check", "store status", "store upgrade", "topics list", "topics asyncapi", "topics provision", "topics check",
+    "policies check", "store status", "store retention", "store upgrade", "topics list", "topics asyncapi", "topics provision", "topics check",
     "simulator ogone",
 })  # fmt: skip
 """What knows no tenant: whoever may open the store's file has all of it before him; `send` goes through a door with its key."""
@@ -103,6 +107,7 @@ def test_x_12_no_command_reaches_into_another_tenant(beside: tuple[Campsite, Own
     with untouched(camp), deciding(camp):
         ran = foliohub(*name.split(), *arguments, "--tenant", OTHER, "--store", camp.hub.database.path)
 
+    assert "Usage:" not in ran.output, "said wrong"
     hidden(ran.output, (arguments, owned.notice), owned)
 
 

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from config.settings import Configuration
 from engine.transport.contract import Arrival
 from engine.verify import verify
-from handlers.notice_number import ending
 from schemas.payment import Tender
 from schemas.policy import BalancePolicy
+from schemas.voucher_code import masked
 from tests.engine.sandbox import arrival, booking, names
 from tests.engine.test_notices import DAY, GUEST, HOUR, Office, configured
 from tests.engine.test_notices import office as office
@@ -125,7 +125,7 @@ def test_s0_26_s0_32_the_code_is_in_the_mail_and_in_no_notice(office: Made) -> N
     assert text is not None
     assert f"Son numéro est {number}." in text.get_content()
     kept = str(one.box.rows("SELECT * FROM notice"))
-    assert ending(number).removeprefix("…") in kept
+    assert masked(number).removeprefix("…") in kept
     assert number not in kept
     assert number.replace("-", "") not in kept
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from handlers.notice_number import ending, hidden, numbered, whole
+from handlers.notice_number import hidden, numbered, whole
 from handlers.notice_table import NOTICES
 from handlers.voucher_accept import check_requested
 from schemas.notice import Audience, NoticeRequest
 from schemas.voucher import Stage, VoucherCheckRequested
+from schemas.voucher_code import masked
 from tests.handlers.campsite import line
 from tests.handlers.house import CODES
 from tests.handlers.writing import WritingHouse
@@ -204,7 +205,7 @@ def test_s0_29_value_that_goes_back_to_its_voucher_is_told_so() -> None:
     told = the(house, "voucher_credited").variables
 
     assert told["amount"] > 0
-    assert told["provider_record"] == f"voucher:{ending(CODES[0].replace('-', ''))}"
+    assert told["provider_record"] == f"voucher:{masked(CODES[0].replace('-', ''))}"
     assert "refund_executed" not in house.kinds("B-2")
 
     generous = ordered()
@@ -224,7 +225,7 @@ def test_s0_29_value_that_goes_back_to_its_voucher_is_told_so() -> None:
     ],
 )
 def test_s0_32_of_a_number_only_its_end_is_kept(number: str, shown: str) -> None:
-    assert ending(number) == shown
+    assert masked(number) == shown
 
 
 def test_s0_32_a_number_that_the_folio_does_not_have_stays_hidden() -> None:
