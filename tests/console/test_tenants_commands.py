@@ -72,7 +72,8 @@ COMMANDS: Final[Mapping[str, Callable[[Owned], tuple[str, ...]]]] = {
 OF_THE_MACHINE: Final = frozenset({
     "run", "send", "verify", "dry-run", "migrate", "backup", "restore", "rules", "schemas", "ledger check", "effects list", "effects show",
     "approvals list", "dead-letters show", "payouts status", "notices list", "notices preview", "keys revoke", "keys list",
-    "policies check", "store status", "store retention", "store upgrade", "topics list", "topics asyncapi", "topics provision", "topics check",
+    "policies check", "store status", "store retention",
+    "store upgrade", "topics list", "topics asyncapi", "topics provision", "topics check",
     "simulator ogone",
 })  # fmt: skip
 """What knows no tenant: whoever may open the store's file has all of it before him; `send` goes through a door with its key."""

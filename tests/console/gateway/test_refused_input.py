@@ -99,6 +99,7 @@ REFUSED = {
     "a method that is none": Refused(
         balance("choose_method", actor=GUEST, method="shells"), "balance.refused", "method_not_offered", "method", "shells", before=(SEND,)
     ),
+    "less than nothing": Refused(balance("set_amount", amount=-1), "balance.refused", "amount_negative", "amount", "-1"),
     "chosen before the mail": Refused(CHOOSE, "balance.refused", "wrong_queue", "request", "pending"),
     "sent again before the mail": Refused(balance("resend"), "balance.refused", "wrong_queue", "request", "pending"),
     "sent now when it was sent": Refused(SEND, "balance.refused", "wrong_queue", "request", "sent_no_reply", before=(SEND,)),
@@ -210,7 +211,6 @@ def test_a_dry_run_shows_the_same(what: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "field", "value"),
     [
-        pytest.param("balance.set_amount", {"actor": OPERATOR, "amount": -1}, "amount", "-1", id="a negative amount"),
         pytest.param("voucher.enter", {"actor": GUEST, "number": "M", "amount": 0}, "amount", "0", id="a voucher of nothing"),
         pytest.param("balance.suspend", {"actor": OPERATOR, "until": "soon"}, "until", "soon", id="a day that is none"),
     ],
