@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks import distributed, effects, embedded, growth, latency, ota, poison, profiling, sizes, soak, start, store
+from benchmarks import distributed, effects, embedded, growth, latency, mixed, ota, poison, profiling, sizes, soak, start, store
 from benchmarks.setting import Figures, Setting
 
 MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
@@ -26,6 +26,7 @@ MEASUREMENTS: Mapping[str, Callable[[Setting], Figures]] = {
     "effects": effects.measure,
     "latency": latency.measure,
     "poison": poison.measure,
+    "mixed": mixed.measure,
     "ota": ota.measure,
     "start": start.measure,
     "soak": soak.measure,

@@ -20,6 +20,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     stays: int = 10_000  # embedded: of one round, four messages each
     lag: int = LAG  # embedded, poison: stays between a stay's first message and its next
     poison_stays: int = 3_000
+    mixed_stays: int = 3_000  # mixed: of each run
     refunds: int = 400  # effects: of one side of one round
     threads: int = 8  # effects, latency, soak: calls to the provider at once
     per_second: int = 50  # latency: messages
@@ -41,6 +42,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
             stays=100,
             lag=10,
             poison_stays=100,
+            mixed_stays=100,
             refunds=20,
             threads=4,
             warm_s=1,

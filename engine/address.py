@@ -16,9 +16,19 @@ from schemas.voucher_code import normalised
 _TENANT_WIDE = frozenset({"payouts.stop", "payouts.start", "person.forget"})
 BY_SUBJECT: Mapping[str, str] = {
     **dict.fromkeys(("approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard"), "subject"),
-    "notice.bounced": "notice",
+    **dict.fromkeys(("notice.bounced", "notice.resend"), "notice"),
 }
 """What names an effect, a dead letter or a notice, by the field that does; the store knows whose it is."""
+
+
+def approval_key(tenant: str, name: str, message: Any) -> Key | None:
+    """The folio in which something waits for approval, which its name tells; None for what tells none."""
+    folio = message.subject.rpartition("/")[0] if name in ("approval.grant", "approval.deny") else ""
+    return Key(tenant, "folio", folio) if folio else None
+
+
+_OF_PROVIDERS = ("payment.", "dispute.")
+"""Families whose messages name a payment by its provider's numbers."""
 
 
 @lru_cache(maxsize=16_384)
@@ -32,7 +42,7 @@ def lane_of(key: Key, lanes: int) -> int:
 def references_of(name: str, message: Any) -> tuple[Reference, ...]:
     """Every other name of the folio that a message carries: those it lists, and those a provider's numbers stand for."""
     listed: tuple[Reference, ...] = message.references
-    if not (name.startswith("payment.") or name == "provider.notified") or not (message.provider and message.merchant):
+    if not (name.startswith(_OF_PROVIDERS) or name == "provider.notified") or not (message.provider and message.merchant):
         return listed
     prefix = f"{message.provider}:{message.merchant}"
     numbers = (("pay", message.provider_reference), ("order", message.order))
@@ -65,9 +75,10 @@ def key_of(tenant: str, name: str, message: Any) -> Key:
     if name == "force_majeure.declare":
         return Key(tenant, "area", message.area)
     if name == "balance.suspend" and message.scope is not Scope.BOOKING:
-        if not message.property:
-            raise Undecodable(f"{name}: scope {message.scope.value} needs `property`", field="property")
-        return Key(tenant, "property", message.property)
+        if message.property:
+            return Key(tenant, "property", message.property)
+        if not message.folio and not message.references:
+            return Key(tenant, "tenant", tenant)
     if name == "voucher.register":
         return voucher_key(tenant, message.number)
     if message.folio:

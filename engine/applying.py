@@ -9,9 +9,11 @@ from msgspec.structs import replace
 
 from engine import effect_rows, notice_rows, parking
 from engine.clock import micros
+from engine.routes import OF_BALANCES
 from engine.staging import Staged
 from engine.store.rows import NUMBERED, BlockedRow, Cargo, DeadLetterRow, OutboxRow, TransferRow, Waiting, inline
 from engine.verdict import Decided, Defective, Forwarded, Operated, Outdated, Parked, Refused, Verdict
+from handlers.balance import about
 from handlers.outcome import Outcome
 from schemas import registry
 from schemas.common import Fact
@@ -38,7 +40,7 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             name, kind = registry.refusal_of(row.name)
             fact = kind(code=error.code, field=error.field, value=error.value, message=error.message, input=row.id)
             if hasattr(fact, "request"):
-                fact = replace(fact, request=getattr(message, "request", ""))
+                fact = replace(fact, request=_request(row, message, staged))
             policy = _version(chunk, row, staged, message)
             publisher.publish((fact,), rules=(error.rule,) if error.rule else (), policy=policy, name=name)
             record = {"code": error.code, "field": error.field, "value": error.value, "message": error.message}
@@ -57,6 +59,14 @@ def apply(chunk: Chunk, row: Waiting, message: Any, staged: Staged, seq: int, pa
             publisher.publish((kept, FolioBlocked(dead_letter=letter, reason=reason)), rules=("X-15",))
             chunk.record(row, staged, seq, parent, "defect", {"dead_letter": letter, "reason": reason})
     return []
+
+
+def _request(row: Waiting, message: Any, staged: Staged) -> str:
+    """The request that a refused message is about: the one that it names, of a balance else the one that is meant."""
+    named = str(getattr(message, "request", ""))
+    if not named and row.name in OF_BALANCES and isinstance(staged.body, Folio):
+        return about(staged.body)
+    return named
 
 
 def queued(chunk: Chunk, row: Waiting, staged: Staged, seq: int, parent: int) -> None:

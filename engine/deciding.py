@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from engine import operations, routes
+from engine import notice_rows, operations, routes
 from engine.address import reference_key, references_of
 from engine.clock import instant
 from engine.store.rows import Key, Waiting
 from engine.verdict import Decided, Defective, Forwarded, Outdated, Parked, Refused, Verdict
 from engine.watching import failing
+from handlers.accounting import accounted
+from handlers.approval import number_of
 from handlers.notice import noticed
 from handlers.outcome import Facts
 from schemas import registry
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 _BINDS = frozenset({"booking.requested", "booking.confirmed"})
 _AT_ONCE = routes.OF_BALANCES | {
-    "cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher",
+    "cancellation.request", "cancellation.confirm", "cancellation.withdraw", "booking.cancel_with_voucher", "notice.resend",
 }  # fmt: skip
 """Refused at once when nobody knows their booking; everything else waits for it (X-2)."""
 
@@ -53,7 +55,8 @@ def decide(chunk: Chunk, row: Waiting, message: Any, staged: Staged, *, condemne
         if row.name.startswith("booking."):
             _refuse_bound(chunk, row, message)
         facts = facts_of(chunk, row, message, staged)
-        return Decided(noticed(routes.decision_of(row.name, message)(message, facts), facts))
+        decided = routes.decision_of(row.name, message)(message, facts)
+        return Decided(noticed(accounted(decided, facts), facts))
     except Early as early:
         return Parked(early.waits_for)
     except Stale as stale:
@@ -72,7 +75,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
     body = staged.body
     folio = body if isinstance(body, Folio) else None
     area = body if isinstance(body, Area) else None
-    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message)
+    voucher = body if isinstance(body, Voucher) else _voucher(chunk, row, message, folio)
     received_at = instant(row.received_at)
     return Facts(
         message=row.message,
@@ -91,6 +94,7 @@ def facts_of(chunk: Chunk, row: Waiting, message: Any, staged: Staged) -> Facts:
         decided_at=instant(chunk.now) if row.name == "timer.fired" else None,
         settings=body if isinstance(body, PropertySettings) else None,
         suspensions=_suspensions(chunk, row, message, folio),
+        said=notice_rows.said(chunk, row, message.notice) if row.name in routes.READS_NOTICES else {},
     )
 
 
@@ -100,7 +104,7 @@ def _reads_effects(row: Waiting, message: Any, folio: Folio | None) -> bool:
     if row.name not in routes.READS_WAITED or folio is None or not folio.effects:
         return False
     refunded = row.name == "reply.arrived" and message.kind == EffectKind.REFUND
-    return not refunded or any(payment.collected() < 0 for payment in folio.payments)
+    return not refunded or bool(folio.disputes) or any(payment.collected() < 0 for payment in folio.payments)
 
 
 def _effects(chunk: Chunk, row: Waiting) -> Mapping[str, EffectState]:
@@ -127,9 +131,12 @@ def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) 
     return body.suspensions if isinstance(body, PropertySettings) else ()
 
 
-def _voucher(chunk: Chunk, row: Waiting, message: Any) -> Voucher | None:
-    """The book of the voucher that a folio's message numbers, where the decision asks for it (A-15, S0-32)."""
-    if row.name not in routes.READS_VOUCHERS or not (key := normalised(message.number)):
+def _voucher(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> Voucher | None:
+    """The book of the voucher that a folio's message numbers, or whose issue it grants, where the decision asks for it (A-15, S0-32)."""
+    if row.name not in routes.READS_VOUCHERS:
+        return None
+    key = normalised(number_of(folio, message.subject) if row.name == "approval.grant" else message.number)
+    if not key:
         return None
     body = chunk.staging.state(Key(row.tenant, "voucher", key)).body
     return body if isinstance(body, Voucher) else None

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import structlog
@@ -145,9 +145,8 @@ class Dispatcher:
         """Begin what may go now; after how many seconds to look again."""
         running = Counter(item.merchant for item in self._under_way.values())
         room = {merchant: self._room(merchant, running[merchant]) for merchant in self._pools}
-        closed = [merchant for merchant, free in room.items() if free <= 0]
         items = []
-        for item in self._hub.effects.due(_BATCH + len(self._under_way) + len(self._held), closed):
+        for item in self._due([merchant for merchant, free in room.items() if free <= 0]):
             if item.merchant not in room:
                 room[item.merchant] = self._room(item.merchant, 0)
             if room[item.merchant] > 0 and self._may(item):
@@ -172,6 +171,17 @@ class Dispatcher:
         if due is not None and due > (now := self._hub.clock.now()):
             wait_s = min(wait_s, (due - now) / 1_000_000)
         return max(wait_s, 0.005)
+
+    def _due(self, closed: Collection[str]) -> Iterator[Item]:
+        """X-28: what is due of merchants that are not closed, in order. Behind those that fill a whole look others are looked for, so that
+        each has its turn however much is due of its neighbours."""
+        seen, limit = set(closed), _BATCH + len(self._under_way) + len(self._held)
+        while True:
+            found = self._hub.effects.due(limit, seen)
+            yield from found
+            if len(found) < limit:
+                return
+            seen |= {item.merchant for item in found}
 
     def _room(self, merchant: str, running: int) -> int:
         """X-28: how many items of a merchant may begin, while so many are under way."""

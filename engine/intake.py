@@ -18,7 +18,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from engine.address import BY_SUBJECT, key_of, lane_of, nobody
+from engine.address import BY_SUBJECT, approval_key, key_of, lane_of, nobody
 from engine.clock import Clock, micros
 from engine.letters import kept_letter, told
 from engine.luck import Luck, drawn, with_number
@@ -48,7 +48,7 @@ class Directory(Protocol):
     """What the store knows about subjects and identities, for the doors."""
 
     def owner_of(self, subject: str) -> Key | None:
-        """The key of an effect or a dead letter."""
+        """The key of an effect, a notice or a dead letter."""
 
     def known(self, messages: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Fingerprints of messages that were accepted before, decided or still waiting."""
@@ -284,6 +284,8 @@ class DurableIntake:
 
     def _key(self, tenant: str, name: str, message: Any) -> Key:
         if name in BY_SUBJECT and not message.folio:
+            if (waits := approval_key(tenant, name, message)) is not None:
+                return waits
             owner = self._directory.owner_of(getattr(message, BY_SUBJECT[name]))
             return owner if owner is not None and owner.tenant == tenant and owner.key else Key(tenant, "tenant", tenant)
         return key_of(tenant, name, message)

@@ -14,6 +14,7 @@ from engine.store import checking
 from engine.store.contract import Store
 from engine.store.reading import Reading
 from handlers import account
+from handlers.dispute_record import at_stake
 from handlers.refund_parts import open_minor
 from ledger.balance import Row, out_of_balance
 from ledger.chart import entry_of
@@ -116,7 +117,7 @@ def _sums(reading: Reading) -> Iterator[Finding]:
 
 
 def _folios(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
-    """Each folio's guest, refund and suspense account against its state, and its refunds against the provider's records."""
+    """Each folio's guest, refund, suspense and dispute account against its state, and its refunds against the provider's records."""
     sums = checking.folio_sums(reading)
     effects = checking.refunds_shown(reading)
     booked = next(sums, None)
@@ -128,7 +129,7 @@ def _folios(reading: Reading, seen: dict[str, int]) -> Iterator[Finding]:
         while booked is not None and booked[:2] < name:
             yield _orphan(booked)
             booked = next(sums, None)
-        accounts = checking.Sums(*name, folio.currency, 0, 0, 0)
+        accounts = checking.Sums(*name, folio.currency, 0, 0, 0, 0, 0)
         while booked is not None and booked[:2] == name:
             if booked.currency == folio.currency:
                 accounts = booked
@@ -183,6 +184,8 @@ def _folio(folio: Folio, sums: checking.Sums) -> Iterator[Finding]:
         ("S4-22", "guest", sums.guest, account.balance(folio), "ordered less collected"),
         ("X-3", "refunds", -sums.refunds, sum(map(open_minor, folio.refunds)), "refunds decided and not yet with the guest"),
         ("X-16", "suspense", -sums.suspense, unapplied, "receipts without a home"),
+        ("X-13", "disputes", sums.disputes, sum(map(at_stake, folio.disputes)), "taken by providers while a dispute is open"),
+        ("X-20", "commissions", -sums.commissions, folio.commission, "what the channel keeps of what it owes"),
     ):
         if ledger != other:
             yield Finding(

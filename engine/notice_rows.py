@@ -6,6 +6,7 @@ opened when a notice is sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -51,6 +52,14 @@ def stage(chunk: Chunk, row: Waiting, message: Any, seq: int, outcome: Outcome, 
         )
         for notice in outcome.notices
     ]  # fmt: skip
+
+
+def said(chunk: Chunk, row: Waiting, notice: str) -> Mapping[str, Any]:
+    """What a notice of this folio was to say, as it was decided; nothing for one that is not known here."""
+    staged = [one.body for one in chunk.staging.write.notices if (one.id, one.tenant, one.folio) == (notice, row.tenant, row.key)]
+    body = staged[0] if staged else chunk.staging.read.notice(row.tenant, row.key, notice)
+    decoded: dict[str, Any] = {} if body is None else msgspec.json.decode(body)
+    return decoded
 
 
 def _contact(chunk: Chunk, row: Waiting, message: Booking, folio: Folio) -> None:

@@ -23,9 +23,11 @@ from engine.store.contract import Fenced, StoreAway
 from engine.store.notices import Notice, NoticeStore
 from engine.store.rows import InternalRow
 from engine.vault import Vault
+from handlers.notice_number import numbered, whole
 from handlers.notice_table import BY_KIND, Again
 from schemas import registry
 from schemas.errors import HubError
+from schemas.folio import Folio
 from schemas.notice import Audience, Language, NoticeCarried, NoticeKind, NoticeState
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 SECOND_US = 1_000_000
 _SPARE_S = 60.0  # that a lease is longer than a mail may take
 _DOUBTS = 1  # so many silences are answered with the same mail once more
+
+_FOLIO = msgspec.json.Decoder(Folio)
 
 log = structlog.get_logger(__name__)
 mails = Counter("foliohub_notices_total", "Mails handed in, or not, by kind and result", ("kind", "result"))
@@ -86,7 +90,7 @@ class NoticeRunner:
         what is in a notice: one that nobody can write stops no other."""
         try:
             to = self._recipient(notice)
-            variables: dict[str, Any] = msgspec.json.decode(notice.body)
+            variables = self._said(notice)
             written = self._post.written(
                 notice.id, notice.folio, NoticeKind(notice.kind), Language(notice.language), notice.property, variables, to,
                 instant(self._clock.now()),
@@ -104,6 +108,14 @@ class NoticeRunner:
         if self._clock.now() >= notice.next_at:
             return Delivery(Result.NOT_SENT, "lapsed")  # the mark was durable, then this thread slept: others have it in doubt
         return self._post.hand_in(notice.property, recipient, written)
+
+    def _said(self, notice: Notice) -> dict[str, Any]:
+        """What the mail says; a voucher's number is found now, in its folio (`handlers.notice_number`)."""
+        variables: dict[str, Any] = msgspec.json.decode(notice.body)
+        if not numbered(variables):
+            return variables
+        state = self._store.folio(notice.tenant, notice.folio)
+        return whole(variables, None if state is None else _FOLIO.decode(state))
 
     def _recipient(self, notice: Notice) -> Party:
         """Found now, and opened now (X-11). Raises HubError `no_address`, or `person_forgotten` when the key was destroyed."""

@@ -27,16 +27,14 @@ def _told(fact: Fact, text: str, rule: str = "X-15") -> Outcome:
     return Outcome(facts=(fact,), trace=(Step(rule, text),))
 
 
-def _payouts(stopped: bool) -> Callable[[Chunk, Waiting, Any], Operated]:
-    def decide(chunk: Chunk, row: Waiting, message: Any) -> Operated:
-        """X-27: the switch that stops all payouts of a tenant; the effects runner reads it before each send. What was said later
-        stands, in whatever order it is decided: a log that is read again starts nothing."""
-        _check_house(message)
-        chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, row.received_at))
-        word = "stopped" if stopped else "started"
-        return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}", "X-27"))
-
-    return decide
+def _payouts(chunk: Chunk, row: Waiting, message: Any) -> Operated:
+    """`payouts.stop`, `payouts.start` (X-27): the switch that stops all payouts of a tenant; the effects runner reads it before each send.
+    What was said later stands, in whatever order it is decided: a log that is read again starts nothing."""
+    _check_house(message)
+    stopped = row.name == "payouts.stop"
+    chunk.staging.write.switches.append(SwitchRow(row.tenant, int(stopped), _by(message), message.reason, row.received_at))
+    word = "stopped" if stopped else "started"
+    return Operated(_told(PayoutsSwitched(by=_by(message), reason=message.reason), f"payouts {word} by {_by(message)}", "X-27"))
 
 
 def _forget(chunk: Chunk, row: Waiting, message: Any) -> Operated:
@@ -150,8 +148,8 @@ def _kept(_chunk: Chunk, _row: Waiting, message: Any) -> Operated:
 
 
 OPERATIONS: Mapping[str, Callable[[Chunk, Waiting, Any], Operated]] = {
-    "payouts.stop": _payouts(stopped=True),
-    "payouts.start": _payouts(stopped=False),
+    "payouts.stop": _payouts,
+    "payouts.start": _payouts,
     "person.forget": _forget,
     "dead_letter.replay": _replay,
     "dead_letter.discard": _discard,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from handlers import (
+    approval,
+    approval_decided,
     balance,
     balance_reply,
     balance_suspension,
@@ -17,9 +19,11 @@ from handlers import (
     booking,
     cancellation,
     cancellation_record,
+    dispute,
     effect,
     force_majeure,
     notice,
+    notice_resend,
     payment,
     payment_record,
     refund,
@@ -37,6 +41,7 @@ from handlers import (
 )
 from handlers.balance_record import COLLECTION, OVERDUE, SEND
 from handlers.balance_request import follows
+from handlers.channel import owes
 from handlers.outcome import Facts, Outcome
 from schemas.balance import BalanceSuspend, Scope
 from schemas.cancellation import Cause
@@ -52,13 +57,16 @@ ROUTES: Final[Mapping[str, Decision]] = {
     "payment.received": payment.decide,
     "payment.reversed": payment.decide,
     "refund.executed_externally": refund_elsewhere.decide_external,
+    "dispute.opened": dispute.decide_opened,
+    "dispute.closed": dispute.decide_closed,
     "cancellation.request": cancellation.decide_request,
     "cancellation.confirm": cancellation.decide_confirm,
     "cancellation.withdraw": cancellation.decide_withdraw,
     "force_majeure.declare": force_majeure.decide_declare,
     "provider.notified": effect.decide_notified,
-    "approval.grant": effect.decide_approval,
-    "approval.deny": effect.decide_approval,
+    "approval.grant": approval_decided.decide,
+    "approval.deny": approval_decided.decide,
+    f"timer.fired/{approval.APPROVAL}": approval.decide_reminded,
     "effect.settle": effect.decide_settle,
     "reply.arrived": reply.decide,
     "foreign_record.seen": refund_elsewhere.decide_foreign,
@@ -99,6 +107,7 @@ ROUTES: Final[Mapping[str, Decision]] = {
     f"timer.fired/{voucher_book.EXPIRY}": voucher_book.decide_expired,
     f"timer.fired/{voucher_book.HOLD_EXPIRY}": voucher_book.decide_hold_expired,
     "notice.bounced": notice.decide_bounced,
+    "notice.resend": notice_resend.decide_resend,
     "notice.carried": notice.decide_carried,
 }
 
@@ -108,11 +117,23 @@ READS_AREAS: Final = frozenset({"cancellation.request"})
 CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 """Causes of theirs for which it is read."""
 
-READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher"})
-"""Decisions of a folio that are shown the book of the voucher that their message numbers."""
+READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher", "approval.grant"})
+"""Decisions of a folio that are shown the book of the voucher that their message numbers, or would issue."""
+
+READS_NOTICES: Final = frozenset({"notice.resend"})
+"""Decisions that are shown what the notice that their message names was to say."""
 
 READS_EFFECTS: Final = frozenset(
-    {"approval.grant", "approval.deny", "effect.settle", "foreign_record.seen", "refund.executed_externally", "payment.reversed"}
+    {
+        "approval.grant",
+        "approval.deny",
+        "effect.settle",
+        "foreign_record.seen",
+        "refund.executed_externally",
+        "payment.reversed",
+        "dispute.opened",
+        "dispute.closed",
+    }
 )
 """Decisions that are shown where each effect of the folio stands in the store."""
 
@@ -133,8 +154,10 @@ MOVES_BALANCE: Final = frozenset(ROUTES) - {
     f"timer.fired/{booking.SECOND_PAYMENT}",
     f"timer.fired/{cancellation.EXPIRY}",
     f"timer.fired/{refund_reply.OVERDUE}",
+    f"timer.fired/{approval.APPROVAL}",
 }
-"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42)."""
+"""Decisions after which something else may be owed: the folio's balance requests follow (S1-34, S1-42), and what a
+channel owes (X-20)."""
 
 
 def decision_of(name: str, message: Any) -> Decision:
@@ -143,4 +166,4 @@ def decision_of(name: str, message: Any) -> Decision:
         return balance_suspension.decide_suspend
     route = f"{name}/{message.kind}" if name == "timer.fired" else name
     decision = ROUTES[route]
-    return follows(decision) if route in MOVES_BALANCE else decision
+    return owes(follows(decision)) if route in MOVES_BALANCE else decision

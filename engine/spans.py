@@ -33,8 +33,9 @@ from opentelemetry.trace import (
 
 from engine.calls import Act, Answer
 from engine.lid import calm
+from engine.store.chunk_write import ChunkWrite
 from engine.store.effects import Effect
-from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, DecisionRow, OutboxRow
+from engine.store.rows import Arrived, DeadLetterRow, DecisionRow, OutboxRow
 from engine.transport.contract import Receipt
 from schemas.effect import Result
 from schemas.envelope import uuid_text

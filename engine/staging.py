@@ -11,11 +11,12 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from engine import newer
+from engine import listed_rows, newer
 from engine.address import lane_of
 from engine.newer import Newer
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import ChunkTransaction
-from engine.store.rows import ChunkWrite, DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
+from engine.store.rows import DeadLetterRow, Key, ParkedRow, Relied, StateRow, StateWrite
 from schemas.folio import Area, Folio, ReferenceState, State
 from schemas.property_settings import PropertySettings
 from schemas.voucher_book import Voucher
@@ -73,12 +74,12 @@ class Remembered:
 class Staged:
     """One aggregate inside a chunk. `body` None: nothing is known of it yet."""
 
-    __slots__ = ("blocked", "body", "changed", "id", "key", "newer", "sequence", "since", "version")
+    __slots__ = ("before", "blocked", "body", "changed", "id", "key", "newer", "sequence", "since", "version")
 
     def __init__(self, key: Key, kept: Kept) -> None:
         self.key = key
         self.id, self.version, self.sequence, self.blocked, self.since, self.body, self.newer = kept
-        self.changed = False
+        self.before, self.changed = kept.body, False
 
     def row(self, lane: int) -> StateWrite:
         """As it is stored next."""
@@ -175,11 +176,20 @@ class Staging:
         self.write.dead_letters = list(self._letters.values())
         self.write.states = self._changed(lanes)
         self.write.relied = self._relied(lanes)
+        self._list()
         return self.write
 
     def _changed(self, lanes: int) -> list[StateWrite]:
         """The rows of all aggregates that changed."""
         return [staged.row(lane_of(key, lanes)) for key, staged in self._states.items() if staged.changed]
+
+    def _list(self) -> None:
+        """What the new states change in the lists of balance requests and vouchers."""
+        for staged in self._states.values():
+            if staged.body is not staged.before:
+                listed, unlisted = listed_rows.changes(staged.key.tenant, staged.before, staged.body)
+                self.write.listed += listed
+                self.write.unlisted += unlisted
 
     def _relied(self, lanes: int) -> list[Relied]:
         """All others; but what a bound name says is so for ever."""

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from engine.store.opening import is_database
 from schemas.errors import HubError
+from schemas.personal import SEALED as MARK
 
-MARK = "sealed:1:"
 _CACHED = 4096
 _NONCE, _KEY = 12, 32  # bytes of AES-256 in Galois/Counter mode
 

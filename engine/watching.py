@@ -14,8 +14,9 @@ import structlog
 from prometheus_client import Histogram
 
 from engine.address import lane_of
+from engine.store.chunk_write import ChunkWrite
 from engine.store.effects import Effect, PaymentAsk
-from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, Key, OutboxRow, Waiting
+from engine.store.rows import Arrived, DeadLetterRow, Key, OutboxRow, Waiting
 from engine.telling import EACH_STEP
 from engine.transport.contract import Receipt
 from schemas.envelope import uuid_text

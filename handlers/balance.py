@@ -12,10 +12,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.balance_amounts import Wanted, fixed, wanted
+from handlers.balance_amounts import Wanted, came, fixed, wanted
 from handlers.balance_dates import arrival_of
-from handlers.balance_record import LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
-from handlers.balance_request import BY_HAND, Here, here_of, opened, settings_of
+from handlers.balance_here import Here, here_of, settings_of
+from handlers.balance_record import BY_HAND, LIVE, cancelled, last_of, linked, request_of, scheduled, sent, with_request
+from handlers.balance_request import opened
 from handlers.balance_timers import suspended, told_suspended
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
@@ -47,20 +48,24 @@ QUEUES: Final[Mapping[str, frozenset[BalanceStatus]]] = {
 def decide_set_amount(message: BalanceSetAmount, facts: Facts) -> Outcome:
     """`balance.set_amount` (S1-13, S1-17): this amount is asked for, whatever the booking becomes; 0 cancels the request.
 
-    Raises Rejected `amount_above_balance`, `amount_not_settable` where each accommodation has a request of its own.
+    Where each accommodation has a request, `request` says of which (S1-39); all of them ask for no more than is owed. Raises Rejected
+    `amount_negative`, `amount_above_balance`, `request_missing`.
     """
     request, here = acted(message, facts)
+    if message.amount < 0:
+        text = "an amount is above 0; 0 cancels the request"
+        raise Rejected(text, code="amount_negative", rule="S1-17", field="amount", value=message.amount)
     if not message.amount:
         return _cancelled(request, here, message.actor)
-    if here.policy.per_accommodation:
-        text = "amounts of requests by accommodation follow the booking: change the booking, or cancel one of them"
-        raise Rejected(text, code="amount_not_settable", rule="S1-39", field="amount", value=message.amount)
     folio = here.folio
-    balance = account.balance(folio)
-    if message.amount > balance:
-        text = f"{account.text(message.amount, folio.currency)} is above the {account.text(balance, folio.currency)} that are owed"
+    others = sum(known.amount for known in folio.balance_requests if known.status in LIVE and known.request != request.request)
+    most = account.ordered(folio) - came(folio) - others
+    if message.amount > most:
+        by = ", less what other requests ask for" if others else ""
+        text = f"{account.text(message.amount, folio.currency)} is above the {account.text(most, folio.currency)} that are owed{by}"
         raise Rejected(text, code="amount_above_balance", rule="S1-17", field="amount", value=message.amount)
-    start, end = fixed(message.amount, folio)
+    want = next((one for one in wanted(folio, here.policy, here.zone) if one.accommodation == request.accommodation), None)
+    start, end = fixed(message.amount, folio, want)
     after = replace(request, amount=message.amount, fixed_from=start, fixed_to=end, clamped=False)
     was, now = (account.text(minor, folio.currency) for minor in (request.amount, message.amount))
     step = Step("S1-13", f"balance request {request.request}: {was} → {now}, set by {who(message.actor)}")
@@ -74,9 +79,12 @@ def decide_cancel(message: BalanceAct, facts: Facts) -> Outcome:
 
 
 def decide_send_now(message: BalanceAct, facts: Facts) -> Outcome:
-    """`balance.send_now` (S1-13, S1-19): the mail goes now, a suspension ends; the deadline stays. Raises Rejected `stay_begun`."""
+    """`balance.send_now` (S1-13, S1-19): the mail goes now, a suspension ends; the deadline stays.
+
+    Raises Rejected `stay_begun`, `voucher_check_open`.
+    """
     request, here = acted(message, facts)
-    _check_mails(here)
+    _check_asks(here)
     after = linked(replace(request, suspended_until=None, due_on_site=False), here.folio, facts.act)
     step = Step(
         "S1-19", f"balance request {request.request} is sent by {who(message.actor)}; its deadline stays {request.deadline}"
@@ -85,9 +93,10 @@ def decide_send_now(message: BalanceAct, facts: Facts) -> Outcome:
 
 
 def decide_resend(message: BalanceAct, facts: Facts) -> Outcome:
-    """`balance.resend` (S1-14, S1-20): the mail once more, with the link that is live. Raises Rejected `stay_begun`."""
+    """`balance.resend` (S1-14, S1-20): the mail once more, with the link that is live. Raises Rejected `stay_begun`,
+    `voucher_check_open`."""
     request, here = acted(message, facts)
-    _check_mails(here)
+    _check_asks(here)
     after = replace(request, notices=request.notices + 1) if request.link else linked(request, here.folio, facts.act)
     told = sent(after, here.folio, here.policy, again=bool(request.link))
     step = Step("S1-20", f"balance request {request.request}: asked once more by {who(message.actor)}, link {after.link}")
@@ -118,7 +127,7 @@ def decide_recreate(message: BalanceRecreate, facts: Facts) -> Outcome:
     """`balance.recreate` (S1-11, S1-18): a new request for all that is owed later; with `reapply` under the property's settings of today,
     in place of one that is pending too.
 
-    Raises Rejected `nothing_owed`, `stay_begun`, `not_reapplicable`, `already_cancelled`, `collected_by_channel`.
+    Raises Rejected `nothing_owed`, `stay_begun`, `voucher_check_open`, `not_reapplicable`, `already_cancelled`, `collected_by_channel`.
     """
     folio = _known(facts)
     check_actor(message.actor, HOUSE)
@@ -130,7 +139,7 @@ def decide_recreate(message: BalanceRecreate, facts: Facts) -> Outcome:
     queues = QUEUES[facts.name] | ({PENDING} if message.reapply else frozenset())
     if request is not None and request.status not in queues:
         raise wrong_queue(request, facts.name, queues)
-    _check_mails(here)
+    _check_asks(here)
     steps: tuple[Step, ...] = ()
     told: tuple[Fact, ...] = ()
     if request is not None and request.status in LIVE:
@@ -221,6 +230,14 @@ def _meant(named: str, folio: Folio) -> BalanceRequest | None:
     return live[0] if live else folio.balance_requests[-1] if folio.balance_requests else None
 
 
+def about(folio: Folio) -> str:
+    """The request that is meant where none is named; empty: none, or not one alone."""
+    try:
+        return meant("", folio).request
+    except Rejected:
+        return ""
+
+
 def wrong_queue(request: BalanceRequest, name: str, queues: frozenset[BalanceStatus]) -> Rejected:
     """S1-16: not ignored."""
     home = ", ".join(status.value for status in BalanceStatus if status in queues)
@@ -249,12 +266,15 @@ def _here(folio: Folio, facts: Facts) -> Here:
     return here
 
 
-def _check_mails(here: Here) -> None:
-    """S1-38. Raises Rejected `stay_begun`."""
+def _check_asks(here: Here) -> None:
+    """S0-19, S1-38. Raises Rejected `stay_begun`, `voucher_check_open`."""
     if not here.mails():
         arrival = arrival_of(here.folio)
         text = f"the stay began {arrival}: no mail is sent during it or after"
         raise Rejected(text, code="stay_begun", rule="S1-38", field="folio", value=here.folio.folio)
+    if not here.asks():
+        text = f"{here.folio.folio} is a request until its vouchers are accepted: check them first"
+        raise Rejected(text, code="voucher_check_open", rule="S0-19", field="folio", value=here.folio.folio)
 
 
 def _cancelled(request: BalanceRequest, here: Here, actor: Actor) -> Outcome:

@@ -82,6 +82,11 @@ def at_send_time(day: date, policy: BalancePolicy, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, policy.send_time, zone).astimezone(UTC)
 
 
+def next_look(today: date, policy: BalancePolicy, zone: ZoneInfo) -> datetime:
+    """S1-36: when a request that its property keeps back looks whether that has ended sooner: at `send_time` of the next local day."""
+    return at_send_time(today + DAY, policy, zone)
+
+
 def mail_instant(planned: date, suspended_until: date | None, policy: BalancePolicy, zone: ZoneInfo) -> datetime:
     """S1-4, S1-36: when the mail of a request goes: on its day, or on the one on which a suspension ends."""
     day = mail_day(planned, policy)

@@ -1,4 +1,4 @@
-"""A balance request as a value: which one is meant, its ends, its timers, and what is told of it (S1-12, S1-20, S1-27).
+"""A balance request as a value: which one is meant, its ends, its timers, who is paying, and what is told of it (S1-12, S1-20, S1-27).
 
 When each of these comes about is decided elsewhere. Amounts are minor units of the folio's currency.
 """
@@ -16,12 +16,17 @@ from handlers.balance_dates import collection_instant, overdue_instant
 from handlers.outcome import Step, Timer
 from schemas.balance import BalanceCancelled, BalanceScheduled, BalanceSent
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
-from schemas.folio import Folio, FolioPayment
+from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.policy import BalancePolicy
 
 LIVE: Final = frozenset({BalanceStatus.PENDING, BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED})
 """S1-12: the three queues."""
 SENT: Final = frozenset({BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED})
+
+BY_HAND: Final = "operator"
+"""The one reason for which a cancelled request is not followed by another by itself (S1-18)."""
+
+_IN_FLIGHT: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 SEND, OVERDUE, COLLECTION = "balance_send", "balance_overdue", "balance_collection"
 """Kinds of the timers `<kind>:<request>`."""
@@ -69,6 +74,18 @@ def since_asked(payment: FolioPayment, request: BalanceRequest) -> bool:
     no answer."""
     at, sent = payment.occurred_at, request.sent_at
     return not payment.unapplied and at is not None and sent is not None and at >= sent
+
+
+def paying(request: BalanceRequest, folio: Folio) -> bool:
+    """S1-34: whether the guest has chosen, or has a payment on its way since he was asked."""
+    if open_attempt(request) is not None:
+        return True
+    return any(in_flight(known, request) for known in folio.payments)
+
+
+def in_flight(payment: FolioPayment, request: BalanceRequest) -> bool:
+    """S1-20: whether this payment is on its way since the guest was asked."""
+    return payment.status in _IN_FLIGHT and since_asked(payment, request)
 
 
 def next_link(folio: Folio) -> int:

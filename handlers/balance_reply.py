@@ -13,24 +13,25 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.balance import QUEUES, acted_by, wrong_queue
-from handlers.balance_record import linked, open_attempt, with_attempt, with_request
-from handlers.balance_request import Here
+from handlers.balance_here import Here
+from handlers.balance_record import in_flight, linked, open_attempt, with_attempt, with_request
 from handlers.cancellation_right import HOUSE, who
+from handlers.card_use import used
 from handlers.collecting import captured, concluded
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from schemas.balance import (
     BalanceChooseMethod,
     BalanceDisfunction,
     BalanceReplied,
     BalanceReportCollected,
     BalanceReportDisfunction,
-    Through,
 )
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
+from schemas.cards import CARD, CODE
 from schemas.common import ActorKind
 from schemas.errors import Rejected
 from schemas.folio import FolioPayment, PaymentStatus
-from schemas.payment import Initiation, Tender
+from schemas.payment import Initiation, Tender, Through
 
 ANYBODY: Final = frozenset(ActorKind)
 
@@ -42,8 +43,8 @@ INITIATION: Final[Mapping[tuple[Through, bool], Initiation]] = {
     (Through.MAIL, False): Initiation.MOTO,
     (Through.MAIL, True): Initiation.MOTO,
 }
-"""X-21, by which way the guest answered and whether there is a token: he pays on the provider's page himself, the merchant charges the
-token later, or it is a mail or telephone order."""
+"""X-21, by which way the guest answered and whether there is a token with a mandate: he pays on the provider's page or gives the token
+himself, the merchant charges the token later by his consent, or it is a mail or telephone order."""
 
 REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_invalid"})
 """S1-24, S1-26: anything else is `other`."""
@@ -51,19 +52,17 @@ REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_inv
 
 def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     """`balance.choose_method` (S1-12, S1-15, S1-25, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
-    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1).
+    card is only ever a token, checked by its provider. The same answer again changes nothing (X-1); another one takes its place as another
+    attempt, while no payment is on its way (S1-20, S1-45).
 
-    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `wrong_queue`.
+    Raises Rejected `method_not_offered`, `mandate_required`, `token_without_card`, `card_number_removed`, `payment_in_flight`,
+    `wrong_queue`.
     """
     request, here = acted_by(message, facts, ANYBODY)
     method = _method(message, here)
-    initiation = INITIATION[message.through, bool(message.token)] if method is Tender.CARD else Initiation.UNKNOWN
-    if message.token and method is not Tender.CARD:
-        text = f"{method.value} is paid without a token"
-        raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)
-    if initiation is Initiation.MIT and not message.mandate:
-        text = "a card that is charged without the guest needs his consent: name the mandate"
-        raise Rejected(text, code="mandate_required", rule="X-21", field="mandate", value="")
+    _check_token(message, method)
+    by_mandate = bool(message.token and message.mandate)
+    initiation = INITIATION[message.through, by_mandate] if method is Tender.CARD else Initiation.UNKNOWN
     attempt = BalanceAttempt(
         number=len(request.attempts) + 1,
         method=method,
@@ -77,7 +76,11 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     under_way = open_attempt(request)
     if under_way is not None and _same(under_way, attempt):
         return _nothing(here, f"attempt {under_way.number} of balance request {request.request} is this answer")
-    _check_queue(request, facts)
+    if under_way is not None:
+        _check_not_paying(request, under_way, here)
+        request = replace(request, attempts=with_attempt(request, replace(under_way, state=AttemptState.REPLACED, token="")))
+    else:
+        _check_queue(request, facts)
     after = replace(request, status=BalanceStatus.SENT_REPLIED, attempts=with_attempt(request, attempt), wake_at=None)
     told = BalanceReplied(
         request=request.request,
@@ -93,8 +96,32 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
     return replace(_outcome(here, after, step), facts=(told,))
 
 
+def _check_token(message: BalanceChooseMethod, method: Tender) -> None:
+    """A-13, X-21: a provider's name for a card, given by the guest, or with his consent. Raises Rejected `card_number_removed`,
+    `token_without_card`, `mandate_required`."""
+    if not message.token:
+        return
+    if CARD in message.token or CODE in message.token:
+        text = "a card number came as token and was taken out: send the name that the provider gives the card"
+        raise Rejected(text, code="card_number_removed", rule="A-13", field="token", value=message.token)
+    if method is not Tender.CARD:
+        text = f"{method.value} is paid without a token"
+        raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)
+    if message.through is Through.WEB and message.actor.kind is not ActorKind.GUEST and not message.mandate:
+        text = "a card that is charged without the guest needs his consent: name the mandate"
+        raise Rejected(text, code="mandate_required", rule="X-21", field="mandate", value="")
+
+
 def _same(known: BalanceAttempt, new: BalanceAttempt) -> bool:
     return (known.method, known.token, known.mandate, known.initiation) == (new.method, new.token, new.mandate, new.initiation)
+
+
+def _check_not_paying(request: BalanceRequest, under_way: BalanceAttempt, here: Here) -> None:
+    """S1-20: a payment in progress is left in peace. Raises Rejected `payment_in_flight`."""
+    flies = next((one for one in here.folio.payments if in_flight(one, request)), None)
+    if flies is not None:
+        text = f"payment {flies.payment} of attempt {under_way.number} is {flies.status.value}: wait until it has come to something"
+        raise Rejected(text, code="payment_in_flight", rule="S1-20", field="method", value=under_way.method.value)
 
 
 def _method(message: BalanceChooseMethod, here: Here) -> Tender:
@@ -140,7 +167,8 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
         mandate_version=attempt.mandate_version,
         reported=True,
     )
-    booked = concluded(folio, captured(folio, payment, amount), name, facts)
+    payment, use = used(folio, payment)
+    booked = concluded(folio, merge(use, captured(folio, payment, amount)), name, facts)
     text = f"balance request {request.request}: {who(message.actor)} reports {account.text(amount, folio.currency)} collected"
     return replace(booked, trace=(Step("S1-45", f"{text} by {attempt.method.value}, attempt {attempt.number}"), *booked.trace))
 
@@ -164,7 +192,7 @@ def decide_report_disfunction(message: BalanceReportDisfunction, facts: Facts) -
     reason = message.reason if message.reason in REASONS else "other"
     failed = replace(attempt, state=AttemptState.FAILED, reason=reason, token="")
     back = replace(request, status=BalanceStatus.SENT_NO_REPLY, attempts=with_attempt(request, failed))
-    after = linked(back, here.folio, facts.act) if here.mails() else replace(back, link=0, asked=(request.amount, request.deadline))
+    after = linked(back, here.folio, facts.act) if here.asks() else replace(back, link=0, asked=None)
     told = BalanceDisfunction(
         request=request.request,
         attempt=attempt.number,

@@ -8,89 +8,50 @@ mail goes is `handlers.balance_timers`. Amounts are minor units of the folio's c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import cache, wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.balance_amounts import Wanted, wanted
-from handlers.balance_dates import arrival_of, at_send_time, mail_day, mail_instant, on_site, put_off
-from handlers.balance_record import LIVE, cancelled, open_attempt, released, scheduled, since_asked, timers, with_attempt
-from handlers.frozen import property_policy, zone_of
+from handlers.balance_amounts import Wanted, first, open_later, wanted
+from handlers.balance_dates import DAY, arrival_of, at_send_time, mail_day, mail_instant, next_look, on_site, put_off
+from handlers.balance_here import Here, here_of
+from handlers.balance_record import (
+    BY_HAND,
+    LIVE,
+    cancelled,
+    open_attempt,
+    paying,
+    released,
+    scheduled,
+    since_asked,
+    timers,
+    with_attempt,
+)
 from handlers.outcome import Facts, Outcome, Step
+from handlers.overpaid import given_back
+from handlers.voucher_schedule import waiting
 from schemas.balance import BalancePaid
 from schemas.balance_request import AttemptState, BalanceRequest, BalanceStatus
 from schemas.booking import CollectedBy
 from schemas.common import Fact
-from schemas.folio import Folio, FolioStatus, PaymentStatus
-from schemas.policy import BalancePolicy, PropertyPolicy
-
-BY_HAND = "operator"
-"""The one reason for which a cancelled request is not followed by another by itself (S1-18)."""
-
-_IN_FLIGHT = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
-
-
-@dataclass(frozen=True, slots=True)
-class Here:
-    """A folio before and after a decision, and how its property dates the act."""
-
-    before: Folio | None
-    folio: Folio
-    policy: BalancePolicy
-    version: str  # empty: the settings frozen with the folio
-    act: datetime
-    zone: ZoneInfo
-    facts: Facts
-
-    @property
-    def today(self) -> date:
-        """The act's local day."""
-        return self.act.astimezone(self.zone).date()
-
-    def mails(self) -> bool:
-        """S1-38: nothing is sent during or after the stay."""
-        arrival = arrival_of(self.folio)
-        return arrival is not None and self.today < arrival
-
+from schemas.folio import Folio, FolioStatus
 
 Decision = Callable[[Any, Facts], Outcome]
 
 
 @cache  # one for each decision
-@cache
 def follows(decide: Decision) -> Decision:
-    """That decision, and what it means for the folio's balance requests; made once of each, since every message asks."""
+    """That decision, and what it means for what was overpaid and for the folio's balance requests; made once of each, since every message
+    asks."""
 
     @wraps(decide)
     def decided(message: Any, facts: Facts) -> Outcome:
-        return following(decide(message, facts), facts)
+        return following(given_back(decide(message, facts), facts), facts)
 
     return decided
-
-
-def settings(folio: Folio, facts: Facts) -> tuple[BalancePolicy | None, str]:
-    """S1-10, S1-11: how its balance is asked for: as frozen with the booking, or as an operator last applied again (with that version)."""
-    version = folio.balance_requests[-1].policy if folio.balance_requests else ""
-    return settings_of(folio, version, facts).balance, version
-
-
-def settings_of(folio: Folio, version: str, facts: Facts) -> PropertyPolicy:
-    """The property's policy of that version; empty: the one frozen with the folio."""
-    return property_policy(facts, replace(folio, policy=version) if version else folio)
-
-
-def here_of(folio: Folio, facts: Facts, before: Folio | None = None) -> Here | None:
-    """None: the property asks for no balances."""
-    policy, version = settings(folio, facts)
-    if policy is None:
-        return None
-    zone = zone_of(property_policy(facts, folio), facts.tenant)
-    return Here(before, folio, policy, version, facts.act, zone, facts)
 
 
 def following(out: Outcome, facts: Facts) -> Outcome:
@@ -151,8 +112,9 @@ def _over(folio: Folio) -> str:
 
 
 def _may_open(want: Wanted, here: Here) -> bool:
-    """S1-1, S1-18, S1-33, S1-38: a confirmed booking owes something later on, nobody asks for it yet, and none said that nobody should."""
-    if here.folio.status is not FolioStatus.CONFIRMED or want.amount <= 0 or not here.mails():
+    """S0-19, S1-1, S1-18, S1-33, S1-38: a confirmed booking owes something later on, nobody asks for it yet, and none said that nobody
+    should."""
+    if here.folio.status is not FolioStatus.CONFIRMED or want.amount <= 0 or not here.asks():
         return False
     known = [request for request in here.folio.balance_requests if request.accommodation == want.accommodation]
     return not known or (known[-1].status not in LIVE and known[-1].reason != BY_HAND)
@@ -171,7 +133,8 @@ def opened(want: Wanted, here: Here, *, number: int) -> tuple[BalanceRequest, tu
         send_on=max(mail, today),
         accommodation=want.accommodation,
         policy=here.version,
-        left=want.left,
+        left=0 if policy.per_accommodation else want.left,
+        own_left=want.left if policy.per_accommodation else 0,
         wake_at=max(mail_instant(want.planned, None, policy, here.zone), here.act),
     )
     amount = account.text(request.amount, here.folio.currency)
@@ -187,9 +150,9 @@ def _brought_up(
 ) -> tuple[BalanceRequest, tuple[Fact, ...], tuple[Step, ...]]:
     """One live request as the folio now wants it."""
     if over or want is None or want.amount <= 0:
-        return _closed(request, over, here)
+        return _closed(request, want, over, here)
     after, steps = _redated(replace(request, amount=want.amount, clamped=want.clamped), want, here)
-    after = _woken(_attempted(_heard(after, here), here), here)
+    after = _woken(_attempted(_heard(after, request, here), here), here)
     news = _plan(after) != _plan(request)
     if after.amount != request.amount:
         was, now = (account.text(minor, here.folio.currency) for minor in (request.amount, after.amount))
@@ -207,21 +170,24 @@ def _plan(request: BalanceRequest) -> tuple[object, ...]:
     return request.amount, request.deadline, request.send_on, request.clamped, request.fixed_to, request.due_on_site
 
 
-def _closed(request: BalanceRequest, over: str, here: Here) -> tuple[BalanceRequest, tuple[Fact, ...], tuple[Step, ...]]:
+def _closed(
+    request: BalanceRequest, want: Wanted | None, over: str, here: Here
+) -> tuple[BalanceRequest, tuple[Fact, ...], tuple[Step, ...]]:
     """S1-33, S1-35, S1-42: paid, if money came that covers it; else cancelled."""
-    folio = here.folio
+    folio, left = here.folio, open_later(here.folio)
     if not over and here.before is not None and account.collected(folio) > account.collected(here.before):
         on_time = _last_money(here) <= request.deadline
-        left = max(0, account.ordered(folio) - max(account.collected(folio), folio.due_now))
         attempted = _attempted(request, here).attempts
         attempts = tuple([released(one) for one in attempted])
-        after = replace(
-            request, status=BalanceStatus.PAID, attempts=attempts, left=left, link=0, wake_at=None, suspended_until=None
-        )
+        own = want.left if want is not None and here.policy.per_accommodation else 0
+        after = replace(request, status=BalanceStatus.PAID, attempts=attempts, left=left, own_left=own)
+        after = replace(after, link=0, wake_at=None, suspended_until=None)
         told = BalancePaid(request=request.request, amount=request.amount, currency=folio.currency, on_time=on_time)
         amount = account.text(request.amount, folio.currency)
         return after, (told,), (Step("S1-42", f"balance request {request.request}: the {amount} that were open are collected"),)
     after, told_, step = cancelled(request, over or "nothing_owed", folio)
+    if not over and request.fixed_to is not None:
+        after = replace(after, left=left)
     return after, (told_,), (step,)
 
 
@@ -248,18 +214,23 @@ def _redated(request: BalanceRequest, want: Wanted, here: Here) -> tuple[Balance
         overdue_since=None,
     )
     if request.status is BalanceStatus.PENDING:
-        due = max(mail_instant(want.planned, request.suspended_until, policy, here.zone), here.act)
-        after = replace(after, wake_at=None if after.due_on_site else due)
+        until = request.suspended_until
+        kept_back = request.by_property and until is not None and until > today
+        due = (
+            next_look(today, policy, here.zone)
+            if kept_back
+            else max(mail_instant(want.planned, until, policy, here.zone), here.act)
+        )
+        after = replace(after, wake_at=None if after.due_on_site and not kept_back else due)
     return after, (Step("S1-34", f"balance request {request.request}: deadline {request.deadline} → {deadline}"),)
 
 
-def _heard(request: BalanceRequest, here: Here) -> BalanceRequest:
-    """S1-34: money that came beyond what is due at purchase answers what was asked last; what is still open is another question."""
-    if here.before is None or request.asked is None:
+def _heard(request: BalanceRequest, before: BalanceRequest, here: Here) -> BalanceRequest:
+    """S1-20, S1-34: money that came beyond what is due at purchase answers what was asked last of the requests that it pays; what is still
+    open of them is another question."""
+    if here.before is None or request.asked is None or request.amount == before.amount:
         return request
-    due = here.folio.due_now
-    came = max(account.collected(here.folio), due) > max(account.collected(here.before), due)
-    return replace(request, asked=None) if came else request
+    return replace(request, asked=None) if first(here.folio) > first(here.before) else request
 
 
 def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
@@ -281,20 +252,27 @@ def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
 
 
 def _woken(request: BalanceRequest, here: Here) -> BalanceRequest:
-    """S1-34: a guest who was asked for something else than is owed now is asked anew, by a new link, at once or when a suspension ends;
-    one who is paying is left in peace until that has come to something."""
+    """S0-19, S1-34: a guest who was asked for something else than is owed now is asked anew, by a new link, at once, or when a suspension
+    or the check of his vouchers ends; one who is paying is left in peace until that has come to something."""
+    if request.status is BalanceStatus.PENDING:
+        return _checked(request, here)
     if request.status is not BalanceStatus.SENT_NO_REPLY:
         return request
     if request.asked == (request.amount, request.deadline) or not here.mails() or paying(request, here.folio):
         return replace(request, wake_at=None) if request.asked == (request.amount, request.deadline) else request
+    unlinked = replace(request, link=0, asked=None)
+    if not here.asks():
+        return replace(unlinked, wake_at=None)
     due = here.act
     if request.suspended_until is not None and request.suspended_until > here.today:
-        due = at_send_time(request.suspended_until, here.policy, here.zone)
-    return replace(request, link=0, wake_at=request.wake_at or due)
+        day = here.today + DAY if request.by_property else request.suspended_until
+        due = at_send_time(day, here.policy, here.zone)
+    return replace(unlinked, wake_at=request.wake_at or due)
 
 
-def paying(request: BalanceRequest, folio: Folio) -> bool:
-    """S1-34: whether the guest has chosen, or has a payment on its way since he was asked."""
-    if open_attempt(request) is not None:
-        return True
-    return any(known.status in _IN_FLIGHT and since_asked(known, request) for known in folio.payments)
+def _checked(request: BalanceRequest, here: Here) -> BalanceRequest:
+    """S0-19: a mail whose instant came while the merchant had not accepted the vouchers goes once he has."""
+    if here.before is None or not waiting(here.before) or not here.asks() or request.wake_at is not None or request.due_on_site:
+        return request
+    due = mail_instant(request.planned, request.suspended_until, here.policy, here.zone)
+    return replace(request, wake_at=max(due, here.act))

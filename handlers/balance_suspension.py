@@ -1,7 +1,7 @@
 """`balance.suspend` of a property, or of a type of accommodation there: kept as the property's settings, read by each folio when its own
 timer fires (S0-24, S1-36).
 
-A request that has been put off by one keeps its day when another suspension ends sooner.
+What has been put off by one looks every day whether it ended sooner (`handlers.balance_timers`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from handlers.balance import check_actor
 from handlers.cancellation_right import HOUSE, who
 from handlers.entitlement import Feature, check_feature
 from handlers.frozen import zone_of
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Internal, Outcome, Step
 from schemas.balance import BalanceSuspend, BalanceSuspended, Scope
 from schemas.errors import Rejected
 from schemas.policy import PropertyPolicy
@@ -23,11 +23,15 @@ MOST_SUSPENSIONS = 200
 
 
 def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
-    """S0-24, S1-36: until local day `until`; said again, the last word counts. A day that is over ends it.
+    """S0-24, S1-36: until local day `until`; said again, the last word counts. A day that is over ends it. Of no named property: handed on
+    to the one that is meant.
 
-    Raises Rejected `not_allowed`, `unknown_property`, `unknown_zone`, `feature_not_available`, `type_missing`, `too_many_suspensions`.
+    Raises Rejected `not_allowed`, `unknown_folio`, `property_missing`, `unknown_property`, `unknown_zone`, `feature_not_available`,
+    `type_missing`, `too_many_suspensions`.
     """
     check_actor(message.actor, HOUSE)
+    if not message.property:
+        return _handed_on(replace(message, property=_meant(message, facts)))
     policy = _policy(message, facts)
     zone = zone_of(policy, facts.tenant)
     check_feature(Feature.SUSPEND_BALANCE_REQUEST, facts, zone)
@@ -52,6 +56,25 @@ def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
         trace=(Step("S1-36", f"{what}: the suspension ends" if ends else text),),
         policy_version=policy.version,
     )
+
+
+def _meant(message: BalanceSuspend, facts: Facts) -> str:
+    """The property of the folio that is named, else the tenant's only one. Raises Rejected `unknown_folio`, `property_missing`."""
+    if facts.folio is not None:
+        return facts.folio.property
+    if message.folio:
+        raise Rejected(f"folio {facts.key!r} is not known", code="unknown_folio", rule="X-2", field="folio", value=facts.key)
+    own = [policy.property for policy in facts.policies.properties.values() if policy.tenant == facts.tenant.tenant]
+    if len(own) != 1:
+        text = f"{facts.tenant.tenant} has {len(own)} properties: say of which nothing is asked"
+        raise Rejected(text, code="property_missing", rule="S1-36", field="property", value="")
+    return own[0]
+
+
+def _handed_on(message: BalanceSuspend) -> Outcome:
+    """To the property's own key, where its suspensions are kept."""
+    told = Internal(kind="property", key=message.property, name="balance.suspend", body=message)
+    return Outcome(messages=(told,), trace=(Step("S1-36", f"{message.scope.value}: of {message.property}"),))
 
 
 def _policy(message: BalanceSuspend, facts: Facts) -> PropertyPolicy:

@@ -10,12 +10,13 @@ from datetime import date, timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.balance_dates import arrival_of, at_send_time, on_site, overdue_instant, put_off
-from handlers.balance_record import LIVE, SENT, linked, open_attempt, request_of, sent, with_attempt, with_request
-from handlers.balance_request import Here, here_of, paying
+from handlers.balance_dates import arrival_of, at_send_time, next_look, on_site, overdue_instant, put_off
+from handlers.balance_here import Here, here_of
+from handlers.balance_record import LIVE, SENT, linked, open_attempt, paying, request_of, sent, with_attempt, with_request
 from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote import compute, quoted
+from handlers.voucher_schedule import waiting
 from schemas.balance import BalanceOverdue, BalanceSuspended, CollectionUnreported, Scope
 from schemas.balance_request import BalanceRequest, BalanceStatus
 from schemas.booking import LineKind
@@ -42,37 +43,53 @@ def _found(message: TimerFired, facts: Facts) -> tuple[BalanceRequest, Here]:
 
 def decide_send(message: TimerFired, facts: Facts) -> Outcome:
     """The mail's instant has come: sent, by a new link; put off while its property is suspended (S1-36), left while the guest is paying
-    (S1-34), and not sent once the stay has begun (S1-38) or the deadline has gone by too long (S1-43). Raises Stale."""
+    (S1-34) or the merchant has not accepted his vouchers (S0-19), and not sent once the stay has begun (S1-38) or it is too late for the
+    deadline (S1-43). Raises Stale."""
     request, here = _found(message, facts)
     if request.wake_at != message.due or request.status is BalanceStatus.SENT_REPLIED:
         raise Stale(f"balance request {request.request} has no mail to send now", field="subject", value=request.request)
     if (suspension := suspension_of(here, facts)) is not None:
-        return _put_off(request, suspension, here)
+        return _put_off(request, suspension, here, facts)
+    request, ended = _ended_sooner(request, here, facts)
     why, step = _not_sent(request, here, facts)
     if why is not None:
-        return _outcome(with_request(here.folio, why), step)
+        return merge(ended, _outcome(with_request(here.folio, why), step))
     after = linked(request, here.folio, facts.act)
     told = sent(after, here.folio, here.policy)
     amount = account.text(after.amount, here.folio.currency)
     step = Step("S1-20", f"balance request {request.request}: {amount} until {after.deadline} is asked for by link {after.link}")
-    return replace(_outcome(with_request(here.folio, after), step), facts=(told,))
+    return merge(ended, replace(_outcome(with_request(here.folio, after), step), facts=(told,)))
+
+
+def _ended_sooner(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest, Outcome]:
+    """S1-36: what its property kept back until a later day, and does not any more, is brought forward: suspended until today, with the
+    deadline that gives (A-11)."""
+    today = _really(here, facts)
+    if not request.by_property or request.suspended_until is None or request.suspended_until <= today:
+        return request, Outcome()
+    after = replace(suspended(request, today, here), by_property=False)
+    text = f"balance request {request.request}: {here.folio.property} asks again, {request.suspended_until} is not waited for"
+    return after, Outcome(facts=(told_suspended(after, here.folio.property),), trace=(Step("S1-36", text),))
 
 
 def _not_sent(request: BalanceRequest, here: Here, facts: Facts) -> tuple[BalanceRequest | None, Step]:
     """What the request is instead of sent, and why; None: it is sent. Judged by when it is really decided, since a hub that was away must
-    not ask too late."""
+    not ask too late: by the deadline, or by the end of a suspension that outlasts it (S1-36)."""
     day = _really(here, facts)
     arrival, asleep = arrival_of(here.folio), replace(request, wake_at=None)
     given_up = asleep if request.sent_at is None else replace(asleep, asked=(request.amount, request.deadline))
     if arrival is None or day >= arrival:
         text = f"balance request {request.request}: the stay began {arrival}, it is {day}: no mail"
         return replace(given_up, due_on_site=request.sent_at is None), Step("S1-38", text)
-    late = request.deadline + here.policy.grace_days * timedelta(days=1)
+    late = max(request.deadline, request.suspended_until or request.deadline) + here.policy.grace_days * timedelta(days=1)
     if day > late:
         text = f"balance request {request.request}: its deadline {request.deadline} has gone by, it is {day}: no mail after {late}"
         return given_up, Step("S1-43", text)
     if paying(request, here.folio):
         return asleep, Step("S1-34", f"balance request {request.request}: the guest is paying, and is asked for the rest then")
+    if waiting(here.folio):
+        text = f"balance request {request.request}: the vouchers are not accepted: nothing is asked until then"
+        return asleep, Step("S0-19", text)
     return None, Step("S1-4", "")
 
 
@@ -102,12 +119,22 @@ def suspended(request: BalanceRequest, until: date, here: Here) -> BalanceReques
     waits = request.status is BalanceStatus.PENDING or request.wake_at is not None
     asked = (request.amount, deadline) if request.asked == (request.amount, request.deadline) else request.asked
     wake_at = due if waits and not site else None
-    after = replace(request, suspended_until=until, deadline=deadline, due_on_site=site, wake_at=wake_at, asked=asked)
+    after = replace(
+        request, suspended_until=until, by_property=False, deadline=deadline, due_on_site=site, wake_at=wake_at, asked=asked
+    )
     return replace(after, overdue_since=None) if deadline >= here.today else after
 
 
-def _put_off(request: BalanceRequest, suspension: Suspension, here: Here) -> Outcome:
-    after = suspended(request, suspension.until, here)
+def _put_off(request: BalanceRequest, suspension: Suspension, here: Here, facts: Facts) -> Outcome:
+    """S1-36: not before the property's suspension ends; whether that ends sooner is looked at every day until the stay begins, since no
+    operator's word about a property reaches each booking."""
+    after = replace(suspended(request, suspension.until, here), by_property=True)
+    today, arrival = _really(here, facts), arrival_of(here.folio)
+    if request.wake_at is not None and arrival is not None and today + timedelta(days=1) < arrival:
+        after = replace(after, wake_at=next_look(today, here.policy, here.zone))
+    if replace(after, wake_at=None) == replace(request, wake_at=None):
+        step = Step("S1-36", f"balance request {request.request}: still nothing before {suspension.until}")
+        return _outcome(with_request(here.folio, after), step)
     what = f"{here.folio.property} {suspension.accommodation_type}".rstrip()
     step = Step("S1-36", f"balance request {request.request}: {what} asks for nothing before {suspension.until}")
     told = told_suspended(after, here.folio.property, suspension.accommodation_type)
@@ -131,15 +158,15 @@ def told_suspended(request: BalanceRequest, property_: str = "", accommodation_t
 
 def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:
     """S1-37, S1-44: the deadline's local day is over and something is open: told; the booking is cancelled only where that is switched on
-    (A-12), for a guest who was asked, has not answered and is not paying. Raises Stale."""
+    (A-12), for a guest who was asked, has not answered and is not paying, by vouchers that are not checked neither. Raises Stale."""
     request, here = _found(message, facts)
     if request.overdue_since is not None or overdue_instant(request.deadline, here.zone) != message.due:
         raise Stale(f"balance request {request.request} is not overdue now", field="subject", value=request.request)
     suspension = suspension_of(here, facts)
     if suspension is not None and suspended(request, suspension.until, here).deadline > request.deadline:
-        return _put_off(request, suspension, here)
+        return _put_off(request, suspension, here, facts)
     after = replace(request, overdue_since=here.today)
-    arrival, busy = arrival_of(here.folio), paying(request, here.folio)
+    arrival, busy = arrival_of(here.folio), paying(request, here.folio) or bool(waiting(here.folio))
     quiet = suspension is not None or (request.suspended_until is not None and request.suspended_until > here.today)
     told = BalanceOverdue(
         request=request.request,

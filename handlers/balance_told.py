@@ -11,8 +11,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.card_use import used
 from handlers.collecting import concluded
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from ledger import recipes
 from schemas.folio import Folio, FolioPayment
 from schemas.payment import Payment
@@ -60,12 +61,15 @@ def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts)
         mandate=message.mandate or payment.mandate,
         mandate_version=message.mandate_version or payment.mandate_version,
         payer=message.payer,
+        through=message.through,
         occurred_at=message.occurred_at or payment.occurred_at,
     )
+    named, use = used(folio, named)
     rest = tuple([known for known in folio.payments if known.payment != message.payment or known.captured])
     after = account.replace_payment(replace(folio, payments=rest), named)
     entries: recipes.Transfers = ()
     if (named.provider, named.merchant) != (payment.provider, payment.merchant):
         entries = recipes.capture_reversed(folio, payment, payment.captured) + recipes.captured(after, named, named.captured)
     step = Step("S1-45", f"payment {message.payment} is what was reported collected as {payment.payment}: counted once")
-    return concluded(folio, Outcome(state=after, entries=entries, trace=(step,)), message.payment, facts)
+    first = merge(use, Outcome(state=after, entries=entries, trace=(step,)))
+    return concluded(folio, first, message.payment, facts)

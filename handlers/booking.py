@@ -127,7 +127,8 @@ def _touched(folio: Folio) -> bool:
 
 
 def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
-    """The folio with what the message says beside its lines. What X-25 freezes is taken while the booking is only requested."""
+    """The folio with what the message says beside its lines. What X-25 freezes is taken while the booking is only requested, and what was
+    sold as a package stays one (X-24)."""
     first = folio.status is FolioStatus.REQUESTED
     confirmed = not first or facts.name != "booking.requested"
     revisions = folio.revisions if message.revision is None else {**folio.revisions, facts.source: message.revision}
@@ -147,7 +148,7 @@ def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
         service_fee=message.service_fee,
         fee_returned=min(folio.fee_returned, message.service_fee),
         collected_by=message.collected_by,
-        is_package=message.is_package,
+        is_package=message.is_package or (folio.is_package and not first),
         client=message.client,
         sub_agency=message.sub_agency,
         commission_rate=message.commission_rate,

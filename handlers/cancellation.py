@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.cancellation_right import HOUSE, check_cause, check_requester, may_cancel, refused_to, who
+from handlers.cancellation_right import HOUSE, check_cause, check_proof, check_requester, may_cancel, refused_to, who
 from handlers.confirmation import confirm, versions
+from handlers.entitlement import Feature, check_feature
+from handlers.frozen import local
 from handlers.goodwill import overridden
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import next_limit
@@ -45,12 +47,15 @@ def decide_request(message: CancellationRequest, facts: Facts) -> Outcome:
     """`cancellation.request` (S4-25, S4-26, S4-31, S4-36, S4-37): a quote; with `confirm`, quote and confirmation in one decision.
 
     The same `request` again: the same quote if nothing changed and it still runs, else a new one. Raises Rejected `unknown_folio`,
-    `already_cancelled`, `not_cancellable_by_requester`, and what `check_cause` and `compute` refuse.
+    `already_cancelled`, `feature_not_available`, `proof_not_a_reference`, `not_cancellable_by_requester`, and what `check_cause` and
+    `compute` refuse.
     """
     folio = _known(facts)
+    check_feature(Feature.CANCEL_BOOKING, facts, local(facts, folio).zone)
     before = request_of(folio, message.request)
     _check_live(folio, message.request, before)
     check_requester(folio, message.actor, message.cause, facts)
+    check_proof(message.proof)
     choices = tuple([LineChoice(line=choice) if isinstance(choice, str) else choice for choice in message.lines])
     check_cause(folio, choices, message.cause, message.proof, facts)
     computation = _computed(folio, choices, message.cause, facts)
@@ -78,10 +83,11 @@ def decide_confirm(message: CancellationConfirm, facts: Facts) -> Outcome:
     """`cancellation.confirm` (S4-28, S4-31, S4-41, S4-46).
 
     An expired quote, or one whose refund has changed, is refused in the outcome (`quote_expired`, `quote_changed`) and quoted again.
-    Raises Rejected `unknown_folio`, `unknown_request`, `already_cancelled`, `request_withdrawn`, `not_cancellable_by_requester`,
-    `amount_above_total`, `override_below_refund`.
+    Raises Rejected `unknown_folio`, `feature_not_available`, `unknown_request`, `already_cancelled`, `request_withdrawn`,
+    `not_cancellable_by_requester`, `amount_above_total`, `override_below_refund`.
     """
     folio = _known(facts)
+    check_feature(Feature.CANCEL_BOOKING, facts, local(facts, folio).zone)
     request = _request(folio, message.request)
     _check_live(folio, message.request, request)
     if request.status not in OPEN or request.quote is None:

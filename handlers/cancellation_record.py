@@ -13,14 +13,16 @@ from handlers import account
 from handlers.cancellation_right import who
 from handlers.confirmation import confirm
 from handlers.frozen import local, terms_of
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.quote import Computation, compute, quoted, settle
-from handlers.quote_lines import ASIDE, Ended
-from schemas.booking import BookingCancelled
+from handlers.quote_lines import ASIDE, EVERYTHING_BACK, Ended
+from handlers.refund import PACKAGE_DAYS
+from schemas.booking import BookingCancelled, CollectedBy
 from schemas.cancellation import Cause
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
 from schemas.money import FULL_RATE, ZERO_RATE, allocate, rate_text
+from schemas.operations import EffectNeedsPerson
 
 RECORD = "record"
 """Stands for the request of a cancellation that nobody asked of the hub."""
@@ -56,7 +58,17 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         asked_by=who(message.actor),
         quote=quote,
     )
-    return confirm(folio, request, computation, facts, asked_by=who(message.actor))
+    done = confirm(folio, request, computation, facts, asked_by=who(message.actor))
+    return merge(done, _kept_of_a_package(folio, computation, cause))
+
+
+def _kept_of_a_package(folio: Folio, computation: Computation, cause: Cause) -> Outcome:
+    """X-24: the record keeps money of a package that comes back whole: what it says stands, and a person is told."""
+    if not folio.is_package or cause not in EVERYTHING_BACK or computation.kept <= 0:
+        return Outcome()
+    reason = f"package, {cause.value}: {_text(folio, computation.kept)} were kept, and all of it is due within {PACKAGE_DAYS} days"
+    told = EffectNeedsPerson(effect=folio.folio, reason=reason, amount=computation.kept, currency=folio.currency)
+    return Outcome(facts=(told,), trace=(Step("X-24", reason),))
 
 
 def _check_voucher(folio: Folio, message: BookingCancelled) -> None:
@@ -67,7 +79,7 @@ def _check_voucher(folio: Folio, message: BookingCancelled) -> None:
 
 
 def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Facts) -> Computation:
-    collected = account.collected(folio)
+    collected = _collected(folio)
     match message.refund:
         case "policy":
             said = Step("S4-25", f"cancelled by the system of record, refund by the terms ({cause.value})")
@@ -78,7 +90,7 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
         case "none":
             said = Step("S4-25", "cancelled by the system of record, no refund")
             ended = tuple(_end(line, line.price, facts) for line in account.live_lines(folio))
-            computed = _refunding(settle(folio, ended, cause, local(facts, folio), fee_back=0), 0, collected)
+            computed = _refunding(settle(folio, ended, cause, local(facts, folio), fee_back=0), 0, folio)
         case amount:
             given = max(0, min(int(amount), collected))
             beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
@@ -94,7 +106,7 @@ def _text(folio: Folio, minor: int) -> str:
 def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
     """S4-25: kept = collected - refund, the fee first (A-5), then the lines by price, exact (X-5), none above its price."""
     earlier = sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
-    keep = max(0, account.collected(folio) - refund - earlier)
+    keep = max(0, _collected(folio) - refund - earlier)
     fee = account.fee_charged(folio)
     fee_kept = min(fee, keep)
     live = account.live_lines(folio)
@@ -103,7 +115,7 @@ def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) 
     parts = allocate(pool, prices) if pool else (0,) * len(live)
     ended = tuple(_end(line, part, facts) for line, part in zip(live, parts, strict=True))
     computed = settle(folio, ended, cause, local(facts, folio), fee_back=fee - fee_kept)
-    return _refunding(computed, refund, account.collected(folio))
+    return _refunding(computed, refund, folio)
 
 
 def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:
@@ -112,6 +124,14 @@ def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:
     return Ended(line=line, terms=terms_of(facts, line), price=line.price, rate=rate_text(rate), kept=kept, penalty=penalty)
 
 
-def _refunding(computed: Computation, refund: int, collected: int) -> Computation:
-    """The refund is what was said, even if more was collected than is ordered: the rest is told as overpaid."""
-    return replace(computed, refund=refund, kept=max(0, collected - refund))
+def _refunding(computed: Computation, refund: int, folio: Folio) -> Computation:
+    """The refund is what was said, even if more was collected than is ordered: the rest is told as overpaid. X-20: the guest has it from a
+    channel that collected; what goes back to that is what it has paid beyond what is kept."""
+    if folio.collected_by is CollectedBy.CHANNEL:
+        return computed
+    return replace(computed, refund=refund, kept=max(0, account.collected(folio) - refund))
+
+
+def _collected(folio: Folio) -> int:
+    """What was collected of the guest, by whoever: a channel has all that is ordered (X-20)."""
+    return account.ordered(folio) if folio.collected_by is CollectedBy.CHANNEL else account.collected(folio)

@@ -12,6 +12,7 @@ from schemas.cancellation import Cause, LineChoice
 from schemas.common import Actor, ActorKind
 from schemas.errors import Rejected
 from schemas.folio import AreaEvent, Folio, FolioLine
+from schemas.personal import SEALED
 
 HOUSE = frozenset({ActorKind.MERCHANT, ActorKind.PLATFORM, ActorKind.OPERATOR})
 """Who acts for the property."""
@@ -40,6 +41,14 @@ def check_requester(folio: Folio, actor: Actor, cause: Cause, facts: Facts) -> N
     """S4-25. Raises Rejected `not_cancellable_by_requester`."""
     if not may_cancel(folio, actor.kind, cause, facts):
         raise refused_to(actor, cause)
+
+
+def check_proof(proof: str) -> None:
+    """X-26: a proof is kept by reference. What is none was sealed by the door that it came by, and is refused here. Raises Rejected
+    `proof_not_a_reference`."""
+    if proof.startswith(SEALED):
+        text = "say where the proof is kept, by an address or a number without spaces, and not what it says: nothing of it is read here"
+        raise Rejected(text, code="proof_not_a_reference", rule="X-26", field="proof", value="")
 
 
 def check_cause(folio: Folio, choices: tuple[LineChoice, ...], cause: Cause, proof: str, facts: Facts) -> None:

@@ -56,6 +56,15 @@ def told_back(payment: FolioPayment, minor: int) -> tuple[FolioPayment, int]:
     return _by_word(gave_back(payment, less), told), less
 
 
+def untold_back(payment: FolioPayment, minor: int) -> tuple[FolioPayment, int]:
+    """The payment once so much of what messages had told as taken back is with us again after all, and how much of it no record shows as
+    taken back still."""
+    told = told_so_far(payment) - minor
+    reversed_ = max(told, sum(one.minor for one in payment.captures if not one.stands))
+    status = PaymentStatus.CAPTURED if reversed_ < payment.captured else payment.status
+    return _by_word(replace(payment, reversed=reversed_, status=status), told), payment.reversed - reversed_
+
+
 def told_so_far(payment: FolioPayment) -> int:
     """What messages have told as taken back."""
     return payment.reversed if payment.reversed_told is None else payment.reversed_told

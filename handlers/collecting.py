@@ -52,22 +52,24 @@ def captured(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
     return Outcome(state=after, facts=(told, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
 
 
-def taken_back(folio: Folio, payment: FolioPayment, minor: int, stored: Stored) -> Outcome:
+def taken_back(
+    folio: Folio, payment: FolioPayment, minor: int, stored: Stored, entries: recipes.Transfers | None = None
+) -> Outcome:  # fmt: skip
     """X-19: `minor` of the payment was taken back from us: the balance is open again. Refunds of it that are not under way are dropped as
-    far as its money no longer covers them."""
+    far as its money no longer covers them. `entries`: how a dispute has booked it (X-13)."""
     after = account.replace_payment(folio, payment)
     recipe = recipes.unapplied_reversed if payment.unapplied else recipes.capture_reversed
     amount = account.text(minor, folio.currency)
     first = Outcome(
         state=after,
-        entries=recipe(after, payment, minor),
+        entries=recipe(after, payment, minor) if entries is None else entries,
         messages=voucher_warned(folio, payment, minor),
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
-    out = merge(first, uncovered_refunds(after, payment, stored))
+    dropped = merge(first, uncovered_refunds(after, payment, stored))
     if folio.cancelled_at is None:
-        return merge(out, _gone_twice(folio_of(out), payment))
-    return merge(out, _owed_again(after, payment))
+        return merge(dropped, _gone_twice(folio_of(dropped), payment))
+    return merge(dropped, _owed_again(folio_of(dropped), payment))
 
 
 def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:

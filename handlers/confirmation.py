@@ -19,7 +19,7 @@ from handlers.late_payment import waiting_refund
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.quote import Computation
 from handlers.quote_lines import ASIDE
-from handlers.refund import open_refund
+from handlers.refund import due_days, open_refund
 from handlers.refund_parts import with_request, with_request_state
 from handlers.refund_reply import OVERDUE, manual_required, timer
 from handlers.voucher_accept import rescheduled
@@ -140,7 +140,7 @@ def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request
         status=PartStatus.MANUAL,
         number=1,
     )
-    due_by = facts.act + timedelta(days=policy.refund_due_days)
+    due_by = facts.act + timedelta(days=due_days(folio, policy))
     refund = FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=(part,), request=request.request)
     decided = RefundDecided(
         refund=refund_id,

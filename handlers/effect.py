@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import check_second
 from handlers.cancellation_right import HOUSE, who
 from handlers.capture import settle_capture
 from handlers.collecting import covered, without_unneeded
+from handlers.dispute_hold import stopped
+from handlers.dispute_record import open_disputes
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect, replace_part, without_effect
 from handlers.refund_reply import manual_required, requested, settle_part
@@ -94,22 +97,22 @@ def moved(table: Mapping[EffectState, EffectState], state: EffectState) -> Effec
 def decide_approval(message: Operate, facts: Facts) -> Outcome:
     """`approval.grant` and `approval.deny` (`facts.name`): a second person's word on an effect that waits for it (X-15, X-27, S4-46).
 
-    Granted: it may be sent. Denied: it is withdrawn, and its money stays owed, by a person's hands. Raises Early for an unknown
-    booking that is named, Rejected `unknown_effect`, `approval_not_needed`, `approval_required` for whoever asked for it and for
-    who does not act for the house.
+    Granted: it may be sent, once no dispute holds its payment (X-13). Denied: it is withdrawn, and its money stays owed, by a person's
+    hands. Raises Early for an unknown booking that is named, Rejected `unknown_effect`, `approval_not_needed`, `approval_required` for
+    whoever asked for it and for who does not act for the house.
     """
     folio, effect = _pending(message, facts)
     if not effect.needs_approval or effect.state is not EffectState.PLANNED:  # in doubt since a restored store: nobody sends it
         text = f"effect {effect.effect} waits for nobody's approval"
         raise Rejected(text, code="approval_not_needed", rule="X-27", field="subject", value=effect.effect)
-    by = who(message.actor)
-    if message.actor.kind not in HOUSE or _person(by) == _person(effect.asked_by):
-        text = f"{by} cannot approve this: it needs a second person of the house, other than {effect.asked_by}"
-        raise Rejected(text, code="approval_required", rule="X-27", field="actor", value=by)
+    by = check_second(message.actor, effect.asked_by)
     found = part_of_effect(folio, effect.effect)
     assert found is not None, f"effect {effect.effect} has no part"
     refund, part = found
     decided = ApprovalDecided(subject=effect.effect, by=by, reason=message.reason)
+    if facts.name == "approval.grant" and open_disputes(folio, part.payment):
+        waits = stopped(folio, refund, part, f"approved by {by}; the payment is disputed")
+        return replace(waits, facts=(decided, *waits.facts))
     if facts.name == "approval.grant":
         effects = tuple(replace(known, needs_approval=False) if known.effect == effect.effect else known for known in folio.effects)
         return Outcome(
@@ -127,11 +130,6 @@ def decide_approval(message: Operate, facts: Facts) -> Outcome:
         trace=(Step("X-27", f"effect {effect.effect} denied by {by}: the money stays owed, by hand"),),
         policy_version=folio.policy,
     )
-
-
-def _person(by: str) -> str:
-    """Who `kind:id` is, whatever hat they wear and however they write it: a second person differs by id."""
-    return by.partition(":")[2].strip().casefold()
 
 
 def decide_settle(message: EffectSettle, facts: Facts) -> Outcome:

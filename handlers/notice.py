@@ -15,8 +15,9 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.frozen import property_policy, zone_of
+from handlers.notice_number import hidden
 from handlers.notice_table import BY_FACT, BY_KIND, Notice
-from handlers.outcome import Facts, Outcome, Step
+from handlers.outcome import Facts, Outcome, Step, merge
 from schemas.common import Fact
 from schemas.envelope import derived, uuid_bytes, uuid_text
 from schemas.errors import Early, Rejected
@@ -72,36 +73,45 @@ def noticed(outcome: Outcome, facts: Facts) -> Outcome:
 def _planned(
     outcome: Outcome, folio: Folio, notice: Notice, fact: Fact, policy: PropertyPolicy, zone: ZoneInfo
 ) -> tuple[Outcome, Folio]:
-    kind, occasion = notice.kind, "/".join(str(getattr(fact, name)) for name in notice.occasion)
-    alike = [known for known in folio.notices if known.kind is kind]
-    if any(known.occasion == occasion for known in alike):
+    occasion = occasion_of(fact, notice)
+    if any(known.kind is notice.kind and known.occasion == occasion for known in folio.notices):
         return outcome, folio
-    attempt = len(alike) + 1
-    planned = FolioNotice(notice=notice_id(folio, kind, attempt), kind=kind, attempt=attempt, occasion=occasion)
+    said = variables(fact, folio, zone)
+    told = planned(folio, notice, occasion, said, policy, Step("X-14", ""))
+    assert isinstance(told.state, Folio)
+    return replace(merge(outcome, told), policy_version=outcome.policy_version or folio.policy), told.state
+
+
+def occasion_of(fact: Fact, notice: Notice) -> str:
+    """S1-41: what tells this fact from the next of its kind; two that differ in a field never look the same."""
+    *first, last = [str(getattr(fact, name)) for name in notice.occasion] or [""]
+    return "/".join([*[text.replace("%", "%25").replace("/", "%2F") for text in first], last])
+
+
+def planned(
+    folio: Folio, notice: Notice, occasion: str, said: dict[str, Any], policy: PropertyPolicy, why: Step
+) -> Outcome:  # fmt: skip
+    """The next notice of a kind in this folio: kept there, told, and requested. `why` gets the words of the step."""
+    kind, audience = notice.kind, notice.audience
+    attempt = sum([known.kind is kind for known in folio.notices]) + 1
+    kept = FolioNotice(notice=notice_id(folio, kind, attempt), kind=kind, attempt=attempt, occasion=occasion)
+    language = language_of(folio, policy, audience)
     request = NoticeRequest(
-        notice=planned.notice,
+        notice=kept.notice,
         kind=kind,
-        audience=notice.audience,
+        audience=audience,
         attempt=attempt,
-        language=language_of(folio, policy, notice.audience),
+        language=language,
         property=folio.property,
-        variables=variables(fact, folio, zone),
+        variables=said,
     )
-    told = NoticeRequested(
-        notice=planned.notice, kind=kind, audience=notice.audience, attempt=attempt, language=request.language
-    )  # fmt: skip
-    folio = replace(folio, notices=(*folio.notices, planned))
-    text = f"{kind} ({attempt}) to the {notice.audience} in {request.language}"
-    return (
-        replace(
-            outcome,
-            state=folio,
-            facts=(*outcome.facts, told),
-            notices=(*outcome.notices, request),
-            trace=(*outcome.trace, Step("X-14", text)),
-            policy_version=outcome.policy_version or folio.policy,
-        ),
-        folio,
+    text = f"{why.text}{kind} ({attempt}) to the {audience} in {language}"
+    return Outcome(
+        state=replace(folio, notices=(*folio.notices, kept)),
+        facts=(NoticeRequested(notice=kept.notice, kind=kind, audience=audience, attempt=attempt, language=language),),
+        notices=(request,),
+        trace=(Step(why.rule, text),),
+        policy_version=folio.policy,
     )
 
 
@@ -122,7 +132,7 @@ def language_of(folio: Folio, policy: PropertyPolicy, audience: Audience) -> Lan
 
 def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
     """What a text about this fact may say: the booking and its sums in minor units, then the fact's own fields, instants in the
-    property's zone (A-32). Nothing about a person is among them."""
+    property's zone (A-32). Nothing about a person is among them, and no voucher's number."""
     live = account.live_lines(folio) or folio.lines
     known = {
         "folio": folio.folio,
@@ -142,7 +152,7 @@ def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
         name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in (known | own).items()
     }  # fmt: skip
     plain: dict[str, Any] = msgspec.to_builtins(placed)
-    return plain
+    return hidden(plain, folio)
 
 
 def decide_carried(message: NoticeCarried, facts: Facts) -> Outcome:
@@ -159,14 +169,20 @@ def decide_bounced(message: NoticeBounced, facts: Facts) -> Outcome:
 
     Raises Early for an unknown booking, Rejected `unknown_notice` for a notice that was never written.
     """
-    folio = facts.folio
-    if folio is None and message.folio:
+    if facts.folio is None and message.folio:
         raise Early("the booking of this notice is not here", waits_for="booking")
-    known = _known(folio, message.notice) if folio is not None else None
-    if folio is None or known is None:
-        text = f"no notice {message.notice!r} was written here: send the id of its header X-Foliohub-Notice"
-        raise Rejected(text, code="unknown_notice", rule="S1-40", field="notice", value=message.notice)
+    folio, known = known_notice(message.notice, facts, "S1-40")
     return _told(folio, known, NoticeState.BOUNCED, "bounced", message.code, "S1-40")
+
+
+def known_notice(notice: str, facts: Facts, rule: str) -> tuple[Folio, FolioNotice]:
+    """The notice that a message from outside names. Raises Rejected `unknown_notice`."""
+    folio = facts.folio
+    known = _known(folio, notice) if folio is not None else None
+    if folio is None or known is None:
+        text = f"no notice {notice!r} was written here: send the id of its header X-Foliohub-Notice"
+        raise Rejected(text, code="unknown_notice", rule=rule, field="notice", value=notice)
+    return folio, known
 
 
 def _known(folio: Folio, notice: str) -> FolioNotice | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -95,6 +96,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decided_at: datetime | None = None  # when a timer's decision is really made, for what must not be done too late (S1-43)
     settings: PropertySettings | None = None  # of a property whose own messages these are
     suspensions: tuple[Suspension, ...] = ()  # of the folio's property, for decisions about its balance requests (S1-36)
+    said: Mapping[str, Any] = {}  # what the notice that the message names was to say
 
     def id(self, n: int | str) -> str:
         """Id of the n-th thing that this message leads to; a second run gives the same one."""

@@ -1,4 +1,4 @@
-"""Payments: promised, taken, or taken back elsewhere (X-2, X-3, X-16, X-17, X-19).
+"""Payments: promised, taken, or taken back elsewhere (X-2, X-3, X-16, X-17, X-19, X-21).
 
 What a provider's own history shows is `handlers.payment_record`; what money that came or went leads to is `handlers.collecting`; refunds
 and captures of ours are not decided here.
@@ -14,10 +14,13 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_told import adopted, reported
 from handlers.capture_records import told_back, told_so_far
+from handlers.card_use import used
 from handlers.collecting import captured, concluded, taken_back, waits_for
-from handlers.outcome import Facts, Outcome, Step
+from handlers.dispute_reversal import reversed_while_open, told_already
+from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
 from handlers.voucher_schedule import LET_GO, waiting
+from schemas.booking import CollectedBy
 from schemas.effect import EffectState, PaymentQuery
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
@@ -56,7 +59,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         _one_voucher(message, folio)
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, facts)
-    payment = _recorded(message, folio, known, facts)
+    payment, use = used(folio, _recorded(message, folio, known, facts))
     folio, queries = _asked_again(message, folio)
     match then:
         case PaymentStatus.CAPTURED:
@@ -67,7 +70,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
             first = _voided(message, folio, payment, said)
         case _:
             first = _promised(message, folio, payment, then)
-    return concluded(folio, replace(first, queries=queries), message.payment, facts)
+    return concluded(folio, merge(use, replace(first, queries=queries)), message.payment, facts)
 
 
 def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQuery, ...]]:
@@ -163,11 +166,13 @@ def _named(message: Payment, payment: FolioPayment) -> FolioPayment:
         mandate=payment.mandate or message.mandate,
         mandate_version=payment.mandate_version or message.mandate_version,
         payer=payment.payer or message.payer,
+        through=payment.through or message.through,
     )
 
 
 def _recorded(message: Payment, folio: Folio, known: FolioPayment | None, facts: Facts) -> FolioPayment:
-    """The payment before this message changes it. X-16: one that happened after the booking was cancelled has no home."""
+    """The payment before this message changes it. X-16: one that happened after the booking was cancelled has no home, but
+    for what a channel that collected pays of what it owes (X-20)."""
     if known is not None:
         _same_reference(message, known)
         return _named(message, known)
@@ -178,7 +183,7 @@ def _recorded(message: Payment, folio: Folio, known: FolioPayment | None, facts:
         status=PaymentStatus.PENDING,
         position=max([other.position for other in folio.payments], default=-1) + 1,
         occurred_at=at,
-        unapplied=account.cancelled_before(folio, at),
+        unapplied=account.cancelled_before(folio, at) and folio.collected_by is not CollectedBy.CHANNEL,
     )
     return _named(message, payment)
 
@@ -217,13 +222,17 @@ def _voided(message: Payment, folio: Folio, payment: FolioPayment, said: Told) -
 
 
 def _taken_back(message: Payment, folio: Folio, payment: FolioPayment, stored: Mapping[str, EffectState]) -> Outcome:
-    """X-19: a bounced cheque, a charge back: whole or in part."""
+    """X-19: a bounced cheque, a charge back: whole or in part. One of a disputed payment is the dispute's own money (X-13)."""
+    said = told_already(folio, payment, message.amount)
+    if said is not None:
+        return said
     rest = payment.captured - told_so_far(payment)
     if message.amount > rest:
         text = f"payment {payment.payment}: {message.amount} taken back of {rest}"
         raise Rejected(text, code="amount_above_captured", rule="X-3", field="amount", value=message.amount)
     payment, less = told_back(payment, message.amount)
     if less:
-        return taken_back(folio, payment, less, stored)
+        folio, entries = reversed_while_open(folio, payment, less)
+        return taken_back(folio, payment, less, stored, entries)
     step = Step("X-1", f"payment {payment.payment}: the provider has shown already that {message.amount} were taken back")
     return Outcome(state=account.replace_payment(folio, payment), trace=(step,))

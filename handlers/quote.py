@@ -16,10 +16,12 @@ from handlers.frozen import Local, local, terms_of
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from handlers.voucher_schedule import waiting
-from schemas.booking import DepositNature
+from schemas.booking import CollectedBy, DepositNature
 from schemas.cancellation import Cause, LineChoice, QuotedLine
 from schemas.folio import Folio, FolioLine, FolioPayment, FolioQuote, FolioStatus
 from schemas.policy import PropertyPolicy
+
+_CHANNEL = CollectedBy.CHANNEL  # an enum looks its members up by name at every mention
 
 
 class Captured(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,7 +99,7 @@ def settle(
     fee_back: int | None = None,
 ) -> Computation:
     """S4-37, S4-9: the folio with these lines ended, their penalties added up, and what follows for fee, claim, authorised and
-    collected money.
+    collected money. X-20: what a channel has collected covers the penalties: it owes them.
 
     `fee_back`: how much of the fee is given back, where the system of record said so (S4-25).
     """
@@ -114,7 +116,7 @@ def settle(
         at_hand += sum([payment.authorised for payment in open_])
     if folio.vouchers and not whole:
         at_hand += sum([voucher.counts for voucher in waiting(folio)])  # S0-19: promised, until the merchant has checked
-    uncovered = max(0, (ordered if whole else _kept(after)) - at_hand)
+    uncovered = 0 if folio.collected_by is _CHANNEL else max(0, (ordered if whole else _kept(after)) - at_hand)
     short = _short(uncovered, folio, None if whole else ended)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
     if short or folio.claim:

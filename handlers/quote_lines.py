@@ -15,7 +15,7 @@ from handlers import account
 from handlers.frozen import Local
 from handlers.outcome import Step
 from handlers.penalty import capped, last_rate, penalty, refund_rate
-from schemas.booking import LineKind
+from schemas.booking import CollectedBy, LineKind
 from schemas.cancellation import Cause, LineChoice
 from schemas.errors import Rejected
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
@@ -130,10 +130,11 @@ def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:
 def shares_of(folio: Folio, lines: Iterable[tuple[FolioLine, Terms | None]]) -> dict[str, int]:
     """A-4 `refund_base = collected`: the part of the money at hand, without fee, that stands on each line; minor units.
 
-    By price over the live services, exact by largest remainder (X-5), never above a line's own price. Empty with the usual base.
+    By price over the live services, exact by largest remainder (X-5), never above a line's own price. Empty with the usual base, and
+    where a channel has collected all of it (X-20).
     """
     collected = {line.line for line, terms in lines if terms is not None and terms.refund_base is _COLLECTED}
-    if not collected:
+    if not collected or folio.collected_by is CollectedBy.CHANNEL:
         return {}
     live = [line for line in account.live_lines(folio) if line.price]
     if not live:

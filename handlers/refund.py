@@ -1,35 +1,27 @@
-"""Refunds: decided over the payments, asked of the provider or of a person, and their replies and alarms (X-3, X-18, X-24).
+"""Refunds: decided over the payments, and their alarms (X-3, X-18, X-24).
 
-What a reply does to a part is `handlers.refund_reply`; what others gave back is `handlers.refund_elsewhere`. The balance is told by
-whoever calls.
+How each part is asked for is `handlers.refund_asked`; what a reply does to a part is `handlers.refund_reply`; what others gave back is
+`handlers.refund_elsewhere`. The balance is told by whoever calls.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import put
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Internal, Outcome, Step, Timer
-from handlers.refund_parts import (
-    ORIGINAL_CARD,
-    VOUCHER,
-    allocation,
-    destination,
-    open_minor,
-    refund_of,
-    with_state,
-)
-from handlers.refund_reply import OVERDUE, manual_required, requested, timer
-from handlers.voucher_refund import asked_back
+from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
+from handlers.refund_asked import Asked, asked
+from handlers.refund_parts import allocation, open_minor, refund_of, with_state
+from handlers.refund_reply import OVERDUE, timer
 from ledger import recipes
-from schemas.common import Fact
-from schemas.effect import EffectKind, EffectRequest, EffectState
 from schemas.errors import Stale
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PendingEffect, RefundPart
-from schemas.operations import ApprovalRequested, TimerFired
+from schemas.folio import Folio, FolioPayment, FolioRefund, RefundPart
+from schemas.operations import TimerFired
+from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundOverdue
 
 PACKAGE_DAYS = 14
@@ -58,41 +50,18 @@ def open_refund(
     amount = account.text(minor, folio.currency)
     if policy.approval_above is not None and minor > policy.approval_above:
         approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
-    days = min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
+    days = due_days(folio, policy)
     refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
-    by = due_by if days == policy.refund_due_days else facts.act + timedelta(days=policy.refund_due_days)
-    payments, parts = folio.payments, []
-    told: list[Fact] = []
-    requests: list[EffectRequest] = []
-    effects: list[PendingEffect] = []
-    messages: list[Internal] = []
+    payments, parts, all_asked = folio.payments, list[RefundPart](), list[Asked]()
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in gives or allocation(folio, minor, policy):
-        where, why = destination(folio, payment)
-        number, left = payment.number + 1, payment.refundable()
-        card = where is ORIGINAL_CARD
-        asked = card or (where is VOUCHER and not why)
-        part = RefundPart(
-            payment=payment.payment,
-            tender=payment.tender,
-            minor=part_minor,
-            destination=where.value,
-            status=PartStatus.REQUESTED if asked else PartStatus.MANUAL,
-            number=number,
-            effect=facts.id(f"effect-{payment.payment}-{number}") if card else "",
-        )
-        if card:
-            requests.append(_request(folio, payment, part, refund_id, by, bool(approve)))
-            effects.append(_pending(part, refund_id, asked_by, bool(approve)))
-            told.append(_requested(part, refund_id, folio, approve, asked_by))
-        elif asked:
-            messages.append(asked_back(folio, payment, part, refund_id))
-        else:
-            told.append(manual_required(folio, refund_id, part, why))
-        of = f"{account.text(part_minor, folio.currency)} of {account.text(left, folio.currency)}"
-        steps.append(Step("X-3", f"payment {payment.payment}: {of}, {where}"))
-        payments = account.with_payment(payments, replace(payment, refunding=payment.refunding + part_minor, number=number))
-        parts.append(part)
+        one = asked(folio, payment, part_minor, refund_id, due_by, facts, approve=approve, asked_by=asked_by)
+        moved = replace(payment, refunding=payment.refunding + part_minor, number=one.part.number)
+        payments = account.with_payment(payments, moved)
+        steps.append(one.step)
+        parts.append(one.part)
+        all_asked.append(one)
+    requests = tuple([request for one in all_asked for request in one.requests])
     if approve and requests:
         steps.append(Step("X-27", f"waits for a second person: {approve}"))
     refunds = (*folio.refunds, FolioRefund(refund=refund_id, minor=minor, due_by=due_by, parts=tuple(parts), request=request))
@@ -108,63 +77,30 @@ def open_refund(
         ),
         refund_due_by=due_by,
     )
-    return Outcome(
+    out = Outcome(
         state=replace(
             folio,
             payments=payments,
             refunds=refunds,
-            effects=(*folio.effects, *effects),
+            effects=(*folio.effects, *(effect for one in all_asked for effect in one.effects)),
             requests=with_state(folio.requests, refunds, request),
         ),
-        facts=(decided, *told),
+        facts=(decided, *(fact for one in all_asked for fact in one.facts)),
         entries=recipes.refund_decided(folio, minor, refund_id),
-        requests=tuple(requests),
+        requests=requests,
         timers=(Timer(name=timer(refund_id), due=due_by, kind=OVERDUE, subject=refund_id),),
-        messages=tuple(messages),
+        messages=tuple([message for one in all_asked for message in one.messages]),
         trace=(*steps, Step("X-24", f"refund due by {due_by.isoformat()}, {days} days")),
         policy_version=folio.policy,
     )
+    for waiting in (approval for one in all_asked for approval in one.approvals):
+        out = merge(out, put(folio_of(out), waiting, facts, "X-27"))
+    return out
 
 
-def _request(
-    folio: Folio, payment: FolioPayment, part: RefundPart, refund: str, due_by: datetime, needs_approval: bool
-) -> EffectRequest:
-    return EffectRequest(
-        effect=part.effect,
-        business_key=f"{folio.folio}/{payment.payment}/{part.number}",
-        kind=EffectKind.REFUND,
-        provider=payment.provider,
-        merchant=payment.merchant,
-        payment=payment.payment,
-        reference=payment.reference,
-        order=payment.order,
-        minor=part.minor,
-        currency=folio.currency,
-        refund=refund,
-        property=folio.property,
-        last=part.minor == payment.refundable(),
-        needs_approval=needs_approval,
-        due_by=due_by,
-    )
-
-
-def _pending(part: RefundPart, refund: str, asked_by: str, needs_approval: bool) -> PendingEffect:
-    return PendingEffect(
-        effect=part.effect,
-        kind=EffectKind.REFUND,
-        state=EffectState.PLANNED,
-        payment=part.payment,
-        minor=part.minor,
-        refund=refund,
-        asked_by=asked_by,
-        needs_approval=needs_approval,
-    )
-
-
-def _requested(part: RefundPart, refund: str, folio: Folio, approve: str, asked_by: str) -> Fact:
-    if approve:
-        return ApprovalRequested(subject=part.effect, amount=part.minor, currency=folio.currency, reason=approve, asked_by=asked_by)
-    return requested(folio, refund, part)
+def due_days(folio: Folio, policy: PropertyPolicy) -> int:
+    """X-24: within how many days a refund of this booking is made: `refund_due_days`, of a package 14 at most."""
+    return min(policy.refund_due_days, PACKAGE_DAYS) if folio.is_package else policy.refund_due_days
 
 
 def decide_overdue(message: TimerFired, facts: Facts) -> Outcome:

@@ -18,8 +18,8 @@ from schemas.payment import Tender
 from schemas.policy import PropertyPolicy, TenderOrder, WithinTender
 from schemas.refund import Destination
 
-BY_HAND = frozenset({PartStatus.MANUAL, PartStatus.REFUSED, PartStatus.REVERSED})
-"""Parts whose money waits for a person's hands; `refund.executed_externally` closes them."""
+BY_HAND = frozenset({PartStatus.MANUAL, PartStatus.REFUSED, PartStatus.REVERSED, PartStatus.HELD})
+"""Parts whose money waits for a person's hands, or for the end of a dispute; `refund.executed_externally` closes them."""
 CLOSED = frozenset({PartStatus.EXECUTED, PartStatus.DROPPED})
 """Parts that nobody waits for."""
 FAILED = frozenset({PartStatus.REFUSED, PartStatus.REVERSED})

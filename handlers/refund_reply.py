@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.dispute_record import open_disputes
 from handlers.outcome import Outcome, Step, Timer
 from handlers.refund_parts import CLOSED, noted, refund_of, replace_part, with_part, with_state
 from ledger import recipes
@@ -56,7 +57,9 @@ def requested(folio: Folio, refund: str, part: RefundPart) -> RefundRequested:
 
 
 def manual_required(folio: Folio, refund: str, part: RefundPart, reason: str) -> RefundManualRequired:
-    """The fact `refund.manual_required`: a person gives this part back (X-19)."""
+    """The fact `refund.manual_required`: a person gives this part back (X-19), once no dispute is open of its payment (X-13)."""
+    if folio.disputes and open_disputes(folio, part.payment):
+        reason = f"wait, the payment is disputed: {reason}"
     return RefundManualRequired(
         refund=refund,
         payment=part.payment,

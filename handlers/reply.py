@@ -8,6 +8,7 @@ from __future__ import annotations
 from handlers import account
 from handlers.capture import settle_capture
 from handlers.collecting import covered, without_unneeded
+from handlers.dispute_hold import held
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.refund_parts import part_of_effect
 from handlers.refund_reply import settle_part
@@ -17,8 +18,8 @@ from schemas.operations import ReplyArrived
 
 
 def decide(message: ReplyArrived, facts: Facts) -> Outcome:
-    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1). One that never left goes once more, and
-    one that failed is a person's work, unless its money was taken back from us meanwhile (X-13).
+    """What an effect came to. Idempotent: a reply that says what is known changes nothing (X-1). One that never left goes once more, unless
+    its payment is disputed meanwhile, and one that failed is a person's work, unless its money was taken back from us meanwhile (X-13).
 
     Raises Early for an unknown folio, Stale for a reply that no part waits for.
     """
@@ -35,7 +36,9 @@ def decide(message: ReplyArrived, facts: Facts) -> Outcome:
     refund, part = found
     if state is EffectState.PLANNED:
         step = Step("X-6", f"effect {message.effect} was not sent: {message.code}")
-        first = Outcome(state=folio, trace=(step,), policy_version=folio.policy)
+        first = merge(
+            Outcome(state=folio, trace=(step,), policy_version=folio.policy), held(folio, part.payment, facts.effects, part.effect)
+        )
     else:
         first = settle_part(folio, refund, part, state, message)
     known = account.payment_of(folio, part.payment)

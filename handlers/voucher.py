@@ -8,10 +8,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import dropped, of_check, put, subject_of
 from handlers.booking import BOOKING
 from handlers.cancellation_right import HOUSE, who
 from handlers.frozen import property_policy
-from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.voucher_accept import agreed, check_requested, no_top_up
 from handlers.voucher_decline import not_accepted
 from handlers.voucher_enter import waits_for
@@ -21,6 +22,7 @@ from handlers.voucher_schedule import replace_voucher, voucher_of, waiting
 from schemas.common import Actor, ActorKind
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioStatus, PaymentStatus
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher
 from schemas.operations import TimerFired
 from schemas.voucher import (
@@ -53,11 +55,12 @@ def decide_held(message: VoucherAnswered, facts: Facts) -> Outcome:
     )
 
 
-def decide_check(message: VoucherCheck, facts: Facts) -> Outcome:
-    """`voucher.check` (S0-15, S0-19, S0-21): accepted, refused, worth less, or accepted with the house's goodwill.
+def decide_check(message: VoucherCheck, facts: Facts, *, granted: int = 0) -> Outcome:
+    """`voucher.check` (S0-15, S0-19, S0-21): accepted, refused, worth less, or accepted with the house's goodwill, of which what is above
+    `override_above` and not `granted` waits for a second person (S4-46). Another check of the voucher takes its place.
 
     Raises Early for a booking or a voucher that is not here yet, Stale for what was said before, Rejected `not_allowed`,
-    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`, `approval_required`.
+    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`.
     """
     folio = facts.folio
     if folio is None:
@@ -74,11 +77,26 @@ def decide_check(message: VoucherCheck, facts: Facts) -> Outcome:
             replace_voucher(folio, voucher), voucher.key, message.reason or "voucher refused", who(message.actor), facts
         )
     take, goodwill = _worth(message, voucher, folio)
-    if goodwill:
-        _check_goodwill(message, goodwill, folio, facts)
-    done = agreed(account.changed(no_top_up(folio, voucher)), voucher, take, goodwill, facts)
+    if why := _too_much(goodwill, folio, facts, granted):
+        return put(folio, _waits(message, voucher, goodwill, why, folio, facts), facts, "S4-46")
+    unasked = dropped(folio, of_check(folio, voucher.key))
+    done = agreed(account.changed(no_top_up(folio_of(unasked), voucher)), voucher, take, goodwill, facts)
     step = Step("S0-15", f"voucher {voucher.number}: {message.verdict.value} by {who(message.actor)} {message.reason}".rstrip())
-    return merge(Outcome(trace=(step,), policy_version=folio.policy), done)
+    first = replace(unasked, trace=(step, *unasked.trace), policy_version=folio.policy)
+    return merge(first, done)
+
+
+def _waits(message: VoucherCheck, voucher: FolioVoucher, goodwill: int, why: str, folio: Folio, facts: Facts) -> FolioApproval:
+    """S4-46: this check, once a second person grants its goodwill."""
+    check = replace(message, number=voucher.number)
+    return FolioApproval(
+        subject=subject_of(folio, facts.id("approval")),
+        minor=goodwill,
+        reason=why,
+        asked_by=who(message.actor),
+        asked_at=facts.act,
+        check=check,
+    )
 
 
 def _said(message: VoucherCheck) -> str:
@@ -140,13 +158,13 @@ def _worth(message: VoucherCheck, voucher: FolioVoucher, folio: Folio) -> tuple[
     return take, typed - take if message.verdict is Verdict.GOODWILL else 0
 
 
-def _check_goodwill(message: VoucherCheck, goodwill: int, folio: Folio, facts: Facts) -> None:
-    """S4-46: above `override_above` it is not for one person to give."""
+def _too_much(goodwill: int, folio: Folio, facts: Facts, granted: int) -> str:
+    """S4-46: why it is not for one person to give; empty: it is."""
     limit = property_policy(facts, folio).override_above
-    if limit is not None and goodwill > limit:
-        amount, most = (account.text(minor, folio.currency) for minor in (goodwill, limit))
-        text = f"goodwill of {amount} is above {most} (override_above): accept the lower value"
-        raise Rejected(text, code="approval_required", rule="S4-46", field="verdict", value=message.verdict.value)
+    if limit is None or goodwill <= max(limit, granted):
+        return ""
+    amount, most = (account.text(minor, folio.currency) for minor in (goodwill, limit))
+    return f"goodwill {amount} is above {most}"
 
 
 def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:
@@ -155,14 +173,15 @@ def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:
     folio = facts.folio
     stage, _, subject = message.subject.partition(":")
     open_ = [voucher for voucher in waiting(folio) if voucher.status is VoucherStatus.PENDING_CHECK] if folio is not None else []
-    if stage == Stage.AUTHORISATION_EXPIRES:
-        paid = account.payment_of(folio, subject) if folio is not None else None
+    payment = subject if stage == Stage.AUTHORISATION_EXPIRES else ""
+    if payment:
+        paid = account.payment_of(folio, payment) if folio is not None else None
         due = open_ if paid is not None and paid.status is PaymentStatus.AUTHORISED else []
     else:
         due = [voucher for voucher in open_ if voucher.key == subject]
     if folio is None or not due:
         raise Stale(f"nothing waits for {message.subject}", field="subject", value=message.subject)
-    told = tuple([check_requested(folio, voucher, Stage(stage)) for voucher in due])
+    told = tuple([check_requested(folio, voucher, Stage(stage), payment) for voucher in due])
     step = Step("S0-35", f"{stage}: voucher {due[0].number} is not checked since {due[0].entered_at.isoformat()}")
     return Outcome(facts=told, trace=(step,), policy_version=folio.policy)
 

@@ -42,7 +42,7 @@ def rescheduled(before: Folio, after: Folio, facts: Facts) -> Outcome:
     return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(arithmetic,))
 
 
-def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage) -> VoucherCheckRequested:
+def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage, payment: str = "") -> VoucherCheckRequested:
     """S0-16: number and amount, as typed or as far as the booking still needs it, and what the hub can say of them."""
     return VoucherCheckRequested(
         number=voucher.number,
@@ -54,6 +54,8 @@ def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage) -> Vouche
         due_now=folio.due_now,
         balance=folio.second_payment,
         stage=stage.value,
+        again=voucher.again or None,
+        payment=payment,
     )
 
 
@@ -160,6 +162,7 @@ def _asked_again(folio: Folio, voucher: FolioVoucher, message: VoucherAnswered, 
         known=message.known,
         origin=message.origin if message.known else voucher.origin,
         flags=message.flags,
+        again=voucher.again + 1,
     )
     moved = rescheduled(folio, replace_voucher(folio, again), facts)
     after = folio_of(moved)

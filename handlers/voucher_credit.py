@@ -8,11 +8,11 @@ from handlers import account
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.refund import open_refund
 from handlers.refund_parts import refund_of, replace_part
-from handlers.refund_reply import executed, manual_required
+from handlers.refund_reply import executed, manual_required, payment_of
 from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.errors import Stale
-from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, RefundPart
 from schemas.folio_voucher import IssuedVoucher
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import Tender
@@ -35,16 +35,17 @@ def decide_credited(message: VoucherAnswered, facts: Facts) -> Outcome:
         raise Stale(f"voucher {message.key}: no refund waits for it", field="refund", value=message.refund)
     if message.minor == part.minor:
         return executed(folio, refund, replace(part, record=f"voucher:{masked(message.key)}"))
-    by_hand = replace(part, status=PartStatus.MANUAL)
-    payment = account.payment_of(folio, part.payment)
-    assert payment is not None, f"{folio.folio} has no payment {part.payment}"
-    elsewhere = account.replace_payment(
-        folio, replace(payment, book="")
-    )  # what a person issues is no value of this voucher any more
+    return by_hand(folio, refund, part, f"voucher {message.key}: {message.reason}")
+
+
+def by_hand(folio: Folio, refund: FolioRefund, part: RefundPart, reason: str) -> Outcome:
+    """S0-29: a person issues the value of this part again: it is no value of its voucher any more, and never money."""
+    manual = replace(part, status=PartStatus.MANUAL)
+    elsewhere = account.replace_payment(folio, replace(payment_of(folio, part), book=""))
     return Outcome(
-        state=replace_part(elsewhere, refund, by_hand),
-        facts=(manual_required(folio, refund.refund, by_hand, f"voucher {message.key}: {message.reason}"),),
-        trace=(Step("S0-29", f"refund {refund.refund}: voucher {message.key}, {message.reason}"),),
+        state=replace_part(elsewhere, refund, manual),
+        facts=(manual_required(folio, refund.refund, manual, reason),),
+        trace=(Step("S0-29", f"refund {refund.refund}: {reason}"),),
         policy_version=folio.policy,
     )
 

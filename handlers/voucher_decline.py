@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import dropped, of_check
 from handlers.confirmation import confirm
 from handlers.frozen import local, terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
@@ -44,7 +45,8 @@ def not_accepted(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> 
     if not voucher.beyond_deposit:
         return declined(folio, key, reason, by, facts)
     refused = replace(voucher, status=VoucherStatus.REFUSED, counts=0, held=0, take=0, goodwill=0)
-    without = replace_voucher(no_top_up(folio, voucher), refused)
+    unasked = dropped(folio, of_check(folio, key))
+    without = replace_voucher(no_top_up(folio_of(unasked), voucher), refused)
     moved = rescheduled(folio, account.changed(without), facts)
     told = Outcome(
         messages=(ask("voucher.release_asked", folio, voucher, voucher.minor, reason=reason),),
@@ -52,7 +54,7 @@ def not_accepted(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> 
         trace=(Step("S0-19", f"voucher {voucher.number}: {reason}; the deposit was here before it: the booking stands"),),
         policy_version=folio.policy,
     )
-    out = merge(moved, told)
+    out = merge(merge(unasked, moved), told)
     return merge(out, beside_vouchers(folio_of(out), facts))
 
 

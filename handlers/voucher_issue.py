@@ -11,10 +11,12 @@ from functools import partial
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.approval import put, subject_of
 from handlers.cancellation_record import computed_with_refund
 from handlers.cancellation_right import HOUSE, who
 from handlers.confirmation import confirm
 from handlers.deposit import months_after
+from handlers.dispute_record import named
 from handlers.entitlement import Feature, check_feature
 from handlers.frozen import Local, local
 from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
@@ -29,6 +31,7 @@ from schemas.cancellation import Cause
 from schemas.common import ActorKind, Fact
 from schemas.errors import Rejected
 from schemas.folio import CancelRequest, Folio, FolioRefund, FolioStatus, PartStatus, RefundPart, RequestStatus
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import IssuedVoucher
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
@@ -42,12 +45,13 @@ WITH_VOUCHER = "voucher"
 """Stands for the request of a cancellation by which a voucher was issued."""
 
 
-def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
-    """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31).
+def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Outcome:
+    """`booking.cancel_with_voucher` (S0-26): cancelled, and `voucher.issued`. Twice: the first code again (S0-31). A bonus that was chosen,
+    above `override_above` and not `granted`, waits for a second person (S4-46): nothing is cancelled before.
 
     Raises Rejected `unknown_folio`, `not_allowed`, `feature_not_available`, `already_cancelled`, `consent_required`,
-    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `approval_required`, `value_missing`, `bad_rate`,
-    `value_rule_missing`, `expires_in_past`, `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
+    `collected_elsewhere`, `nothing_to_issue`, `value_out_of_range`, `value_missing`, `bad_rate`, `value_rule_missing`, `expires_in_past`,
+    `voucher_number_taken`, `voucher_number_malformed`, `voucher_number_empty`.
     """
     folio = facts.folio
     if folio is None:
@@ -64,7 +68,7 @@ def decide(message: CancelWithVoucher, facts: Facts) -> Outcome:
         raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
     _check(message, folio, here.policy, facts)
     _check_day(message, here)
-    return _issued(message, folio, here, facts)
+    return _issued(message, folio, here, facts, granted)
 
 
 def _again(folio: Folio) -> Outcome:
@@ -98,6 +102,9 @@ def _check(message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, fac
     if folio.collected_by is not CollectedBy.PROPERTY:
         text = f"{folio.folio} was collected by {folio.collected_by.value}: its money is not here to issue a voucher for"
         raise Rejected(text, code="collected_elsewhere", rule="X-20", field="collected_by", value=folio.collected_by.value)
+    for disputed in (known for known in folio.disputes if known.ruling is None):
+        text = f"{named(disputed)} is open: its money may leave yet, wait for its end"
+        raise Rejected(text, code="disputed", rule="X-13", field="folio", value=folio.folio)
     if not normalised(message.number):
         text = "the message has no number: doors draw one, send it again by a door"
         raise Rejected(text, code="voucher_number_empty", rule="S0-32", field="number", value=message.number)
@@ -116,12 +123,23 @@ def _check_day(message: CancelWithVoucher, here: Local) -> None:
         raise Rejected(text, code="expires_in_past", rule="S0-28", field="expires", value=message.expires.isoformat())
 
 
-def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts) -> Outcome:
+def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts, granted: int) -> Outcome:
     value, base, steps = value_of(message, folio, here.policy, facts)
     if value <= 0:
         text = f"{folio.folio}: nothing was collected that a voucher could be worth: cancel it without"
         raise Rejected(text, code="nothing_to_issue", rule="S0-27", field="value_rule", value=value)
-    _check_value(message, value, value - min(value, base), folio, here.policy)
+    _check_value(message, value)
+    if why := _too_much(message, value - min(value, base), folio, here.policy, granted):
+        bonus = value - min(value, base)
+        one = FolioApproval(
+            subject=subject_of(folio, facts.id("approval")),
+            minor=bonus,
+            reason=why,
+            asked_by=who(message.actor),
+            asked_at=facts.act,
+            issue=message,
+        )
+        return put(folio, one, facts, "S4-46")
     key, money = normalised(message.number), min(value, base)
     number, expires = written(key), message.expires or _expires(here)
     bonus = value - money
@@ -178,17 +196,20 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts)
     return merge(done, more)
 
 
-def _check_value(message: CancelWithVoucher, value: int, bonus: int, folio: Folio, policy: PropertyPolicy) -> None:
-    """No amount is larger than any message may name; S4-46: a bonus that the merchant chose, above `override_above`, is not for one person
-    to give."""
+def _check_value(message: CancelWithVoucher, value: int) -> None:
+    """No amount is larger than any message may name."""
     if value > MOST:
         text = f"{value} is more than any amount may be ({MOST})"
         raise Rejected(text, code="value_out_of_range", rule="A-14", field="value_percent", value=message.value_percent)
+
+
+def _too_much(message: CancelWithVoucher, bonus: int, folio: Folio, policy: PropertyPolicy, granted: int) -> str:
+    """S4-46: why a bonus that the merchant chose is not for one person to give; empty: it is."""
     chosen = message.value_rule is not None or message.value_percent or message.value_amount is not None
-    if chosen and policy.override_above is not None and bonus > policy.override_above:
-        more, most = (account.text(minor, folio.currency) for minor in (bonus, policy.override_above))
-        text = f"a bonus of {more} is above {most} (override_above): take the property's own rule, or less"
-        raise Rejected(text, code="approval_required", rule="S4-46", field="value_rule", value=bonus)
+    if not chosen or policy.override_above is None or bonus <= max(policy.override_above, granted):
+        return ""
+    more, most = (account.text(minor, folio.currency) for minor in (bonus, policy.override_above))
+    return f"voucher bonus {more} is above {most}"
 
 
 def _closes(on_expiry: bool) -> tuple[Step, ...]:

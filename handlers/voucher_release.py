@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from handlers.outcome import Internal, Outcome, Step
+from handlers.approval import dropped
+from handlers.outcome import Internal, Outcome, Step, folio_of, merge
 from handlers.voucher_schedule import WAITS
 from schemas.folio import Folio
 from schemas.folio_voucher import FolioVoucher
@@ -40,10 +41,16 @@ def ask(name: str, folio: Folio, voucher: FolioVoucher, minor: int, *, reason: s
 
 
 def released(folio: Folio, reason: str) -> Outcome:
-    """S0-19, S0-25: the holds of vouchers that nobody has accepted for good are released, and nobody is reminded of them."""
-    left = [voucher for voucher in folio.vouchers if voucher.status in WAITS]
-    if not folio.vouchers:
+    """S0-19, S0-25: the holds of vouchers that nobody has accepted for good are released, and nobody is reminded of them; what a second
+    person was to grant of this booking is not waited for, but for its refunds."""
+    if not folio.vouchers and not folio.approvals:
         return Outcome(state=folio)
+    unasked = dropped(folio, tuple([one for one in folio.approvals if not one.refund]))
+    return merge(unasked, _holds_released(folio_of(unasked), reason))
+
+
+def _holds_released(folio: Folio, reason: str) -> Outcome:
+    left = [voucher for voucher in folio.vouchers if voucher.status in WAITS]
     vouchers = tuple([_let_go(voucher) for voucher in folio.vouchers])
     return Outcome(
         state=replace(folio, vouchers=vouchers, top_up_until=None),

@@ -1,7 +1,4 @@
-"""What a voucher is worth for which a booking is cancelled (S0-27, A-14).
-
-Arithmetic on a folio; who may and what follows is `handlers.voucher_issue`. Amounts are minor units of the folio's currency.
-"""
+"""What a voucher from cancel-with-voucher is worth (A-14, S0-27). Pure arithmetic; amounts are minor units of the folio's currency."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ def value_of(
     message: CancelWithVoucher, folio: Folio, policy: PropertyPolicy, facts: Facts
 ) -> tuple[int, int, tuple[Step, ...]]:  # fmt: skip
     """A-14, S0-27: the value, and what of the money and vouchers that were collected may stand for it: without fees that never go back,
-    what is kept of lines that were cancelled before (S4-37), and the house's goodwill."""
+    what is kept of lines that were cancelled before (S4-37), and the house's goodwill. X-24: of a package the fee would go back too."""
     goodwill = sum(one.collected() for one in folio.payments if one.book == recipes.goodwill_account(folio))
-    collected, fee = account.collected(folio) - goodwill, account.fee_charged(folio)
+    collected, fee = account.collected(folio) - goodwill, 0 if folio.is_package else account.fee_charged(folio)
     kept = max(0, sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill)
     base = max(0, collected - fee - kept)
     has, less, keeps, is_ = (account.text(minor, folio.currency) for minor in (collected, fee, kept, base))

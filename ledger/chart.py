@@ -35,16 +35,30 @@ def _chart(*accounts: Account) -> Mapping[str, Account]:
 
 CHART: Mapping[str, Account] = _chart(
     Account(code="guest", kind=Kind.ASSET, owner="folio", meaning="what the guest owes: ordered less collected"),
+    Account(
+        code="channels",
+        kind=Kind.ASSET,
+        owner="folio",
+        meaning="what a channel that collected from the guest owes for the booking (X-20)",
+    ),
     Account(code="money", kind=Kind.ASSET, owner="provider/merchant", meaning="captured money that a provider holds for us"),
     Account(code="till", kind=Kind.ASSET, owner="tender", meaning="money and values taken without a provider, by tender"),
     Account(code="stays", kind=Kind.LIABILITY, owner="folio", meaning="stays and services ordered and not yet earned"),
     Account(code="taxes", kind=Kind.LIABILITY, owner="folio", meaning="tourist tax collected for the municipality (X-23)"),
     Account(code="insurance", kind=Kind.LIABILITY, owner="folio", meaning="premiums collected for the insurer (X-23)"),
     Account(code="refunds", kind=Kind.LIABILITY, owner="folio", meaning="refunds decided and not yet final"),
+    Account(
+        code="disputes",
+        kind=Kind.ASSET,
+        owner="folio",
+        meaning="money that a provider has taken back while a dispute is open (X-13)",
+    ),
     Account(code="suspense", kind=Kind.LIABILITY, owner="folio", meaning="receipts without a home (X-16)"),
+    Account(code="commissions", kind=Kind.LIABILITY, owner="folio", meaning="what a channel keeps of what it owes (X-20)"),
     Account(code="fees", kind=Kind.INCOME, owner="folio", meaning="service fees charged (S4-5)"),
     Account(code="penalties", kind=Kind.INCOME, owner="property", meaning="prices kept of what was cancelled (S4-32)"),
     Account(code="goodwill", kind=Kind.EXPENSE, owner="property", meaning="given beyond what the rule gives (S4-46)"),
+    Account(code="commission_costs", kind=Kind.EXPENSE, owner="property", meaning="commission of channels that collect (X-20)"),
     # vouchers (S0)
     Account(
         code="vouchers", kind=Kind.LIABILITY, owner="voucher", meaning="value of a voucher issued here and not yet used (S0-26)"

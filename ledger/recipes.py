@@ -10,10 +10,11 @@ from collections.abc import Mapping
 
 from ledger.chart import account
 from ledger.transfer import Transfer
-from schemas.booking import LineKind
+from schemas.booking import CollectedBy, LineKind
 from schemas.folio import Folio, FolioLine, FolioPayment
 
 Transfers = tuple[Transfer, ...]
+_CHANNEL = CollectedBy.CHANNEL  # an enum looks its members up by name at every mention
 
 LINE_CODES: Mapping[LineKind, str] = {
     LineKind.STAY: "stays",
@@ -36,6 +37,11 @@ OPPOSITE: Mapping[str, str] = {
     "foreign_refund": "foreign_refund_reversed",
     "unapplied_foreign_refund": "unapplied_foreign_refund_reversed",
     "applied": "applied_reversed",
+    "disputed": "dispute_returned",
+    "charged_back": "charge_back_returned",
+    "unapplied_charged_back": "unapplied_charge_back_returned",
+    "owed_by_channel": "owed_by_guest",
+    "commission_kept": "commission_returned",
     "goodwill": "goodwill_withdrawn",
     "voucher_issued": "voucher_withdrawn",
     "voucher_bonus": "voucher_bonus_withdrawn",
@@ -78,7 +84,8 @@ def _undo(transfers: Transfers) -> Transfers:
 
 
 def _guest(folio: Folio) -> Owned:
-    return "guest", folio.folio
+    """Who owes what is ordered: the guest, or the channel that collected from the guest (X-20)."""
+    return "channels" if folio.collected_by is _CHANNEL else "guest", folio.folio
 
 
 def _line(folio: Folio, line: FolioLine) -> Owned:
@@ -93,7 +100,7 @@ def _money(payment: FolioPayment) -> Owned:
 
 
 def guest(folio: Folio) -> str:
-    """What the guest of this folio owes."""
+    """What the guest of this folio owes, or the channel in the guest's place."""
     return account(*_guest(folio))
 
 
@@ -215,6 +222,47 @@ def foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers
 def unapplied_foreign_refund(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
     """An unapplied receipt was given back elsewhere, without us."""
     return _one("unapplied_foreign_refund", folio, ("suspense", folio.folio), _money(payment), minor, payment.payment)
+
+
+def disputed(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """A provider has taken contested money out of our account (X-13): whose it is, is open."""
+    return _one("disputed", folio, ("disputes", folio.folio), _money(payment), minor, payment.payment)
+
+
+def dispute_returned(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Undoes `disputed`: the dispute was won, or taken back."""
+    return _undo(disputed(folio, payment, minor))
+
+
+def charged_back(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """The payer has contested money back for good (X-13): the guest owes it again, or it has no home to leave (X-16)."""
+    entry, debit = ("unapplied_charged_back", ("suspense", folio.folio)) if payment.unapplied else ("charged_back", _guest(folio))
+    return _one(entry, folio, debit, ("disputes", folio.folio), minor, payment.payment)
+
+
+def charge_back_returned(folio: Folio, payment: FolioPayment, minor: int) -> Transfers:
+    """Undoes `charged_back`: it was told as reversed while the dispute was open, and the dispute was not lost."""
+    return _undo(charged_back(folio, payment, minor))
+
+
+def owed_by_channel(folio: Folio, minor: int) -> Transfers:
+    """The booking is collected by a channel from now on, which owes what the guest did (X-20)."""
+    return _one("owed_by_channel", folio, ("channels", folio.folio), ("guest", folio.folio), minor, folio.folio)
+
+
+def owed_by_guest(folio: Folio, minor: int) -> Transfers:
+    """Undoes `owed_by_channel`: the guest owes again what the channel did."""
+    return _undo(owed_by_channel(folio, minor))
+
+
+def commission_kept(folio: Folio, minor: int) -> Transfers:
+    """Commission that a channel keeps of what it owes (X-20)."""
+    return _one("commission_kept", folio, ("commission_costs", folio.property), ("commissions", folio.folio), minor, folio.folio)
+
+
+def commission_returned(folio: Folio, minor: int) -> Transfers:
+    """Undoes `commission_kept`: commission that the channel gives back (S4-38)."""
+    return _undo(commission_kept(folio, minor))
 
 
 def goodwill(folio: Folio, minor: int, subject: str) -> Transfers:

@@ -11,7 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.common import Day, Fact, Id, Message, Minor, OptionalId, PositiveMinor, Refused, Word
+from schemas.common import Day, Fact, Id, Message, OptionalId, PositiveMinor, Refused, SignedMinor, Word
+from schemas.payment import Through
 
 
 class Scope(StrEnum):
@@ -22,14 +23,6 @@ class Scope(StrEnum):
     PROPERTY = "property"
 
 
-class Through(StrEnum):
-    """By which way a guest answered; a card that is typed on a web page is never a mail order (X-21)."""
-
-    WEB = "web"
-    PHONE = "phone"
-    MAIL = "mail"
-
-
 class BalanceAct(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`balance.cancel`, `balance.send_now`, `balance.resend`. `request` may be left out: the live one, else the last."""
 
@@ -37,9 +30,9 @@ class BalanceAct(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BalanceSetAmount(BalanceAct, frozen=True, kw_only=True, omit_defaults=True):
-    """`balance.set_amount`: what is asked instead of what remains; 0 cancels the request (S1-17)."""
+    """`balance.set_amount`: what is asked instead of what remains; 0 cancels the request, less is refused (S1-17)."""
 
-    amount: Minor
+    amount: SignedMinor
 
 
 class BalanceSuspend(BalanceAct, frozen=True, kw_only=True, omit_defaults=True):

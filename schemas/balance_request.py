@@ -24,12 +24,14 @@ class BalanceStatus(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """One try to pay a balance: CHOSEN is open; RELEASED: the balance was settled or dropped without it."""
+    """One try to pay a balance: CHOSEN is open; RELEASED: the balance was settled or dropped without it; REPLACED: the guest chose
+    anew."""
 
     CHOSEN = "chosen"
     COLLECTED = "collected"
     FAILED = "failed"
     RELEASED = "released"
+    REPLACED = "replaced"
 
 
 class BalanceAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -54,9 +56,10 @@ class BalanceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """One demand for what remains to be paid. `planned` is arrival less due days, `deadline` what is told of it: later by a suspension,
     or by a change that came too late for it; `send_on` the day of the mail.
 
-    `fixed_from`, `fixed_to`: an operator asks for what is collected between these sums (S1-17). `left`: what earlier requests left open
-    on purpose. `wake_at`: when the mail goes. `link`: the live one, 0 if none; `links`, `notices`: how many there were; `asked`: amount
-    and deadline of the last. `policy`: the property's settings that were applied to it again (S1-11), empty: the folio's.
+    `fixed_from`, `fixed_to`: an operator asks for what is collected between these sums (S1-17), of one accommodation's share where each
+    has a request. `left`: what earlier requests left open on purpose, `own_left` of that share. `wake_at`: when the mail goes. `link`: the
+    live one, 0 if none; `links`, `notices`: how many there were; `asked`: amount and deadline of the last. `policy`: the property's
+    settings that were applied to it again (S1-11), empty: the folio's.
     """
 
     request: str
@@ -71,7 +74,9 @@ class BalanceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     fixed_to: int | None = None
     clamped: bool = False
     left: int = 0
+    own_left: int = 0
     suspended_until: date | None = None
+    by_property: bool = False  # suspended by what operators said of its property or type, which may end sooner
     due_on_site: bool = False
     overdue_since: date | None = None
     wake_at: datetime | None = None

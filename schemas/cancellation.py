@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.common import Day, DayOrInstant, Fact, Id, Message, Minor, OptionalId, Refused, Text, Word, day_or_instant
+from schemas.common import Day, DayOrInstant, Fact, Id, Message, Minor, OptionalId, Proof, Refused, Text, Word, day_or_instant
 
 
 class Cause(StrEnum):
@@ -30,12 +30,13 @@ class LineChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class CancellationRequest(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """`cancellation.request`: `lines` empty means all; `confirm` true is quote and confirmation in one decision (S4-31)."""
+    """`cancellation.request`: `lines` empty means all; `confirm` true is quote and confirmation in one decision (S4-31). `proof` says
+    where a proof is kept, never what is in it (X-26)."""
 
     request: Id
     lines: Annotated[tuple[LineChoice | Id, ...], Meta(max_length=500)] = ()
     cause: Cause = Cause.GUEST
-    proof: Text = ""
+    proof: Proof = ""
     destination: Word = ""
     confirm: bool = False
 

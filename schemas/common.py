@@ -22,6 +22,7 @@ Text = Annotated[str, Meta(max_length=2000)]
 Word = Annotated[str, Meta(max_length=64)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
 Minor = Annotated[int, Meta(ge=0, le=10**15, description="minor units of the message's currency")]
+SignedMinor = Annotated[int, Meta(ge=-(10**15), le=10**15, description="minor units of the message's currency")]
 PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of the message's currency")]
 RateText = Annotated[str, Meta(max_length=32, description="exact rate: '50 %', '12.5 %', '33 1/3 %' or '100/3 %'")]
 EARLIEST, LATEST = date(1971, 1, 1), date(2199, 12, 31)
@@ -48,6 +49,16 @@ Personal = Annotated[
     ),
 ]
 """Text about a person: sealed with the key of its subject before anything is stored (X-11)."""
+Proof = Annotated[
+    str,
+    Meta(
+        max_length=32_000,
+        description="where a proof is kept: an address or a number, at most 200 characters without spaces; never what it says",
+        extra={"personal": True, "reference": True},
+        extra_json_schema={"x-personal": True},
+    ),
+]
+"""A reference to a proof (X-26), kept as it is; anything else is about a person's health or fate, and is sealed like `Personal`."""
 
 
 def day_or_instant(text: str) -> date | datetime:

@@ -10,13 +10,16 @@ from enum import StrEnum
 
 import msgspec
 
+from schemas.accounting import PenaltyReason
 from schemas.balance_request import BalanceRequest
 from schemas.booking import CollectedBy, DepositNature, LineKind, PaymentPlan, SaleChannel
 from schemas.cancellation import Cause, LineChoice, QuotedLine
+from schemas.dispute import FolioDispute
 from schemas.effect import EffectState
+from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import FolioVoucher, IssuedVoucher, PlannedPayments
 from schemas.notice import NoticeKind, NoticeState
-from schemas.payment import Initiation, Tender
+from schemas.payment import CardFlag, Initiation, Tender, Through
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -55,9 +58,10 @@ class RequestStatus(StrEnum):
 
 
 class PartStatus(StrEnum):
-    """One part of a refund: WAITING depends on a payment that is not final, MANUAL on a person's hands."""
+    """One part of a refund: WAITING depends on a payment that is not final, HELD on a dispute (X-13), MANUAL on a person's hands."""
 
     WAITING = "waiting"
+    HELD = "held"
     REQUESTED = "requested"
     MANUAL = "manual"
     EXECUTED = "executed"
@@ -66,6 +70,15 @@ class PartStatus(StrEnum):
     NEEDS_PERSON = "needs_person"
     REVERSED = "reversed"
     DROPPED = "dropped"
+
+
+class KeptVat(State, frozen=True, kw_only=True):
+    """What accounting was told of a line's `kept` (X-23): why it is kept, what of it is let go again (a claim that is waived, goodwill),
+    and how much of the rest bears VAT; minor units."""
+
+    reason: PenaltyReason
+    let_go: int = 0
+    taxed: int = 0
 
 
 class FolioLine(State, frozen=True, kw_only=True):
@@ -87,6 +100,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     cancelled: bool = False
     kept: int = 0
     rate_cap: str = ""
+    kept_vat: KeptVat | None = None  # where VAT is known of any line (X-23)
 
 
 class CaptureRecord(State, frozen=True, kw_only=True):
@@ -127,6 +141,8 @@ class FolioPayment(State, frozen=True, kw_only=True):
     mandate: str = ""
     mandate_version: str = ""
     payer: str = ""
+    through: Through | None = None
+    flags: tuple[CardFlag, ...] = ()  # what was told of how the card was used (X-21)
     unapplied: bool = False
     told_as: str = ""  # a payment message's own id, of money that a merchant had reported before (S1-45)
     reported: bool = False  # by a merchant, of the balance; no payment message has told it yet
@@ -257,6 +273,7 @@ class Folio(State, frozen=True, kw_only=True):
     client: str = ""
     sub_agency: str = ""
     commission_rate: str = ""
+    commission: int = 0  # what a channel that collects keeps for itself (X-20)
     fee_basis: str = ""
     funds_holder: str = ""
     max_advance_rate: str = ""
@@ -284,6 +301,9 @@ class Folio(State, frozen=True, kw_only=True):
     voucher_consent: str = ""  # the text that the guest agreed to (S0-28)
     issued: IssuedVoucher | None = None  # what it was cancelled for (S0-26)
     notices: tuple[FolioNotice, ...] = ()
+    credit_notes: int = 0  # requested so far (X-23)
+    disputes: tuple[FolioDispute, ...] = ()  # oldest first (X-13)
+    approvals: tuple[FolioApproval, ...] = ()  # what waits for a second person beside effects
 
 
 class AreaEvent(State, frozen=True, kw_only=True):

@@ -70,6 +70,12 @@ def times(minor: int, rate: Fraction, how: Rounding = HALF_UP) -> int:
     return rounded(minor * numerator, denominator, how)
 
 
+def included(minor: int, rate: Fraction, how: Rounding = HALF_UP) -> int:
+    """X-5, X-23: the tax at `rate` that so many minor units have in them, rounded once: 120.00 at 20 % have 20.00."""
+    numerator, denominator = rate.as_integer_ratio()
+    return rounded(minor * numerator, denominator + numerator, how)
+
+
 class Money(msgspec.Struct, frozen=True, order=True, gc=False):
     """An amount: `minor` 1999 is 19.99 EUR, 1999 JPY, 1.999 KWD."""
 

@@ -26,6 +26,24 @@ class NoticeKind(StrEnum):
     EFFECT_NEEDS_PERSON = "effect_needs_person"
     RECEIPT_UNAPPLIED = "receipt_unapplied"
     NOTICE_FAILED = "notice_failed"
+    BALANCE_ASKED = "balance_asked"
+    BALANCE_ASKED_AGAIN = "balance_asked_again"
+    BALANCE_OVERDUE = "balance_overdue"
+    BALANCE_NOT_COLLECTED = "balance_not_collected"
+    BALANCE_PAID = "balance_paid"
+    BALANCE_REPLIED = "balance_replied"
+    BALANCE_UNPAID = "balance_unpaid"
+    COLLECTION_UNREPORTED = "collection_unreported"
+    VOUCHER_CHECK = "voucher_check"
+    VOUCHER_CHECK_REMINDER = "voucher_check_reminder"
+    VOUCHER_CHECK_ESCALATION = "voucher_check_escalation"
+    AUTHORISATION_EXPIRES = "authorisation_expires"
+    VOUCHER_DUPLICATE = "voucher_duplicate"
+    VOUCHER_ACCEPTED = "voucher_accepted"
+    VOUCHER_TOP_UP_AWAITED = "voucher_top_up_awaited"
+    BOOKING_DECLINED = "booking_declined"
+    VOUCHER_ISSUED = "voucher_issued"
+    VOUCHER_CREDITED = "voucher_credited"
 
 
 class Audience(StrEnum):
@@ -85,6 +103,12 @@ class NoticeBounced(Message, frozen=True, kw_only=True, omit_defaults=True):
     notice: Id
     code: Word = ""
     reason: Personal = ""
+
+
+class NoticeResend(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """`notice.resend` (X-15): an operator wants a notice that did not reach anybody written once more, as a notice of its own."""
+
+    notice: Id
 
 
 class NoticeRequested(Fact, frozen=True, kw_only=True):

@@ -32,9 +32,26 @@ class Initiation(StrEnum):
     UNKNOWN = ""
 
 
+class Through(StrEnum):
+    """By which way a guest answered, or a card came; a card that is typed on a web page is never a mail order (X-21)."""
+
+    WEB = "web"
+    PHONE = "phone"
+    MAIL = "mail"
+
+
+class CardFlag(StrEnum):
+    """What does not fit in how a card was used (X-21): the money is taken all the same, and a person looks."""
+
+    MOTO_ON_A_PAGE = "moto_not_by_phone_or_mail"
+    MANDATE_MISSING = "mandate_missing"
+    MANDATE_VERSION_MISSING = "mandate_version_missing"
+
+
 class Payment(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`payment.authorised`, `payment.received`, `payment.reversed`. `payment` identifies it in its folio, `occurred_at` is when
-    the money moved (absent: the act's instant), `status` the provider's own word (Ogone 5, 9, 51, 91, 92)."""
+    the money moved (absent: the act's instant), `status` the provider's own word (Ogone 5, 9, 51, 91, 92), `through` by which way the card
+    came (X-21)."""
 
     payment: Id
     amount: PositiveMinor
@@ -53,6 +70,7 @@ class Payment(Message, frozen=True, kw_only=True, omit_defaults=True):
     mandate: OptionalId = ""
     mandate_version: Word = ""
     payer: OptionalId = ""
+    through: Through | None = None
 
 
 class ProviderNotified(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,6 +99,14 @@ class PaymentVoided(Fact, frozen=True, kw_only=True):
     payment: str
     amount: Minor
     currency: str
+
+
+class PaymentFlagged(Fact, frozen=True, kw_only=True):
+    """`payment.flagged` (X-21): how a card was used does not fit: `flags` that are new of this payment."""
+
+    payment: str
+    initiation: str
+    flags: tuple[str, ...]
 
 
 class UnappliedReceipt(Fact, frozen=True, kw_only=True):

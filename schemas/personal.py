@@ -5,23 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import inspect
 
 SUBJECT = "person"
 """A struct with personal fields names the person they are about in this field; empty or absent: the folio is the subject."""
+SEALED: Final = "sealed:1:"
+"""How a sealed text begins."""
+_REFERENCE: Final = re.compile(r"(?!sealed:|data:)(?=[a-z]+://|\S*[0-9])\S{1,200}", re.IGNORECASE)
+
+
+def is_reference(text: str) -> bool:
+    """X-26: whether a text says where a proof is kept, and not what it says: one word of at most 200 characters that is an address or
+    has a digit (`https://files.example/a7`, `dossier-17`), and holds no document itself."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 class PersonalField(msgspec.Struct, frozen=True):
     """`path` leads from the message to the field (`("guest", "name")`; `"[]"` stands for every element of an array or map).
 
-    `subject` leads to the field that names the person, empty where the struct has none.
+    `subject` leads to the field that names the person, empty where the struct has none. `reference`: what `is_reference` is left as
+    it is.
     """
 
     path: tuple[str, ...]
     subject: tuple[str, ...] = ()
+    reference: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -41,7 +52,7 @@ def _walk(
     match info:
         case inspect.Metadata(type=inner, extra=extra):
             if extra and extra.get(mark):
-                yield PersonalField(path, subject)
+                yield PersonalField(path, subject, extra.get("reference", False))
             else:
                 yield from _walk(inner, mark, path, subject, seen)
         case inspect.UnionType(types=types):
@@ -78,27 +89,37 @@ def _leads(fields: tuple[PersonalField, ...], path: str) -> bool:
 def replace_personal(kind: type[msgspec.Struct], data: Any, change: Callable[[str, str], str]) -> Any:
     """A copy of decoded JSON `data` of this struct with each personal text replaced by `change(subject, text)`.
 
-    `subject` is the person's id, empty where the message names none. Empty texts, absent objects and what is not text stay.
+    `subject` is the person's id, empty where the message names none. Empty texts, absent objects, references and what is not text stay.
     """
     for field in personal_fields(kind):
-        data = _replaced(data, field.path, "", change)
+        data = _replaced(data, field.path, "", _sparing(change) if field.reference else change)
     return data
 
 
+def _sparing(change: Callable[[str, str], str]) -> Callable[[str, str], str]:
+    return lambda subject, text: text if is_reference(text) else change(subject, text)
+
+
 class _Held(NamedTuple):
-    """A field of a struct that is personal, or holds something that is; `text`: by itself or as a plain array or map of texts."""
+    """A field of a struct that is personal, or holds something that is; `text`: by itself or as a plain array or map of texts;
+    `reference`: by itself, unless it is a reference."""
 
     attribute: str
     text: bool
+    reference: bool
 
 
 @lru_cache(maxsize=256)
 def _held(kind: type[msgspec.Struct]) -> tuple[_Held, ...]:
     attributes = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-    paths = [field.path for field in personal_fields(kind)]
+    fields = personal_fields(kind)
     return tuple(
-        _Held(attributes[name], any(path[0] == name and set(path[1:]) <= {"[]"} for path in paths))
-        for name in dict.fromkeys(path[0] for path in paths)
+        _Held(
+            attributes[name],
+            any(field.path[0] == name and set(field.path[1:]) <= {"[]"} for field in fields),
+            any(field.path == (name,) and field.reference for field in fields),
+        )
+        for name in dict.fromkeys(field.path[0] for field in fields)
     )
 
 
@@ -115,9 +136,9 @@ def _find(value: Any, subject: str, text: bool, found: list[tuple[str, str]]) ->
             found.append((subject, value))
     elif isinstance(value, msgspec.Struct):
         named = getattr(value, SUBJECT, "")
-        for attribute, is_text in _held(type(value)):
+        for attribute, is_text, reference in _held(type(value)):
             inner = getattr(value, attribute)
-            if inner:
+            if inner and not (reference and is_reference(inner)):
                 _find(inner, named if isinstance(named, str) else "", is_text, found)
     elif isinstance(value, list | tuple | dict):
         for item in value.values() if isinstance(value, dict) else value:
@@ -134,9 +155,9 @@ def _filled(value: Any, text: bool, texts: Iterator[str]) -> Any:
         return next(texts) if text and value else value
     if isinstance(value, msgspec.Struct):
         changed = {}
-        for attribute, is_text in _held(type(value)):
+        for attribute, is_text, reference in _held(type(value)):
             inner = getattr(value, attribute)
-            if inner:
+            if inner and not (reference and is_reference(inner)):
                 changed[attribute] = _filled(inner, is_text, texts)
         return msgspec.structs.replace(value, **changed) if changed else value
     if isinstance(value, dict):

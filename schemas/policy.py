@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import msgspec
 
+from schemas.accounting import PenaltyReason, VatTreatment
 from schemas.cancellation import Cause
 from schemas.common import ActorKind
 from schemas.notice import NoticeKind
@@ -70,6 +71,13 @@ class CommissionOnPenalty(StrEnum):
     WAIVED = "waived"
 
 
+class OverpaidRule(StrEnum):
+    """S1-33: what was collected beyond what is ordered stays to the guest's credit with the booking, or goes back by itself."""
+
+    CREDIT = "credit"
+    REFUND = "refund"
+
+
 class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A policy: what is not a key of it is a mistake."""
 
@@ -127,6 +135,22 @@ class BalancePolicy(Strict, frozen=True, kw_only=True):
     reapply: bool = False  # S1-11: an operator may bring an earlier booking under these settings
 
 
+class PenaltyVat(Strict, frozen=True, kw_only=True):
+    """X-23: whether what is kept bears VAT, by why it is kept."""
+
+    kept_deposit: VatTreatment = VatTreatment.OUT_OF_SCOPE
+    no_show: VatTreatment = VatTreatment.TAXABLE
+    price_kept: VatTreatment = VatTreatment.TAXABLE
+
+    def of(self, reason: PenaltyReason) -> VatTreatment:
+        """The treatment of what is kept for this reason."""
+        return {
+            PenaltyReason.KEPT_DEPOSIT: self.kept_deposit,
+            PenaltyReason.NO_SHOW: self.no_show,
+            PenaltyReason.PRICE_KEPT: self.price_kept,
+        }[reason]
+
+
 class PropertyPolicy(Strict, frozen=True, kw_only=True):
     """What a property has settled, by version, frozen with each booking. Amounts are minor units of the booking's currency.
 
@@ -148,6 +172,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     tranche_floor_on_move: bool = True
     tender_order: TenderOrder = TenderOrder.PROPORTIONAL
     within_tender: WithinTender = WithinTender.LAST_PAID
+    overpaid: OverpaidRule = OverpaidRule.CREDIT
     refund_due_days: int = 14
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # X-27: a refund of more waits for a second person
@@ -173,6 +198,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     voucher_scope: VoucherScope = VoucherScope.ENTITY  # S0-36
     voucher_vat_kind: VatKind = VatKind.UNKNOWN
     voucher_vat_rate: str = ""
+    penalty_vat: PenaltyVat = PenaltyVat()  # X-23
     notices: tuple[NoticeKind, ...] = ()  # S0-34: what guests and the merchant are written about
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 
 from schemas import (
+    accounting,
     balance,
     booking,
     cancellation,
     commission,
+    dispute,
     notice,
     operations,
     payment,
@@ -43,6 +45,8 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "payment.received": payment.Payment,
         "payment.reversed": payment.Payment,
         "refund.executed_externally": refund.RefundExecutedExternally,
+        "dispute.opened": dispute.DisputeOpened,
+        "dispute.closed": dispute.DisputeClosed,
         "cancellation.request": cancellation.CancellationRequest,
         "cancellation.confirm": cancellation.CancellationConfirm,
         "cancellation.withdraw": cancellation.CancellationWithdraw,
@@ -72,6 +76,7 @@ IN: Mapping[str, type[Message]] = MappingProxyType(
         "voucher.consent": voucher.VoucherConsent,
         "booking.cancel_with_voucher": voucher.CancelWithVoucher,
         "notice.bounced": notice.NoticeBounced,
+        "notice.resend": notice.NoticeResend,
     }
 )
 """What may be sent to the hub."""
@@ -80,6 +85,7 @@ OPERATORS = frozenset((
     "approval.grant", "approval.deny", "effect.settle", "dead_letter.replay", "dead_letter.discard", "payouts.stop", "payouts.start",
     "person.forget", "provider.notified", "force_majeure.declare",
     "balance.set_amount", "balance.cancel", "balance.send_now", "balance.resend", "balance.suspend", "balance.recreate",
+    "notice.resend",
 ))  # fmt: skip
 """Messages that want an operator's door: an event of an area gives guests of all its properties everything back (S4-35). A provider's
 callbacks have a door of their own."""
@@ -97,6 +103,10 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "payment.captured": payment.PaymentCaptured,
         "payment.voided": payment.PaymentVoided,
         "payment.refused": payment.PaymentRefused,
+        "payment.flagged": payment.PaymentFlagged,
+        "payment.disputed": dispute.PaymentDisputed,
+        "payment.dispute_ended": dispute.PaymentDisputeEnded,
+        "dispute.refused": dispute.DisputeRefused,
         "provider.refused": payment.ProviderRefused,
         "receipt.unapplied": payment.UnappliedReceipt,
         "cancellation.quoted": cancellation.CancellationQuoted,
@@ -108,8 +118,13 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "force_majeure.refused": cancellation.ForceMajeureRefused,
         "stock.released": stock.StockReleased,
         "commission.credit_note_requested": commission.CommissionCreditNoteRequested,
+        "accounting.sale_stated": accounting.SaleStated,
+        "accounting.penalty_stated": accounting.PenaltyStated,
+        "accounting.credit_note_requested": accounting.CreditNoteRequested,
+        "channel.balance_changed": commission.ChannelBalanceChanged,
         "refund.decided": refund.RefundDecided,
         "refund.requested": refund.RefundRequested,
+        "refund.held": dispute.RefundHeld,
         "refund.executed": refund.RefundExecuted,
         "refund.refused_by_provider": refund.RefundRefusedByProvider,
         "refund.unknown": refund.RefundUnknown,

@@ -221,7 +221,8 @@ class VoucherRegistered(Fact, frozen=True, kw_only=True):
 
 class VoucherCheckRequested(Fact, frozen=True, kw_only=True):
     """`voucher.check_requested` (S0-16, S0-35): what the merchant has to check, with the warnings. `known_value`: what the voucher's own
-    book holds of it, where the hub knows (S0-21). `stage`: which time it is asked."""
+    book holds of it, where the hub knows (S0-21). `stage`: which time it is asked. `again`: how often the check began anew, None: it is
+    the first. `payment`: whose authorisation is about to end."""
 
     number: str
     amount: int
@@ -232,6 +233,8 @@ class VoucherCheckRequested(Fact, frozen=True, kw_only=True):
     due_now: int
     balance: int
     stage: str
+    again: int | None = None
+    payment: str = ""
 
 
 class VoucherTopUpAwaited(Fact, frozen=True, kw_only=True):

@@ -37,9 +37,9 @@ def written(number: str) -> str:
 
 
 def masked(number: str) -> str:
-    """A number, in its one spelling, as it is shown where nobody needs it whole, since who has it can spend it: `********4TBW`."""
-    shown = min(_GROUP, len(number) // 3)
-    return "*" * (len(number) - shown) + number[len(number) - shown :]
+    """A number, in its one spelling, as it is shown where nobody needs it whole, since who has it can spend it: `…4TBW`. Enough to tell
+    one's own vouchers apart, too little to spend one: none of it for a number that is short."""
+    return "…" + (number[-_GROUP:] if len(number) > 2 * _GROUP else "")
 
 
 def normalised(number: str) -> str:

@@ -51,6 +51,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "address": topic.name,
         "description": f"{topic.about} Key: {topic.key}.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _names(topic)},
+        "x-retention-class": topic.retention_class,
         "bindings": {
             "kafka": {
                 "topic": topic.name,

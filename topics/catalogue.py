@@ -19,7 +19,8 @@ OUTCOME_DAYS = 35
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One stream. `takes` are names of messages that come in by it, `gives` of those that go out. `retention_days` of whole
-    days, `compacted`: the last message of a key is kept besides. `dead_letters` is where what cannot be used goes, "" nowhere."""
+    days, `compacted`: the last message of a key is kept besides; `retention_class` says why (X-26). `dead_letters` is where what
+    cannot be used goes, "" nowhere."""
 
     name: str
     about: str
@@ -28,6 +29,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     gives: tuple[str, ...] = ()
     partitions: int = 32
     retention_days: int = OUTCOME_DAYS
+    retention_class: str = "stream"
     compacted: bool = False
     dead_letters: str = ""
 
@@ -36,12 +38,13 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "booking": ("booking",),
-        "payment": ("payment", "receipt", "provider"),
-        "folio": ("folio",),
+        "payment": ("payment", "receipt", "provider", "dispute"),
+        "folio": ("folio", "channel"),
         "cancellation": ("cancellation", "force_majeure"),
         "refund": ("refund",),
         "stock": ("stock",),
         "commission": ("commission",),
+        "accounting": ("accounting",),
         "balance": ("balance",),
         "voucher": ("voucher",),
         "notice": ("notice",),
@@ -51,12 +54,13 @@ _AREAS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _ABOUT: Mapping[str, str] = MappingProxyType(
     {
         "booking": "What the hub makes of bookings: accepted, what is due and when.",
-        "payment": "Money taken, released, or without a home.",
-        "folio": "Ordered, collected and balance of an account; accounts that stand still.",
+        "payment": "Money taken, released, contested, or without a home.",
+        "folio": "Ordered, collected and balance of an account; what a channel owes for one; accounts that stand still.",
         "cancellation": "Quotes, confirmations and refusals of cancellations; declared force majeure.",
         "refund": "Refunds from decision to execution, and what became of them.",
         "stock": "Sellable units that are free again.",
         "commission": "Commission that is given back.",
+        "accounting": "VAT of what is sold and of what is kept; credit notes that are to be written.",
         "balance": "What remains to be paid: asked for, answered, paid, late.",
         "voucher": "Vouchers: asked about, held, spent, let go, issued, expired.",
         "notice": "What guests and merchants are written, and what became of it.",

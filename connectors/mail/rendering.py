@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from babel.dates import format_date, format_time
+from babel.lists import format_list
 from babel.numbers import format_currency
 from jinja2 import StrictUndefined, Template, TemplateError, Undefined, UndefinedError, meta, pass_context
 from jinja2.runtime import Context
@@ -215,9 +217,22 @@ def _moment(context: Context, instant: str) -> str:
     return f"{format_date(at.date(), 'full', locale=locale)}, {format_time(at.time(), 'short', locale=locale)}"
 
 
+@pass_context
+def _word(context: Context, word: str) -> str:
+    """A word of the messages (`bank_transfer`) as the language says it; one that it does not know, as it is."""
+    return _words()[context["language"]].get(_said(word), str(word))
+
+
+@pass_context
+def _enumerated(context: Context, words: Sequence[str], style: str = "and") -> str:
+    """Several of them in a row, the last one after `and`, or after `or`."""
+    named = [_word(context, word) for word in _said(words)]
+    return str(format_list(named, style="or" if style == "or" else "standard", locale=LOCALES[context["language"]]))
+
+
 def _environment(*, marked: bool) -> ImmutableSandboxedEnvironment:
     made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=marked, keep_trailing_newline=False)
-    made.filters.update(money=_money, day=_day, moment=_moment)
+    made.filters.update(money=_money, day=_day, moment=_moment, word=_word, words=_enumerated)
     return made
 
 
@@ -236,3 +251,8 @@ def _every() -> dict[NoticeKind, dict[Language, NoticeText]]:
 
 def _frames() -> dict[Language, Frame]:
     return msgspec.convert(tomllib.loads(_shipped("frame.toml")), dict[Language, Frame])
+
+
+@cache
+def _words() -> dict[Language, dict[str, str]]:
+    return msgspec.convert(tomllib.loads(_shipped("words.toml")), dict[Language, dict[str, str]])

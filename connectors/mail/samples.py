@@ -22,6 +22,19 @@ BOOKING: Final[Mapping[str, Any]] = {
 }
 """What every text may say of its booking."""
 
+_REQUEST: Final[Mapping[str, Any]] = {"request": "b-1", "amount": 60_000}
+_METHODS: Final = ["card", "bank_transfer", "cheque"]
+_CHECK: Final[Mapping[str, Any]] = {
+    "number": "MER-77 B",
+    "voucher": 1,
+    "amount": 10_000,
+    "origin": "unknown",
+    "flags": [],
+    "known_value": None,
+    "again": None,
+    "payment": "",
+}
+
 _OWN: Final[Mapping[NoticeKind, Mapping[str, Any]]] = {
     NoticeKind.BOOKING_CONFIRMED: {"revision": 1, "service_fee": 500, "terms": {"1": "outdoor/flexible/1"}},
     NoticeKind.SECOND_PAYMENT_OVERDUE: {"due_on": "2026-07-20"},
@@ -53,6 +66,57 @@ _OWN: Final[Mapping[NoticeKind, Mapping[str, Any]]] = {
         "code": "refused_by_server",
         "reason": "550 5.1.1",
     },
+    NoticeKind.BALANCE_ASKED: {**_REQUEST, "link": 1, "attempt": 1, "deadline": "2026-07-10", "methods": _METHODS, "again": False},
+    NoticeKind.BALANCE_ASKED_AGAIN: {
+        **_REQUEST,
+        "link": 1,
+        "attempt": 2,
+        "deadline": "2026-07-10",
+        "methods": _METHODS,
+        "again": True,
+    },
+    NoticeKind.BALANCE_OVERDUE: {**_REQUEST, "link": 1, "deadline": "2026-07-10", "asked": True, "remind": True},
+    NoticeKind.BALANCE_NOT_COLLECTED: {
+        **_REQUEST,
+        "link": 2,
+        "attempt": 1,
+        "method": "card",
+        "reason": "card_data_invalid",
+        "said": "card_data_invalid",
+        "deadline": "2026-07-10",
+        "methods": _METHODS,
+    },
+    NoticeKind.BALANCE_PAID: {**_REQUEST, "balance": 0, "collected": 120_500, "on_time": True},
+    NoticeKind.BALANCE_REPLIED: {**_REQUEST, "attempt": 1, "method": "card", "initiation": "moto", "deadline": "2026-07-10"},
+    NoticeKind.BALANCE_UNPAID: {**_REQUEST, "link": 1, "deadline": "2026-07-10", "asked": True, "remind": True},
+    NoticeKind.COLLECTION_UNREPORTED: {**_REQUEST, "attempt": 1, "method": "cheque", "chosen_at": "2026-07-02T10:00:00+02:00"},
+    NoticeKind.VOUCHER_CHECK: {**_CHECK, "stage": "asked"},
+    NoticeKind.VOUCHER_CHECK_REMINDER: {**_CHECK, "stage": "reminder"},
+    NoticeKind.VOUCHER_CHECK_ESCALATION: {**_CHECK, "stage": "escalation"},
+    NoticeKind.AUTHORISATION_EXPIRES: {**_CHECK, "stage": "authorisation_expires", "payment": "P1"},
+    NoticeKind.VOUCHER_DUPLICATE: {**_CHECK, "stage": "asked", "flags": ["voucher_duplicate"]},
+    NoticeKind.VOUCHER_ACCEPTED: {"payment": "V1", "tender": "voucher", "amount": 10_000},
+    NoticeKind.VOUCHER_TOP_UP_AWAITED: {
+        "number": "MER-77 B",
+        "voucher": 1,
+        "value": 6_000,
+        "due_now": 19_000,
+        "missing": 4_000,
+        "until": "2026-05-04T11:00:00+02:00",
+    },
+    NoticeKind.BOOKING_DECLINED: {"number": "MER-77 B", "voucher": 1, "reason": "voucher refused"},
+    NoticeKind.VOUCHER_ISSUED: {
+        "number": "EG6V-H4Y5-NFC4",
+        "voucher": 0,
+        "value": 60_000,
+        "expires": "2027-12-10",
+        "bonus": 0,
+        "issuer_entity": "azur",
+        "vat_kind": "mpv",
+        "vat_rate": "",
+        "refund_on_expiry": False,
+    },
+    NoticeKind.VOUCHER_CREDITED: {"refund": "R-1", "payment": "V1", "amount": 10_000, "provider_record": "voucher:…NFC4"},
 }
 
 SAMPLES: Final[Mapping[NoticeKind, Mapping[str, Any]]] = {kind: {**BOOKING, **own} for kind, own in _OWN.items()}

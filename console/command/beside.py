@@ -7,10 +7,10 @@ start. Through a gateway (`--url`) it takes the same way as everybody's.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -34,6 +34,7 @@ from schemas.errors import HubError
 
 POLL_S = 0.1
 SOURCE = "foliohub.command"
+T = TypeVar("T")
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,14 @@ class Beside:
             return known[0]
         text = f"tenant {named!r} is not known here: name one of {', '.join(known)} with --tenant"
         raise HubError(text, code="unknown_tenant", field="tenant", value=named)
+
+    def of_tenants(self, named: str, limit: int, of: Callable[[str, int], Iterable[T]]) -> list[T]:
+        """At most `limit` of what `of` gives, for the tenant named, or for one after the other of all whose hub this has ever been."""
+        found: list[T] = []
+        for tenant in [named] if named else sorted(self.reading.tenants()):
+            if len(found) < limit:
+                found += of(tenant, limit - len(found))
+        return found
 
     def say(self, event: dict[str, Any], wait_s: float) -> Said:
         """Append a message, durably, and wait for its outcome if a hub runs. Raises StoreAway."""

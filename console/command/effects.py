@@ -12,12 +12,13 @@ from console.command.explaining import request_lines
 from console.command.options import By, Config, Json, Key, Reason, Store, Tenant, Url, Wait, existing_store
 from console.command.showing import money, print_json, print_lines, stamp, table
 from console.command.telling import tell
+from engine.clock import SystemClock
 from engine.explain import explain
 from engine.store import listing
 from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Requests to providers.")
-approvals = typer.Typer(no_args_is_help=True, help="Payouts that wait for a second person.")
+approvals = typer.Typer(no_args_is_help=True, help="What waits for a second person.")
 Effect = Annotated[str, typer.Argument(metavar="ID", help="The effect's id.")]
 
 
@@ -74,9 +75,9 @@ def settle(
 
 @approvals.command("list")
 def waiting(store: Store = None, config: Config = None, as_json: Json = False) -> None:
-    """Payouts that wait for a second person."""
+    """What waits for a second person: payouts, goodwill, a voucher's bonus, a voucher's part of a refund."""
     with opened(existing_store(store, config)) as beside:
-        rows = listing.approvals(beside.reading)
+        rows = listing.approvals(beside.reading, now=SystemClock().now())
     _print(rows, as_json, "nothing waits for approval")
 
 
@@ -85,7 +86,7 @@ def grant(
     effect: Effect, reason: Reason = "", by: By = "", tenant: Tenant = "", url: Url = "", key: Key = "", wait: Wait = 5.0,
     store: Store = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Let it go out. Not by who asked for it."""
+    """Let it go out, or carry it out. Not by who asked for it."""
     tell(
         "approval.grant", store=store, config=config, url=url, key=key, tenant=tenant, by=by, wait=wait, as_json=as_json,
         subject=effect, reason=reason,

@@ -7,9 +7,11 @@ import logging
 import typer
 
 from console.command import (
+    balances,
     brokers,
     dead_letters,
     effects,
+    folios,
     keys,
     ledger,
     notices,
@@ -24,6 +26,7 @@ from console.command.backing_up import backup, restore
 from console.command.dry_run import dry_run
 from console.command.explaining import explain
 from console.command.failing import HubGroup
+from console.command.journal import journal
 from console.command.moving import migrate
 from console.command.people import forget
 from console.command.rules import EXAMPLES, rules
@@ -49,7 +52,7 @@ def foliohub() -> None:
     configure(logging.ERROR)
 
 
-for command in (run, send, explain, verify, dry_run, forget, migrate, backup, restore):
+for command in (run, send, explain, journal, verify, dry_run, forget, migrate, backup, restore):
     app.command()(command)
 app.command(epilog=EXAMPLES)(rules)
 app.command("schemas")(words.schemas)
@@ -68,6 +71,8 @@ for name, group in (
     ("topics", words.app),
     ("simulator", simulator.app),
     ("vouchers", vouchers.app),
+    ("balances", balances.app),
+    ("folios", folios.app),
 ):
     app.add_typer(group, name=name)
 

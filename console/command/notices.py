@@ -65,6 +65,18 @@ def bounced(
 
 
 @app.command()
+def resend(
+    notice: Annotated[str, typer.Argument(help="The notice that reached nobody, by its id.")],
+    tenant: Tenant = "", by: By = "", url: Url = "", key: Key = "", wait: Wait = 5.0, store: Store = None, config: Config = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Have a notice that failed or came back written once more (X-15). Exit 1 when that is refused."""
+    tell(
+        "notice.resend", store=store, config=config, url=url, key=key, tenant=tenant, by=by, wait=wait, as_json=as_json, notice=notice
+    )  # fmt: skip
+
+
+@app.command()
 def preview(
     kind: Annotated[NoticeKind, typer.Argument(help="What is written about.", show_choices=True)],
     language: Annotated[Language, typer.Option("--language", help="In which language.")] = Language.EN,

@@ -25,6 +25,8 @@ Key = Annotated[str, typer.Option("--key", envvar="FOLIOHUB_KEY", help="The gate
 Tenant = Annotated[str, typer.Option("--tenant", envvar="FOLIOHUB_TENANT", help="Which tenant, where there are several.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
 By = Annotated[str, typer.Option("--by", envvar="FOLIOHUB_OPERATOR", help="Who acts; else the login name.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most so many.")]
+OfProperty = Annotated[str, typer.Option("--property", help="Only of this property.")]
 Wait = Annotated[float, typer.Option("--wait", min=0, max=60, help="Seconds to wait for the outcome.")]
 
 

@@ -1,16 +1,18 @@
-"""`foliohub store`: how a store stands, and the way to this release's schema for one that many have."""
+"""`foliohub store`: how a store stands, how long its data is kept, and the way to this release's schema for one that many have."""
 
 from __future__ import annotations
 
 import sys
 
 import typer
+from msgspec.structs import replace
 
-from console.command.options import Config, Json, Store, existing_store
+from console.command.options import Config, Json, Store, configured, existing_store
 from console.command.showing import print_json, table
 from engine.store.opening import driver, is_database
 from engine.store.status import standing
 from schemas.errors import HubError
+from topics.retention import CLASSES, RetentionClass, retention
 
 app = typer.Typer(no_args_is_help=True, help="The store itself: how it stands, and its schema.")
 
@@ -31,6 +33,25 @@ def status(store: Store = None, config: Config = None, as_json: Json = False) ->
     table((">lane", ">epoch", ">next", ">waiting"), rows, empty="no lane has had a message")
     if len(used) < len(found.lanes):
         print(f"{len(found.lanes)} lanes, {len(found.lanes) - len(used)} of them without a message yet")
+
+
+@app.command("retention")
+def retention_(config: Config = None, as_json: Json = False) -> None:
+    """How long each table, topic and personal field is kept, what ends it, and why."""
+    hub = configured(config).hub
+    classes = {name: replace(one, days=getattr(hub, one.setting) if one.setting else one.days) for name, one in CLASSES.items()}
+    kinds = retention()
+    if as_json:
+        print_json({"classes": list(classes.values()), "kinds": kinds})
+        return
+    rows = [(one.name, _days(one), "yes" if one.by_itself else "no", one.ends, one.why) for one in classes.values()]
+    table(("class", ">kept", "by itself", "ends", "why"), rows)
+    print()
+    table(("kind", "name", "class"), [(one.kind, one.name, one.retention_class) for one in kinds])
+
+
+def _days(one: RetentionClass) -> str:
+    return f"{one.days} d" if one.days is not None else "–"
 
 
 @app.command()

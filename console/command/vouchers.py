@@ -7,25 +7,35 @@ from typing import Annotated
 import typer
 
 from console.command.beside import opened
-from console.command.options import Config, Json, Store, Tenant, existing_store
+from console.command.options import Config, Json, Limit, OfProperty, Store, Tenant, existing_store
 from console.command.showing import money, print_json, table
-from engine.vouchers import listed
+from engine.pages import entries
+from engine.vouchers import Wanted, page
+from schemas.voucher import VoucherStatus
 
 app = typer.Typer(no_args_is_help=True, help="Vouchers: which stand on bookings, and what they are worth.")
 
 
 @app.command("list")
 def list_(
+    status: Annotated[VoucherStatus | None, typer.Option("--status", help="What a booking says of it.")] = None,
     to_check: Annotated[bool, typer.Option("--to-check", help="Only those that wait for the merchant's check.")] = False,
     flagged: Annotated[bool, typer.Option("--flagged", help="Only those with a warning.")] = False,
+    property_: OfProperty = "",
+    limit: Limit = 200,
     tenant: Tenant = "",
     store: Store = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Every number with its bookings, by number. Reads all vouchers of the store."""
+    """Numbers with their bookings, by number; of every tenant unless one is named."""
+    wanted = Wanted(status=status, to_check=to_check, flagged=flagged or None, property=property_)
     with opened(existing_store(store, config)) as beside:
-        rows = list(listed(beside.reading, tenant=tenant, to_check=to_check, flagged=flagged))
+        rows = beside.of_tenants(
+            tenant,
+            limit,
+            lambda one, most: entries(lambda after, size: page(beside.reading, one, wanted, after=after, limit=size), most),
+        )
     if as_json:
         print_json(rows)
         return
@@ -33,7 +43,7 @@ def list_(
         (
             row.number,
             row.folio,
-            money(row.typed, row.currency),
+            money(row.typed, row.typed_currency),
             row.status,
             row.origin,
             "" if row.remainder is None else money(row.remainder, row.currency),

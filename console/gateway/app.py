@@ -14,7 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import Message, Scope
 from prometheus_client import Counter
 
-from console.gateway import channels, folios, messages, problems, providers, status
+from console.gateway import channels, folios, journal, lists, messages, problems, providers, status
 from console.gateway.desk import Desk
 from engine.connectors import ogone_accounts
 from engine.hub import Hub
@@ -29,6 +29,9 @@ HANDLERS = (
     messages.get_message,
     folios.get_folio,
     folios.get_outcomes,
+    lists.get_balance_requests,
+    lists.get_vouchers,
+    journal.get_journal,
     channels.post_ota,
     providers.get_callback,
     providers.post_callback,

@@ -9,6 +9,11 @@ import msgspec
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
+from engine.balances import Asked
+from engine.journal_answer import Journal
+from engine.transactions import Recoverable, Transaction
+from engine.vouchers import Listed
+
 _EVENT: Final[dict[str, Any]] = {
     "specversion": "1.0", "id": "m-1", "source": "pms.thais", "type": "foliohub.cancellation.request.v1", "tenant": "azur",
     "data": {"actor": {"kind": "guest", "id": "p-77"}, "folio": "B-1001", "request": "R1"},
@@ -42,6 +47,58 @@ class ProblemView(msgspec.Struct, kw_only=True):
     dead_letter: str = ""
 
 
+class BalanceRequestView(Asked, frozen=True, kw_only=True):
+    """A balance request of a folio: whether it is live, and each outcome about it."""
+
+    live: bool
+    history: list[dict[str, Any]]
+
+
+class RecoverableView(msgspec.Struct, kw_only=True):
+    """What could be given back now: of each payment, of each tender, in all."""
+
+    payments: list[Recoverable]
+    tenders: list[Recoverable]
+    total: int
+
+
+class FolioView(msgspec.Struct, kw_only=True):
+    """How a folio stands; amounts are minor units of `currency`."""
+
+    folio: str
+    status: str
+    blocked: str
+    currency: str
+    sums: dict[str, int]
+    not_yet_collected: dict[str, int]
+    recoverable: RecoverableView
+    if_cancelled_now: dict[str, Any]
+    transactions: list[Transaction]
+    balance_requests: list[BalanceRequestView]
+    vouchers: list[Listed]
+    notices: list[dict[str, Any]]
+    payments: list[dict[str, Any]]
+    refunds: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    effects: list[dict[str, Any]]
+    state: dict[str, Any]
+    outcomes: list[dict[str, Any]]
+
+
+class BalanceRequestsView(msgspec.Struct, kw_only=True):
+    """Balance requests in their order; `next` is `after` of the next page, empty at the end."""
+
+    balance_requests: list[Asked]
+    next: str
+
+
+class VouchersView(msgspec.Struct, kw_only=True):
+    """Vouchers in their order; `next` is `after` of the next page, empty at the end."""
+
+    vouchers: list[Listed]
+    next: str
+
+
 def _problems(**words: str) -> dict[int, ResponseSpec]:
     return {
         int(status.removeprefix("s")): ResponseSpec(
@@ -62,6 +119,26 @@ POSTED: Final[dict[int, ResponseSpec]] = {
     **_CLOSED,
 }
 FOUND: Final[dict[int, ResponseSpec]] = {**_problems(s404="Not known to this key's tenant"), **_KEYS}
+JOURNAL: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=Journal, description="The day, or a page of it", generate_examples=False),
+    **_problems(s400="A day or a position that is none, or a property is needed"),
+    **FOUND,
+}
+
+
+FOLIO: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=FolioView, description="As it stands at this moment", generate_examples=False),
+    **FOUND,
+}
+_LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limit` that cannot be"), **_KEYS}
+BALANCE_REQUESTS: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=BalanceRequestsView, description="One page of them", generate_examples=False),
+    **_LISTED,
+}
+VOUCHERS: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=VouchersView, description="One page of them", generate_examples=False),
+    **_LISTED,
+}
 
 
 @dataclass

@@ -17,9 +17,10 @@ from engine import cloudevents
 from engine.standing import standing
 
 
-@get("/folios/{folio:str}", responses=described.FOUND, tags=["folios"], summary="How a folio stands")
+@get("/folios/{folio:str}", responses=described.FOLIO, tags=["folios"], summary="How a folio stands")
 async def get_folio(request: Request[Any, Any, Any], folio: FromPath[str]) -> Response[bytes]:
-    """State without personal data, sums in minor units, payments, refunds, requests, what cancelling now would give, and outcomes."""
+    """Sums in minor units, what moved, what could be given back now, what is asked for, what cancelling now would give, state without
+    personal data, and outcomes."""
     desk = desk_of(request)
     key = await caller(request, desk, "read")
     told = await desk.run(standing, desk.hub, key.tenant, folio)

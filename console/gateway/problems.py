@@ -70,14 +70,18 @@ def on_retryable(_request: Request[Any, Any, Any], problem: Retryable) -> Respon
     return respond(503, told, {"retry-after": "2"})
 
 
-def on_http(_request: Request[Any, Any, Any], problem: HTTPException) -> Response[bytes]:
+def on_http(request: Request[Any, Any, Any], problem: HTTPException) -> Response[bytes]:
     """What the framework refuses: no such path, no such method, parameters that do not fit."""
     status = problem.status_code
     code = _WORDS.get(status, "bad_request" if status < 500 else "internal")
     extra = problem.extra if isinstance(problem.extra, list) else []
     first = extra[0] if extra and isinstance(extra[0], dict) else {}
     message = str(first.get("message") or (problem.detail if status < 500 else "something is wrong in the hub; it is logged"))
-    return respond(status, body_of(status, code, message[:500], field=str(first.get("key", ""))), dict(problem.headers or {}))
+    field = str(first.get("key", ""))
+    value = scrub_text(", ".join(request.query_params.getall(field, [])))[0][:500]
+    return respond(
+        status, body_of(status, code, scrub_text(message)[0][:500], field=field, value=value), dict(problem.headers or {})
+    )
 
 
 def on_defect(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:

@@ -17,7 +17,7 @@ _OF_KEYS: Final = (
 
 
 class Sums(NamedTuple):
-    """A folio's accounts as the ledger has them, debit minus credit, minor units."""
+    """A folio's accounts as the ledger has them, debit minus credit, minor units; `guest`: with the channel's in the guest's place."""
 
     tenant: str
     folio: str
@@ -25,6 +25,8 @@ class Sums(NamedTuple):
     guest: int
     refunds: int
     suspense: int
+    disputes: int
+    commissions: int
 
 
 class FolioRow(NamedTuple):
@@ -86,11 +88,15 @@ def accounts(reading: Reading, *, tenant: str = "", folio: str = "", account: st
 def folio_sums(reading: Reading) -> Iterator[Sums]:
     """Every folio that anything was booked for, by tenant and folio."""
 
-    def balance(code: str) -> str:
-        return f"CAST(sum(CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END) AS BIGINT)"
+    def side(code: str) -> str:
+        return f"CASE '{code}:' || folio WHEN debit THEN minor WHEN credit THEN -minor ELSE 0 END"
+
+    def balance(*codes: str) -> str:
+        return f"CAST(sum({' + '.join(map(side, codes))}) AS BIGINT)"
 
     rows = reading.each(
-        f"SELECT tenant, folio, currency, {balance('guest')}, {balance('refunds')}, {balance('suspense')}"
+        f"SELECT tenant, folio, currency, {balance('guest', 'channels')}, {balance('refunds')}, {balance('suspense')},"
+        f" {balance('disputes')}, {balance('commissions')}"
         " FROM transfer WHERE folio <> '' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     )
     yield from (Sums(*row) for row in rows)

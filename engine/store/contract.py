@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.rows import (
     Arrived,
     BlockedRow,
-    ChunkWrite,
     DeadLetterRow,
     InternalRow,
     Key,
@@ -231,6 +231,9 @@ class ChunkTransaction(Protocol):
 
     def effect_states(self, tenant: str, folio: str) -> Mapping[str, EffectState]:
         """Where each effect of a folio stands, by its id."""
+
+    def notice(self, tenant: str, folio: str, notice: str) -> bytes | None:
+        """What a notice of a folio was to say."""
 
     def write(self, chunk: ChunkWrite) -> None:
         """Everything of the chunk; the claim's epochs and the positions are compared and set. Raises Fenced, Contended or Constraint."""

@@ -1,15 +1,22 @@
-"""Lists for operators: requests to providers, dead letters, what waits. Nothing is written here."""
+"""Lists for operators: requests to providers, dead letters, what waits, balance requests, vouchers. Nothing is written here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
+
+from engine.clock import micros
+from engine.store.listed import BEGINNING, ListKind, Place
 from engine.store.notices import OPEN
 from engine.store.reading import Reading
-from engine.store.statements import marks
+from engine.store.rows import Key
+from engine.store.statements import batches, marks
+from handlers.approval import AGAIN, approval_of, kind_of
 from handlers.effect import FINAL
 from schemas.effect import EffectState
+from schemas.folio import Folio
 
 Rows = list[dict[str, Any]]
 _EFFECT: Final = (
@@ -17,6 +24,7 @@ _EFFECT: Final = (
     " CASE WHEN state = 'planned' THEN needs_approval ELSE 0 END AS needs_approval, created_at, sent_at, next_at, attempts, queries, record"
 )
 _ORDER: Final = "ORDER BY created_at, id LIMIT ?"
+_BY_RANK: Final = "ORDER BY rank, folio, item LIMIT ?"
 _NOTICE: Final = (
     "id, tenant, folio, kind, attempt, audience, language, property, state, code, reason, tries, created_at, next_at, sent_at"
 )
@@ -53,12 +61,32 @@ def effects_open(reading: Reading) -> dict[str, tuple[int, int]]:
     return {row["state"]: (row["n"], row["since"]) for row in rows}
 
 
-def approvals(reading: Reading, limit: int = 10_000) -> Rows:
-    """Payouts that wait for a second person (X-27)."""
-    return reading.rows(
+def approvals(reading: Reading, limit: int = 10_000, *, now: int | None = None) -> Rows:
+    """What waits for a second person (X-27, S4-46): payouts, then what waits in folios and is no request to a provider, as rows of the same
+    shape. The latter by their reminders, none of which is later than a day after `now` (microseconds; None: any)."""
+    latest = now + round(AGAIN.total_seconds()) * 1_000_000 if now is not None else 2**62
+    payouts = reading.rows(
         f"SELECT {_EFFECT} FROM effect WHERE {_OPEN} AND effect.needs_approval = 1 AND state = 'planned' {_ORDER}",
         (limit,),
     )
+    found = reading.rows(
+        "SELECT tenant, key, subject FROM timer WHERE due <= ? AND what = 'approval' ORDER BY due, tenant, kind, key, name LIMIT ?",
+        (latest, limit),
+    )
+    return [*payouts, *[held for row in found for held in _held(reading, row)]]
+
+
+def _held(reading: Reading, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    known = reading.state(Key(row["tenant"], "folio", row["key"]))
+    folio = msgspec.json.decode(known["body"], type=Folio) if known is not None and known["body"] else None
+    one = approval_of(folio, row["subject"]) if folio is not None else None
+    if folio is not None and one is not None:
+        yield {
+            "id": one.subject, "tenant": row["tenant"], "folio": row["key"], "kind": kind_of(one), "provider": "", "merchant": "",
+            "payment": one.payment, "reference": "", "minor": one.minor, "currency": folio.currency, "refund": one.refund,
+            "state": "planned", "reason": one.reason, "needs_approval": 1, "created_at": micros(one.asked_at), "sent_at": 0, "next_at": 0,
+            "attempts": 0, "queries": 0, "record": "",
+        }  # fmt: skip
 
 
 def payouts_waiting(reading: Reading, tenant: str) -> int:
@@ -112,10 +140,38 @@ def dead_letter(reading: Reading, id_: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-def vouchers(reading: Reading, tenant: str = "") -> Iterator[dict[str, Any]]:
-    """Every voucher's book, by tenant and number (S0-18)."""
-    rows = reading.each(
-        "SELECT tenant, key, body FROM state WHERE kind = 'voucher' AND body IS NOT NULL AND ? IN ('', tenant) ORDER BY tenant, key",
-        (tenant,),
-    )
-    yield from ({"tenant": row[0], "key": row[1], "body": row[2]} for row in rows)
+def page(
+    reading: Reading,
+    tenant: str,
+    kind: ListKind,
+    *,
+    queues: Sequence[str],
+    marked: Sequence[str],
+    property_: str = "",
+    after: Place = BEGINNING,
+    limit: int,
+) -> list[Place]:
+    """At most `limit` entries behind `after`, in their order, of a tenant's list: those in one of `queues` with exactly one of `marked`,
+    of one property if it is named. Each pair of these is one search, which reads no more than it gives."""
+    where = "tenant = ? AND kind = ? AND queue = ? AND marks = ?" + (" AND property = ?" if property_ else "")
+    one = f"SELECT rank, folio, item FROM listed WHERE {where} AND (rank, folio, item) > (?, ?, ?) {_BY_RANK}"
+    values: list[object] = []
+    parts: list[str] = []
+    for queue in queues:
+        for marks_ in marked:
+            values += [tenant, kind.value, queue, marks_, *([property_] if property_ else []), *after, limit]
+            parts.append(f"SELECT * FROM ({one}) AS part_{len(parts)}")
+    if not parts:
+        return []
+    found = reading.rows(f"{' UNION ALL '.join(parts)} {_BY_RANK}", (*values, limit))
+    return [Place(row["rank"], row["folio"], row["item"]) for row in found]
+
+
+def bodies(reading: Reading, keys: Iterable[Key]) -> dict[Key, bytes]:
+    """The states of these aggregates as they are stored; one that is not there is absent."""
+    wanted = {key.digest(): key for key in keys}
+    found: dict[Key, bytes] = {}
+    for some in batches(list(wanted)):
+        rows = reading.rows(f"SELECT id, body FROM state WHERE id IN ({marks(len(some))}) AND body IS NOT NULL", some)
+        found.update((wanted[bytes(row["id"])], bytes(row["body"])) for row in rows)
+    return found

@@ -70,6 +70,7 @@ SIDES: Final[tuple[Side, ...]] = (
         ("tenant", "folio", "kind", "attempt"),
         ("id", "lane", "audience", "language", "property", "body", "decision", "created_at"),
     ),
+    Side("listed", ("tenant", "folio", "kind", "item"), ("property", "queue", "marks", "rank")),
     Side("contact", ("tenant", "folio"), ("subject", "body")),
     Side("dead_letter", ("id",), ("tenant", "kind", "key", "why", "reason", "bytes", "message", "name", "status"), "message IS NOT NULL"),
     Side("lane", ("lane",), ("next_offset",)),

@@ -86,5 +86,8 @@ class NoticeStore(Protocol):
     def contact(self, tenant: str, folio: str) -> Sealed | None:
         """How the guest of a booking is reached; None: nobody said."""
 
+    def folio(self, tenant: str, folio: str) -> bytes | None:
+        """What is known of a booking; None: nothing."""
+
     def new_generation(self, now: int) -> int:
         """A restored or moved store: each notice that is open may have been sent since, as if its sender had died. How many."""

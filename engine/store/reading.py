@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -50,6 +51,10 @@ class Reading:
     def by_arrival(self) -> str:
         """How rows are ordered as they were written."""
         return f"ORDER BY {self._store.by_arrival}"
+
+    def view(self) -> AbstractContextManager[object]:
+        """What is read inside, by this thread, is of one state of the store."""
+        return self._store.read()
 
     def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Any read statement, as dictionaries."""
@@ -125,6 +130,15 @@ class Reading:
                 for numbers in _spans(sorted(decisions))
             )
             return [OutboxRow(*row) for rows in found for row in rows]
+
+    def transfers_of(self, decisions: Sequence[int]) -> list[dict[str, Any]]:
+        """What these decisions booked, in order, and when each was received (microseconds)."""
+        statement = (
+            "SELECT entry, subject, minor, received_at FROM transfer_row JOIN decision ON decision.seq = transfer_row.seq >> 20"
+            " WHERE transfer_row.seq BETWEEN ? AND ? ORDER BY transfer_row.seq"
+        )
+        with self._store.read():
+            return [row for numbers in _spans(sorted(decisions)) for row in self.rows(statement, numbers)]
 
     def outbox_of(self, tenant: str, seq: int, limit: int, before: int = NO_END) -> list[OutboxRow]:
         """One tenant's outcomes, from a row on, up to another."""

@@ -18,6 +18,7 @@ WANTED = {
     "embedded": {"embedded_ratio", "hub_per_s", "loop_per_s", "rows_per_input", "bytes_per_input", "loop_rows_per_input"},
     "effects": {"effects_ratio"},
     "poison": {"poison_ratio"},
+    "mixed": {"mixed_day_ratio", "mixed_day_plain_ratio", "balances_on_ratio", "notices_on_ratio"},
     "ota": {"ota_ratio"},
     "latency": {"latency_p50_ms", "latency_p99_ms"},
     "start": {"start_gb", "start_cold_s", "start_stop_s"},

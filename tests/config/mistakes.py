@@ -28,6 +28,22 @@ MISTAKES = [
         id="S0-33: a SIRET that is none",
     ),
     pytest.param(CAMP_FILE, CAMP + 'company = "12"\n', 5, "company", "9 digits or a SIRET of 14", id="S0-33: neither"),
+    pytest.param(
+        CAMP_FILE,
+        CAMP + '[penalty_vat]\nno_show = "exempt"\n',
+        6,
+        "penalty_vat.no_show",
+        "invalid enum value 'exempt'; it is \"exempt\"",
+        id="X-23: a treatment that is none",
+    ),
+    pytest.param(
+        CAMP_FILE,
+        CAMP + '[penalty_vat]\nrefused = "taxable"\n',
+        6,
+        "penalty_vat.refused",
+        "unknown key",
+        id="X-23: a reason that is none",
+    ),
     pytest.param(CAMP_FILE, CAMP + "max_vouchers = 0\n", 5, "max_vouchers", "at least 1, it is 0", id="A-16: no voucher at all"),
     pytest.param(CAMP_FILE, CAMP + "max_vouchers = 21\n", 5, "max_vouchers", "at most 20", id="A-16: too many vouchers"),
     pytest.param(

@@ -12,7 +12,7 @@ import pytest
 
 from config.loader import load
 from config.settings import Amqp, AmqpIntake, Effects, Http, Hub, Kafka, Mail, MailProperty, Merchant, Secret, Tracing
-from schemas.policy import BalancePolicy, ChannelProfile, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
+from schemas.policy import BalancePolicy, ChannelProfile, PenaltyVat, PropertyPolicy, SourceProfile, TenantPolicy, Terms, Tranche
 
 DOC = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
@@ -30,6 +30,7 @@ SECTIONS: dict[str, tuple[tuple[type[msgspec.Struct], str], ...]] = {
     "### `[[merchants]]`": ((Merchant, ""),),
     "## properties/*.toml": ((PropertyPolicy, ""),),
     "## properties/*.toml, `[balance]`": ((BalancePolicy, "balance."),),
+    "## properties/*.toml, `[penalty_vat]`": ((PenaltyVat, "penalty_vat."),),
     "## policies/cancellation/*/*.toml": ((Terms, ""), (Tranche, "tranches[].")),
 }
 # Defaults that are told in words.
@@ -51,6 +52,7 @@ WORDS = {
     "name": "from the place of the file",
     "trade": "from the place of the file",
     "tranches[].from_notice": "required, not for the last",
+    "penalty_vat": "as below",
     "second_payment_days": "lower limit of tranche 2",
 }
 

@@ -8,12 +8,12 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 import pytest
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import ChunkTransaction, Constraint, Fenced, LaneStore, Store
 from engine.store.rows import (
     Arrived,
     BlockedRow,
     Cargo,
-    ChunkWrite,
     DeadLetterRow,
     DecisionRow,
     InternalRow,

@@ -8,10 +8,11 @@ from threading import Thread
 
 import pytest
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Claim, Contended, LaneStore
 from engine.store.postgresql.database import Database as PostgresDatabase
 from engine.store.postgresql.lanes import PostgresLanes
-from engine.store.rows import ChunkWrite, Key
+from engine.store.rows import Key
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.lanes import SqliteLanes
 from tests.contracts.lane_store import AT, LaneStoreContract, arrived, message, state

@@ -16,7 +16,7 @@ EXAMPLES = re.findall(r"```console\n\$ (foliohub .*)\n((?:.+\n)*?)(?:\$ echo \$\
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 12
 
 
 @pytest.mark.parametrize(("command", "shown", "status"), [pytest.param(*one, id=one[0]) for one in EXAMPLES])

@@ -51,7 +51,7 @@ def test_backup(place: Path, tmp_path_factory: pytest.TempPathFactory, postgres_
     assert run_through("backup.md", place, postgres_url) == 8
 
 
-@pytest.mark.parametrize("document", ["backup.md", "growth.md", "moving.md", "running.md"])
+@pytest.mark.parametrize("document", ["backup.md", "growth.md", "moving.md", "retention.md", "running.md"])
 def test_links_lead_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", (FOLDER / document).read_text(encoding="utf-8")):
         assert (FOLDER / target).exists(), target

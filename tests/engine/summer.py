@@ -17,12 +17,12 @@ from config.settings import Configuration
 from engine import cloudevents, ledger_check
 from engine.dry_run_report import Explaining
 from engine.explain import explain
-from engine.standing import standing
 from engine.store import listing
 from engine.store.history import History
 from engine.transport.contract import Arrival, Receipt
 from engine.verify import verify
 from tests.engine.campsite import Campsite, booking, configuration, event, eventful, payment
+from tests.scenarios.standing import bare_standing
 
 KEPT = Path(__file__).parents[1] / "golden" / "summer"
 FOLIOS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
@@ -141,7 +141,7 @@ def shown(camp: Campsite, tenant: str = "azur") -> Mapping[str, list[Any]]:
     subjects = [*FOLIOS, *effects, "pms:thais=no-C", "ask-D", "storm", "payment-Y", "early-K"]
     told = {subject: explain(history, vault, subject, tenant=tenant, personal=subject == "B") for subject in subjects}
     return {
-        "folios": [standing(camp.hub, tenant, folio) for folio in (*FOLIOS, "nobody")],
+        "folios": [bare_standing(camp.hub, tenant, folio) for folio in (*FOLIOS, "nobody")],
         "explained": [
             {
                 "subject": subject, **msgspec.structs.asdict(found), "policies": sorted(found.policies),

@@ -95,6 +95,51 @@ def test_s1_36_a_property_is_suspended_whatever_lane_it_is_in(chunk: int, lanes:
     holds(made)
 
 
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize(
+    "named", [{"folio": "B-1"}, {"references": [{"namespace": "pms:thais", "value": "R-1"}]}], ids=["folio", "reference"]
+)
+def test_s1_36_a_booking_names_the_property_that_is_suspended(named: dict[str, Any], lanes: int) -> None:
+    """By its id or another name, whatever lane its property is in; a verification agrees."""
+    made = Sandbox(configuration=ASKING, begins=BEGINS, lanes=lanes)
+    made.say("booking.confirmed", booking(payment_plan="split", references=["R-1"]))
+    said = {"until": "2026-07-05", "scope": "property", **named}
+    told = [*made.say("balance.suspend", said, actor="operator"), *made.drain()]
+
+    assert [(name, data["property"], data["scope"]) for name, data in told] == [("balance.suspended", "camp-azur", "property")]
+    assert made.rows("SELECT key FROM state WHERE kind = 'property'") == [{"key": "camp-azur"}]
+    holds(made)
+
+
+def test_s1_36_a_suspension_of_nothing_is_refused() -> None:
+    """This tenant has several properties: told, and never a dead letter."""
+    made = box()
+    for body in ({"scope": "property"}, {"scope": "type", "accommodation_type": "tent"}):
+        ((name, data),) = made.say("balance.suspend", {"until": "2026-07-05", **body}, actor="operator")
+        assert (name, data["code"], data["field"], data["rules"]) == ("balance.refused", "property_missing", "property", ["S1-36"])
+    ((name, data),) = made.say("balance.suspend", {"until": "2026-07-05", "scope": "type", "folio": "B-9"}, actor="operator")
+
+    assert (name, data["code"], data["value"]) == ("balance.refused", "unknown_folio", "B-9")
+    assert made.rows("SELECT 1 FROM dead_letter") == []
+    holds(made)
+
+
+def test_s1_16_s1_17_a_refusal_names_the_request() -> None:
+    """The one that is meant where none was named; what was named stays as it was said; none, where none is meant."""
+    made = box()
+    live = made.folio().balance_requests[0].request
+
+    def refused(name: str, **body: Any) -> tuple[str, str]:
+        ((told, data),) = made.say(name, {"folio": "B-1", **body}, actor="operator")
+        assert told == "balance.refused"
+        return data["code"], data["request"]
+
+    assert refused("balance.resend") == ("wrong_queue", live)
+    assert refused("balance.set_amount", amount=-1) == ("amount_negative", live)
+    assert refused("balance.resend", request="nope") == ("unknown_request", "nope")
+    assert refused("balance.resend", folio="B-9") == ("unknown_folio", "")
+
+
 def test_x_2_what_is_said_of_an_unknown_balance_is_refused_at_once() -> None:
     """By a name that nobody knows as well: it does not wait for a booking that may never come."""
     made = box()

@@ -44,6 +44,7 @@ REST: dict[str, dict[str, Any]] = {
     "booking.cancel_with_voucher": {"folio": "B-1"},
     "payment": paid,
     "refund": {"folio": "B-1", "payment": "P-O-1", "amount": 1},
+    "dispute": {"folio": "B-1", "payment": "P-O-1", "amount": 1, "outcome": "lost"},
     "cancellation": {"folio": "B-1", "request": "R-1"},
     "force_majeure": {"event": "e", "area": "cote-d-azur"},
     "balance": {"folio": "B-1", "amount": 1, "method": "card", "property": "camp-azur"},
@@ -108,6 +109,7 @@ def test_all_days_and_instants_are_drawn(name: str) -> None:
         "new_departure",
         "until",
         "expires",
+        "answer_by",
     }
 
 

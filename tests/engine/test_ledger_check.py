@@ -96,6 +96,28 @@ def test_x_16_a_receipt_without_a_home_is_in_suspense() -> None:
     camp.close()
 
 
+def test_x_13_x_20_contested_money_and_commission_are_compared(tmp_path: Path) -> None:
+    """What a provider has taken, and what a channel keeps: book and folio say the same, and a cent more is told with both sums."""
+    camp = Campsite(tmp_path / "store.sqlite")
+    camp.send(booking("A", (5_000,), collected_by="channel", commission_rate="10 %"))
+    camp.send(payment("A", "3001", 700))
+    system = {"kind": "system", "id": "psp"}
+    contested = {"actor": system, "folio": "A", "payment": "P-A", "amount": 300, "funds_taken": True}
+    camp.send(event("contested-A", "dispute.opened", contested))
+    assert ledger_check.check(camp.hub.database).findings == ()
+    camp.close()
+
+    with closing(sqlite3.connect(tmp_path / "store.sqlite")) as connection:
+        connection.executescript("DROP TRIGGER transfer_is_immutable")
+        connection.execute("UPDATE transfer_row SET minor = minor + 1 WHERE entry IN ('disputed', 'commission_kept')")
+        connection.commit()
+    database = Database(str(tmp_path / "store.sqlite"), writer=False)
+    found = {one.rule: (one.subject, one.ledger, one.other) for one in ledger_check.check(database).findings}
+    database.close()
+
+    assert found == {"X-13": ("disputes:A", 301, 300), "X-20": ("commissions:A", 501, 500)}
+
+
 def test_findings_are_bounded(store: Database) -> None:
     """The first ones are told."""
     with closing(sqlite3.connect(store.path)) as connection:

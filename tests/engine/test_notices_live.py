@@ -263,23 +263,24 @@ def test_kinds_are_frozen_with_the_booking(tmp_path: Path) -> None:
 
 
 def test_a_database_of_the_release_before_is_brought_here(postgres_url: str) -> None:
-    """Beside hubs at work: two tables more, which are those of a new store."""
+    """Three tables more, which are those of a new store."""
     store = open_store(postgres_url)
     assert isinstance(store, Database)
     shape = (
         "SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns"
-        " WHERE table_name IN ('notice', 'contact') UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes"
-        " WHERE tablename IN ('notice', 'contact') ORDER BY 1, 2"
+        " WHERE table_name IN ('notice', 'contact', 'listed') UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes"
+        " WHERE tablename IN ('notice', 'contact', 'listed') ORDER BY 1, 2"
     )
     with store.write() as link:
         new = link.execute(shape).fetchall()
         link.execute("DROP TABLE notice")
         link.execute("DROP TABLE contact")
+        link.execute("DROP TABLE listed")
         link.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
     store.close()
     from engine.store.postgresql.standing import upgraded
 
-    assert upgraded(postgres_url, lambda _: None) == (1, 2)
+    assert upgraded(postgres_url, lambda _: None) == (1, 3)
     again = open_store(postgres_url)
     with again.read() as link:
         assert link.execute(shape).fetchall() == new

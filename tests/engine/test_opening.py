@@ -178,7 +178,15 @@ def test_what_is_too_deep_to_be_searched_is_refused(depth: int) -> None:
 def test_an_operators_word_wants_an_operators_door(name: str) -> None:
     """A queue is for booking systems unless the configuration says otherwise; what came all the same is kept."""
     box = Sandbox()
-    said = {"subject": "x", "result": "refused", "reason": "r", "provider": "ogone", "merchant": "azur", "order": "O-1"}
+    said = {
+        "subject": "x",
+        "notice": "n",
+        "result": "refused",
+        "reason": "r",
+        "provider": "ogone",
+        "merchant": "azur",
+        "order": "O-1",
+    }
     storm = {"event": "storm", "area": "cote-d-azur", "from": "2026-07-24", "to": "2026-07-26"}
     balance = {"folio": "B-1", "amount": 1, "until": "2026-07-05"} if name.startswith("balance.") else {}
     word = arrival("w-1", name, said | storm | balance)

@@ -17,11 +17,13 @@ from engine.verify import verify
 from schemas.errors import HubError
 from tests.engine.sandbox import MASTER, Sandbox, arrival, booking
 
+NOW = upgrading.SCHEMA_VERSION
+NEXT, AFTER = NOW + 1, NOW + 2
 LATER = {
-    "3": "-- step a name for what belongs together\nALTER TABLE effect ADD COLUMN bundle word NOT NULL DEFAULT '';\n"
+    str(NEXT): "-- step a name for what belongs together\nALTER TABLE effect ADD COLUMN bundle word NOT NULL DEFAULT '';\n"
     "-- step so that it is found\nCREATE INDEX effect_bundle ON effect (bundle) WHERE bundle <> '';\n"
     "DO $$ BEGIN PERFORM 1; END $$;\n",
-    "4": "-- step every request has one\nUPDATE effect SET bundle = folio;\n",
+    str(AFTER): "-- step every request has one\nUPDATE effect SET bundle = folio;\n",
 }
 
 
@@ -89,21 +91,26 @@ def test_a_store_with_data_goes_from_version_to_version(postgres_url: str, tmp_p
     world.cancel()
     said: list[str] = []
     with pytest.raises(StoreTaken):
-        upgraded(postgres_url, said.append, version=4, scripts=tmp_path)
+        upgraded(postgres_url, said.append, version=AFTER, scripts=tmp_path)
     world.hub.close()
-    assert upgraded(postgres_url, said.append) == (2, 2)
+    assert upgraded(postgres_url, said.append) == (NOW, NOW)
     assert said == []
 
-    (tmp_path / "4.sql").write_text("-- step every request has one\nUPDATE effect SET bundle = folio;\n-- step no\nSELECT 1 / 0;\n")
+    (tmp_path / f"{AFTER}.sql").write_text(
+        "-- step every request has one\nUPDATE effect SET bundle = folio;\n-- step no\nSELECT 1 / 0;\n"
+    )
     with pytest.raises(HubError, match="division by zero"):
-        upgraded(postgres_url, said.append, version=4, scripts=tmp_path)
-    assert standing(postgres_url).schema == 3, "the version that was done stays, the other left nothing"
+        upgraded(postgres_url, said.append, version=AFTER, scripts=tmp_path)
+    assert standing(postgres_url).schema == NEXT, "the version that was done stays, the other left nothing"
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT DISTINCT bundle FROM foliohub.effect").fetchall() == [("",)]
-    (tmp_path / "4.sql").write_text(LATER["4"])
-    assert upgraded(postgres_url, said.append, version=4, scripts=tmp_path) == (3, 4)
+    (tmp_path / f"{AFTER}.sql").write_text(LATER[str(AFTER)])
+    assert upgraded(postgres_url, said.append, version=AFTER, scripts=tmp_path) == (NEXT, AFTER)
 
-    assert said[:2] == ["version 3, step 1 of 2: a name for what belongs together", "version 3, step 2 of 2: so that it is found"]
+    assert said[:2] == [
+        f"version {NEXT}, step 1 of 2: a name for what belongs together",
+        f"version {NEXT}, step 2 of 2: so that it is found",
+    ]
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT DISTINCT bundle FROM foliohub.effect").fetchall() == [("B-1",)]
     with pytest.raises(HubError) as newer:
@@ -113,56 +120,56 @@ def test_a_store_with_data_goes_from_version_to_version(postgres_url: str, tmp_p
         upgraded(postgres_url, said.append)
     assert newer.value.code == "schema_newer"
 
-    monkeypatch.setattr(upgrading, "SCHEMA_VERSION", 4)
+    monkeypatch.setattr(upgrading, "SCHEMA_VERSION", AFTER)
     store = open_store(postgres_url)
     assert store.renewed() == ("", 0), "it is where it was"
     assert verify(store).differences == ()
     store.close()
 
 
-BESIDE = "-- beside 2\n-- step a note\nALTER TABLE effect ADD COLUMN note word NOT NULL DEFAULT '';\n"
+BESIDE = f"-- beside {NOW}\n-- step a note\nALTER TABLE effect ADD COLUMN note word NOT NULL DEFAULT '';\n"
 
 
 def test_an_upgrade_that_only_adds_leaves_hubs_at_work(postgres_url: str, tmp_path: Path) -> None:
     """The release before goes on, and may be started again; the one after the next may not have it beside itself."""
-    (tmp_path / "3.sql").write_text(BESIDE)
-    (tmp_path / "4.sql").write_text(BESIDE.replace("beside 2", "beside 3").replace("note", "other"))
+    (tmp_path / f"{NEXT}.sql").write_text(BESIDE)
+    (tmp_path / f"{AFTER}.sql").write_text(BESIDE.replace(f"beside {NOW}", f"beside {NEXT}").replace("note", "other"))
     world = Sandbox(store=postgres_url)
     world.paid()
     said: list[str] = []
 
-    assert upgraded(postgres_url, said.append, version=3, scripts=tmp_path) == (2, 3)
+    assert upgraded(postgres_url, said.append, version=NEXT, scripts=tmp_path) == (NOW, NEXT)
     world.cancel()
     world.hub.close()
     again = open_store(postgres_url)
-    with pytest.raises(StoreTaken, match="connections of releases before schema 3 have this store open: stop those hubs"):
-        upgraded(postgres_url, said.append, version=4, scripts=tmp_path)
-    assert upgraded(postgres_url, said.append) == (3, 3), "the release before leaves it as it is"
+    with pytest.raises(StoreTaken, match=f"connections of releases before schema {NEXT} have this store open: stop those hubs"):
+        upgraded(postgres_url, said.append, version=AFTER, scripts=tmp_path)
+    assert upgraded(postgres_url, said.append) == (NEXT, NEXT), "the release before leaves it as it is"
     again.close()
 
-    assert upgraded(postgres_url, said.append, version=4, scripts=tmp_path) == (3, 4)
-    with pytest.raises(HubError, match="only releases of 3 and later may run on it: upgrade foliohub") as newer:
+    assert upgraded(postgres_url, said.append, version=AFTER, scripts=tmp_path) == (NEXT, AFTER)
+    with pytest.raises(HubError, match=f"only releases of {NEXT} and later may run on it: upgrade foliohub") as newer:
         open_store(postgres_url)
     assert newer.value.code == "schema_newer"
-    assert said == ["version 3, step 1 of 1: a note", "version 4, step 1 of 1: a other"]
+    assert said == [f"version {NEXT}, step 1 of 1: a note", f"version {AFTER}, step 1 of 1: a other"]
 
 
 def test_hubs_do_not_wait_long_behind_an_upgrade(postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table that a long transaction has is left alone; nothing was changed."""
-    (tmp_path / "3.sql").write_text(BESIDE)
+    (tmp_path / f"{NEXT}.sql").write_text(BESIDE)
     open_store(postgres_url).close()
     monkeypatch.setattr(upgrading, "_WAIT", "50ms")
     with psycopg.connect(postgres_url) as long:
         long.execute("SELECT count(*) FROM foliohub.effect")
         with pytest.raises(StoreTaken, match="say it again"):
-            upgraded(postgres_url, print, version=3, scripts=tmp_path)
-    assert standing(postgres_url).schema == 2
-    assert upgraded(postgres_url, print, version=3, scripts=tmp_path) == (2, 3)
+            upgraded(postgres_url, print, version=NEXT, scripts=tmp_path)
+    assert standing(postgres_url).schema == NOW
+    assert upgraded(postgres_url, print, version=NEXT, scripts=tmp_path) == (NOW, NEXT)
 
 
 def test_an_older_store_says_what_to_do(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     open_store(postgres_url).close()
-    monkeypatch.setattr(upgrading, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(upgrading, "SCHEMA_VERSION", NEXT)
     with pytest.raises(HubError, match="foliohub store upgrade") as older:
         open_store(postgres_url)
 

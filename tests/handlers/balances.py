@@ -12,6 +12,7 @@ from engine.routes import decision_of
 from handlers import account
 from handlers.balance_record import LIVE
 from handlers.balance_request import follows
+from handlers.channel import owes
 from handlers.outcome import Facts, Outcome, Timer
 from schemas import registry
 from schemas.balance_request import BalanceRequest, BalanceStatus
@@ -78,7 +79,7 @@ class Asked(Leaving):
 
     def _take(self, decide: Callable[[Any, Facts], Outcome], message: object, facts: Facts) -> Outcome:
         before = self.state
-        decide = decide if hasattr(decide, "__wrapped__") else follows(decide)
+        decide = decide if hasattr(decide, "__wrapped__") else owes(follows(decide))
         out = super()._take(decide, message, facts)
         for name in out.cancel:
             self.timers.pop(name, None)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from handlers import account, booking, payment
+from handlers.channel import owes
 from handlers.outcome import Facts, Outcome, Policies
 from ledger import recipes
 from ledger.balance import balance
@@ -121,7 +122,7 @@ class Stay:
         return self._take(booking.decide_second_payment_due, fired, self.facts("timer.fired"))
 
     def _take(self, decide: Callable[[Any, Facts], Outcome], message: object, facts: Facts) -> Outcome:
-        out = decide(message, facts)
+        out = (decide if hasattr(decide, "__wrapped__") else owes(decide))(message, facts)
         if isinstance(out.state, Folio):
             self._tells_the_balance(out, out.state)
             self.state = out.state

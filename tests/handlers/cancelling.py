@@ -11,14 +11,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec.structs import replace
 
-from handlers import account, cancellation, cancellation_record, effect, refund, refund_elsewhere, reply
+from handlers import account, cancellation, cancellation_record, effect, payment_record, refund, refund_elsewhere, reply
+from handlers.accounting import accounted
+from handlers.dispute import decide_closed, decide_opened
+from handlers.dispute_record import at_stake
 from handlers.outcome import Facts, Outcome
 from ledger.balance import balance, out_of_balance, trial_balance
 from schemas.booking import BookingCancelled
 from schemas.cancellation import CancellationConfirm, CancellationRequest, CancellationWithdraw
+from schemas.dispute import DisputeClosed, DisputeOpened
 from schemas.effect import EffectRequest, EffectState
 from schemas.folio import Area, Folio, FolioPayment, PartStatus, RefundPart
-from schemas.operations import EffectSettle, ForeignRecordSeen, Operate, ReplyArrived, TimerFired
+from schemas.operations import EffectSettle, ForeignRecordSeen, Operate, PaymentRecordSeen, ReplyArrived, TimerFired
 from schemas.payment import ProviderNotified
 from schemas.refund import RefundExecutedExternally
 from tests.handlers.campsite import ACTOR, Stay, paid
@@ -97,12 +101,37 @@ class Leaving(Stay):
         body = msgspec.convert({"actor": MERCHANT, "amount": amount, **more}, RefundExecutedExternally)
         return self._take(refund_elsewhere.decide_external, body, self.facts("refund.executed_externally"))
 
+    def contest(self, amount: int, payment: str = "P1", dispute: str = "D1", **more: Any) -> Outcome:
+        """`dispute.opened`."""
+        body = msgspec.convert({"actor": ACTOR, "amount": amount, "payment": payment, "dispute": dispute, **more}, DisputeOpened)
+        return self._take(decide_opened, body, self.facts("dispute.opened"))
+
+    def rule(self, outcome: str, amount: int, payment: str = "P1", dispute: str = "D1", **more: Any) -> Outcome:
+        """`dispute.closed`."""
+        said = {"actor": ACTOR, "outcome": outcome, "amount": amount, "payment": payment, "dispute": dispute, **more}
+        return self._take(decide_closed, msgspec.convert(said, DisputeClosed), self.facts("dispute.closed"))
+
     def foreign(self, amount: int, payment: str = "P1", record: str = "301/9", **more: Any) -> Outcome:
         """The provider shows a refund that is not ours."""
         body = ForeignRecordSeen(
             folio="B-1", provider="ogone", merchant="azur", payment=payment, record=record, minor=amount, currency="EUR", **more
         )
         return self._take(refund_elsewhere.decide_foreign, body, self.facts("foreign_record.seen"))
+
+    def shown(self, amount: int, payment: str = "P1", record: str = "301/1", **more: Any) -> Outcome:
+        """The provider shows a capture of a payment."""
+        said = {"kind": "capture", "status": "9", "result": "confirmed", "provider": "ogone", "merchant": "azur", **more}
+        body = PaymentRecordSeen(
+            folio="B-1",
+            payment=payment,
+            reference=f"30{payment[1:]}",
+            order="",
+            record=record,
+            minor=amount,
+            currency="EUR",
+            **said,
+        )
+        return self._take(payment_record.decide, body, self.facts("payment_record.seen"))
 
     def operate(self, name: str, subject: str, actor: dict[str, str] = OPERATOR, reason: str = "seen") -> Outcome:
         """`approval.grant` or `approval.deny`."""
@@ -150,6 +179,7 @@ class Leaving(Stay):
         assert account.balance(folio) == self.guest_account()
         assert 0 <= folio.claim <= max(0, account.balance(folio))
         assert not out_of_balance(trial_balance(entries))
+        assert balance(entries, f"disputes:{folio.folio}", folio.currency) == sum(map(at_stake, folio.disputes))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)
         numbered = [(part.payment, part.number) for part in self.parts() if part.number]  # 0: it waits, or waited
@@ -161,6 +191,13 @@ class Leaving(Stay):
         assert isinstance(folio, Folio)
         keys = [request.business_key for request in self.requests]
         assert len(keys) == len(set(keys))
+
+
+class Accounted(Leaving):
+    """A stay of which accountants are told, as the engine does."""
+
+    def _take(self, decide: Callable[[Any, Facts], Outcome], message: object, facts: Facts) -> Outcome:
+        return super()._take(lambda said, known: accounted(decide(said, known), known), message, facts)
 
 
 def leaving(paid_minor: int = 20_500, *lines: dict[str, Any], **booking: Any) -> Leaving:

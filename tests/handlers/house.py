@@ -17,7 +17,9 @@ from msgspec.structs import replace
 
 from engine.routes import decision_of
 from handlers import account
+from handlers.approval import number_of
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
+from ledger import recipes
 from schemas import registry
 from schemas.common import Fact
 from schemas.effect import EffectRequest, Move
@@ -168,6 +170,9 @@ class House:
         return told
 
     def _decide(self, item: _Parked) -> Outcome:
+        return decision_of(item.name, item.body)(item.body, self._facts(item))
+
+    def _facts(self, item: _Parked) -> Facts:
         state = self.states.get(item.key)
         self._count += 1
         policies = Policies(
@@ -176,14 +181,15 @@ class House:
             frozen_properties={camp.version: camp for camp in self.camps},
             frozen_terms={offer.version: offer for offer in self.offered},
         )
-        named = self.states.get(("voucher", normalised(getattr(item.body, "number", ""))))
+        folio = state if isinstance(state, Folio) else None
+        number = getattr(item.body, "number", "") or number_of(folio, getattr(item.body, "subject", ""))
+        named = self.states.get(("voucher", normalised(number)))
         voucher = state if isinstance(state, Voucher) else named
-        facts = Facts(
+        return Facts(
             message=message_bytes("azur", item.source, str(self._count)), name=item.name, source=item.source, tenant=self.tenant,
             key=item.key[1], act=self.now, received_at=self.now, policies=policies,
-            folio=state if isinstance(state, Folio) else None, voucher=voucher if isinstance(voucher, Voucher) else None,
+            folio=folio, voucher=voucher if isinstance(voucher, Voucher) else None,
         )  # fmt: skip
-        return decision_of(item.name, item.body)(item.body, facts)
 
     def _apply(self, key: tuple[str, str], out: Outcome) -> list[_Parked]:
         if out.state is not None:
@@ -212,7 +218,7 @@ class House:
     def _check(self) -> None:
         for (kind, key), state in self.states.items():
             if isinstance(state, Folio):
-                assert account.balance(state) == self.accounts[f"guest:{key}"], (key, account.balance(state))
+                assert account.balance(state) == self.accounts[recipes.guest(state)], (key, account.balance(state))
                 for payment in state.payments:
                     assert 0 <= payment.refunding + payment.refunded + payment.foreign <= payment.captured, payment
             elif isinstance(state, Voucher):

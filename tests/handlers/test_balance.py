@@ -89,6 +89,8 @@ def test_s1_13_an_amount_set_by_hand_is_what_is_asked() -> None:
         pytest.param(10_000, "", id="all that is owed"),
         pytest.param(10_001, "amount_above_balance", id="a cent more"),
         pytest.param(10**15, "amount_above_balance", id="the largest amount there is"),
+        pytest.param(-1, "amount_negative", id="a cent less than nothing"),
+        pytest.param(-(10**15), "amount_negative", id="the smallest amount there is"),
     ],
 )
 def test_s1_17_bounds_of_an_amount(amount: int, code: str) -> None:

@@ -297,13 +297,14 @@ def test_s1_34_one_accommodation_of_two_is_cancelled() -> None:
 
 
 def test_x_20_what_a_channel_collects_is_not_asked_of_the_guest() -> None:
-    """Neither from the start nor when it turns out later."""
+    """Neither from the start nor when it turns out later; when it turns out not to be so, he is asked."""
     stay = bought(deposit=False, collected_by="channel")
     assert stay.folio.balance_requests == ()
     other = asked()
     out = changed(other, line(), collected_by="channel")
 
     assert fact(out, BalanceCancelled).reason == "collected_by_channel"
+    assert fact(changed(other, line()), BalanceScheduled).amount == 10_000
 
 
 def test_s1_38_nothing_is_asked_for_by_itself_once_the_stay_has_begun() -> None:
@@ -340,9 +341,20 @@ def test_s1_39_one_request_for_each_accommodation() -> None:
 
     assert [one.status.value for one in stay.folio.balance_requests] == ["paid", "pending"]
     assert stay.request.amount == second.amount
-    with pytest.raises(Rejected) as no:
-        stay.say("set_amount", amount=1)
-    assert (no.value.code, no.value.rule) == ("amount_not_settable", "S1-39")
+
+
+def test_s1_20_s1_34_money_for_one_of_several_asks_nobody_else_anew() -> None:
+    """Both were asked for 100: a payment of the first, or of a part of it, leaves the other's link alone."""
+    camp = asking(per_accommodation=True)
+    for paid, told in ((10_000, []), (4_000, [(6_000, 3)])):
+        stay = bought(BOUGHT, line("1", accommodation="a"), line("2", accommodation="b"), camp=camp)
+        stay.until(SENT)
+        link = stay.folio.balance_requests[1].link
+        stay.now = ANSWERED
+        stay.card(paid, "P2")
+
+        assert [(one.amount, one.link) for one in stay.until("2026-07-03T00:00:00+02:00") if isinstance(one, BalanceSent)] == told
+        assert stay.folio.balance_requests[1].link == link
 
 
 def test_s1_39_bought_inside_the_deadline_of_one() -> None:
@@ -466,3 +478,90 @@ def test_s1_17_s1_20_s1_34_whatever_happens_to_a_booking(acts: list[tuple[str, i
         except (Rejected, Stale):
             continue
     assert stay.owes() == account.balance(stay.folio)
+
+
+def each(*prices: int, **more: Any) -> Asked:
+    """One request for each of these accommodations, due a day later each; half is paid."""
+    days = {name: 30 - n for n, name in enumerate("abc")}
+    camp = asking(per_accommodation=True, due_days_by_accommodation=days)
+    lines = [line(str(n), price, accommodation="abc"[n]) for n, price in enumerate(prices)]
+    return bought(BOUGHT, *lines, camp=camp, **more)
+
+
+def live(stay: Asked) -> dict[str, int]:
+    return {one.accommodation: one.amount for one in stay.folio.balance_requests if one.status.value == "pending"}
+
+
+def named(stay: Asked, accommodation: str) -> str:
+    return [one.request for one in stay.folio.balance_requests if one.accommodation == accommodation][-1]
+
+
+def test_s1_17_s1_39_an_operator_sets_the_amount_of_one() -> None:
+    """60 of the 100 of the first: the second is as it was, 60 close the first, and nothing follows of what was left open."""
+    stay = each(20_000, 20_000)
+    told = fact(stay.say("set_amount", request=named(stay, "a"), amount=6_000), BalanceScheduled)
+
+    assert (told.accommodation, told.amount, told.fixed, told.clamped) == ("a", 6_000, True, False)
+    assert live(stay) == {"a": 6_000, "b": 10_000}
+    stay.card(6_000, "P2")
+    assert live(stay) == {"b": 10_000}
+    assert [one.status.value for one in stay.folio.balance_requests] == ["paid", "pending"]
+    stay.card(10_000, "P3")
+    assert [one.status.value for one in stay.folio.balance_requests] == ["paid", "paid"]
+    assert stay.owes() == 4_000
+
+
+def test_s1_17_s1_39_a_part_that_came_before_counts() -> None:
+    """30 of the first are paid when its amount is set to 20: 20 are asked for, and close it."""
+    stay = each(20_000, 20_000)
+    stay.card(3_000, "P2")
+    stay.say("set_amount", request=named(stay, "a"), amount=2_000)
+
+    assert live(stay) == {"a": 2_000, "b": 10_000}
+    stay.card(2_000, "P3")
+    assert live(stay) == {"b": 10_000}
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [pytest.param(10_000, "", id="its own share"), pytest.param(10_001, "amount_above_balance", id="a cent of another's")],
+)
+def test_s1_17_s1_39_together_they_ask_for_no_more_than_is_owed(amount: int, code: str) -> None:
+    stay = each(20_000, 20_000)
+    if not code:
+        stay.say("set_amount", request=named(stay, "b"), amount=amount)
+        assert live(stay) == {"a": 10_000, "b": 10_000}
+        return
+    with pytest.raises(Rejected) as no:
+        stay.say("set_amount", request=named(stay, "b"), amount=amount)
+
+    assert (no.value.code, no.value.rule, no.value.field, no.value.value) == (code, "S1-17", "amount", str(amount))
+
+
+def test_s1_17_s1_39_what_one_leaves_another_may_ask_for() -> None:
+    """The first is cancelled by hand: its 100 may be asked for with the second, and money closes that."""
+    stay = each(20_000, 20_000)
+    stay.say("cancel", request=named(stay, "a"))
+    stay.say("set_amount", request=named(stay, "b"), amount=20_000)
+
+    assert live(stay) == {"b": 20_000}
+    stay.card(20_000, "P2")
+    assert (live(stay), stay.owes()) == ({}, 0)
+
+
+def test_s1_34_s1_39_an_amount_by_hand_is_clamped_when_the_price_falls() -> None:
+    """The first is 40 now, of which 20 are due later: flagged, and not more than that is asked for."""
+    stay = each(20_000, 20_000)
+    stay.say("set_amount", request=named(stay, "a"), amount=9_000)
+    stay.book(ordered(line("0", 4_000, accommodation="a"), line("1", 20_000, accommodation="b"), payment_plan="split", service_fee=0,
+                      booked_at=BOUGHT))  # fmt: skip
+
+    assert sum(live(stay).values()) <= account.balance(stay.folio)
+    assert [one.clamped for one in stay.folio.balance_requests if one.accommodation == "a"] == [True]
+
+
+def test_s1_17_s1_39_nothing_cancels_that_one() -> None:
+    stay = each(20_000, 20_000)
+    stay.say("set_amount", request=named(stay, "a"), amount=0)
+
+    assert live(stay) == {"b": 10_000}

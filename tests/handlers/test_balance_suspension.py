@@ -15,7 +15,7 @@ from schemas.balance import BalanceSuspend
 from schemas.errors import Rejected
 from schemas.policy import TenantPolicy
 from schemas.property_settings import PropertySettings, Suspension
-from tests.handlers.balances import ASKS, Asked
+from tests.handlers.balances import ASKS, Asked, bought
 from tests.handlers.campsite import CAMP
 from tests.handlers.cancelling import GUEST, OPERATOR
 
@@ -78,6 +78,35 @@ def test_s1_36_refusals(more: dict[str, Any], expected: tuple[str, str, str, str
         suspend(**more)
 
     assert (no.value.code, no.value.rule, no.value.field, no.value.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "stay"),
+    [
+        pytest.param({"folio": "B-1"}, bought(), id="the booking's"),
+        pytest.param({}, Asked(), id="the only one"),
+    ],
+)
+def test_s1_36_the_property_that_is_meant(more: dict[str, str], stay: Asked) -> None:
+    """Without `property`: handed on to its own key as if it had been named; nothing is told before."""
+    out = suspend(stay=stay, property="", scope="type", accommodation_type="tent", **more)
+    (told,) = out.messages
+
+    assert (told.kind, told.key, told.name) == ("property", "camp-azur", "balance.suspend")
+    assert isinstance(told.body, BalanceSuspend)
+    assert (told.body.property, told.body.accommodation_type) == ("camp-azur", "tent")
+    assert (out.state, out.facts) == (None, ())
+
+
+def test_s1_36_no_property_that_is_meant() -> None:
+    """A booking that nobody knows; a tenant with several, or none."""
+    for more, stay, expected in (
+        ({"folio": "B-9"}, Asked(), ("unknown_folio", "X-2", "folio", "camp-azur")),
+        ({}, Asked(tenant=TenantPolicy(tenant="other", version="other/1")), ("property_missing", "S1-36", "property", "")),
+    ):
+        with pytest.raises(Rejected) as no:
+            suspend(stay=stay, property="", **more)
+        assert (no.value.code, no.value.rule, no.value.field, no.value.value) == expected
 
 
 def test_x_12_a_property_of_another_tenant_is_unknown() -> None:

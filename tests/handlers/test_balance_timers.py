@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from schemas.errors import Stale
 from schemas.folio import FolioStatus
 from schemas.operations import TimerFired
 from schemas.property_settings import Suspension
-from tests.handlers.balances import ANSWERED, SENT, Asked, answered, asked, asking, bought
+from tests.handlers.balances import ANSWERED, BOUGHT, SENT, Asked, answered, asked, asking, bought
 from tests.handlers.campsite import line, ordered
 
 OVER = "2026-07-11T00:00:00+02:00"
@@ -76,6 +76,29 @@ def test_s1_43_the_grace_is_settled() -> None:
     stay.late_by = timedelta(days=11)
 
     assert stay.until(SENT) == []
+
+
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        pytest.param(timedelta(0), ["BalanceSent"], id="in time"),
+        pytest.param(timedelta(days=3), ["BalanceSent"], id="within the grace"),
+        pytest.param(timedelta(days=4), [], id="after it"),
+    ],
+)
+@pytest.mark.parametrize("by", ["booking", "property"])
+def test_s1_36_s1_43_a_suspension_that_outlasts_the_deadline_ends_in_a_mail(by: str, late: timedelta, told: list[str]) -> None:
+    """The deadline stays on the 10th by the knob: sent on the 15th all the same; what is too late is counted from there."""
+    stay = bought(camp=asking(suspend_moves_deadline=False))
+    end = date(2026, 7, 15)
+    if by == "booking":
+        stay.say("suspend", at="2026-02-01T10:00:00+01:00", until=end.isoformat())
+    else:
+        stay.suspensions = (Suspension(accommodation_type="", until=end),)
+    assert "BalanceSent" not in names(stay.until("2026-07-15T08:59:00+02:00"))
+    stay.late_by = late
+
+    assert names(stay.until("2026-07-15T09:00:00+02:00")) == told
 
 
 def test_s1_38_a_hub_that_was_away_sends_nothing_during_the_stay() -> None:
@@ -215,6 +238,73 @@ def test_s1_36_a_suspension_that_began_after_the_mail_moves_the_deadline() -> No
     assert names(told) == ["BalanceSuspended", "BalanceOverdue"]
     assert told[1].deadline == date(2026, 7, 22)  # type: ignore[attr-defined]
     assert stay.request.link == 1
+
+
+LONG = Suspension(accommodation_type="", until=date(2026, 7, 15))
+
+
+PAST_THE_STAY = Suspension(accommodation_type="", until=date(2026, 9, 1))
+
+
+@pytest.mark.parametrize("kept_back", [pytest.param(LONG, id="until the 15th"), pytest.param(PAST_THE_STAY, id="past the stay")])
+@pytest.mark.parametrize("changed", [False, True], ids=["", "and the booking was changed meanwhile"])
+def test_s1_36_a_suspension_that_ends_sooner_brings_its_mails_forward(kept_back: Suspension, changed: bool) -> None:
+    """Put off, then said again until 5 July only: sent then, with the deadline of a suspension until then."""
+    stay = bought()
+    stay.suspensions = (kept_back,)
+    stay.until("2026-07-02T12:00:00+02:00")
+    if changed:
+        stay.book(ordered(line(price=30_000, departure="2026-07-30"), payment_plan="split", service_fee=0, booked_at=BOUGHT))
+    stay.suspensions = (PROPERTY,)
+    (told,) = stay.until("2026-07-05T08:59:59+02:00")
+
+    assert isinstance(told, BalanceSuspended)
+    assert (told.until, told.deadline, told.due_on_site) == (date(2026, 7, 5), date(2026, 7, 15), False)
+    (sent,) = stay.until("2026-07-05T09:00:00+02:00")
+    assert isinstance(sent, BalanceSent)
+    assert sent.deadline == date(2026, 7, 15)
+
+
+def test_s1_36_a_suspension_that_is_ended_lets_its_mails_go_the_next_morning() -> None:
+    """On 2 July it is over: sent on the 3rd at nine, due ten days later; told as suspended until then."""
+    stay = bought()
+    stay.suspensions = (LONG,)
+    stay.until("2026-07-02T12:00:00+02:00")
+    stay.suspensions = ()
+    told, sent = stay.until("2026-07-03T09:00:00+02:00")
+
+    assert isinstance(told, BalanceSuspended)
+    assert isinstance(sent, BalanceSent)
+    assert (told.until, told.deadline, sent.deadline) == (date(2026, 7, 3), date(2026, 7, 13), date(2026, 7, 13))
+    assert stay.until("2026-07-13T23:59:59+02:00") == []
+
+
+def test_s1_36_while_it_is_suspended_nothing_is_told_twice() -> None:
+    """It looks every morning, and says so once."""
+    stay = bought()
+    stay.suspensions = (LONG,)
+
+    assert names(stay.until("2026-07-15T08:59:59+02:00")) == ["BalanceSuspended"]
+    assert names(stay.until("2026-07-15T09:00:00+02:00")) == ["BalanceSent"]
+
+
+def test_s1_36_a_hub_that_was_away_looks_once() -> None:
+    """Away for a week: the next look is tomorrow's, not one for each day that is gone."""
+    stay = bought()
+    stay.suspensions = (LONG,)
+    stay.late_by = timedelta(days=7)
+    stay.until(SENT)
+
+    assert stay.request.wake_at == datetime.fromisoformat("2026-07-08T09:00:00+02:00")
+
+
+def test_s1_36_a_bookings_own_suspension_is_not_ended_by_its_propertys() -> None:
+    """Until 8 July by an operator's word on this booking."""
+    stay = bought()
+    stay.say("suspend", until="2026-07-08")
+
+    assert stay.until("2026-07-08T08:59:59+02:00") == []
+    assert names(stay.until("2026-07-08T09:00:00+02:00")) == ["BalanceSent"]
 
 
 def test_s1_36_a_suspended_property_reminds_nobody() -> None:

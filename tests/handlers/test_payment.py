@@ -18,9 +18,11 @@ from schemas.booking import BalanceChanged, Overpaid
 from schemas.common import Fact
 from schemas.errors import Early, HubError, Rejected, Stale
 from schemas.folio import FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.operations import EffectNeedsPerson
 from schemas.payment import Initiation, PaymentCaptured, PaymentVoided, Tender, UnappliedReceipt
 from schemas.refund import RefundDecided
 from tests.handlers.campsite import Stay, fact, kinds, line, ordered, paid
+from tests.handlers.cancelling import before, leaving
 
 
 @pytest.fixture
@@ -421,3 +423,13 @@ def test_the_table_is_documented() -> None:
     for known in (None, *PaymentStatus):
         cells = [NEXT[known, said].value for said in Told]
         assert f"| {known.value if known else 'nothing'} | {' | '.join(cells)} |\n" in page
+
+
+def test_x_17_x_19_what_is_owed_again_is_told_without_what_is_dropped() -> None:
+    """A cheque bounces after its refund was decided: that falls, and the person hears of what the book says."""
+    stay = leaving(0)
+    stay.pay(paid(20_500, tender="cheque"))
+    stay.leave(at=before(3))
+    out = stay.pay(paid(20_500, tender="cheque"), "payment.reversed")
+
+    assert fact(out, EffectNeedsPerson).amount == account.balance(stay.folio) == 10_500

@@ -99,10 +99,11 @@ def test_s0_21_goodwill_is_the_houses() -> None:
 
 
 def test_s0_21_goodwill_for_a_foreign_code() -> None:
-    """The merchant says what the code is worth; above `override_above` it is refused."""
+    """The merchant says what the code is worth; above `override_above` it waits for a second person."""
     house = ordered(camp(override_above=5_000))
     house.enter(10_000)
-    assert refusal(house.check, "goodwill", value=4_999) == ("approval_required", "verdict")
+    assert named(house.check("goodwill", value=4_999), "ApprovalRequested").amount == 5_001
+    assert house.accounts["till:voucher"] == 0
     house.check("goodwill", value=5_000)
 
     assert (house.accounts["till:voucher"], house.accounts["goodwill:camp-azur"]) == (5_000, 5_000)

@@ -272,11 +272,11 @@ def test_a_booking_that_changes_keeps_its_voucher() -> None:
 
 
 def test_s4_46_a_bonus_of_the_merchants_own() -> None:
-    """Above `override_above` not by one person's word; what the policy gives it gives."""
+    """Above `override_above` not by one person's word alone; what the policy gives it gives."""
     more = {"value_rule": "percent_of_collected", "value_percent": "120 %"}
     house = ordered(camp(override_above=2_999))
     house.pay(15_000)
-    assert refusal(house.send, "booking.cancel_with_voucher", **more) == ("approval_required", "value_rule")
+    assert names(house.send("booking.cancel_with_voucher", **more)) == ["ApprovalRequested"]
 
     for knobs, said in (
         ({"override_above": 3_000}, more),
@@ -295,3 +295,25 @@ def test_no_value_is_larger_than_any_amount() -> None:
     said = {"value_rule": "percent_of_collected", "value_percent": "999999 %"}
 
     assert refusal(house.send, "booking.cancel_with_voucher", **said) == ("value_out_of_range", "value_percent")
+
+
+@pytest.mark.parametrize(("package", "value"), [(True, 15_000), (False, 14_500)])
+def test_x_24_a_voucher_for_a_package_stands_for_all_of_it(package: bool, value: int) -> None:
+    """The fee would go back in money, and so it is in the voucher that the guest agreed to."""
+    house = ordered(camp(), is_package=package, service_fee=500)
+    house.pay(15_000)
+    house.send("voucher.consent", text_version="eu/1")
+
+    assert named(house.send("booking.cancel_with_voucher"), "VoucherIssued").value == value
+
+
+def test_x_13_no_voucher_for_contested_money() -> None:
+    """It may leave yet: refused until the dispute has ended."""
+    house = ordered()
+    house.pay(15_000)
+    payment = house.folio().payments[0].payment
+    house.send("dispute.opened", payment=payment, amount=1_000, dispute="D1")
+    assert refusal(house.send, "booking.cancel_with_voucher") == ("disputed", "folio")
+    house.send("dispute.closed", payment=payment, amount=1_000, dispute="D1", outcome="won")
+
+    assert named(house.send("booking.cancel_with_voucher"), "VoucherIssued").value == 15_000

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ledger import recipes
 from ledger.balance import balance, out_of_balance, trial_balance
@@ -59,6 +60,15 @@ RECIPES: dict[str, Callable[[int], recipes.Transfers]] = {
     "unapplied_dropped": lambda minor: recipes.unapplied_dropped(FOLIO, minor, "R1"),
     "foreign_refund": lambda minor: recipes.foreign_refund(FOLIO, CARD, minor),
     "unapplied_foreign_refund": lambda minor: recipes.unapplied_foreign_refund(FOLIO, CASH, minor),
+    "owed_by_channel": lambda minor: recipes.owed_by_channel(FOLIO, minor),
+    "owed_by_guest": lambda minor: recipes.owed_by_guest(FOLIO, minor),
+    "commission_kept": lambda minor: recipes.commission_kept(FOLIO, minor),
+    "commission_returned": lambda minor: recipes.commission_returned(FOLIO, minor),
+    "disputed": lambda minor: recipes.disputed(FOLIO, CARD, minor),
+    "dispute_returned": lambda minor: recipes.dispute_returned(FOLIO, CARD, minor),
+    "charged_back": lambda minor: recipes.charged_back(FOLIO, CARD, minor),
+    "charge_back_returned": lambda minor: recipes.charge_back_returned(FOLIO, CARD, minor),
+    "unapplied_charged_back": lambda minor: recipes.charged_back(FOLIO, replace(CARD, unapplied=True), minor),
     "goodwill": lambda minor: recipes.goodwill(FOLIO, minor, "Q1"),
     "goodwill_withdrawn": lambda minor: recipes.goodwill_withdrawn(FOLIO, minor, "Q1"),
     "voucher_issued": lambda minor: recipes.voucher_issued(FOLIO, "K", minor, "R1"),
@@ -95,6 +105,11 @@ BOOKED = {
     "unapplied_decided": ("suspense:B-1", "refunds:B-1", "R1"),
     "foreign_refund": ("guest:B-1", "money:ogone/azur", "P1"),
     "unapplied_foreign_refund": ("suspense:B-1", "till:cash", "P2"),
+    "owed_by_channel": ("channels:B-1", "guest:B-1", "B-1"),
+    "commission_kept": ("commission_costs:camp-azur", "commissions:B-1", "B-1"),
+    "disputed": ("disputes:B-1", "money:ogone/azur", "P1"),
+    "charged_back": ("guest:B-1", "disputes:B-1", "P1"),
+    "unapplied_charged_back": ("suspense:B-1", "disputes:B-1", "P1"),
     "goodwill": ("goodwill:camp-azur", "guest:B-1", "Q1"),
     "voucher_issued": ("refunds:B-1", "vouchers:K", "R1"),
     "voucher_bonus": ("bonus:camp-azur", "vouchers:K", "K"),

@@ -29,6 +29,8 @@ _BESIDE = {
     ),
     "parked": "SELECT tenant, kind, key, waits_for, since, id, name FROM parked ORDER BY seq",
 }
+_ANEW = frozenset({"not_yet_collected", "recoverable", "transactions", "balance_requests", "vouchers", "notices"})
+"""Views of payments, refunds, state and outcomes, which are kept: tests/engine/test_standing.py is about them."""
 _WORDS = frozenset({"arithmetic", "message", "outcomes", "reason"})
 """What is written for people, and what is kept with the outcomes."""
 
@@ -36,12 +38,17 @@ _WORDS = frozenset({"arithmetic", "message", "outcomes", "reason"})
 def standings(hub: Hub) -> Iterator[dict[str, Any]]:
     """One object for each thing that stands."""
     for row in hub.reading.rows(_FOLIOS):
-        stands = standing(hub, row["tenant"], row["key"])
-        yield {"folio": row["key"], "standing": _bare(msgspec.json.decode(msgspec.json.encode(stands)))}
+        yield {"folio": row["key"], "standing": _bare(bare_standing(hub, row["tenant"], row["key"]))}
     for what, statement in _BESIDE.items():
         for row in hub.reading.rows(statement):
             body = {"body": msgspec.json.decode(row["body"])} if row.get("body") else {}
             yield {what: {**row, **body}}
+
+
+def bare_standing(hub: Hub, tenant: str, folio: str) -> dict[str, Any] | None:
+    """How a folio stands, as JSON, without what is only told anew of what stands there already."""
+    stands: dict[str, Any] | None = msgspec.json.decode(msgspec.json.encode(standing(hub, tenant, folio)))
+    return stands if stands is None else {name: value for name, value in stands.items() if name not in _ANEW}
 
 
 def _bare(value: Any) -> Any:

@@ -8,10 +8,19 @@ import msgspec
 import pytest
 
 from schemas.booking import Booking, Guest
-from schemas.common import Personal
+from schemas.cancellation import CancellationRequest
+from schemas.common import Actor, ActorKind, Personal
 from schemas.errors import Undecodable
 from schemas.payment import Payment
-from schemas.personal import PersonalField, is_unshown, personal_fields, personal_texts, replace_personal, with_texts
+from schemas.personal import (
+    PersonalField,
+    is_reference,
+    is_unshown,
+    personal_fields,
+    personal_texts,
+    replace_personal,
+    with_texts,
+)
 from schemas.registry import IN, INTERNAL, OUT, decode_data
 
 
@@ -58,7 +67,7 @@ def test_wherever_they_are_nested() -> None:
 def test_facts_and_internal_messages_have_none() -> None:
     """What the hub says and stores unsealed names nobody."""
     assert [name for name, kind in (*OUT.items(), *INTERNAL.items()) if personal_fields(kind)] == []
-    assert {"booking.requested", "booking.confirmed", "booking.changed", "notice.bounced"} == {
+    assert {"booking.requested", "booking.confirmed", "booking.changed", "cancellation.request", "notice.bounced"} == {
         name for name, kind in IN.items() if personal_fields(kind)
     }
 
@@ -142,7 +151,15 @@ GUESTS = msgspec.convert(
 NOBODY = msgspec.structs.replace(GUESTS, guest=Guest(), payer=None)
 
 
-@pytest.mark.parametrize("message", [NESTED, GUESTS, NOBODY], ids=["nested", "guests", "nobody"])
+def cancelling(proof: str) -> CancellationRequest:
+    return CancellationRequest(actor=Actor(kind=ActorKind.GUEST, id="g"), request="R1", proof=proof)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [NESTED, GUESTS, NOBODY, cancelling("dossier-17"), cancelling("I am ill"), cancelling("")],
+    ids=["nested", "guests", "nobody", "a reference", "a proof itself", "no proof"],
+)
 def test_a_message_and_its_json_say_the_same(message: msgspec.Struct) -> None:
     """Texts of a struct are found, and replaced one after the other, as in its JSON; the original stays."""
     before = msgspec.json.encode(message)
@@ -159,3 +176,27 @@ def test_a_message_and_its_json_say_the_same(message: msgspec.Struct) -> None:
     assert sorted(found) == sorted(met)
     assert msgspec.json.decode(msgspec.json.encode(filled)) == replaced
     assert before == msgspec.json.encode(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [
+        ("dossier-17", True),
+        ("https://files.example/certificates/a", True),
+        ("certificat-2026-07-21-müller.pdf", True),
+        ("s3://proofs/x", True),
+        ("9" * 200, True),
+        ("9" * 201, False),
+        ("pneumonia", False),
+        ("ill since 3 July", False),
+        ("dossier 17", False),
+        ("dossier-17\n", False),
+        ("data:text/plain;base64,SSBhbSBpbGw=1", False),
+        ("sealed:1:abc", False),
+        ("", False),
+    ],
+)
+def test_x_26_what_is_a_reference_to_a_proof(text: str, reference: bool) -> None:
+    """It says where the proof is kept and holds nothing of it; what is none is met by whoever seals."""
+    assert is_reference(text) is reference
+    assert personal_texts(cancelling(text)) == ([("", text)] if text and not reference else [])

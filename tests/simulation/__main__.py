@@ -31,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--trace", action="store_true", help="print what was seen from outside, in this process")
     parser.add_argument("--vouchers", action="store_true", help="worlds whose guests pay with vouchers too")
+    parser.add_argument(
+        "--families", action="store_true", help="worlds of all families: vouchers, balances, and mail that is carried"
+    )
     parser.add_argument("--table", type=Path, help="write every combination with its count, or why there is none, to this file")
     given = parser.parse_args(argv)
     began = time.monotonic()
@@ -78,11 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _all(seeds: Sequence[int], given: argparse.Namespace) -> Iterator[Played]:
     if given.jobs == 1 or given.trace:
-        yield from (play(seed, trace=given.trace, with_vouchers=given.vouchers) for seed in seeds)
+        yield from (play(seed, trace=given.trace, with_vouchers=given.vouchers, families=given.families) for seed in seeds)
         return
     spawn = multiprocessing.get_context("spawn")  # each with hash seeds of its own; some hundred worlds, then a fresh one
     with spawn.Pool(given.jobs, maxtasksperchild=20) as pool:
-        yield from pool.imap(partial(play, with_vouchers=given.vouchers), seeds, chunksize=10)
+        yield from pool.imap(partial(play, with_vouchers=given.vouchers, families=given.families), seeds, chunksize=10)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ def check(world: World) -> None:
     wrong += provider(world, folios)
     wrong += told(world, folios)
     wrong += vouchers(world, folios) if world.with_vouchers else []
+    wrong += world.mails.wrong(folios) if world.mails is not None else []
+    wrong += world.asked.wrong(folios) if world.asked is not None else []
     wrong += [f"verify: {difference}" for difference in verify(world.disk).differences]
     if wrong:
         raise Broken(f"seed {world.seed}:\n  " + "\n  ".join(wrong))
@@ -130,7 +132,9 @@ def _revisions(world: World) -> list[str]:
         " AND intake.fingerprint = (SELECT fingerprint FROM intake AS first WHERE first.message = decision.message ORDER BY seq LIMIT 1)"
         " WHERE decision.kind = 'folio' AND decision.result = 'decided' AND intake.name LIKE 'booking.%' ORDER BY decision.seq"
     ):
-        revision = msgspec.json.decode(row["body"]).get("revision") or 0
+        revision = msgspec.json.decode(row["body"]).get("revision")
+        if revision is None:  # taken as it comes
+            continue
         if revision < last.setdefault((row["key"], row["source"]), revision):
             wrong.append(f"{row['id']} is revision {revision} and was taken after {last[row['key'], row['source']]}")
         last[row["key"], row["source"]] = max(last[row["key"], row["source"]], revision)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from engine.store.sqlite.database import Database
 from engine.store.sqlite.generation import Progress
 from tests.simulation.luck import Luck, Step
-from tests.simulation.points import HOUSEKEEPING, STEPS
+from tests.simulation.points import HOUSEKEEPING, OF_NOTICES, STEPS
 
 _TRIGGERS = """
 CREATE TEMP TRIGGER effect_made AFTER INSERT ON main.effect BEGIN SELECT effect_touched(NEW.id); END;
@@ -24,6 +24,7 @@ CREATE TEMP TRIGGER effect_moved AFTER UPDATE ON main.effect BEGIN SELECT effect
 CREATE TEMP TRIGGER evidence_kept AFTER INSERT ON main.evidence BEGIN SELECT evidence_kept(NEW.act, NEW.effect, NEW.reference); END;
 CREATE TEMP TRIGGER payment_asked AFTER UPDATE ON main.payment_query
 BEGIN SELECT payment_asked(NEW.reference, NEW.attempts > OLD.attempts); END;
+CREATE TEMP TRIGGER notice_moved AFTER UPDATE ON main.notice BEGIN SELECT notice_moved(NEW.state); END;
 """
 
 
@@ -58,6 +59,7 @@ class Disk(Database):
         self._touched: dict[str, None] = {}
         self._evidence: list[tuple[str, str, str]] = []
         self._asked: dict[str, bool] = {}
+        self._notices: list[str] = []
         self._uncommitted: tuple[str, dict[str, Stands]] | None = None
         super().__init__(":memory:")
 
@@ -68,6 +70,7 @@ class Disk(Database):
             connection.create_function("effect_touched", 1, lambda effect: self._touched.setdefault(effect))
             connection.create_function("evidence_kept", 3, lambda *kept: self._evidence.append(kept))
             connection.create_function("payment_asked", 2, lambda payment, again: self._asked.update({payment: bool(again)}))
+            connection.create_function("notice_moved", 1, self._notices.append)
             connection.executescript(_TRIGGERS)
         return connection
 
@@ -79,7 +82,7 @@ class Disk(Database):
                 yield connection
             return
         caller = _caller()
-        for seen in (self._touched, self._evidence, self._asked):
+        for seen in (self._touched, self._evidence, self._asked, self._notices):
             seen.clear()
         unchanged = self._writer.total_changes
         after: Sequence[Step] | None = None
@@ -122,7 +125,8 @@ class Disk(Database):
                 [Step(STEPS[caller], [(effect, stands.state) for effect, stands in self.standing.items()])],
                 [Step(STEPS[caller], [(effect, stands.state) for effect, stands in after.items()])],
             )
-        before, after_ = [], []
+        mails = [Step(OF_NOTICES.get(state, "mail answer"), []) for state in self._notices]
+        before, after_ = [*mails], [*mails]
         for effect, stands in now.items():
             was = self.standing[effect]
             name = self._kind(caller, effect, was, stands)

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 
 import msgspec
 
+from config.loader import load
 from config.settings import Configuration
 from schemas.notice import NoticeKind
 from schemas.policy import TenderOrder
+from tests.simulation.disk import image
+from tests.simulation.house import House
+from tests.simulation.plan import START
+
+
+@cache
+def shipped() -> tuple[Configuration, bytes]:
+    """What worlds begin with: the shipped configuration, and the image of an empty store."""
+    return load(None), image()
 
 
 class Knobs:
     """The configuration in force, by luck."""
 
-    def __init__(self, shipped: Configuration, chance: random.Random) -> None:
-        self._shipped, self._chance = shipped, chance
+    def __init__(self, shipped: Configuration, chance: random.Random, house: House | None = None) -> None:
+        self._shipped, self._chance, self.house = shipped, chance, house
+        self.begins = house.begins if house is not None else START
         self._version = 0
         self.configuration = self.turned()
 
@@ -45,4 +57,6 @@ class Knobs:
             amqp=replace(self._shipped.amqp, url="amqp://nobody"),
             hub=replace(self._shipped.hub, dead_letter_days=10),
         )
+        if self.house is not None:
+            self.configuration = self.house.settled(self.configuration, self._version)
         return self.configuration

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import structlog
+
 from engine.calls import Act, Answer, Call
 from engine.hub import Hub
 from engine.luck import derived
@@ -14,6 +16,7 @@ from engine.relay import OfAll, Relay, wanted
 from engine.store.contract import Fenced
 from engine.store.effects import Effect, PaymentAsk
 from schemas.errors import Retryable
+from schemas.notice import NoticeState
 from tests.simulation.calls import Calling
 from tests.simulation.luck import IN_FLIGHT, Crash
 from tests.simulation.scripts import NOT_ALLOWED
@@ -40,7 +43,7 @@ class Owners:
         self._answers: dict[str, Answer] = {}  # the last answer to each request, by effect
         self.swift = False  # the next one is there at once
         self.fenced = 0
-        self._more = False
+        self._more = self._napping = False
         world.provider.wire.under_way = lambda: self.calling[-1]
         self.hub = self._open()
 
@@ -80,8 +83,9 @@ class Owners:
         while True:
             try:
                 return Hub(
-                    world.configuration, world.disk, connectors, clock=world.clock, chunk=world.chunk, master=MASTER, luck=derived
-                )
+                    world.configuration, world.disk, connectors, clock=world.clock, chunk=world.chunk, master=MASTER, luck=derived,
+                    post=world.mails.post(world.configuration) if world.mails is not None else None,
+                )  # fmt: skip
             except Crash:
                 world.disk.lose()
 
@@ -107,13 +111,15 @@ class Owners:
         try:
             if chance.random() < 0.3:
                 self._carry(old, old.effects.due())
+                self._mail(old)
             if chance.random() < 0.3:
                 world.post(old)
             while not self.alive(lambda hub: world.repeat_one(hub)):
                 pass
             commits = world.disk.commits
             try:
-                ran = old.run_lanes()
+                with structlog.testing.capture_logs():  # what it says of what it remembers is about nothing that is stored
+                    ran = old.run_lanes()
             except Fenced:
                 self.fenced += 1
                 assert world.disk.commits == commits, f"seed {world.seed}: an older owner was fenced and wrote"
@@ -133,7 +139,7 @@ class Owners:
             if not self.alive(self._lanes):
                 continue
             self.world.tempt()
-            if not self.alive(self._effects):
+            if not self.alive(self._effects) or not self.alive(self._mail):
                 continue
             if self.world.chance.random() < 0.15 and not self.alive(self.relay):
                 continue
@@ -148,6 +154,22 @@ class Owners:
         due = hub.effects.due()
         self._carry(hub, due)
         self._more |= bool(due)
+
+    def _mail(self, hub: Hub) -> None:
+        """Notices that are due, one after the other; its sender may be stopped behind its mark, and before the answer is stored."""
+        while hub.notices is not None and (notice := hub.notices.take()) is not None:
+            if notice.state == NoticeState.SENDING:
+                self._nap(hub)
+                delivery = hub.notices.hand_in(notice)
+                self._nap(hub)
+                hub.notices.settle(notice, delivery)
+            self._more = True  # at last: others may have worked meanwhile
+
+    def _nap(self, hub: Hub) -> None:
+        if hub is self.hub and not self.calling and not self._napping and self.world.chance.random() < 0.05:
+            self._napping = True
+            self._sleep(lambda: False, self.world.chance.choice((20, 100, 130, 100_000)))
+            self._napping = False
 
     def _carry(self, hub: Hub, due: list[Effect | PaymentAsk]) -> None:
         """Requests as far as they go now, in whatever order; answers are stored as they come or together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.scripts import CLOSINGS
@@ -70,14 +70,14 @@ class _Stay:
         self.late = False
         self.named = not self.plain and chance.random() < 0.5
         self.reference = {"namespace": "pms:thais", "value": f"R{number}"}
-        self.arrives = date(2026, 7, 1) + timedelta(days=chance.randrange(20))
+        self.arrives = world.begins.date() + timedelta(days=61 + chance.randrange(20))
         self.booked = chance.randrange(0, 20 * 86_400)
 
     def come_late(self, second: int) -> None:
         """It is booked now, and plain."""
         self.plain, self.named, self.late = True, False, True
         self.booked = second + 600
-        self.arrives = START.date() + timedelta(days=second // 86_400 + 60)
+        self.arrives = self.world.begins.date() + timedelta(days=second // 86_400 + 60)
 
     def plan(self) -> None:
         """Everything that happens to it."""
@@ -93,7 +93,7 @@ class _Stay:
         if chance.random() < 0.3:
             self._other_money((total + fee) // 3)
         ending = chance.random()
-        days = (self.arrives - START.date()).days
+        days = (self.arrives - self.world.begins.date()).days
         when = self.booked + chance.randrange(1, max(2, (days - self.booked // 86_400) * 86_400))
         if self.plain:
             self._recorded(self.booked + chance.randrange(300_000, 400_000 if self.late else 3_000_000), refund="full")

@@ -33,11 +33,11 @@ class Played(NamedTuple):
     states: Mapping[str, int] = {}
 
 
-def play(seed: int, *, trace: bool = False, with_vouchers: bool = False) -> Played:
+def play(seed: int, *, trace: bool = False, with_vouchers: bool = False, families: bool = False) -> Played:
     """Runs and checks one world. What fails is told, with its seed."""
     with structlog.testing.capture_logs() as logs, _quiet():
         try:
-            world = World(seed, with_vouchers=with_vouchers)
+            world = World(seed, with_vouchers=with_vouchers, families=families)
             world.run()
             _check_logs(seed, logs)
             check(world)
@@ -47,7 +47,9 @@ def play(seed: int, *, trace: bool = False, with_vouchers: bool = False) -> Play
     seen = _seen(world)
     states = Counter(stands.state for stands in world.disk.standing.values())
     states.update({"ever unknown": len(world.disk.doubted), "fenced": world.owners.fenced})
-    states.update(seen_of_vouchers(world) if with_vouchers else ())
+    states.update(seen_of_vouchers(world) if world.with_vouchers else ())
+    states.update(world.mails.seen() if world.mails is not None else ())
+    states.update(world.asked.seen() if world.asked is not None else ())
     return Played(
         seed, "", hashlib.sha256(seen).hexdigest(), seen if trace else b"", world.luck.points, world.luck.combinations, states
     )

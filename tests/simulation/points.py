@@ -44,8 +44,14 @@ effects, are at hand."""
 
 UNCOUNTED: Final[Mapping[str, str]] = {
     "late look": "what was looked at on the way to a send that others have taken up meanwhile is kept as evidence and moves nothing",
+    "mail mark": "of a notice, in worlds of all families: no request is at hand",
+    "hand in": "a mail to its server, in worlds of all families: no request is at hand",
+    "mail answer": "what a mail server said, or that it was silent, in worlds of all families: no request is at hand",
 }
 """Steps at which luck may have a hub die, and that no world aims at."""
+
+OF_NOTICES: Final[Mapping[str, str]] = {"sending": "mail mark"}
+"""What a transaction makes of a notice, by the state that it leaves it in; of any other: "mail answer"."""
 
 NAMES: Final = (*GENERAL, *OF_EFFECTS, *OF_PAYMENTS, *CALLS)
 POINTS: Final = tuple(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.console.command.documented import Example, check, console_examples
 from tests.simulation.planted.bugs import BUGS
+from tests.simulation.planted.of_families import BUGS as OF_FAMILIES
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "simulation.md"
@@ -41,14 +42,14 @@ def test_example(example: Example, checkout: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 6
 
 
 def test_every_planted_bug_is_in_the_table() -> None:
     """By its name, and in its order."""
     told = re.findall(r"^\| ([^|]+) \|[^|]+\|$", DOCUMENT.read_text(encoding="utf-8").split("## Planted bugs")[1], re.MULTILINE)
 
-    assert told[1:] == [bug.name for bug in BUGS]
+    assert told[1:] == [bug.name for bug in (*BUGS, *OF_FAMILIES)]
 
 
 def test_links_lead_somewhere() -> None:

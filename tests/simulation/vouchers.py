@@ -17,7 +17,6 @@ from schemas.voucher import Flag
 from schemas.voucher_book import HoldState, Voucher
 from schemas.voucher_code import code_of
 from tests.simulation.messages import TENANT
-from tests.simulation.plan import START
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -37,7 +36,7 @@ class VoucherPlan:
         for number in PMS:
             data = {"number": number, "value": chance.choice((5_000, 30_000)), "currency": "EUR", "property": "camp-azur"}
             if chance.random() < 0.5:
-                data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+                data["expires"] = str((self._world.begins + timedelta(days=chance.randrange(5, 60))).date())
             self._say(chance.randrange(20 * DAY), number, "voucher.register", data, "merchant")
         for number in range(chance.choice((2, 3, 4))):
             self._paid_with(f"V-{number}")
@@ -47,7 +46,7 @@ class VoucherPlan:
 
     def _book(self, folio: str, at: int, price: int) -> None:
         chance = self._chance
-        arrives = START.date() + timedelta(days=chance.randrange(30, 70))
+        arrives = self._world.begins.date() + timedelta(days=chance.randrange(30, 70))
         sold = {
             "line": "1",
             "trade": "outdoor",
@@ -76,7 +75,7 @@ class VoucherPlan:
         if data["value_rule"] == "percent_of_collected":
             data["value_percent"] = chance.choice(("50 %", "120 %"))
         if chance.random() < 0.3:
-            data["expires"] = str((START + timedelta(days=chance.randrange(5, 60))).date())
+            data["expires"] = str((self._world.begins + timedelta(days=chance.randrange(5, 60))).date())
         for again in range(chance.choice((1, 2))):
             self._say(
                 2 * DAY + again * chance.choice((5, 90_000)),
@@ -131,12 +130,7 @@ def vouchers(world: World, folios: list[Folio]) -> list[str]:
     voucher."""
     wrong = [f"ledger check: {one}" for one in ledger_check.check(world.disk).findings if one.rule == "S0-26"]
     for row in world.rows("SELECT body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
-        book = msgspec.json.decode(row["body"], type=Voucher)
-        spent, held = sum(hold.taken for hold in book.holds), sum(hold.held for hold in book.holds if hold.state is HoldState.HELD)
-        if book.known and (
-            held > book.left or book.left < 0 or (book.issued_by and spent + book.left + book.expired != book.value)
-        ):
-            wrong.append(f"voucher {book.number}: {book.value} are worth {spent} spent, {held} held, {book.left} left")
+        wrong += overspent(msgspec.json.decode(row["body"], type=Voucher))
     issued: dict[str, set[str]] = {}
     for row in world.rows("SELECT key, body FROM outbox WHERE name = 'voucher.issued'"):
         issued.setdefault(row["key"], set()).add(msgspec.json.decode(row["body"])["number"])
@@ -147,6 +141,16 @@ def vouchers(world: World, folios: list[Folio]) -> list[str]:
             wrong += [f"{folio.folio}: {part} is a voucher's" for part in refund.parts
                       if part.payment in paid and part.destination != "voucher"]  # fmt: skip
     return wrong
+
+
+def overspent(book: Voucher) -> list[str]:
+    """S0-20, S0-21: what of a voucher whose value is known is held, spent and left is no more than that."""
+    if not book.known:
+        return []
+    spent, held = sum(hold.taken for hold in book.holds), sum(hold.held for hold in book.holds if hold.state is HoldState.HELD)
+    if 0 <= held <= book.left and (not book.issued_by or spent + book.left + book.expired == book.value):
+        return []
+    return [f"voucher {book.number}: {book.value} are worth {spent} spent, {held} held, {book.left} left"]
 
 
 def seen(world: World) -> set[str]:

@@ -9,28 +9,29 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from config.loader import load
-from config.settings import Configuration
 from engine.clock import ManualClock, instant, micros
 from engine.hub import Hub
 from engine.store.rows import OutboxRow
 from engine.transport.contract import Arrival
 from schemas.errors import Rejected
 from tests.simulation.aims import Aims
+from tests.simulation.asked import Asked
+from tests.simulation.balances import BalancePlan
 from tests.simulation.broker import Broker
 from tests.simulation.deaths import Deaths
-from tests.simulation.disk import Disk, image
+from tests.simulation.disk import Disk
 from tests.simulation.fate import Fate
 from tests.simulation.holds import Holds
-from tests.simulation.knobs import Knobs
+from tests.simulation.house import House
+from tests.simulation.knobs import Knobs, shipped
 from tests.simulation.luck import IN_FLIGHT, Luck
+from tests.simulation.mails import Mails
 from tests.simulation.messages import arrival, slip, told_again
 from tests.simulation.owners import Owners
 from tests.simulation.people import People
-from tests.simulation.plan import START, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scripts import NEVER_CALLED
 from tests.simulation.troubles import trouble
@@ -41,27 +42,24 @@ LATE_STAYS = 3
 HORIZON_US = 250 * 86_400 * SECOND
 
 
-@cache
-def _settings() -> tuple[Configuration, bytes]:
-    return load(None), image()
-
-
 class World:
-    """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too."""
+    """Runs from its seed until it is quiet. `with_vouchers`: its guests pay with vouchers too; `families`: they are asked for balances as
+    well, and mail is carried."""
 
-    def __init__(self, seed: int, *, with_vouchers: bool = False) -> None:
-        self.seed, self.with_vouchers = seed, with_vouchers
+    def __init__(self, seed: int, *, with_vouchers: bool = False, families: bool = False) -> None:
+        self.seed, self.with_vouchers = seed, with_vouchers or families
         self.chance = random.Random(f"world {seed}")
-        configuration, empty = _settings()
-        self.knobs = Knobs(configuration, self.chance)
-        self.configuration = self.knobs.configuration
-        self.clock = ManualClock(micros(START))
+        configuration, empty = shipped()
+        self.knobs = Knobs(configuration, self.chance, House(seed) if families else None)
+        self.configuration, self.begins = self.knobs.configuration, self.knobs.begins
+        self.clock = ManualClock(micros(self.begins))
         self.aims = Aims(seed)
         self.luck = Luck(seed, self.chance.choice((0.0, 0.005, 0.01, 0.02)), self.aims.script, self.aims.own)
         self.luck.scripts = self.scripts_of
         self.disk = Disk(self.luck, empty)
         self.provider = SimulatedProvider(seed, self.clock, self.aims)
         self.broker = Broker(seed)
+        self.mails, self.asked = (Mails(self), Asked(self)) if families else (None, None)
         self.chunk = self.chance.choice((1, 2, 7, 500))
         self.unreachable = self.chance.choice((0.0, 0.0, 0.1))  # how often the provider cannot be reached
         self.queries_fail = False
@@ -81,8 +79,10 @@ class World:
         self.owners = Owners(self)
         self.people = People(self)
         self._plan = Plan(seed, self)
-        if with_vouchers:
+        if self.with_vouchers:
             VoucherPlan(self)
+        if self.asked is not None:
+            self.asked.tell = BalancePlan(self).heard
         trouble(self)
 
     # -- what a plan asks for --------------------------------------------------------------------------------------------------
@@ -93,17 +93,17 @@ class World:
 
     def seconds(self) -> int:
         """Since the world began."""
-        return (self.clock.now() - micros(START)) // SECOND
+        return (self.clock.now() - micros(self.begins)) // SECOND
 
     def at(self, second: float, act: Callable[[], None]) -> None:
         """Put something on the agenda, seconds since the world began."""
         self._number += 1
-        heapq.heappush(self._agenda, (max(micros(START) + int(second * SECOND), self.clock.now()), self._number, act))
+        heapq.heappush(self._agenda, (max(micros(self.begins) + int(second * SECOND), self.clock.now()), self._number, act))
 
     def send(self, second: float, source: str, id_: str, name: str, data: dict[str, Any], *, actor: str = "system") -> None:
         """A message, late or twice as luck has it."""
         chance = self.chance
-        one = arrival(source, id_, name, data, instant(micros(START) + max(0, int(second)) * SECOND), actor=actor)
+        one = arrival(source, id_, name, data, instant(micros(self.begins) + max(0, int(second)) * SECOND), actor=actor)
         for _ in range(1 if chance.random() < 0.7 else chance.choice((2, 3))):
             late = chance.choice((0, 0, 0, 1, 20, 4_000, 90_000))
             self.at(max(0, second) + late, lambda: self.deliver(one))
@@ -120,11 +120,6 @@ class World:
         if self.accepted:
             known = [one for one, _ in self.accepted.values()]
             self.deliver(self.chance.choice(known[-5:] if self.chance.random() < 0.9 else known))
-
-    def word(self) -> Arrival:
-        """A message that is refused, whatever the world is like."""
-        self._number += 1
-        return slip(self._number, self.now())
 
     def rubbish(self) -> Arrival:
         """A message that nobody can read."""
@@ -165,7 +160,11 @@ class World:
         """One message at this hub's door that came before, or one that changes nothing."""
         known = next(reversed(self.accepted.values()), None)
         fresh = known is not None and self.clock.now() - known[1] < 20 * 86_400 * SECOND
-        self._append(hub, [known[0] if known and fresh and self.chance.random() < 0.7 else self.word()])
+        if not (known and fresh and self.chance.random() < 0.7):
+            self._number += 1
+            self._append(hub, [slip(self._number, self.now())])
+        else:
+            self._append(hub, [known[0]])
 
     def _append(self, hub: Hub, arrivals: Sequence[Arrival]) -> None:
         for one, receipt in zip(arrivals, hub.intake.append(arrivals), strict=True):
@@ -240,6 +239,8 @@ class World:
                 pass
             if self.clock.now() >= self.down_until:
                 self.owners.work()
+            if self.asked is not None:
+                self.asked.look()
 
     def _hub_due(self) -> int | None:
         due = self.hub.next_due()

@@ -60,6 +60,7 @@ TABLES: Final = (
     Carried("payment_query", "merchant, reference", _OF_ITS_FOLIO),
     Carried("notice", "id", _OF_ITS_FOLIO),
     Carried("contact", "tenant, folio"),
+    Carried("listed", "tenant, folio, kind, item"),
 )  # fmt: skip
 """All but `meta`, `lane` and the identities, which are carried apart."""
 

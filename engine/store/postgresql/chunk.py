@@ -12,18 +12,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.address import lane_of
-from engine.store.contract import Constraint, Contended, Fenced
+from engine.store.chunk_write import ChunkWrite
+from engine.store.contract import Contended, Fenced
 from engine.store.postgresql.columns import CARGO, given, insert
 from engine.store.postgresql.database import NUMBERS, Database, Link
+from engine.store.postgresql.listed import write_listed
+from engine.store.postgresql.requests import write_requests
 from engine.store.rows import (
     LETTER,
     BlockedRow,
     Cargo,
-    ChunkWrite,
     DeadLetterRow,
     Key,
     ParkedRow,
-    QueryRow,
     Relied,
     StateRow,
     TimerRow,
@@ -33,13 +34,6 @@ from schemas.effect import EffectState
 
 _CARGO: Final = ", ".join(CARGO.split())
 _NUMBERS: Final = 64  # decisions' numbers that are fetched first; then twice as many each time
-_MOVE: Final = (
-    "UPDATE effect SET state = %(state)s::text, needs_approval = 0, reason = %(reason)s, record = CASE"
-    " WHEN %(state)s::text = 'refused' THEN '' WHEN %(record)s::text = '' OR EXISTS (SELECT 1 FROM provider_record AS known"
-    " WHERE known.merchant = effect.merchant AND known.reference = effect.reference AND known.level = %(record)s::text"
-    " AND known.owner <> 'effect:' || effect.id) THEN record ELSE %(record)s::text END, next_at = %(at)s, fence = fence + 1"
-    " WHERE id = %(effect)s AND position(' ' || state || ' ' IN %(allowed)s::text) > 0 RETURNING record"
-)
 
 
 class PostgresChunk:
@@ -147,6 +141,10 @@ class PostgresChunk:
         rows = self._rows("SELECT id, state FROM effect WHERE tenant = %s AND folio = %s", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
 
+    def notice(self, tenant: str, folio: str, notice: str) -> bytes | None:
+        rows = self._rows("SELECT body FROM notice WHERE id = %s AND tenant = %s AND folio = %s", (notice, tenant, folio))
+        return bytes(rows[0][0]) if rows else None
+
     def _rows(self, statement: str, parameters: Sequence[object], *, binary: bool = False) -> list[tuple[Any, ...]]:
         """What went wrong is told apart here, before a decision takes it for its own."""
         with self._database.translating():
@@ -203,7 +201,8 @@ class PostgresChunk:
         insert(link, "outbox_row", [(row.seq, row.name, row.sequence, row.body) for row in chunk.outbox])
         waits = [(row.seq, Key(row.tenant, row.kind, row.key)) for row in chunk.outbox if not row.published]
         insert(link, "outbox_waiting", [(seq, lane_of(key, self._lanes)) for seq, key in waits])
-        self._write_effects(chunk)
+        write_requests(link, chunk)
+        write_listed(link, chunk)
 
     def _move_lanes(self, chunk: ChunkWrite) -> None:
         """Every lane of the claim is still ours, and those that move stand where they were read."""
@@ -271,40 +270,6 @@ class PostgresChunk:
         if seqs:
             self._db.execute(f"DELETE FROM {table} WHERE seq = ANY(%b)".encode(), (list(seqs),))
 
-    def _write_effects(self, chunk: ChunkWrite) -> None:
-        insert(self._link, "effect", chunk.effects)
-        for move in sorted(chunk.moves, key=lambda move: move.effect):  # in the order of whoever else has several
-            moved = self._db.execute(_MOVE, move._asdict()).fetchone()
-            if moved is None:
-                raise Constraint(f"effect {move.effect} is not {move.allowed.strip()} any more", field="effect", value=move.effect)
-            self._db.execute(  # what the provider showed and a person says is not its own: the next query finds whose it is
-                "DELETE FROM provider_record WHERE owner = %s AND starts_with(owner, 'effect:') AND level <> %s",
-                (f"effect:{move.effect}", moved[0]),
-            )
-        insert(
-            self._link, "payment_query", [(*row, 0, 0) for row in _latest(chunk.queries)],
-            "ON CONFLICT (merchant, reference) DO UPDATE SET due = least(payment_query.due, excluded.due), tenant = excluded.tenant,"
-            " folio = excluded.folio, payment = excluded.payment, lease_until = 0",
-            order="merchant, reference",
-        )  # fmt: skip
-        insert(self._link, "notice", chunk.notices)
-        insert(
-            self._link, "contact", list(chunk.contacts.values()),
-            "ON CONFLICT (tenant, folio) DO UPDATE SET subject = excluded.subject, body = excluded.body",
-            order="tenant, folio",
-        )  # fmt: skip
-        insert(
-            self._link, "payout_switch", list({row.tenant: row for row in sorted(chunk.switches, key=lambda row: row.at)}.values()),
-            "ON CONFLICT (tenant) DO UPDATE SET stopped = excluded.stopped, by = excluded.by, reason = excluded.reason,"
-            " at = excluded.at WHERE payout_switch.at <= excluded.at",
-        )  # fmt: skip
-        if chunk.forgotten:
-            self._db.execute(
-                f"DELETE FROM subject_key USING {given('tenant, subject', 'tt')}"
-                " WHERE subject_key.tenant = given.tenant AND subject_key.subject = given.subject",
-                [list(column) for column in zip(*chunk.forgotten, strict=True)],
-            )
-
 
 def _rounds(rows: Sequence[tuple[Any, ...]], named: int) -> Iterator[list[tuple[Any, ...]]]:
     """Rows that are written one after the other, in as few statements as it takes: one statement cannot write a row twice. The first
@@ -317,12 +282,3 @@ def _rounds(rows: Sequence[tuple[Any, ...]], named: int) -> Iterator[list[tuple[
             found.append([])
         found[time].append(row)
     return iter(found)
-
-
-def _latest(queries: Sequence[QueryRow]) -> list[QueryRow]:
-    """One wish for each payment: one statement cannot write a row twice. The last says whose it is, the earliest when."""
-    found: dict[tuple[str, str], QueryRow] = {}
-    for row in queries:
-        before = found.get((row.merchant, row.reference))
-        found[row.merchant, row.reference] = row if before is None else row._replace(due=min(row.due, before.due))
-    return list(found.values())

@@ -45,6 +45,7 @@ TABLES: Final[dict[str, tuple[str, str]]] = {
         "id tenant folio lane kind attempt audience language property body decision created_at correlation traceparent next_at",
         "tttntntttbnnttn",
     ),
+    "listed": ("tenant folio kind item property queue marks rank", "tttttttt"),
     "contact": ("tenant folio subject body", "tttb"),
     "intake": (
         "lane offset message fingerprint tenant source id name kind key act received_at correlation traceparent door scrubbed body",

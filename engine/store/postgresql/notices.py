@@ -10,7 +10,7 @@ from engine.store.notices import COLUMNS, MOVE, OPEN, Notice, Sealed, moved
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.database import Database, Link
 from engine.store.postgresql.news import tell_waiting
-from engine.store.rows import InternalRow
+from engine.store.rows import InternalRow, Key
 
 
 class PostgresNotices:
@@ -37,6 +37,11 @@ class PostgresNotices:
         with self._database.look() as link:
             row = link.execute("SELECT subject, body FROM contact WHERE tenant = ? AND folio = ?", (tenant, folio)).fetchone()
             return Sealed(row[0], bytes(row[1])) if row is not None else None
+
+    def folio(self, tenant: str, folio: str) -> bytes | None:
+        with self._database.look() as link:
+            row = link.execute("SELECT body FROM state WHERE id = ?", (Key(tenant, "folio", folio).digest(),)).fetchone()
+            return bytes(row[0]) if row is not None and row[0] is not None else None
 
     def new_generation(self, now: int) -> int:
         with self._database.write() as link:

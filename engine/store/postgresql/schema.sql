@@ -1,5 +1,5 @@
 -- The store for many processes. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 2: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
+-- Version 3: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 -- Tables and columns are those of the store on one machine, so that whoever reads has one text for both. Text is ordered by its bytes.
 
 CREATE DOMAIN word AS text COLLATE "C";
@@ -102,6 +102,8 @@ CREATE TABLE decision (
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_since ON decision (since);
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
 
 -- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
 CREATE TABLE transfer_row (
@@ -117,6 +119,8 @@ CREATE TABLE transfer_row (
 CREATE FUNCTION transfer_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'transfers are never changed or deleted, only reversed' USING ERRCODE = 'integrity_constraint_violation'; END $$;
 CREATE TRIGGER transfer_stays BEFORE UPDATE OR DELETE ON transfer_row FOR EACH ROW EXECUTE FUNCTION transfer_stays();
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
 CREATE VIEW transfer AS
 SELECT transfer_row.seq, decision.seq AS decision, tenant, CASE kind WHEN 'folio' THEN key ELSE '' END AS folio, entry, subject,
     debit, credit, minor, currency
@@ -387,6 +391,22 @@ CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('plan
 CREATE TABLE contact (
     tenant word NOT NULL, folio word NOT NULL, subject word NOT NULL, body bytea NOT NULL, PRIMARY KEY (tenant, folio)
 );
+
+-- What people have lists of, one row for each balance request and each voucher, stored with the state that it is taken from. `folio` empty:
+-- a voucher that is on no booking. `queue` is its status, `marks` are words between blanks, `rank` is its place in its list.
+CREATE TABLE listed (
+    tenant word NOT NULL,
+    folio word NOT NULL,
+    kind word NOT NULL,            -- balance | voucher
+    item word NOT NULL,
+    property word NOT NULL,
+    queue word NOT NULL,
+    marks word NOT NULL,           -- overdue | suspended | flagged
+    rank word NOT NULL,
+    PRIMARY KEY (tenant, folio, kind, item)
+);
+CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
+CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant word PRIMARY KEY, stopped bigint NOT NULL, by word NOT NULL, reason word NOT NULL, at bigint NOT NULL);

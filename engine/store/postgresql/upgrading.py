@@ -20,7 +20,7 @@ from schemas.errors import HubError
 if TYPE_CHECKING:
     from engine.store.postgresql.database import Link
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 AT_WORK: Final = "foliohub/"
 """How the connections of hubs are called, with the schema of their release behind it."""
 _STEP: Final = re.compile(r"^(?=-- step )", re.MULTILINE)

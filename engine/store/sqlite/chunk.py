@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Constraint, Fenced
 from engine.store.rows import (
     LETTER,
     BlockedRow,
     Cargo,
-    ChunkWrite,
     DeadLetterRow,
     Key,
     NoticeRow,
@@ -19,6 +19,7 @@ from engine.store.rows import (
     TimerRow,
     Waiting,
 )
+from engine.store.sqlite.listed import write_listed
 from engine.store.statements import batches, insert, marks
 from schemas.effect import EffectState
 
@@ -128,6 +129,12 @@ class SqliteChunk:
         rows = self._db.execute("SELECT id, state FROM effect WHERE tenant = ? AND folio = ?", (tenant, folio))
         return {row[0]: EffectState(row[1]) for row in rows}
 
+    def notice(self, tenant: str, folio: str, notice: str) -> bytes | None:
+        row = self._db.execute(
+            "SELECT body FROM notice WHERE id = ? AND tenant = ? AND folio = ?", (notice, tenant, folio)
+        ).fetchone()
+        return row[0] if row else None
+
     def write(self, chunk: ChunkWrite) -> None:
         db = self._db
         for lane, epoch in db.execute("SELECT lane, epoch FROM lane"):
@@ -180,6 +187,7 @@ class SqliteChunk:
             )
         insert(db, "outbox_row", [(row.seq, row.name, row.sequence, row.body, row.published) for row in chunk.outbox])
         self._write_effects(chunk)
+        write_listed(db, chunk)
 
     def _write_inbox(self, chunk: ChunkWrite) -> None:
         for slice_ in sorted({row[0] for row in chunk.inbox}):

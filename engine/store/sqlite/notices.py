@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from engine.store.contract import Fenced
 from engine.store.notices import COLUMNS, MOVE, OPEN, Notice, Sealed, moved
-from engine.store.rows import InternalRow
+from engine.store.rows import InternalRow, Key
 from engine.store.sqlite.database import Database
 from engine.store.statements import INTERNAL_COLUMNS, insert
 from schemas.notice import NoticeState
@@ -38,6 +38,11 @@ class SqliteNotices:
         with self._database.read() as connection:
             row = connection.execute("SELECT subject, body FROM contact WHERE tenant = ? AND folio = ?", (tenant, folio)).fetchone()
             return Sealed(*row) if row else None
+
+    def folio(self, tenant: str, folio: str) -> bytes | None:
+        with self._database.read() as connection:
+            row = connection.execute("SELECT body FROM state WHERE id = ?", (Key(tenant, "folio", folio).digest(),)).fetchone()
+            return row[0] if row else None
 
     def new_generation(self, now: int) -> int:
         with self._database.write() as connection:

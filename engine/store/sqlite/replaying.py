@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.log import Log, Root
-from engine.store.rows import ChunkWrite, DeadLetterRow, TimerRow
+from engine.store.rows import DeadLetterRow, TimerRow
 from engine.store.sqlite.chunk import SqliteChunk
 from engine.store.sqlite.database import Database
 from engine.store.statements import marks

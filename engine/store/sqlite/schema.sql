@@ -1,5 +1,5 @@
 -- The store on one machine. Instants are microseconds since 1970 UTC, amounts minor units, ids of messages 16 bytes.
--- Version 3: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
+-- Version 4: a new store as it is made. upgrades/<version>.sql brings a store of the version before to that one.
 
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -79,6 +79,8 @@ CREATE TABLE decision (
 CREATE INDEX decision_place ON decision (lane, origin, place) WHERE parent = 0;
 CREATE INDEX decision_parent ON decision (parent) WHERE parent > 0;
 CREATE INDEX decision_since ON decision (since);
+-- What was decided for a tenant, by instant: the journal of a day.
+CREATE INDEX decision_day ON decision (tenant, decided_at);
 
 -- The ledger. `seq` is the decision's, times 2^20, plus a number: what a decision booked lies side by side. `transfer` shows it whole.
 CREATE TABLE transfer_row (
@@ -95,6 +97,8 @@ CREATE TRIGGER transfer_is_immutable BEFORE UPDATE ON transfer_row
 BEGIN SELECT raise(ABORT, 'transfers are never changed, only reversed'); END;
 CREATE TRIGGER transfer_stays BEFORE DELETE ON transfer_row
 BEGIN SELECT raise(ABORT, 'transfers are never deleted, only reversed'); END;
+-- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
+CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
 CREATE VIEW transfer AS
 SELECT transfer_row.seq, decision.seq AS decision, tenant, CASE kind WHEN 'folio' THEN key ELSE '' END AS folio, entry, subject,
     debit, credit, minor, currency
@@ -359,6 +363,22 @@ CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('plan
 CREATE TABLE contact (
     tenant TEXT NOT NULL, folio TEXT NOT NULL, subject TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (tenant, folio)
 ) STRICT, WITHOUT ROWID;
+
+-- What people have lists of, one row for each balance request and each voucher, stored with the state that it is taken from. `folio` empty:
+-- a voucher that is on no booking. `queue` is its status, `marks` are words between blanks, `rank` is its place in its list.
+CREATE TABLE listed (
+    tenant TEXT NOT NULL,
+    folio TEXT NOT NULL,
+    kind TEXT NOT NULL,            -- balance | voucher
+    item TEXT NOT NULL,
+    property TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    marks TEXT NOT NULL,           -- overdue | suspended | flagged
+    rank TEXT NOT NULL,
+    PRIMARY KEY (tenant, folio, kind, item)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
+CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant TEXT PRIMARY KEY, stopped INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 _TELL_S: Final = 10.0
 _BYTES_PER_S: Final = 25_000_000  # so much of a store is upgraded in a second on a small machine
 _STEPS: Final = 1_000_000  # of SQLite's machine, between two looks at the clock

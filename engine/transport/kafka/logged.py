@@ -13,12 +13,13 @@ from typing import Final
 
 import structlog
 
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Claim
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
 from engine.store.postgresql.lanes import PostgresLanes
 from engine.store.postgresql.news import tell_decided
-from engine.store.rows import Arrived, ChunkWrite, DeadLetterRow, InternalRow, OutboxRow, Waiting
+from engine.store.rows import Arrived, DeadLetterRow, InternalRow, OutboxRow, Waiting
 from engine.transport.kafka.mailbox import LogRecord, Mailboxes
 from engine.transport.kafka.producer import KafkaProducer
 from engine.transport.kafka.records import Strange, arrived_of, waiting_of

@@ -96,3 +96,31 @@ def test_s1_40_a_report_is_told_to_the_hub(store: Path, tmp_path: Path) -> None:
     box.hub.close()
     report.write_text("Subject: hello\n\nno report")
     assert ran("notices", "bounced", report, "--store", store, status=Exit.WRONG).startswith("foliohub: no_report: ")
+
+
+def test_x_15_an_operator_has_a_notice_written_once_more(store: Path) -> None:
+    """What is on its way is refused; what came back is written, at the next start where no hub runs."""
+    (waits,) = listed(store)
+    assert "no hub runs on this store" in ran("notices", "resend", waits["id"], "--store", store)
+    box = Sandbox(store=str(store), configuration=configured(1))
+    ((name, refused),) = box.drain()
+    assert (name, refused["code"]) == ("notice.refused", "notice_under_way")
+    box.say("notice.bounced", {"notice": waits["id"]}, id_="b-1")
+    box.hub.close()
+
+    ran("notices", "resend", waits["id"], "--store", store, "--by", "olga")
+    box = Sandbox(store=str(store), configuration=configured(1))
+    assert [name for name, _ in box.drain()] == ["notice.requested"]
+    box.hub.close()
+    assert sorted(row["kind"] for row in listed(store, "--all")) == ["booking_confirmed", "booking_confirmed", "notice_failed"]
+
+
+def test_s0_34_balances_and_vouchers_read_in_every_language() -> None:
+    """Means of payment and warnings as the language says them; an unknown word as it is."""
+    asked = ran("notices", "preview", "balance_asked", "--language", "nl")
+    assert "U kunt betalen per kaart, overschrijving of cheque;" in asked
+    assert "uiterlijk vrijdag 10 juli 2026 betalen" in asked
+    assert "la date d'expiration ou le code de sécurité n'est pas exact" in ran(
+        "notices", "preview", "balance_not_collected", "--language", "fr"
+    )
+    assert "Il suo numero è EG6V-H4Y5-NFC4." in ran("notices", "preview", "voucher_issued", "--language", "it")

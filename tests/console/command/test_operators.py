@@ -16,8 +16,9 @@ from console.gateway.server import Gateway
 from engine.keys import DoorKeys
 from engine.store.reading import Reading
 from engine.store.sqlite import database
+from engine.verify import verify
 from tests.console.command.conftest import foliohub
-from tests.engine.campsite import HOUSE, Campsite, asked, booking, configuration, payment
+from tests.engine.campsite import HOUSE, Campsite, asked, booking, configuration, event, payment
 
 NAMED = configuration("camp-azur/2", approval_above=15_000)
 
@@ -92,6 +93,26 @@ def test_x_27_a_second_person_says_no(camp: Campsite) -> None:
     assert again[0] == 1
     assert "approval.refused" in again[1]
     assert parsed(camp, "effects", "list", "--state", "refused")[0]["id"] == effect
+
+
+def test_s4_46_what_waits_in_a_folio_is_listed_and_granted_like_a_payout(tmp_path: Path) -> None:
+    """A voucher's bonus that is more than one person may give; its name alone says whose it is."""
+    camp = Campsite(tmp_path / "camp.sqlite", configuration("camp-azur/2", override_above=1_000))
+    camp.send(booking("F"))
+    camp.send(payment("F", "3006"))
+    chosen = {"value_rule": "percent_of_collected", "value_percent": "120 %"}
+    camp.send(event("bonus", "booking.cancel_with_voucher", {"actor": HOUSE, "folio": "F", **chosen}, "desk"))
+    (waiting,) = parsed(camp, "approvals", "list")
+    assert (waiting["kind"], waiting["minor"], waiting["folio"], waiting["tenant"]) == ("voucher_bonus", 4_000, "F", "azur")
+    assert "40.00 EUR" in on(camp, "approvals", "list")[1]
+
+    with running(camp):
+        status, output = on(camp, "approvals", "grant", waiting["id"], "--by", "olga", "--reason", "seen")
+    assert status == 0, output
+    assert "voucher.issued: folio=F" in output
+    assert parsed(camp, "approvals", "list") == []
+    assert verify(camp.hub.database).agrees
+    camp.close()
 
 
 def test_without_a_hub_a_word_waits_for_the_next_start(tmp_path: Path) -> None:

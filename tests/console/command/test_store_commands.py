@@ -10,6 +10,7 @@ import pytest
 
 from console.command.failing import Exit
 from engine.store.opening import open_store
+from engine.store.postgresql.upgrading import SCHEMA_VERSION
 from tests.console.command.conftest import foliohub
 from tests.engine.campsite import Campsite, asked, booking, payment
 
@@ -48,7 +49,7 @@ def test_a_store_is_backed_up_moved_and_looked_at(path: Path, tmp_path: Path, po
     assert parsed("migrate", "--from", path, "--to", postgres_url, env=key)["before"] is True
     told = parsed("store", "status", "--store", postgres_url)
     assert (told["state"], len(told["lanes"]), told["rows"]["effect"]) == ("here", 4, 1)
-    assert parsed("store", "upgrade", "--store", postgres_url) == {"before": 2, "now": 2}
+    assert parsed("store", "upgrade", "--store", postgres_url) == {"before": SCHEMA_VERSION, "now": SCHEMA_VERSION}
     assert parsed("verify", "--store", postgres_url, env=key)["agrees"] is True
     (switch,) = parsed("payouts", "status", "--store", postgres_url, env=key)
     assert switch["stopped"] is False

@@ -6,14 +6,32 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pytest
+
+from config.loader import load
 from schemas.cards import scrub
-from tests.console.gateway.world import World
+from tests.console.gateway.world import World, configuration, world
+from tests.scenarios.play import FOLDERS
 
 DOCS = Path(__file__).parents[3] / "docs" / "http.md"
 EXAMPLE = re.compile(r"```sh\n(curl .*?)```\n\n```(json|xml)\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Its property asks for balances."""
+    settled = configuration()
+    camp = settled.properties["camp-azur"]
+    asking = load(FOLDERS / "asking", {}).properties["camp-azur"].balance
+    asks = msgspec.structs.replace(camp, version="camp-azur/9", balance=asking)
+    settled = msgspec.structs.replace(settled, properties={**settled.properties, "camp-azur": asks})
+    with world(tmp_path_factory.mktemp("docs"), settled=settled) as made:
+        yield made
 
 
 def within(wanted: Any, got: Any, where: str = "answer") -> None:
@@ -43,7 +61,7 @@ def test_every_curl_answers_as_printed(hub: World) -> None:
         "NO_PROXY": "*",
     }
 
-    assert len(examples) == text.count("```sh\ncurl") == 10
+    assert len(examples) == text.count("```sh\ncurl") == 15
     for command, kind, printed in examples:
         ran = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=False)
         assert ran.returncode == 0, f"{command}\n{ran.stderr}"

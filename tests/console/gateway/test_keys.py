@@ -14,6 +14,8 @@ DOORS = {
     ("POST", "/messages"): {"azur", "operator"},
     ("GET", "/folios/none"): {"reader", "operator"},
     ("GET", "/outcomes"): {"reader", "operator"},
+    ("GET", "/balance-requests"): {"reader", "operator"},
+    ("GET", "/vouchers"): {"reader", "operator"},
 }
 
 

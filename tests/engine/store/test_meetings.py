@@ -17,9 +17,10 @@ from config.settings import Configuration
 from engine import routes
 from engine.address import lane_of
 from engine.lane import Lanes
+from engine.store.chunk_write import ChunkWrite
 from engine.store.opening import lanes_of
 from engine.store.postgresql.database import Database
-from engine.store.rows import ChunkWrite, Key
+from engine.store.rows import Key
 from engine.verify import verify
 from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking
 from tests.scenarios.play import FOLDERS

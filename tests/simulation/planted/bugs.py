@@ -16,8 +16,9 @@ from engine.lane import Ran
 from engine.reconcile import Findings, Known, Open
 from engine.relay import outgoing
 from engine.routes import ROUTES
+from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Claim
-from engine.store.rows import ChunkWrite, Waiting
+from engine.store.rows import Waiting
 from engine.store.sqlite import chunk as lane_transaction
 from engine.store.sqlite.chunk import SqliteChunk
 from engine.store.sqlite.lanes import SqliteLanes

@@ -51,7 +51,7 @@ def _revisions(world: World) -> list[str]:
         _REVISED,
     )
     for row in rows:
-        revision = msgspec.json.decode(row["body"])["revision"] or 0
+        revision = msgspec.json.decode(row["body"]).get("revision") or 0
         by = (row["key"], row["source"])
         if revision < last[by]:
             wrong.append(f"{row['id']} is revision {revision} and was taken after {last[by]}")

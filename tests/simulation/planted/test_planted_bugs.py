@@ -6,6 +6,7 @@ import pytest
 
 from tests.simulation.planted.bugs import BUGS, Bug
 from tests.simulation.planted.closer import look_closer
+from tests.simulation.planted.of_families import BUGS as OF_FAMILIES
 from tests.simulation.playing import play
 
 MOST = max(bug.seeds for bug in BUGS)
@@ -27,5 +28,15 @@ def test_a_planted_bug_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> No
     bug.plant(monkeypatch)
 
     found = (told for seed in range(bug.seeds) if (told := play(seed).wrong))
+
+    assert any(any(word in told for word in bug.says) for told in found)
+
+
+@pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.name) for bug in OF_FAMILIES])
+def test_a_bug_of_the_families_is_found(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what it does to requests, mails and vouchers; tests/simulation/test_families_worlds.py shows that these worlds hold without."""
+    bug.plant(monkeypatch)
+
+    found = (told for seed in range(bug.seeds) if (told := play(seed, families=True).wrong))
 
     assert any(any(word in told for word in bug.says) for told in found)

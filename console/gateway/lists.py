@@ -1,0 +1,76 @@
+"""GET /balance-requests and GET /vouchers: what a merchant looks after, by queue, a page at a time, for one tenant's key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+from litestar import Request, Response, get
+from litestar.params import QueryParameter
+
+from console.gateway import described
+from console.gateway.callers import caller
+from console.gateway.messages import answer_json, desk_of
+from console.gateway.problems import Problem
+from engine import balances, vouchers
+from engine.pages import MOST, BadAfter, Page
+from schemas.balance_request import BalanceStatus
+from schemas.voucher import VoucherStatus
+
+After = Annotated[str, QueryParameter(max_length=1000, description="`next` of the last answer; empty: from the beginning")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="at most so many")]
+Property = Annotated[str, QueryParameter(name="property", max_length=64, description="only of this property")]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@get("/balance-requests", responses=described.BALANCE_REQUESTS, tags=["lists"], summary="Balance requests by queue")
+async def get_balance_requests(
+    request: Request[Any, Any, Any],
+    queue: Annotated[BalanceStatus | None, QueryParameter(description="left out: the three that are live")] = None,
+    overdue: Annotated[bool | None, QueryParameter(description="only those whose deadline is over, or only others")] = None,
+    suspended: Annotated[
+        bool | None, QueryParameter(description="only those of which nothing is asked for now, or only others")
+    ] = None,
+    property_: Property = "",
+    after: After = "",
+    limit: Limit = 100,
+) -> Response[bytes]:
+    """Those of the key's tenant, the earliest deadline first (S1-12). Ask again with `next` until it is empty; a page may hold fewer than
+    `limit`, or none, before that. What moves meanwhile may be met twice or passed over."""
+    desk = desk_of(request)
+    key = await caller(request, desk, "read")
+    wanted = balances.Wanted(queue=queue, overdue=overdue, suspended=suspended, property=property_)
+    hub = desk.hub
+    found = await desk.run(
+        paged, balances.page, hub.reading, hub.settled, hub.clock.now(), key.tenant, wanted, after=after, limit=limit
+    )
+    return answer_json(HTTPStatus.OK, {"balance_requests": found.entries, "next": found.next})
+
+
+@get("/vouchers", responses=described.VOUCHERS, tags=["lists"], summary="Vouchers, for the merchant's control")
+async def get_vouchers(
+    request: Request[Any, Any, Any],
+    status: Annotated[VoucherStatus | None, QueryParameter(description="what a booking says of it")] = None,
+    to_check: Annotated[bool, QueryParameter(description="only those that wait for the merchant's check")] = False,
+    flagged: Annotated[bool | None, QueryParameter(description="only those with a warning, or only others")] = None,
+    property_: Property = "",
+    after: After = "",
+    limit: Limit = 100,
+) -> Response[bytes]:
+    """Those of the key's tenant by number, on each booking that has them, and those that are on none yet (S0-18). Ask again with `next`
+    until it is empty."""
+    desk = desk_of(request)
+    key = await caller(request, desk, "read")
+    wanted = vouchers.Wanted(status=status, to_check=to_check, flagged=flagged, property=property_)
+    found = await desk.run(paged, vouchers.page, desk.hub.reading, key.tenant, wanted, after=after, limit=limit)
+    return answer_json(HTTPStatus.OK, {"vouchers": found.entries, "next": found.next})
+
+
+def paged(page: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs) -> Page[T]:
+    """A page of a list. Raises Problem `bad_after`."""
+    try:
+        return page(*args, **kwargs)
+    except BadAfter as bad:
+        raise Problem(HTTPStatus.BAD_REQUEST, bad.code, bad.message, field=bad.field, value=bad.value) from None

@@ -1,0 +1,158 @@
+"""What the journal of a day reads: transfers by tenant and instant, sums of them, what stood before. Nothing is written here.
+
+Instants are microseconds since 1970 UTC, amounts minor units. A day is found by the index of decisions by tenant and instant, and what
+stands on vouchers and on receipts without a home by an index of such transfers alone; neither reads the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from engine.store.reading import Reading
+from engine.store.rows import NUMBERED, Key
+from engine.store.statements import batches, marks
+
+_OF_DAY: Final = (
+    " FROM decision CROSS JOIN {rows} WHERE decision.tenant = ? AND decision.decided_at >= ? AND decision.decided_at < ?"
+    f" AND {{rows}}.seq >= decision.seq << {NUMBERED} AND {{rows}}.seq < (decision.seq + 1) << {NUMBERED}"
+)
+_TRANSFERS: Final = _OF_DAY.format(rows="transfer_row")
+_OUTCOMES: Final = _OF_DAY.format(rows="outbox_row")
+_HELD: Final = "(substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:'))"
+"""In these words, since by them the index of such transfers is found."""
+
+
+class Day(NamedTuple):
+    """One tenant's day: from `since`, up to `until`."""
+
+    tenant: str
+    since: int
+    until: int
+
+
+class Booked(NamedTuple):
+    """One transfer with what its decision says of it. `kind` and `key` are the aggregate that decided, `name` the message."""
+
+    seq: int
+    decision: int
+    at: int
+    kind: str
+    key: str
+    name: str
+    entry: str
+    subject: str
+    debit: str
+    credit: str
+    minor: int
+    currency: str
+
+
+class Total(NamedTuple):
+    """What was booked on one account, minor units; of one aggregate where that was asked for, else `kind` and `key` are empty."""
+
+    kind: str
+    key: str
+    account: str
+    currency: str
+    debit: int
+    credit: int
+
+
+class Held(NamedTuple):
+    """Transfers between two accounts of which one is a voucher's or of receipts without a home: what was booked before the day, and on
+    it."""
+
+    debit: str
+    credit: str
+    entry: str
+    currency: str
+    before: int
+    during: int
+
+
+class Told(NamedTuple):
+    """An outcome of a decision."""
+
+    decision: int
+    name: str
+    body: bytes
+
+
+def decided_at(reading: Reading, tenant: str, transfer: int) -> int | None:
+    """When a transfer of this tenant was booked; None for what is none of its own."""
+    found = reading.rows("SELECT decided_at FROM decision WHERE seq = ? AND tenant = ?", (transfer >> NUMBERED, tenant))
+    return found[0]["decided_at"] if found else None
+
+
+def transfers(reading: Reading, day: Day, after: tuple[int, int], limit: int) -> list[Booked]:
+    """The day's transfers behind `after`, an instant and a number, in the order in which they were booked."""
+    since, seq = max(after[0], day.since), after[1]
+    rows = reading.rows(
+        "SELECT transfer_row.seq AS seq, decision.seq AS decision, decision.decided_at AS at, decision.kind, decision.key,"
+        f" decision.name, entry, subject, debit, credit, minor, currency{_TRANSFERS}"
+        " AND (decision.decided_at > ? OR transfer_row.seq > ?)"
+        " ORDER BY decision.decided_at, decision.seq, transfer_row.seq LIMIT ?",
+        (day.tenant, since, day.until, since, seq, limit),
+    )
+    return [Booked(**row) for row in rows]
+
+
+def totals(reading: Reading, day: Day, *, by_key: bool) -> list[Total]:
+    """Sums of the day by account and currency; `by_key`: and by the aggregate that decided."""
+    key = "decision.kind, decision.key" if by_key else "'', ''"
+    sides = " UNION ALL ".join(
+        f"SELECT {key.replace(',', ' AS kind,')} AS key, {side} AS account, currency, {debit} AS debit, {credit} AS credit{_TRANSFERS}"
+        for side, debit, credit in (("debit", "minor", "0"), ("credit", "0", "minor"))
+    )
+    rows = reading.rows(
+        "SELECT kind, key, account, currency, CAST(sum(debit) AS BIGINT) AS debit, CAST(sum(credit) AS BIGINT) AS credit"
+        f" FROM ({sides}) AS side GROUP BY 1, 2, 3, 4 ORDER BY 4, 3, 1, 2",
+        (*day, *day),
+    )
+    return [Total(**row) for row in rows]
+
+
+def held(reading: Reading, day: Day) -> list[Held]:
+    """Everything that was ever booked on vouchers and on receipts without a home, up to the day's end: it grows with them."""
+    rows = reading.rows(
+        "SELECT debit, credit, entry, currency, CAST(sum(CASE WHEN decided_at < ? THEN minor ELSE 0 END) AS BIGINT) AS before,"
+        " CAST(sum(CASE WHEN decided_at < ? THEN 0 ELSE minor END) AS BIGINT) AS during"
+        f" FROM transfer_row CROSS JOIN decision WHERE {_HELD} AND decision.seq = transfer_row.seq >> {NUMBERED} AND tenant = ?"
+        " AND decided_at < ? GROUP BY 1, 2, 3, 4 ORDER BY 4, 1, 2, 3",
+        (day.since, day.since, day.tenant, day.until),
+    )
+    return [Held(**row) for row in rows]
+
+
+def outcomes(reading: Reading, day: Day, names: Sequence[str]) -> list[Told]:
+    """The day's outcomes of these names, in order."""
+    rows = reading.rows(
+        f"SELECT decision.seq AS decision, outbox_row.name AS name, body{_OUTCOMES} AND outbox_row.name IN ({marks(len(names))})"
+        " ORDER BY decision.decided_at, outbox_row.seq",
+        (*day, *names),
+    )
+    return [Told(**row) for row in rows]
+
+
+def outcomes_of(reading: Reading, decisions: Iterable[int], names: Sequence[str]) -> Iterator[Told]:
+    """The same of some decisions."""
+    for some in batches(sorted(set(decisions))):
+        rows = reading.rows(
+            "SELECT decision.seq AS decision, outbox_row.name AS name, body FROM decision CROSS JOIN outbox_row"
+            f" WHERE decision.seq IN ({marks(len(some))}) AND outbox_row.seq >= decision.seq << {NUMBERED}"
+            f" AND outbox_row.seq < (decision.seq + 1) << {NUMBERED} AND outbox_row.name IN ({marks(len(names))})"
+            " ORDER BY outbox_row.seq",
+            (*some, *names),
+        )
+        yield from (Told(**row) for row in rows)
+
+
+def bodies(reading: Reading, keys: Iterable[Key]) -> Iterator[tuple[Key, bytes]]:
+    """Aggregates as they stand; those that are none are left out."""
+    for some in batches(sorted(set(keys))):
+        rows = reading.rows(
+            f"SELECT tenant, kind, key, body FROM state WHERE id IN ({marks(len(some))}) AND body IS NOT NULL",
+            [key.digest() for key in some],
+        )
+        yield from ((Key(row["tenant"], row["kind"], row["key"]), bytes(row["body"])) for row in rows)

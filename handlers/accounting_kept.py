@@ -1,0 +1,92 @@
+"""What a line knows of what it keeps: why, what of it is let go again, and how much of the rest bears VAT (X-23).
+
+Pure arithmetic on a folio before and after a decision; `handlers.accounting` tells it. Amounts are minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
+
+from handlers.quote_lines import ASIDE
+from schemas.accounting import PenaltyReason, VatTreatment
+from schemas.cancellation import Cause
+from schemas.folio import Folio, FolioLine, KeptVat
+from schemas.money import allocate
+from schemas.policy import PenaltyVat
+
+
+def kept_of(before: Folio | None, after: Folio, old: Mapping[str, FolioLine], cause: Cause | None, policy: PenaltyVat) -> Folio:
+    """X-23: the folio whose lines know why they keep what they keep, what of it is let go, and what of the rest bears VAT."""
+    services = [line for line in after.lines if line.kind not in ASIDE and line.kept]
+    if not services:
+        return after
+    now = {line.line for line in services if line.kept != before_of(old, line).kept}
+    let_go = _let_go(before, after, services, old, now)
+    lines: dict[str, FolioLine] = {}
+    for line in services:
+        was = before_of(old, line)
+        rest, rest_before = line.kept - let_go[line.line], was.kept - let_go_of(was)
+        reason = _reason(was, line, rest - rest_before, cause) if line.line in now else _known_reason(was)
+        more = rest - rest_before if policy.of(reason) is VatTreatment.TAXABLE else 0
+        taxed = min(max(0, taxed_of(was) + more), rest)
+        lines[line.line] = replace(line, kept_vat=KeptVat(reason=reason, let_go=let_go[line.line], taxed=taxed))
+    return replace(after, lines=tuple([lines.get(line.line, line) for line in after.lines]))
+
+
+def before_of(old: Mapping[str, FolioLine], line: FolioLine) -> FolioLine:
+    """The line as it was; one that is new was ordered for nothing and kept nothing."""
+    return old.get(line.line) or replace(line, price=0, kept=0, cancelled=False, kept_vat=None)
+
+
+def _reason(was: FolioLine, line: FolioLine, more: int, cause: Cause | None) -> PenaltyReason:
+    """Why more is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12)."""
+    if cause is Cause.NO_SHOW:
+        return PenaltyReason.NO_SHOW
+    cancelled = (0 if was.cancelled else was.price) - (0 if line.cancelled else line.price)
+    if not cancelled:  # money that is told late is kept for the reason of the cancellation
+        return _known_reason(was)
+    return PenaltyReason.PRICE_KEPT if more >= cancelled else PenaltyReason.KEPT_DEPOSIT
+
+
+def _known_reason(was: FolioLine) -> PenaltyReason:
+    return was.kept_vat.reason if was.kept_vat is not None else PenaltyReason.KEPT_DEPOSIT
+
+
+def _let_go(
+    before: Folio | None, after: Folio, services: Sequence[FolioLine], old: Mapping[str, FolioLine], now: set[str]
+) -> dict[str, int]:
+    """What of each line's `kept` is waived or goodwill, exact by largest remainder (X-5): as much of both as the lines keep, of those
+    first that keep more now; the fee is given up last."""
+    given = after.waived + after.goodwill
+    moved = given - (before.waived + before.goodwill if before is not None else 0)
+    parts = {line.line: min(let_go_of(before_of(old, line)), line.kept) for line in services}
+    missing = min(given, sum(line.kept for line in services)) - sum(parts.values())
+    if missing > 0 and moved > 0:
+        left = min(missing, moved)
+        for first in (True, False):
+            room = {line.line: line.kept - parts[line.line] for line in services if (line.line in now) is first}
+            left -= _spread(parts, min(left, sum(room.values())), room)
+    elif missing < 0 and moved < 0:
+        _spread(parts, max(missing, moved), dict(parts))
+    return parts
+
+
+def _spread(parts: dict[str, int], minor: int, weights: Mapping[str, int]) -> int:
+    """So much more on these parts, by their weights; the same again."""
+    if minor:
+        shares = allocate(abs(minor), list(weights.values()))
+        for line, share in zip(weights, shares, strict=True):
+            parts[line] += share if minor > 0 else -share
+    return minor
+
+
+def let_go_of(line: FolioLine) -> int:
+    """What of its `kept` is waived or goodwill."""
+    return line.kept_vat.let_go if line.kept_vat is not None else 0
+
+
+def taxed_of(line: FolioLine) -> int:
+    """What of the rest of its `kept` bears VAT."""
+    return line.kept_vat.taxed if line.kept_vat is not None else 0

@@ -1,0 +1,107 @@
+"""`foliohub balances`, `foliohub vouchers` and `foliohub folios` as people and programs call them, on both engines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from console.command.failing import Exit
+from engine.standing import standing
+from engine.store.opening import open_store
+from schemas.voucher import VoucherStatus
+from tests.console.command.conftest import foliohub
+from tests.engine.sandbox import Sandbox
+from tests.engine.test_lists import asking, enter, owes
+
+
+def play(address: str) -> Sandbox:
+    """B-1 is suspended, B-2 is asked."""
+    made = asking(store=open_store(address))
+    for folio in ("B-1", "B-2"):
+        owes(made, folio)
+    made.say("balance.suspend", {"folio": "B-1", "until": "2026-07-20"}, actor="operator")
+    made.say("balance.send_now", {"folio": "B-2"}, actor="operator")
+    return made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Of a stopped hub."""
+    address: str = str(tmp_path / "hub.sqlite") if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    play(address).hub.close()
+    return address
+
+
+def ran(*arguments: object, status: Exit = Exit.DONE) -> str:
+    told = foliohub(*arguments)
+    assert told.exit_code == status, told.output
+    assert "Traceback" not in told.output
+    return told.stdout if status is Exit.DONE else told.stdout + told.stderr
+
+
+def read(*arguments: object) -> Any:
+    return json.loads(ran(*arguments, "--json"))
+
+
+def test_s1_12_balances_by_queue(store: str) -> None:
+    """The same entries as the door's; of a tenant that is not there, none (X-12)."""
+    found = read("balances", "list", "--store", store, "--queue", "sent_no_reply")
+    assert [(one["folio"], one["queue"], one["amount"], one["link"]) for one in found] == [("B-2", "sent_no_reply", 10_000, 1)]
+    assert [one["folio"] for one in read("balances", "list", "--store", store)] == ["B-2", "B-1"], "the earliest deadline first"
+    assert [one["folio"] for one in read("balances", "list", "--store", store, "--limit", 1)] == ["B-2"]
+    assert [one["folio"] for one in read("balances", "list", "--store", store, "--overdue")] == []
+    for nobodys in (("--tenant", "dunes"), ("--property", "other"), ("--queue", "paid")):
+        assert read("balances", "list", "--store", store, *nobodys) == []
+    shown = ran("balances", "list", "--store", store)
+    assert "100.00 EUR" in shown
+    assert "2026-07-10" in shown
+    assert "no such balance requests" in ran("balances", "list", "--store", store, "--queue", "cancelled")
+    assert "is not one of" in ran("balances", "list", "--store", store, "--queue", "late", status=Exit.WRONG)
+
+
+def test_s4_22_a_folio_as_the_door_tells_it(store: str) -> None:
+    """To the field, but for the instant of looking; and in lines for people."""
+    found = read("folios", "show", "B-2", "--store", store)
+    assert (found["sums"]["ordered"], found["sums"]["collected"], found["recoverable"]["total"]) == (20_000, 10_000, 10_000)
+    (request,) = found["balance_requests"]
+    assert (request["queue"], request["live"], request["deadline"]) == ("sent_no_reply", True, "2026-07-10")
+    shown = ran("folios", "show", "B-2", "--store", store)
+    for said in ("ordered 200.00 EUR − collected 100.00 EUR = balance 100.00 EUR", "could be given back now: 100.00 EUR", "P-B-2",
+                 "sent_no_reply, 100.00 EUR by the end of 2026-07-10"):  # fmt: skip
+        assert said in shown
+    assert "unknown_folio" in ran("folios", "show", "B-9", "--store", store, status=Exit.WRONG)
+    assert "unknown_tenant" in ran("folios", "show", "B-2", "--store", store, "--tenant", "dunes", status=Exit.WRONG)
+
+
+def test_the_command_and_the_door_say_the_same(tmp_path: Path) -> None:
+    """One function gives both."""
+    made = play(str(tmp_path / "hub.sqlite"))
+    door = json.loads(msgspec.json.encode(standing(made.hub, "azur", "B-1")))
+    made.hub.close()
+    command = read("folios", "show", "B-1", "--store", tmp_path / "hub.sqlite")
+
+    moment = ("if_cancelled_now", "balance_requests")  # these depend on when one looks
+    assert {name: value for name, value in command.items() if name not in moment} == {
+        name: value for name, value in door.items() if name not in moment
+    }
+
+
+def test_s0_18_vouchers(tmp_path: Path) -> None:
+    """Number by number, what waits, what is flagged."""
+    made = Sandbox(store=str(tmp_path / "hub.sqlite"))
+    enter(made, "B-1", "MER-1", 2_000)
+    enter(made, "B-2", "MER-1", 3_000)
+    made.hub.close()
+    at = ("--store", tmp_path / "hub.sqlite")
+
+    assert [(one["number"], one["folio"]) for one in read("vouchers", "list", *at)] == [("MER-1", "B-1"), ("MER-1", "B-2")]
+    assert [one["folio"] for one in read("vouchers", "list", *at, "--flagged")] == ["B-2"]
+    assert len(read("vouchers", "list", *at, "--to-check")) == 2
+    assert read("vouchers", "list", *at, "--status", VoucherStatus.REFUSED.value) == []
+    assert read("vouchers", "list", *at, "--tenant", "dunes") == []
+    assert "30.00 EUR" in ran("vouchers", "list", *at)
+    assert "is not one of" in ran("vouchers", "list", *at, "--status", "spent", status=Exit.WRONG)

@@ -1,0 +1,160 @@
+"""X-20: what a channel that collects owes, and is owed. The table of docs/rules/channel.md is the table of these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers import account
+from ledger.balance import balance
+from schemas.booking import CollectedBy
+from schemas.commission import ChannelBalanceChanged
+from schemas.payment import UnappliedReceipt
+from schemas.policy import RefundBase
+from schemas.refund import RefundDecided, RefundManualRequired
+from tests.handlers.campsite import fact, kinds, line, ordered, terms
+from tests.handlers.cancelling import Leaving, before, leaving
+
+PAGE = Path(__file__).parents[2].joinpath("docs/rules/channel.md").read_text(encoding="utf-8")
+SOLD = {"collected_by": "channel", "commission_rate": "10 %"}
+
+
+def rows() -> list[dict[str, str]]:
+    """The examples, by column."""
+    part = PAGE.partition("\n## Examples")[2]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in part.splitlines() if row.startswith("|")]
+    names, _, *rest = cells
+    return [dict(zip(names, row, strict=True)) for row in rest]
+
+
+def minor(text: str) -> int:
+    """`100.00` in minor units, `–` is nothing."""
+    return 0 if text == "–" else int(text.replace(".", "").replace("−", "-"))
+
+
+def stands(stay: Leaving) -> tuple[int, int]:
+    """What the channel owes and keeps, by the book."""
+    return balance(stay.entries, "channels:B-1", "EUR"), -balance(stay.entries, "commissions:B-1", "EUR")
+
+
+def told(stay: Leaving) -> ChannelBalanceChanged:
+    """What was last told of it."""
+    return [one for one in stay.said if isinstance(one, ChannelBalanceChanged)][-1]
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=" ".join(row.values())) for row in rows()])
+def test_x_20_what_a_channel_owes(row: dict[str, str]) -> None:
+    """Row by row: by the book, by what is told, and by the folio."""
+    stay = leaving(0, deposit_nature=row["nature"], **SOLD)
+    if minor(row["paid"]):
+        stay.card(minor(row["paid"]))
+    if row["cancelled"] != "–":
+        stay.leave(at=before(int(row["cancelled"].split()[0])))
+    if minor(row["after"]):
+        stay.now = before(0)
+        assert UnappliedReceipt.__name__ not in kinds(stay.card(minor(row["after"]), "P2"))
+
+    owed, commission = minor(row["owed"]), minor(row["commission"])
+    assert stands(stay) == (owed, commission) == (account.balance(stay.folio), stay.folio.commission)
+    assert (told(stay).owed, told(stay).commission, told(stay).net) == (owed, commission, minor(row["net"]))
+    assert sum(refund.minor for refund in stay.folio.refunds) == minor(row["to give"])
+    assert balance(stay.entries, "guest:B-1", "EUR") == 0
+    assert stay.folio.waived == stay.folio.claim == 0
+    assert not stay.requests
+
+
+def test_x_20_what_is_owed_to_it_is_settled_by_hand() -> None:
+    """It names the channel and not the guest, and is closed when somebody has settled it."""
+    stay = leaving(20_500, **SOLD)
+    out = stay.leave(at=before(3))
+    assert fact(out, RefundManualRequired).reason == "collected by channel: settle it there, not with the guest"
+    assert balance(stay.entries, "refunds:B-1", "EUR") == -10_000
+    stay.by_hand(10_000, refund=fact(out, RefundDecided).refund)
+
+    assert balance(stay.entries, "refunds:B-1", "EUR") == 0
+
+
+@pytest.mark.parametrize(("refund", "owed"), [("full", 0), ("none", 20_500), (5_000, 15_500), (30_000, 0), ("policy", 10_500)])
+@pytest.mark.parametrize("paid_minor", [0, 20_500])
+def test_x_20_s4_25_the_record_says_what_the_guest_gets(refund: Any, owed: int, paid_minor: int) -> None:
+    """Of the channel; it owes us the rest, and what it has paid beyond that goes back to it."""
+    stay = leaving(paid_minor, **SOLD)
+    stay.told_cancelled(at=before(3), refund=refund)
+
+    assert account.balance(stay.folio) == (0 if paid_minor else owed)
+    assert sum(one.minor for one in stay.folio.refunds) == (20_500 - owed if paid_minor else 0)
+
+
+def test_x_20_a_4_the_channel_has_all_of_it() -> None:
+    """With a rate of what was collected, all of the price was."""
+    offered = (terms("outdoor/flexible", "1", "1/2", "0", refund_base=RefundBase.COLLECTED),)
+    stay = leaving(0, offered=offered, **SOLD)
+    stay.leave(at=before(3))
+
+    assert stands(stay) == (10_500, 1_000)
+
+
+@pytest.mark.parametrize("paid_minor", [0, 10_000, 30_000])
+def test_x_20_who_collects_changes(paid_minor: int) -> None:
+    """What is owed goes from one account to the other, and back, whichever way it is owed."""
+    stay = leaving(paid_minor)
+    stay.book(ordered(**SOLD), "booking.changed")
+    assert (*stands(stay), balance(stay.entries, "guest:B-1", "EUR")) == (20_500 - paid_minor, 2_000, 0)
+    stay.book(ordered(line(price=30_000), commission_rate="10 %"), "booking.changed")
+
+    assert (*stands(stay), balance(stay.entries, "guest:B-1", "EUR")) == (0, 0, 30_500 - paid_minor)
+    assert (told(stay).owed, told(stay).commission, told(stay).net) == (0, 0, 0)
+
+
+def test_x_20_commission_follows_what_is_sold() -> None:
+    """By each service's price, half-up; taxes and insurance bear none; another rate counts from then on."""
+    tax = {"line": "9", "kind": "tourist_tax", "price": 2_000, "trade": "", "terms": ""}
+    stay = leaving(0, line(price=10_005), line("2", 10_005), tax, **SOLD)
+    assert stands(stay)[1] == 2_002
+    stay.book(ordered(line(price=10_005), **{**SOLD, "commission_rate": "20 %"}), "booking.changed")
+
+    assert stands(stay)[1] == 2_001
+
+
+@pytest.mark.parametrize("by", ["property", "platform"])
+def test_x_20_others_leave_the_guests_account(by: str) -> None:
+    """Nothing is told of a channel, and nothing is kept."""
+    stay = leaving(20_500, collected_by=by, commission_rate="10 %")
+    stay.leave(at=before(3))
+
+    assert not [one for one in stay.said if isinstance(one, ChannelBalanceChanged)]
+    assert stands(stay) == (0, 0)
+    assert stay.folio.collected_by is CollectedBy(by)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("pay"), st.integers(1, 30_000)),
+            st.tuples(st.just("change"), st.integers(0, 30_000)),
+            st.tuples(st.just("by"), st.sampled_from(["property", "channel", "platform"])),
+            st.tuples(st.just("leave"), st.sampled_from([3, 10])),
+        ),
+        max_size=8,
+    )
+)
+def test_x_4_x_20_the_book_says_what_the_folio_says(acts: list[tuple[str, Any]]) -> None:
+    """Whatever happens, in whatever order (`Leaving.holds` compares what is owed)."""
+    stay, says = leaving(0, **SOLD), dict[str, Any](SOLD)
+    for number, (what, value) in enumerate(acts):
+        if what == "pay":
+            stay.card(value, f"P{number}")
+        elif what == "leave" and stay.folio.cancelled_at is None:
+            stay.leave(at=before(value))
+        elif stay.folio.cancelled_at is None and what in ("change", "by"):
+            says |= {"collected_by": value} if what == "by" else {}
+            price = value if what == "change" else stay.folio.lines[0].price
+            stay.book(ordered(line(price=price), **says), "booking.changed")
+        assert stands(stay)[1] == stay.folio.commission
+        by_channel = stay.folio.collected_by is CollectedBy.CHANNEL
+        assert stands(stay)[0] == (account.balance(stay.folio) if by_channel else 0)
+        assert balance(stay.entries, "guest:B-1", "EUR") == (0 if by_channel else account.balance(stay.folio))
