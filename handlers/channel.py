@@ -81,7 +81,7 @@ def _moved(before: Folio | None, after: Folio) -> recipes.Transfers:
 
 
 def _commission(before: Folio | None, after: Folio, out: Outcome, facts: Facts) -> int:
-    """What the channel keeps: of what is sold, less what it gives back by a credit note (S4-38)."""
+    """What the channel keeps: of what is sold, less what it gives back by a credit note (X-20)."""
     if facts.name in _BOOKED:
         return after.commission + _due(after) - _due(before)
     return after.commission - sum(fact.amount for fact in out.facts if isinstance(fact, CommissionCreditNoteRequested))

@@ -38,7 +38,7 @@ def decide_enter(message: VoucherEnter, facts: Facts) -> Outcome:
 
     Raises Early for an unknown booking, Stale for what is entered already, Rejected `feature_not_available`, `already_cancelled`,
     `currency_mismatch`, `voucher_number_empty`, `voucher_entered`, `too_many_vouchers`, `amount_above_total`, `deposit_not_covered`,
-    `voucher_value_exceeded`.
+    `voucher_value_exceeded`, `amount_above_balance`, `nothing_owed`.
     """
     folio = facts.folio
     if folio is None:
@@ -97,7 +97,8 @@ def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: Property
     if message.amount > owed:
         amount, most = (account.text(minor, folio.currency) for minor in (message.amount, owed))
         text = f"{amount} were typed, and {most} are still owed: type at most that"
-        raise Rejected(text, code="nothing_owed", rule="S0-5", field="amount", value=message.amount)
+        code = "amount_above_balance" if owed else "nothing_owed"
+        raise Rejected(text, code=code, rule="S0-5", field="amount", value=message.amount)
 
 
 def _check_new(message: VoucherEnter, folio: Folio, key: str) -> None:

@@ -276,6 +276,7 @@ def test_a_database_of_the_release_before_is_brought_here(postgres_url: str) -> 
         link.execute("DROP TABLE notice")
         link.execute("DROP TABLE contact")
         link.execute("DROP TABLE listed")
+        link.execute("DROP INDEX decision_day, transfer_held")
         link.execute("UPDATE meta SET value = '1' WHERE name = 'schema'")
     store.close()
     from engine.store.postgresql.standing import upgraded

@@ -19,10 +19,10 @@ def test_s0_5_nothing_is_owed() -> None:
     """At most what is still owed beside money that is here and vouchers that wait."""
     paid = ordered(camp(max_vouchers=3))
     paid.pay(20_000)
-    assert refusal(paid.enter, 30_001) == ("nothing_owed", "amount")
+    assert refusal(paid.enter, 30_001) == ("amount_above_balance", "amount")
     assert refusal(paid.enter, 50_001) == ("amount_above_total", "amount")
     paid.enter(20_000)
-    assert refusal(paid.enter, 10_001, "MER-2") == ("nothing_owed", "amount")
+    assert refusal(paid.enter, 10_001, "MER-2") == ("amount_above_balance", "amount")
     paid.enter(10_000, "MER-2")
 
 

@@ -11,6 +11,7 @@ import msgspec
 from connectors.psp.ogone.simulator.books import Books, Operation
 from handlers import account
 from handlers.refund_parts import BY_HAND, CLOSED
+from ledger import recipes
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
 from schemas.refund import Destination
 from tests.simulation.provider import captures_standing, refunds_standing
@@ -28,8 +29,9 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         balance[row["credit"]] -= row["minor"]
     for folio in folios:
         guest = account.balance(folio)
-        if balance[f"guest:{folio.folio}"] != guest:
-            wrong.append(f"{folio.folio}: guest account {balance[f'guest:{folio.folio}']}, folio {guest}")
+        owing = recipes.guest(folio)
+        if balance[owing] != guest:
+            wrong.append(f"{folio.folio}: account {owing} {balance[owing]}, folio {guest}")
         parts = [part for refund in folio.refunds for part in refund.parts]
         open_ = [part for part in parts if part.status not in CLOSED and part.status is not PartStatus.WAITING]
         owed = sum(part.minor for part in open_)

@@ -128,15 +128,11 @@ def _no_hub_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     del Running.started[first:]
 
 
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """The command sets logging up for its process; here that is the tests' own."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
 def foliohub(*arguments: object, stdin: str = "", env: dict[str, str | None] | None = None) -> Result:
-    """The command, called in this process."""
+    """The command, called in this process; it sets logging up for its own, and here that is the tests'."""
     cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("FOLIOHUB_")}
-    return CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={**cleared, **(env or {})})
+    before = structlog.get_config()
+    try:
+        return CliRunner().invoke(app, [str(one) for one in arguments], input=stdin, env={**cleared, **(env or {})})
+    finally:
+        structlog.configure(**before)

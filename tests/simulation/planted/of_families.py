@@ -19,7 +19,7 @@ from handlers import (
     balance_record,
     balance_request,
     balance_timers,
-    refund,
+    refund_asked,
     refund_parts,
     voucher_book,
     voucher_schedule,
@@ -142,7 +142,7 @@ def cash_for_a_voucher(patch: pytest.MonkeyPatch) -> None:
     def by_hand(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
         return (Destination.MANUAL, "in cash") if payment.voucher else real(folio, payment)
 
-    for room in (refund, refund_parts):
+    for room in (refund_asked, refund_parts):
         patch.setattr(room, "destination", by_hand)
 
 
