@@ -20,7 +20,6 @@ from ledger import recipes
 from schemas.dispute import DisputeClosed, DisputeNews, DisputeOpened, FolioDispute, PaymentDisputed, PaymentDisputeEnded, Ruling
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
-from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, Tender
 
 DISPUTABLE = frozenset({Tender.CARD, Tender.BANK_TRANSFER})
@@ -174,8 +173,7 @@ def _money(folio: Folio, payment: FolioPayment, dispute: FolioDispute, lost: int
     entries = () if dispute.taken else recipes.disputed(folio, payment, less)
     entries += recipes.charged_back(folio, payment, less)
     entries += recipes.dispute_returned(folio, payment, stake - less if dispute.taken else 0)
-    out = taken_back(folio, payment, less, facts.effects, entries)
-    return merge(out, _given_twice(folio_of(out), payment.payment, less))
+    return taken_back(folio, payment, less, facts.effects, entries)
 
 
 def _kept(folio: Folio, payment: FolioPayment, dispute: FolioDispute, minor: int) -> Outcome:
@@ -193,14 +191,3 @@ def _kept(folio: Folio, payment: FolioPayment, dispute: FolioDispute, minor: int
     amount = account.text(back, folio.currency)
     step = Step("X-13", f"payment {payment.payment}: {amount} that were taken back are with us again")
     return Outcome(state=after, facts=(here,), entries=entries, trace=(step,))
-
-
-def _given_twice(folio: Folio, payment: str, lost: int) -> Outcome:
-    """What was refunded, or is being refunded, and is charged back too has left twice: a person gets it back."""
-    known = account.payment_of(folio, payment)
-    twice = min(lost, -known.collected()) if known is not None else 0
-    if twice <= 0:
-        return Outcome()
-    reason = f"payment {payment}: {account.text(twice, folio.currency)} were charged back and refunded too"
-    told = EffectNeedsPerson(effect=payment, reason=reason, amount=twice, currency=folio.currency)
-    return Outcome(facts=(told,), trace=(Step("X-13", reason),))

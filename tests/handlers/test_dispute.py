@@ -184,8 +184,9 @@ def test_x_13_the_answer_of_one_that_was_sent_counts() -> None:
     stay.reply("confirmed")
     out = stay.rule("lost", 20_500)
 
-    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson) and "refunded too" in known.reason]
-    assert [known.amount for known in told] == [10_000]
+    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson)]
+    assert [known.amount for known in told] == [20_500]
+    assert told[0].reason.endswith("; 100.00 EUR of it had been given back")
     assert left(stay, "money:ogone/azur") == -10_000
 
 
@@ -346,6 +347,33 @@ def test_x_16_x_13_an_unapplied_receipt_is_contested() -> None:
 
     assert left(stay, "suspense:B-1") == 0
     assert left(stay, "money:ogone/azur") == 0
+
+
+@pytest.mark.parametrize("disputed", [False, True])
+def test_x_3_x_16_x_13_an_unapplied_receipt_that_leaves_twice(disputed: bool) -> None:
+    """Given back elsewhere and taken back then: nobody owes it to the booking, and a person hears what is gone, once."""
+    stay = leaving(0)
+    stay.told_cancelled(at=before(20))
+    stay.now = before(10)
+    stay.card(5_000, "P2", occurred_at=before(10))
+    stay.by_hand(5_000, payment="P2")
+    if disputed:
+        stay.contest(4_000, "P2", funds_taken=True)
+    out = stay.rule("lost", 4_000, "P2") if disputed else stay.card(4_000, "P2", name="payment.reversed")
+
+    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson)]
+    assert [(known.effect, known.amount) for known in told] == [("P2", 4_000)]
+    assert told[0].reason == "payment P2 was given back and taken back: 40.00 EUR more are gone than it brought"
+
+
+def test_x_3_x_13_a_living_booking_loses_twice_and_one_is_told() -> None:
+    """Its balance is open again, and asked for: a person hears of what is gone beyond it."""
+    stay = leaving()
+    stay.by_hand(20_500, payment="P1")
+    stay.contest(20_500)
+    out = stay.rule("lost", 20_500)
+
+    assert [known.amount for known in out.facts if isinstance(known, EffectNeedsPerson)] == [20_500]
 
 
 @pytest.mark.parametrize("name", ["D1", ""])
