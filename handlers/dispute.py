@@ -15,6 +15,7 @@ from handlers.collecting import concluded, taken_back
 from handlers.collecting import waits_for as waits_for_payment
 from handlers.dispute_hold import held, released
 from handlers.dispute_record import at_stake, contested, dispute_of, named, open_disputes, waits_for, with_dispute
+from handlers.dispute_reversal import reversed_before
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from ledger import recipes
 from schemas.dispute import DisputeClosed, DisputeNews, DisputeOpened, FolioDispute, PaymentDisputed, PaymentDisputeEnded, Ruling
@@ -28,7 +29,8 @@ _NOT_FINAL = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 
 def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
-    """`dispute.opened` (X-13): refunds of the payment are held; what the provider has taken stands on an account of its own.
+    """`dispute.opened` (X-13): refunds of the payment are held; what the provider has taken stands on an account of its own. What
+    was reversed before and belongs to no dispute is this one's (X-2).
 
     Raises Early for an unknown booking or payment, or one that is not final, Stale for what is known, Rejected `currency_mismatch`,
     `not_disputable`, `duplicate_identity` for another amount under a known name or another provider payment, `amount_above_captured`.
@@ -40,16 +42,24 @@ def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
     if payment.status in _NOT_FINAL:
         raise Early(f"payment {payment.payment} is {payment.status.value}", waits_for=waits_for_payment(payment.payment))
     left = payment.captured - told_so_far(payment) - contested(folio, payment.payment)
-    if message.amount > left:
-        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, max(0, left)))
+    before = reversed_before(folio, payment, message.amount)
+    if message.amount - before > left:
+        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, max(0, left) + before))
         text = f"{amount} of payment {payment.payment} are contested, of which {most} were taken and are not contested yet"
         raise Rejected(text, code="amount_above_captured", rule="X-13", field="amount", value=message.amount)
     dispute = FolioDispute(
-        dispute=message.dispute, payment=payment.payment, minor=message.amount, opened_at=facts.act, taken=message.funds_taken
+        dispute=message.dispute,
+        payment=payment.payment,
+        minor=message.amount,
+        opened_at=facts.act,
+        taken=message.funds_taken,
+        reversed=before,
     )
     after = with_dispute(folio, dispute)
     amount = account.text(message.amount, folio.currency)
     what = "taken by the provider" if message.funds_taken else "still on our account"
+    if before:
+        what += f", {account.text(before, folio.currency)} of it reversed before"
     told = PaymentDisputed(
         payment=payment.payment,
         dispute=message.dispute,

@@ -397,6 +397,50 @@ def test_x_2_x_13_what_comes_early_waits(name: str) -> None:
     assert why.value.waits_for in (out := stay.contest(500)).unparks, out
 
 
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("reversed_minor", [4_000, 10_500, 20_500])
+@pytest.mark.parametrize(("contested_minor", "outcome", "lost"), [
+    (10_500, "won", 10_500), (10_500, "withdrawn", 10_500), (10_500, "lost", 10_500), (10_500, "lost", 3_000),
+    (20_500, "won", 20_500), (20_500, "lost", 20_500), (20_500, "lost", 7_000),
+])  # fmt: skip
+def test_x_2_x_13_a_reversal_before_its_dispute_is_the_disputes(
+    contested_minor: int, outcome: str, lost: int, reversed_minor: int, taken: bool
+) -> None:
+    """Told before or after the beginning: the end is the same, in the folio and in the book."""
+    ends = []
+    for first in (False, True):
+        stay = leaving()
+        if first:
+            stay.card(reversed_minor, name="payment.reversed")
+        stay.contest(contested_minor, funds_taken=taken)
+        if not first:
+            stay.card(reversed_minor, name="payment.reversed")
+        stay.rule(outcome, lost)
+        money = left(stay, "money:ogone/azur"), left(stay, "disputes:B-1"), left(stay, "guest:B-1")
+        ends.append((stay.payment().reversed, stay.payment().status, account.balance(stay.folio), money))
+
+    assert ends[0] == ends[1]
+
+
+def test_x_2_x_13_a_reversal_is_of_one_dispute_only() -> None:
+    """What another dispute lost, or has as its own, is not the next one's."""
+    stay = leaving()
+    stay.contest(4_000, dispute="D1")
+    stay.rule("lost", 4_000, dispute="D1")
+    stay.card(6_000, name="payment.reversed")
+    stay.contest(5_000, dispute="D2", funds_taken=True)
+    stay.contest(5_000, dispute="D3", funds_taken=True)
+    assert [known.reversed for known in stay.folio.disputes] == [0, 5_000, 1_000]
+    with pytest.raises(Rejected) as why:
+        stay.contest(6_501, dispute="D4")
+    assert why.value.code == "amount_above_captured"
+    stay.rule("won", 5_000, dispute="D2")
+    stay.rule("won", 5_000, dispute="D3")
+
+    assert stay.payment().reversed == 4_000
+    assert left(stay, "money:ogone/azur") == 16_500
+
+
 REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "another currency than the booking's": ({"currency": "USD"}, None),
     "a payment that no bank can contest: cash, cheque, voucher, holiday voucher, credit": ({"payment": "P2"}, None),

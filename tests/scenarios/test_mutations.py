@@ -247,6 +247,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("disputes/x_13_x_27_a_planned_refund_is_held", (recipes, "dispute_returned", lambda *_: ())),
     ("disputes/x_13_x_3_refunded_and_charged_back", (collecting, "_for_a_person", lambda *_: Outcome())),
     ("disputes/x_2_x_13_the_end_comes_first", (dispute, "waits_for", lambda *_: f"another {next(NUMBERS)}")),
+    ("disputes/x_2_x_13_the_reversal_comes_first", (dispute, "reversed_before", lambda *_: 0)),
     ("disputes/x_13_what_is_refused", (dispute, "contested", lambda *_: 0)),
     ("channels/x_20_a_channel_owes_what_is_kept", (quote, "_CHANNEL", None)),
     ("channels/x_20_a_channel_owes_what_is_kept", (channel, "_commission", lambda *_: 0)),
