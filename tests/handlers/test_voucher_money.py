@@ -223,3 +223,16 @@ def test_x_13_x_3_a_voucher_was_given_for_what_is_lost() -> None:
     told = [fact for fact in house.said if isinstance(fact, EffectNeedsPerson)]
     assert [fact.amount for fact in told] == [8_000]
     assert told[0].reason.endswith("; 80.00 EUR of it had been given for a voucher")
+
+
+def test_x_13_x_3_a_part_in_money_and_a_voucher_for_the_rest() -> None:
+    """Both are said."""
+    house = House()
+    house.order("A", price=20_000)
+    house.pay(20_000, folio="A")
+    house.send("refund.executed_externally", "A", payment="P1", amount=5_000)
+    house.send("booking.cancel_with_voucher", "A")
+    house.send("payment.reversed", "A", payment="P1", tender="card", amount=8_000, currency="EUR")
+
+    reasons = [fact.reason for fact in house.said if isinstance(fact, EffectNeedsPerson)]
+    assert [reason for reason in reasons if reason.endswith("; 80.00 EUR of it had been given back, in part for a voucher")]
