@@ -20,7 +20,7 @@ from schemas.errors import Early
 from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
-from schemas.refund import RefundManualRequired
+from schemas.refund import Destination, RefundManualRequired
 
 
 def waits_for(payment: str) -> str:
@@ -67,32 +67,55 @@ def taken_back(
         trace=(Step("X-19", f"payment {payment.payment}: {amount} taken back from us, owed again"),),
     )
     dropped = merge(first, uncovered_refunds(after, payment, stored))
-    if folio.cancelled_at is None:
-        return merge(dropped, _gone_twice(folio_of(dropped), payment))
-    return merge(dropped, _owed_again(folio_of(dropped), payment))
+    return merge(dropped, _for_a_person(folio_of(dropped), payment.payment))
+
+
+def _for_a_person(folio: Folio, payment: str) -> Outcome:
+    """What a person hears of a payment that was taken back, once: what is owed again, else what is gone twice."""
+    known = account.payment_of(folio, payment)
+    if known is None:
+        return Outcome()
+    again = _owed_again(folio, known)
+    return again if again.facts else _gone_twice(folio, known)
 
 
 def _owed_again(folio: Folio, payment: FolioPayment) -> Outcome:
-    """X-17: nobody asks a second time for what a cancelled booking owes, and its refunds go on: a person is told of what is owed again."""
+    """X-17: nobody asks a second time for what a cancelled booking owes, and its refunds go on: a person is told of what is owed again,
+    and how much of the payment had been given back (X-13)."""
     owed = account.balance(folio) - account.under_way(folio)
-    if owed <= 0 or payment.unapplied:
+    if folio.cancelled_at is None or payment.unapplied or owed <= 0:
         return Outcome()
     reason = (
         f"owed again: {account.text(owed, folio.currency)} of a cancelled booking, since payment {payment.payment} was taken back"
     )
+    if payment.collected() < 0:
+        reason += f"; {account.text(-payment.collected(), folio.currency)} of it had been {_gone_as(folio, payment)}"
     told = EffectNeedsPerson(effect=payment.payment, reason=reason, amount=owed, currency=folio.currency)
     return Outcome(facts=(told,), trace=(Step("X-17", reason),))
 
 
 def _gone_twice(folio: Folio, payment: FolioPayment) -> Outcome:
     """X-3: money that was given back and is taken back as well: more is gone than was ever here, and a person gets it back."""
-    known = account.payment_of(folio, payment.payment)
-    if known is None or known.collected() >= 0:
+    beyond = -payment.collected()
+    if beyond <= 0:
         return Outcome()
-    beyond = -known.collected()
-    reason = f"payment {known.payment} was given back and taken back: {account.text(beyond, folio.currency)} more are gone than it brought"
-    told = EffectNeedsPerson(effect=known.payment, reason=reason, amount=beyond, currency=folio.currency)
+    amount, gone = account.text(beyond, folio.currency), _gone_as(folio, payment)
+    reason = f"payment {payment.payment} was {gone} and taken back: {amount} more are gone than it brought"
+    told = EffectNeedsPerson(effect=payment.payment, reason=reason, amount=beyond, currency=folio.currency)
     return Outcome(facts=(told,), trace=(Step("X-3", reason),))
+
+
+def _gone_as(folio: Folio, payment: FolioPayment) -> str:
+    """How the payment was given back: in money, or for a voucher, which may be worth something still."""
+    parts = [part for refund in folio.refunds for part in refund.parts if part.payment == payment.payment]
+    given = sum(part.minor for part in parts if part.destination == Destination.VOUCHER and part.status is PartStatus.EXECUTED)
+    if not given:
+        return "given back"
+    return (
+        "given for a voucher"
+        if given >= payment.captured - payment.reversed - payment.collected()
+        else "given back, in part for a voucher"
+    )
 
 
 def covered(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outcome:

@@ -15,12 +15,12 @@ from handlers.collecting import concluded, taken_back
 from handlers.collecting import waits_for as waits_for_payment
 from handlers.dispute_hold import held, released
 from handlers.dispute_record import at_stake, contested, dispute_of, named, open_disputes, waits_for, with_dispute
+from handlers.dispute_reversal import reversed_before
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from ledger import recipes
 from schemas.dispute import DisputeClosed, DisputeNews, DisputeOpened, FolioDispute, PaymentDisputed, PaymentDisputeEnded, Ruling
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
-from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, Tender
 
 DISPUTABLE = frozenset({Tender.CARD, Tender.BANK_TRANSFER})
@@ -29,7 +29,8 @@ _NOT_FINAL = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 
 def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
-    """`dispute.opened` (X-13): refunds of the payment are held; what the provider has taken stands on an account of its own.
+    """`dispute.opened` (X-13): refunds of the payment are held; what the provider has taken stands on an account of its own. What
+    was reversed before and belongs to no dispute is this one's (X-2).
 
     Raises Early for an unknown booking or payment, or one that is not final, Stale for what is known, Rejected `currency_mismatch`,
     `not_disputable`, `duplicate_identity` for another amount under a known name or another provider payment, `amount_above_captured`.
@@ -41,16 +42,24 @@ def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
     if payment.status in _NOT_FINAL:
         raise Early(f"payment {payment.payment} is {payment.status.value}", waits_for=waits_for_payment(payment.payment))
     left = payment.captured - told_so_far(payment) - contested(folio, payment.payment)
-    if message.amount > left:
-        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, max(0, left)))
+    before = reversed_before(folio, payment, message.amount)
+    if message.amount - before > left:
+        amount, most = (account.text(minor, folio.currency) for minor in (message.amount, max(0, left) + before))
         text = f"{amount} of payment {payment.payment} are contested, of which {most} were taken and are not contested yet"
         raise Rejected(text, code="amount_above_captured", rule="X-13", field="amount", value=message.amount)
     dispute = FolioDispute(
-        dispute=message.dispute, payment=payment.payment, minor=message.amount, opened_at=facts.act, taken=message.funds_taken
+        dispute=message.dispute,
+        payment=payment.payment,
+        minor=message.amount,
+        opened_at=facts.act,
+        taken=message.funds_taken,
+        reversed=before,
     )
     after = with_dispute(folio, dispute)
     amount = account.text(message.amount, folio.currency)
     what = "taken by the provider" if message.funds_taken else "still on our account"
+    if before:
+        what += f", {account.text(before, folio.currency)} of it reversed before"
     told = PaymentDisputed(
         payment=payment.payment,
         dispute=message.dispute,
@@ -174,8 +183,7 @@ def _money(folio: Folio, payment: FolioPayment, dispute: FolioDispute, lost: int
     entries = () if dispute.taken else recipes.disputed(folio, payment, less)
     entries += recipes.charged_back(folio, payment, less)
     entries += recipes.dispute_returned(folio, payment, stake - less if dispute.taken else 0)
-    out = taken_back(folio, payment, less, facts.effects, entries)
-    return merge(out, _given_twice(folio_of(out), payment.payment, less))
+    return taken_back(folio, payment, less, facts.effects, entries)
 
 
 def _kept(folio: Folio, payment: FolioPayment, dispute: FolioDispute, minor: int) -> Outcome:
@@ -193,14 +201,3 @@ def _kept(folio: Folio, payment: FolioPayment, dispute: FolioDispute, minor: int
     amount = account.text(back, folio.currency)
     step = Step("X-13", f"payment {payment.payment}: {amount} that were taken back are with us again")
     return Outcome(state=after, facts=(here,), entries=entries, trace=(step,))
-
-
-def _given_twice(folio: Folio, payment: str, lost: int) -> Outcome:
-    """What was refunded, or is being refunded, and is charged back too has left twice: a person gets it back."""
-    known = account.payment_of(folio, payment)
-    twice = min(lost, -known.collected()) if known is not None else 0
-    if twice <= 0:
-        return Outcome()
-    reason = f"payment {payment}: {account.text(twice, folio.currency)} were charged back and refunded too"
-    told = EffectNeedsPerson(effect=payment, reason=reason, amount=twice, currency=folio.currency)
-    return Outcome(facts=(told,), trace=(Step("X-13", reason),))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.capture_records import told_so_far
 from handlers.dispute_record import at_stake, named, open_disputes, with_dispute
 from handlers.outcome import Outcome, Step
 from ledger import recipes
@@ -41,6 +42,15 @@ def reversed_while_open(folio: Folio, payment: FolioPayment, minor: int) -> tupl
     if rest == minor:
         return folio, None
     return folio, entries + _taken_back(folio, payment, rest)
+
+
+def reversed_before(folio: Folio, payment: FolioPayment, minor: int) -> int:
+    """X-2: what was reversed before a dispute over `minor` was told, and belongs to no other one: it is this one's money, told in the other
+    order."""
+    of_others = sum(
+        known.reversed if known.ruling is None else known.lost for known in folio.disputes if known.payment == payment.payment
+    )
+    return min(minor, max(0, told_so_far(payment) - of_others))
 
 
 def _taken_back(folio: Folio, payment: FolioPayment, minor: int) -> recipes.Transfers:

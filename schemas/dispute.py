@@ -51,8 +51,8 @@ class DisputeClosed(DisputeNews, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FolioDispute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """A dispute of a folio's payment. `taken`: its money has left our account. `reversed`: what of it `payment.reversed` has told while it
-    was open. `lost` went back to the payer; `told_again`: a reversal that told the same money afterwards was heard."""
+    """A dispute of a folio's payment. `taken`: its money has left our account. `reversed`: what of it `payment.reversed` has told before
+    its end. `lost` went back to the payer; `told_again`: a reversal that told the same money afterwards was heard."""
 
     dispute: str
     payment: str

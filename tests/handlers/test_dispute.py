@@ -184,8 +184,9 @@ def test_x_13_the_answer_of_one_that_was_sent_counts() -> None:
     stay.reply("confirmed")
     out = stay.rule("lost", 20_500)
 
-    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson) and "refunded too" in known.reason]
-    assert [known.amount for known in told] == [10_000]
+    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson)]
+    assert [known.amount for known in told] == [20_500]
+    assert told[0].reason.endswith("; 100.00 EUR of it had been given back")
     assert left(stay, "money:ogone/azur") == -10_000
 
 
@@ -348,6 +349,33 @@ def test_x_16_x_13_an_unapplied_receipt_is_contested() -> None:
     assert left(stay, "money:ogone/azur") == 0
 
 
+@pytest.mark.parametrize("disputed", [False, True])
+def test_x_3_x_16_x_13_an_unapplied_receipt_that_leaves_twice(disputed: bool) -> None:
+    """Given back elsewhere and taken back then: nobody owes it to the booking, and a person hears what is gone, once."""
+    stay = leaving(0)
+    stay.told_cancelled(at=before(20))
+    stay.now = before(10)
+    stay.card(5_000, "P2", occurred_at=before(10))
+    stay.by_hand(5_000, payment="P2")
+    if disputed:
+        stay.contest(4_000, "P2", funds_taken=True)
+    out = stay.rule("lost", 4_000, "P2") if disputed else stay.card(4_000, "P2", name="payment.reversed")
+
+    told = [known for known in out.facts if isinstance(known, EffectNeedsPerson)]
+    assert [(known.effect, known.amount) for known in told] == [("P2", 4_000)]
+    assert told[0].reason == "payment P2 was given back and taken back: 40.00 EUR more are gone than it brought"
+
+
+def test_x_3_x_13_a_living_booking_loses_twice_and_one_is_told() -> None:
+    """Its balance is open again, and asked for: a person hears of what is gone beyond it."""
+    stay = leaving()
+    stay.by_hand(20_500, payment="P1")
+    stay.contest(20_500)
+    out = stay.rule("lost", 20_500)
+
+    assert [known.amount for known in out.facts if isinstance(known, EffectNeedsPerson)] == [20_500]
+
+
 @pytest.mark.parametrize("name", ["D1", ""])
 def test_x_2_x_13_what_comes_early_waits(name: str) -> None:
     """For the booking, for the payment, for the payment to be final, for the dispute."""
@@ -367,6 +395,50 @@ def test_x_2_x_13_what_comes_early_waits(name: str) -> None:
     with pytest.raises(Early) as why:
         stay.rule("lost", 500, dispute=name)
     assert why.value.waits_for in (out := stay.contest(500)).unparks, out
+
+
+@pytest.mark.parametrize("taken", [False, True])
+@pytest.mark.parametrize("reversed_minor", [4_000, 10_500, 20_500])
+@pytest.mark.parametrize(("contested_minor", "outcome", "lost"), [
+    (10_500, "won", 10_500), (10_500, "withdrawn", 10_500), (10_500, "lost", 10_500), (10_500, "lost", 3_000),
+    (20_500, "won", 20_500), (20_500, "lost", 20_500), (20_500, "lost", 7_000),
+])  # fmt: skip
+def test_x_2_x_13_a_reversal_before_its_dispute_is_the_disputes(
+    contested_minor: int, outcome: str, lost: int, reversed_minor: int, taken: bool
+) -> None:
+    """Told before or after the beginning: the end is the same, in the folio and in the book."""
+    ends = []
+    for first in (False, True):
+        stay = leaving()
+        if first:
+            stay.card(reversed_minor, name="payment.reversed")
+        stay.contest(contested_minor, funds_taken=taken)
+        if not first:
+            stay.card(reversed_minor, name="payment.reversed")
+        stay.rule(outcome, lost)
+        money = left(stay, "money:ogone/azur"), left(stay, "disputes:B-1"), left(stay, "guest:B-1")
+        ends.append((stay.payment().reversed, stay.payment().status, account.balance(stay.folio), money))
+
+    assert ends[0] == ends[1]
+
+
+def test_x_2_x_13_a_reversal_is_of_one_dispute_only() -> None:
+    """What another dispute lost, or has as its own, is not the next one's."""
+    stay = leaving()
+    stay.contest(4_000, dispute="D1")
+    stay.rule("lost", 4_000, dispute="D1")
+    stay.card(6_000, name="payment.reversed")
+    stay.contest(5_000, dispute="D2", funds_taken=True)
+    stay.contest(5_000, dispute="D3", funds_taken=True)
+    assert [known.reversed for known in stay.folio.disputes] == [0, 5_000, 1_000]
+    with pytest.raises(Rejected) as why:
+        stay.contest(6_501, dispute="D4")
+    assert why.value.code == "amount_above_captured"
+    stay.rule("won", 5_000, dispute="D2")
+    stay.rule("won", 5_000, dispute="D3")
+
+    assert stay.payment().reversed == 4_000
+    assert left(stay, "money:ogone/azur") == 16_500
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {

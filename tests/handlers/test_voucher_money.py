@@ -9,6 +9,7 @@ import pytest
 from handlers import account
 from schemas.errors import Stale
 from schemas.folio import FolioStatus, PartStatus
+from schemas.operations import EffectNeedsPerson
 from tests.handlers.campsite import line
 from tests.handlers.house import House, camp, issued, named, names, ordered, refusal
 
@@ -210,3 +211,28 @@ def test_a_camp_without_refund_on_expiry_keeps_it() -> None:
 
     assert named(house.until(OVER), "VoucherExpired").refund == 0
     assert back(house) == []
+
+
+def test_x_13_x_3_a_voucher_was_given_for_what_is_lost() -> None:
+    """A person hears of it once, and that a voucher stands for it, not that it was refunded."""
+    house = House()
+    issued(house, "A", 20_000)
+    house.send("dispute.opened", "A", payment="P1", amount=8_000, dispute="D1", funds_taken=True)
+    house.send("dispute.closed", "A", payment="P1", amount=8_000, dispute="D1", outcome="lost")
+
+    told = [fact for fact in house.said if isinstance(fact, EffectNeedsPerson)]
+    assert [fact.amount for fact in told] == [8_000]
+    assert told[0].reason.endswith("; 80.00 EUR of it had been given for a voucher")
+
+
+def test_x_13_x_3_a_part_in_money_and_a_voucher_for_the_rest() -> None:
+    """Both are said."""
+    house = House()
+    house.order("A", price=20_000)
+    house.pay(20_000, folio="A")
+    house.send("refund.executed_externally", "A", payment="P1", amount=5_000)
+    house.send("booking.cancel_with_voucher", "A")
+    house.send("payment.reversed", "A", payment="P1", tender="card", amount=8_000, currency="EUR")
+
+    reasons = [fact.reason for fact in house.said if isinstance(fact, EffectNeedsPerson)]
+    assert [reason for reason in reasons if reason.endswith("; 80.00 EUR of it had been given back, in part for a voucher")]
