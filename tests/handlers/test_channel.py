@@ -146,6 +146,24 @@ def test_x_20_commission_of_a_penalty_goes_with_who_collects() -> None:
     assert (told(stay).owed, told(stay).commission) == stands(stay) == kept
 
 
+@pytest.mark.parametrize("by", ["channel", "platform"])
+def test_x_20_a_payment_goes_back_to_who_paid_it(by: str) -> None:
+    """What the property took of a guest's card goes to that card, although another collects now; and the other way round."""
+    stay = leaving(20_500)
+    stay.book(ordered(collected_by=by), "booking.changed")
+    stay.card(20_500, "P2")
+    stay.book(ordered(collected_by="property"), "booking.changed")
+    stay.book(ordered(collected_by=by), "booking.changed")
+    stay.card(1_000, "P3")
+    stay.book(ordered(collected_by="property"), "booking.changed")
+    stay.leave(at=before(10))
+    gives = {part.payment: part.destination for part in stay.parts()}
+
+    assert gives.pop("P1") == "original_card"
+    assert gives
+    assert set(gives.values()) == {"manual"}
+
+
 def test_x_20_commission_follows_what_is_sold() -> None:
     """By each service's price, half-up; taxes and insurance bear none; another rate counts from then on."""
     tax = {"line": "9", "kind": "tourist_tax", "price": 2_000, "trade": "", "terms": ""}
