@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from schemas.booking import BalanceChanged, Overpaid
+from schemas.booking import BalanceChanged, CollectedBy, Overpaid
 from schemas.common import Fact
 from schemas.effect import EffectKind
 from schemas.folio import Folio, FolioLine, FolioPayment, PaymentStatus
@@ -120,6 +120,13 @@ def with_payment(payments: tuple[FolioPayment, ...], payment: FolioPayment) -> t
         if known.payment == payment.payment:
             return (*payments[:place], payment, *payments[place + 1 :])
     return (*payments, payment)
+
+
+def payments_kept_by(folio: Folio, collector: CollectedBy) -> tuple[FolioPayment, ...]:
+    """X-20: the payments of a folio that `collector` collects from now on: those of before stay with who took them."""
+    if collector is folio.collected_by:
+        return folio.payments
+    return tuple([msgspec.structs.replace(one, taken_by=one.taken_by or folio.collected_by) for one in folio.payments])
 
 
 def line_of(folio: Folio, line: str) -> FolioLine | None:

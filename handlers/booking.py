@@ -148,6 +148,7 @@ def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:
         service_fee=message.service_fee,
         fee_returned=min(folio.fee_returned, message.service_fee),
         collected_by=message.collected_by,
+        payments=account.payments_kept_by(folio, message.collected_by),
         is_package=message.is_package or (folio.is_package and not first),
         client=message.client,
         sub_agency=message.sub_agency,

@@ -13,13 +13,14 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.commission import of_line
 from handlers.frozen import WITH_TERMS
 from handlers.outcome import Facts, Outcome, Step
 from ledger import recipes
 from schemas.booking import CollectedBy
 from schemas.commission import ChannelBalanceChanged, CommissionCreditNoteRequested
 from schemas.folio import Folio
-from schemas.money import parse_rate, times
+from schemas.money import parse_rate
 
 CHANNEL: Final = CollectedBy.CHANNEL
 _BOOKED: Final = frozenset({"booking.requested", "booking.confirmed", "booking.changed"})
@@ -81,15 +82,20 @@ def _moved(before: Folio | None, after: Folio) -> recipes.Transfers:
 
 
 def _commission(before: Folio | None, after: Folio, out: Outcome, facts: Facts) -> int:
-    """What the channel keeps: of what is sold, less what it gives back by a credit note (X-20)."""
+    """What the channel keeps: of what is sold and of penalties, less what it gives back by a credit note (X-20); nothing where it
+    collects no more."""
+    if after.collected_by is not CHANNEL:
+        return 0
+    if before is None or before.collected_by is not CHANNEL:
+        return _due(after)
     if facts.name in _BOOKED:
-        return after.commission + _due(after) - _due(before)
+        return max(0, after.commission + _due(after) - _due(before))
     return after.commission - sum(fact.amount for fact in out.facts if isinstance(fact, CommissionCreditNoteRequested))
 
 
-def _due(folio: Folio | None) -> int:
-    """The rate × the price of each service, half-up per line; nothing where the channel collects nothing."""
-    if folio is None or folio.collected_by is not CHANNEL or not folio.commission_rate:
+def _due(folio: Folio) -> int:
+    """The commission of each service, with what is kept of it."""
+    if not folio.commission_rate:
         return 0
     rate = parse_rate(folio.commission_rate)
-    return sum(times(line.price, rate) for line in account.live_lines(folio) if line.kind in WITH_TERMS)
+    return sum(of_line(line, rate) for line in folio.lines if line.kind in WITH_TERMS)

@@ -2,39 +2,84 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from msgspec.structs import replace
+
 from handlers import account
 from handlers.outcome import Step
 from handlers.quote import Computation
 from schemas.commission import CommissionCreditNoteRequested, CommissionLine
-from schemas.folio import Folio
+from schemas.folio import Folio, FolioLine
 from schemas.money import allocate, parse_rate, rate_text, times
 from schemas.policy import CommissionOnPenalty
 
 
-def credit_note(folio: Folio, computation: Computation) -> tuple[CommissionCreditNoteRequested | None, tuple[Step, ...]]:
-    """S4-38, A-30: the booking's commission rate × the part of each service's price that is not kept, half-up per line.
+def bearing(line: FolioLine) -> int:
+    """What of a line bears commission, minor units: its price while it lives, and what of a cancelled price is kept with commission."""
+    return line.commissioned + (0 if line.cancelled else line.price)
 
-    What is kept bears commission, unless `commission_on_penalty = waived`: then all that was cancelled is given back. A penalty that
-    arrhes do not claim and goodwill are not kept. None without a commission rate or anything to give back.
+
+def of_line(line: FolioLine, rate: Fraction) -> int:
+    """S4-38, X-20: the rate × what of a service bears commission, half-up; minor units."""
+    return times(bearing(line), rate)
+
+
+def settled(computation: Computation) -> Folio:
+    """S4-38, A-30: the folio after it, whose services know what of what they keep bears commission.
+
+    What is kept bears it, unless `commission_on_penalty = waived`. A penalty that arrhes do not claim and goodwill are not kept.
+    """
+    services = [(one, one.terms) for one in computation.ended if one.terms is not None]
+    kept = [one.kept for one, _ in services]
+    if not any(kept):
+        return computation.after
+    let_go = min(sum(kept), computation.waived + computation.goodwill)
+    off = allocate(let_go, kept) if let_go else (0,) * len(kept)
+    more = {
+        one.line.line: one.kept - less
+        for (one, terms), less in zip(services, off, strict=True)
+        if terms.commission_on_penalty is not CommissionOnPenalty.WAIVED
+    }
+    lines = [
+        replace(line, commissioned=line.commissioned + more[line.line]) if more.get(line.line) else line
+        for line in computation.after.lines
+    ]
+    return replace(computation.after, lines=tuple(lines))
+
+
+def credit_note(
+    folio: Folio, after: Folio, computation: Computation
+) -> tuple[CommissionCreditNoteRequested | None, tuple[Step, ...]]:
+    """S4-38, A-30: the commission of what each service was less the commission of what is left of it (`after`: `settled`), so that the
+    credits of a line add up to what was charged. None without a commission rate or anything to give back.
     """
     if not folio.commission_rate:
         return None, ()
     rate = parse_rate(folio.commission_rate)
-    services = [(one, one.terms) for one in computation.ended if one.terms is not None]
-    kept = [one.kept for one, _ in services]
-    let_go = min(sum(kept), computation.waived + computation.goodwill)
-    off = allocate(let_go, kept) if let_go else (0,) * len(kept)
+    now = {line.line: line for line in after.lines}
     lines, steps = [], []
-    for (one, terms), less in zip(services, off, strict=True):
-        waived = terms.commission_on_penalty is CommissionOnPenalty.WAIVED
-        base = one.price if waived else one.price - one.kept + less
-        amount = times(base, rate)
+    for one in computation.ended:
+        if one.terms is None:
+            continue
+        was, rest = one.line, now[one.line.line]
+        base, amount = bearing(was) - bearing(rest), of_line(was, rate) - of_line(rest, rate)
         if not amount:
             continue
-        lines.append(CommissionLine(line=one.line.line, base=base, rate=rate_text(rate), amount=amount))
-        sums = f"{rate_text(rate)} × {account.text(base, folio.currency)} = {account.text(amount, folio.currency)}"
-        steps.append(Step("A-30" if waived else "S4-38", f"line {one.line.line}: commission {sums} credited"))
+        lines.append(CommissionLine(line=was.line, base=base, rate=rate_text(rate), amount=amount))
+        sums = _sums(was, rest, rate, folio.currency)
+        rule = "A-30" if one.terms.commission_on_penalty is CommissionOnPenalty.WAIVED else "S4-38"
+        steps.append(Step(rule, f"line {was.line}: commission {sums} = {account.text(amount, folio.currency)} credited"))
     if not lines:
         return None, ()
     total = sum(line.amount for line in lines)
     return CommissionCreditNoteRequested(lines=tuple(lines), amount=total, currency=folio.currency), tuple(steps)
+
+
+def _sums(was: FolioLine, rest: FolioLine, rate: Fraction, currency: str) -> str:
+    """The rate × what bears none any more; where rounding parts the two, the rate × what did less the rate × what does."""
+    base = bearing(was) - bearing(rest)
+    if times(base, rate) == of_line(was, rate) - of_line(rest, rate):
+        return f"{rate_text(rate)} × {account.text(base, currency)}"
+    stood, stands = [f"{rate_text(rate)} × {account.text(bearing(line), currency)}" for line in (was, rest)]
+    return f"{stood} − {stands}"

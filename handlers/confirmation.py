@@ -66,7 +66,7 @@ def confirm(
     quote = request.quote
     assert quote is not None, f"request {request.request} has no quote"
     after = replace(
-        computation.after,
+        commission.settled(computation),
         changes=folio.changes + 1,
         requests=with_request(folio.requests, replace(request, status=RequestStatus.CONFIRMED)),
         **({"cancelled_at": facts.act, "cancelled_by": request.request} if computation.whole else {"reduced_at": facts.act}),
@@ -78,7 +78,7 @@ def confirm(
     freed = released(folio_of(doubled), "the booking is cancelled") if computation.whole else Outcome(state=folio_of(doubled))
     replanned = rescheduled(folio, folio_of(freed), facts) if folio.vouchers and not computation.whole else freed
     final = waiting_refund(folio_of(replanned), computation.waiting, request.request, facts)
-    note, commission_steps = commission.credit_note(folio, computation)
+    note, commission_steps = commission.credit_note(folio, after, computation)
     free = stock.released(folio, computation.ended, computation.here.today)
     confirmed = CancellationConfirmed(
         request=request.request,

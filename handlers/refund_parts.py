@@ -84,15 +84,17 @@ def _greedy(payments: Iterable[FolioPayment], minor: int) -> tuple[tuple[FolioPa
 
 
 def destination(folio: Folio, payment: FolioPayment) -> tuple[Destination, str]:
-    """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason. S0-29: what was
-    paid by a voucher goes back to it, whoever collected the rest: by hand where it was told as a payment, and no book of it is known."""
+    """S4-28, X-19, X-20: the original card where a provider holds the payment; else a person's hands, with the reason. X-20: by who
+    collected that payment, whoever collects now. S0-29: what was paid by a voucher goes back to it, whoever collected the rest: by hand
+    where it was told as a payment, and no book of it is known."""
     if payment.tender is Tender.VOUCHER:
         return (
             VOUCHER,
             "" if payment.voucher else "paid by a voucher whose value the hub does not keep: issue it again, never as money",
         )
-    if folio.collected_by is not CollectedBy.PROPERTY:
-        return MANUAL, f"collected by {folio.collected_by.value}: settle it there, not with the guest"
+    collector = payment.taken_by or folio.collected_by
+    if collector is not CollectedBy.PROPERTY:
+        return MANUAL, f"collected by {collector.value}: settle it there, not with the guest"
     if payment.tender is not Tender.CARD:
         return MANUAL, f"paid by {payment.tender.value}: no provider gives it back"
     if not payment.provider or not payment.reference:

@@ -100,6 +100,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     cancelled: bool = False
     kept: int = 0
     rate_cap: str = ""
+    commissioned: int = 0  # what of `kept` bears commission (S4-38)
     kept_vat: KeptVat | None = None  # where VAT is known of any line (X-23)
 
 
@@ -155,6 +156,9 @@ class FolioPayment(State, frozen=True, kw_only=True):
     foreign_partly: tuple[tuple[str, int], ...] = ()  # those of which less is in `foreign`, and how much: no more was there
     voucher: str = ""  # the number, in its one spelling, of the voucher that this is (S0-8)
     book: str = ""  # the account on which its money stands, where that is no provider's and no till: a voucher's, or goodwill
+    taken_by: CollectedBy | None = (
+        None  # who collected it, where that is another than collects now; None: who the folio says (X-20)
+    )
 
     def collected(self) -> int:
         """What of it is with us and not promised back, minor units; negative when it was refunded and then charged back."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from handlers import account
 from ledger.balance import balance
 from schemas.booking import CollectedBy
-from schemas.commission import ChannelBalanceChanged
+from schemas.commission import ChannelBalanceChanged, CommissionCreditNoteRequested
+from schemas.money import parse_rate, times
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
 from schemas.refund import RefundDecided, RefundManualRequired
@@ -108,6 +109,59 @@ def test_x_20_who_collects_changes(paid_minor: int) -> None:
 
     assert (*stands(stay), balance(stay.entries, "guest:B-1", "EUR")) == (0, 0, 30_500 - paid_minor)
     assert (told(stay).owed, told(stay).commission, told(stay).net) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("price", "rate", "rests"), [(1_921, "10 %", (1_325,)), (40, "12.5 %", (36, 32, 28, 24)), (10_001, "33 1/3 %", (7_777, 5_555))]
+)
+def test_x_20_s4_38_credits_add_up_to_what_was_charged(price: int, rate: str, rests: tuple[int, ...]) -> None:
+    """Night by night, and then the rest: never a cent more or less than was kept."""
+    stay = leaving(0, line(price=price), collected_by="channel", commission_rate=rate)
+    charged = stands(stay)[1]
+    for at, rest in enumerate(rests):
+        departure = f"2026-07-{30 - at}"
+        stay.leave({"line": "1", "new_departure": departure, "new_price": rest}, request=f"R{at}", at=before(10))
+        assert stands(stay)[1] == stay.folio.commission == half_up(rest, rate)
+    stay.leave(request="last", at=before(10))
+
+    assert sum(one.amount for one in stay.said if isinstance(one, CommissionCreditNoteRequested)) == charged
+    assert stands(stay)[1] == stay.folio.commission == 0
+
+
+def half_up(minor: int, rate: str) -> int:
+    """That rate of an amount."""
+    return times(minor, parse_rate(rate))
+
+
+def test_x_20_commission_of_a_penalty_goes_with_who_collects() -> None:
+    """What is kept of a line that ended bears commission while the channel collects, no more when it does not, and again after that."""
+    stay = leaving(0, line(price=10_001), line("2", 9_999), collected_by="channel", commission_rate="33 1/3 %")
+    stay.leave({"line": "1"}, at=before(3))
+    kept = stands(stay)
+    assert kept[1] == half_up(5_001, "33 1/3 %") + half_up(9_999, "33 1/3 %")
+    stay.book(ordered(line("2", 9_999), commission_rate="33 1/3 %"), "booking.changed")
+    assert (told(stay).owed, told(stay).commission) == stands(stay) == (0, 0)
+    stay.book(ordered(line("2", 9_999), collected_by="channel", commission_rate="33 1/3 %"), "booking.changed")
+
+    assert (told(stay).owed, told(stay).commission) == stands(stay) == kept
+
+
+@pytest.mark.parametrize("by", ["channel", "platform"])
+def test_x_20_a_payment_goes_back_to_who_paid_it(by: str) -> None:
+    """What the property took of a guest's card goes to that card, although another collects now; and the other way round."""
+    stay = leaving(20_500)
+    stay.book(ordered(collected_by=by), "booking.changed")
+    stay.card(20_500, "P2")
+    stay.book(ordered(collected_by="property"), "booking.changed")
+    stay.book(ordered(collected_by=by), "booking.changed")
+    stay.card(1_000, "P3")
+    stay.book(ordered(collected_by="property"), "booking.changed")
+    stay.leave(at=before(10))
+    gives = {part.payment: part.destination for part in stay.parts()}
+
+    assert gives.pop("P1") == "original_card"
+    assert gives
+    assert set(gives.values()) == {"manual"}
 
 
 def test_x_20_commission_follows_what_is_sold() -> None:
