@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from handlers import account
@@ -46,10 +48,15 @@ def captured(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
     if not payment.unapplied:
         step = Step("X-17", f"payment {payment.payment} ({payment.tender}): {amount} collected")
         return Outcome(state=after, facts=(told,), entries=recipes.captured(after, payment, minor), trace=(step,))
-    reason = f"happened {payment.occurred_at}, after the booking was cancelled {folio.cancelled_at}"
+    reason = f"happened {_second(payment.occurred_at)}, after the booking was cancelled {_second(folio.cancelled_at)}"
     homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
     step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
     return Outcome(state=after, facts=(told, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
+
+
+def _second(at: datetime | None) -> datetime | None:
+    """An instant as people read it: a whole second."""
+    return None if at is None else at.replace(microsecond=0)
 
 
 def taken_back(

@@ -15,4 +15,4 @@ def check_number(number: str) -> None:
         raise Rejected(text, code="card_number_removed", rule="X-10", field="number", value=number[:MOST_CHARACTERS])
     if len(number) > MOST_CHARACTERS:
         text = f"a voucher's number has at most {MOST_CHARACTERS} characters, this one has {len(number)}"
-        raise Rejected(text, code="voucher_number_too_long", rule="S0-6", field="number", value="")
+        raise Rejected(text, code="voucher_number_too_long", rule="S0-6", field="number", value=len(number))

@@ -14,7 +14,7 @@ from schemas.folio import Folio
 from schemas.policy import PropertyPolicy, TenantPolicy
 from schemas.voucher import Flag, VoucherScope
 from schemas.voucher_book import HoldState, Voucher, VoucherHold
-from schemas.voucher_code import ours, shaped_as_ours
+from schemas.voucher_code import mixed, ours, shaped_as_ours
 from schemas.voucher_talk import VoucherAsked
 
 SIREN = 9
@@ -81,10 +81,11 @@ def held_at_most(book: Voucher | None, folio: Folio, facts: Facts) -> int | None
 
 
 def flags(book: Voucher, asked: VoucherAsked, held: int, facts: Facts) -> tuple[Flag, ...]:
-    """S0-20 to S0-23, S0-32: the warnings for one booking, in the order of `Flag`."""
+    """S0-6, S0-20 to S0-23, S0-32: the warnings for one booking, in the order of `Flag`."""
     found = {
         Flag.DUPLICATE: any(folio != asked.folio for folio in live(book)),
         Flag.CHECK_CHARACTER: not book.known and shaped_as_ours(book.key) and not ours(book.key),
+        Flag.MIXED_SCRIPTS: not book.known and mixed(book.key),
     }
     if book.known:
         policy = facts.policies.properties.get(asked.property)

@@ -114,6 +114,7 @@ class Flag(StrEnum):
     OUT_OF_SCOPE = "voucher_out_of_scope"
     OTHER_CURRENCY = "voucher_other_currency"
     CHECK_CHARACTER = "voucher_check_character"
+    MIXED_SCRIPTS = "voucher_mixed_scripts"
     MONEY_GONE = "voucher_money_gone"
 
 

@@ -17,6 +17,8 @@ DRAWN: Final = 11
 """Characters of luck: 30 to the 11th, 54 bits."""
 LENGTH: Final = DRAWN + 1
 _GROUP: Final = 4
+_LOOKALIKES: Final = str.maketrans("АВСЕНІЈКМОРЅТХУΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABCEHIJKMOPSTXYABEZHIKMNOPTYX")
+"""Capitals of Cyrillic and of Greek that are printed as a Latin one is."""
 
 
 def code_of(luck: bytes) -> str:
@@ -43,10 +45,24 @@ def masked(number: str) -> str:
 
 
 def normalised(number: str) -> str:
-    """One spelling of a typed number: capitals, without blanks and hyphens; empty if nothing is left (S0-6)."""
-    folded = unicodedata.normalize("NFKC", number).upper()
-    bare = "".join(character for character in folded if not character.isspace() and character not in "-‐‑‒–—")
-    return unicodedata.normalize("NFKC", bare)  # a blank may have kept a mark from its letter
+    """S0-6: one spelling of a typed number: its letters, as capitals, and its digits, and nothing else that was typed, seen or unseen;
+    empty if nothing is left. Capitals of other scripts that look like Latin ones are those, where no other letter of their script says
+    that it is a word of theirs."""
+    capitals = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", number).upper())
+    kept = "".join(str(unicodedata.decimal(character, character)) for character in capitals if character.isalnum())
+    bare = unicodedata.normalize("NFKC", kept)  # letters that something stood between may be one now
+    folded = bare.translate(_LOOKALIKES)
+    return folded if all(map(_latin, folded)) else bare
+
+
+def mixed(number: str) -> bool:
+    """S0-6: whether a number, in its one spelling, has letters of Latin and of another script: one may be taken for the other."""
+    letters = [_latin(character) for character in number if not character.isdecimal()]
+    return any(letters) and not all(letters)
+
+
+def _latin(character: str) -> bool:
+    return character.isascii() or unicodedata.name(character, "").startswith("LATIN ")
 
 
 def shaped_as_ours(number: str) -> bool:

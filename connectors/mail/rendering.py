@@ -39,7 +39,12 @@ LOCALES: Final[Mapping[Language, str]] = {
 SAID: Final = frozenset({"name", "property_name", "language"})
 """What is added when a notice is sent: who it is to, by name, and what the property calls itself."""
 _UNDEFINED: Final = re.compile(r"'([^']*)' is undefined|has no attribute '([^']*)'")
-_SPACES: Final = re.compile(r"[ \t]+")
+_BREAKS: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+"""Blanks, ends of lines and paragraphs, control characters, and those that turn the direction of what is read; spaces that do not break
+are none of them."""
+LONGEST_NAME: Final = 120
+LONGEST: Final = 1_000
+"""Characters of a name, and of anything else that is said, in a notice."""
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n+")
 
 Overrides = Mapping[str, Mapping[NoticeKind, Mapping[Language, NoticeText]]]
@@ -107,7 +112,10 @@ class Texts:
     ) -> Written:
         """One notice. Raises HubError as the class does."""
         text = self._texts.get((property_, kind, language)) or self._texts["", kind, language]
-        said = {**variables, "name": name, "property_name": property_name or property_, "language": language}
+        said = {
+            **{variable: _lined(value, LONGEST) for variable, value in variables.items()},
+            "name": _lined(name, LONGEST_NAME), "property_name": property_name or property_, "language": language,
+        }  # fmt: skip
         frame = self._frames[language]
         greeting, closing = frame.greeting if audience is Audience.GUEST else frame.to_merchant, frame.closing
 
@@ -156,8 +164,18 @@ class Texts:
 
 
 def _in_a_line(text: str) -> str:
-    """A subject ends where its line does; spaces that do not break stay."""
-    return _SPACES.sub(" ", " ".join(text.splitlines())).strip()
+    """A subject ends where its line does."""
+    return _BREAKS.sub(" ", text).strip()
+
+
+def _lined(value: Any, most: int) -> Any:
+    """What is said, in one line of a bounded length wherever it is text: who says it writes no paragraphs into a notice."""
+    if isinstance(value, str):
+        line = _in_a_line(value)
+        return line if len(line) <= most else line[: most - 1] + "…"
+    if isinstance(value, Mapping):
+        return {name: _lined(one, most) for name, one in value.items()}
+    return [_lined(one, most) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _rendered(template: Template, said: Mapping[str, Any], kind: NoticeKind, language: Language) -> str:

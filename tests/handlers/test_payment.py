@@ -329,6 +329,15 @@ def test_s1_33_overpaid_is_told_when_it_moves(stay: Stay) -> None:
     assert [type(one) for one in account.balance_facts(None, after)] == [BalanceChanged, Overpaid]
 
 
+def test_x_16_instants_of_a_reason_are_whole_seconds(stay: Stay) -> None:
+    """People read them."""
+    stay.cancel("2026-07-01T10:00:00.250001+00:00")
+    out = stay.pay(paid(20_500, occurred_at="2026-07-02T06:05:04.650115+00:00"))
+    (homeless,) = [fact for fact in out.facts if isinstance(fact, UnappliedReceipt)]
+
+    assert homeless.reason == "happened 2026-07-02 06:05:04+00:00, after the booking was cancelled 2026-07-01 10:00:00+00:00"
+
+
 def test_x_16_an_unapplied_receipt_is_taken_back(stay: Stay) -> None:
     """The guest's debt was and is untouched."""
     stay.cancel("2026-07-01T10:00:00+00:00")

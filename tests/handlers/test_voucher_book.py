@@ -148,6 +148,26 @@ def test_s0_32_a_mistyped_character() -> None:
     assert (asked.flags, asked.origin) == (("voucher_check_character",), "unknown")
 
 
+def test_s0_6_a_known_code_is_known_however_it_is_typed() -> None:
+    """With characters that nobody sees, or in letters of another script: the same voucher, whose value is spent once."""
+    house = House()
+    code = issued(house).replace("-", "")
+    own = "".join({"B": "В", "C": "С", "H": "Н", "K": "К", "M": "М", "T": "Т", "X": "Х"}.get(letter, letter) for letter in code)
+    for folio, typed in (("B-1", "\u200b".join(code)), ("B-2", own), ("B-3", code.replace(code[4:], "." + code[4:]))):
+        house.order(folio)
+        asked = named(house.enter(10_000, typed, folio), "VoucherCheckRequested")
+        assert (asked.origin, "voucher_duplicate" in asked.flags) == ("issued_here", folio != "B-1")
+
+
+def test_s0_6_letters_of_two_scripts() -> None:
+    """What may be taken for a code that it is not: a warning, no refusal."""
+    house = House()
+    house.order()
+    asked = named(house.enter(10_000, "MER-Ж7"), "VoucherCheckRequested")
+
+    assert (asked.flags, asked.origin) == (("voucher_mixed_scripts",), "unknown")
+
+
 def test_s0_23_s0_28_the_last_day() -> None:
     """Good to the end of its last local day; then what is free is earned, and it holds nothing."""
     house = House()

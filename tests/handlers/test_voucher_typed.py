@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from schemas.cards import CARD
-from schemas.errors import Stale
+from schemas.errors import Rejected, Stale
 from schemas.folio import FolioStatus
 from schemas.voucher import VoucherStatus
 from schemas.voucher_book import HoldState
@@ -98,6 +98,9 @@ def test_s0_6_amounts_and_numbers_that_are_none() -> None:
     assert refusal(house.enter, 0) == ("value_out_of_range", "amount")
     assert refusal(house.enter, -5) == ("value_out_of_range", "amount")
     assert refusal(house.enter, 100, "x" * 65) == ("voucher_number_too_long", "number")
+    with pytest.raises(Rejected) as long:
+        house.enter(100, "x" * 65)
+    assert long.value.value == "65"
     house.enter(100, "x" * 64)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.voucher_code import ALPHABET, DRAWN, LENGTH, code_of, normalised, ours, shaped_as_ours, written
+from schemas.voucher_code import ALPHABET, DRAWN, LENGTH, code_of, mixed, normalised, ours, shaped_as_ours, written
 
 luck = st.binary(min_size=16, max_size=16)
 
@@ -59,11 +59,43 @@ def test_s0_32_other_luck_another_code(one: bytes, other: bytes) -> None:
 
 @given(st.text(max_size=64))
 def test_s0_6_one_spelling(number: str) -> None:
-    """Normalising again changes nothing, and no blank or hyphen is left."""
+    """Normalising again changes nothing, and nothing but letters and digits is left."""
     once = normalised(number)
 
     assert normalised(once) == once
-    assert not any(character.isspace() or character == "-" for character in once)
+    assert once == "" or once.isalnum()
+
+
+@pytest.mark.parametrize(
+    "between", ["\u200b", "\u00ad", "\u2060", "\u200d", "\ufeff", "\ufe0f", "\u034f", ".", "/", "_", "#", "·", "−", " ", "-", "\n"]
+)
+def test_s0_6_what_is_no_letter_or_digit_makes_no_other_number(between: str) -> None:
+    """Whether anybody sees it or not; alone it is no number."""
+    assert normalised(f"mer{between}77{between}") == "MER77"
+    assert normalised(between * 2) == ""
+
+
+@pytest.mark.parametrize("typed", ["МЕР77", "MЕP77", "мер-77", "ΜΕΡ 77", "MEP٧٧", "ＭＥＰ７７"])
+def test_s0_6_lookalikes_are_one_number(typed: str) -> None:
+    """Cyrillic, Greek, digits of other scripts and wide ones, whole or among Latin."""
+    assert normalised(typed) == "MEP77"
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "is_mixed"),
+    [
+        ("Ёлка-1", "ЁЛКА1", False),
+        ("ΔΩΡΟ 5", "ΔΩΡΟ5", False),
+        ("Été 12", "ÉTÉ12", False),
+        ("1234", "1234", False),
+        ("MERЖ77", "MERЖ77", True),
+        ("MER\u3164", "MER\u1160", True),
+    ],
+)
+def test_s0_6_words_of_other_scripts_stay_theirs(typed: str, key: str, is_mixed: bool) -> None:
+    """Only what could be read as Latin throughout is; what is of both is told apart, even where a letter is not seen."""
+    assert normalised(typed) == key
+    assert mixed(key) is is_mixed
 
 
 @pytest.mark.parametrize(("number", "is_ours"), [("", False), ("MER-77", False), ("2345-6789-ABC", False), ("2" * 12, False)])

@@ -115,6 +115,33 @@ def test_what_a_guest_is_called_is_text() -> None:
     assert seen.shown.count("Camping d’Azur") == 2
 
 
+@pytest.mark.parametrize("between", ["\n\n", "\r\n\r\n", "\u2029", "\u2028\u2028", "\x0b\x0c", "\x85", "\x00\t\x1b", "\u202e"])
+def test_nobody_writes_paragraphs_into_a_notice(between: str) -> None:
+    """A name, a reason, whatever was said is one line, in text and in HTML; a template's own paragraphs stay."""
+    said = f"Bob,{between}Your stay is cancelled."
+    plain = write(NoticeKind.REFUND_MANUAL_REQUIRED, Language.EN, name="x", reason="x")
+    written = write(NoticeKind.REFUND_MANUAL_REQUIRED, Language.EN, name=said, reason=said, payment=said)
+    greeted = write(NoticeKind.REFUND_EXECUTED, Language.EN, name=said)
+    listed = write(NoticeKind.BALANCE_ASKED, Language.EN, methods=["card", said])
+
+    assert written.text.count("\n") == plain.text.count("\n")
+    assert written.html.count("<p") == plain.html.count("<p")
+    for read in (written, greeted, listed):
+        assert "Bob, Your stay is cancelled." in read.text
+        assert "Bob, Your stay is cancelled." in read.html
+
+
+def test_what_is_said_is_bounded() -> None:
+    """A name of 120 characters, a reason of 1000; the last one tells that there was more."""
+    written = write(NoticeKind.REFUND_EXECUTED, Language.EN, name="n" * 121)
+    reasoned = write(NoticeKind.REFUND_MANUAL_REQUIRED, Language.EN, reason="r" * 1_001)
+
+    assert f"Dear {'n' * 119}…," in written.text
+    assert f"{'r' * 999}…" in reasoned.text
+    assert "r" * 1_000 not in reasoned.text
+    assert f"Dear {'n' * 120}," in write(NoticeKind.REFUND_EXECUTED, Language.EN, name="n" * 120).text
+
+
 def test_without_a_name() -> None:
     """Somebody is greeted."""
     assert "Dear guest," in write(NoticeKind.REFUND_EXECUTED, Language.EN, name="").text
