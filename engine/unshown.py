@@ -1,6 +1,6 @@
 """What nobody is shown whole: a provider's name for a card, and the guest's consent to charge it (S1-28).
 
-Who has them can charge the card.
+Who has them can charge the card: the merchant fetches them by a door of its own (`engine.collectable`).
 """
 
 from __future__ import annotations
