@@ -1,7 +1,7 @@
 """Every cent of a folio, a message or a request, from the records: inputs, terms and policies with their content, rules with their
 arithmetic, entries, requests and answers, outcomes. Nothing is computed anew; what is shown is what was stored.
 
-Personal text stays sealed unless `personal` is given.
+Personal text stays sealed unless `personal` is given; tokens and mandates are shown by their end alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine.clock import instant
 from engine.explanation import Asked, Booked, Decision, Explained, Published, Request
 from engine.store.history import History
 from engine.store.rows import Key
+from engine.unshown import guarded
 from engine.vault import Vault
 from handlers import account
 from ledger.recipes import voucher_account
@@ -152,7 +153,7 @@ class _Explaining:
             subject=subject,
             kind=kind,
             tenant=key.tenant,
-            folio=None if folio is None else msgspec.json.decode(msgspec.json.encode(folio)),
+            folio=None if folio is None else guarded(folio),
             sums=sums,
             policies=self._policies(folio, decisions),
             decisions=tuple(decisions),
@@ -215,8 +216,8 @@ class _Explaining:
         return self._history.input_of(root, decision["message"])
 
     def _said(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A message's data; what is about a person opened only if that was asked for."""
-        data: dict[str, Any] = msgspec.json.decode(row["body"])
+        """A message's data; what is about a person opened only if that was asked for, tokens and mandates never shown whole."""
+        data: dict[str, Any] = guarded(msgspec.json.decode(row["body"]))
 
         def change(person: str, text: str) -> str:
             if not self._personal:

@@ -1,5 +1,5 @@
-"""How a folio stands, for people and doors, without personal data: sums, what moved, what could be given back now, what is asked for, and
-what cancelling now would give (S4-22, S4-23)."""
+"""How a folio stands, for people and doors, without personal data, and without tokens and mandates: sums, what moved, what could be given
+back now, what is asked for, and what cancelling now would give (S4-22, S4-23)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from engine.store import listing
 from engine.store.reading import Reading
 from engine.store.rows import Key, OutboxRow
 from engine.transactions import moved_elsewhere, not_yet_collected, recoverable_now, transactions
+from engine.unshown import guarded
 from engine.vouchers import Listed, on_booking
 from handlers import account
 from handlers.balance_record import LIVE
@@ -80,11 +81,11 @@ def _told(reading: Reading, settled: Settled, now: int, key: Key) -> dict[str, A
         "balance_requests": _balance_requests(state, settled, now, outcomes),
         "vouchers": _vouchers(reading, state),
         "notices": _notices(reading, key),
-        "payments": state.payments,
+        "payments": guarded(state.payments),
         "refunds": state.refunds,
         "requests": state.requests,
         "effects": reading.rows(_EFFECTS, (key.tenant, key.key)),
-        "state": msgspec.structs.replace(state, payments=(), refunds=(), requests=(), effects=()),
+        "state": guarded(msgspec.structs.replace(state, payments=(), refunds=(), requests=(), effects=())),
         "outcomes": [event(one) for one in outcomes],
     }
 

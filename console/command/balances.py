@@ -9,8 +9,9 @@ import typer
 
 from console.command.beside import opened
 from console.command.options import Config, Json, Limit, OfProperty, Store, Tenant, existing_store
-from console.command.showing import money, print_json, table
+from console.command.showing import money, print_json, print_lines, table
 from engine.balances import Asked, Wanted, page
+from engine.collectable import collectable
 from engine.pages import entries
 from schemas.balance_request import BalanceStatus
 
@@ -56,6 +57,36 @@ def list_(
     )
     columns = ("folio", "queue", ">asked", "deadline", "mail", "beside", ">link", "id")
     table(columns, shown, empty="there are no such balance requests")
+
+
+@app.command()
+def payment(
+    request: Annotated[str, typer.Argument(help="The id of a balance request that was answered.")],
+    tenant: Tenant = "",
+    store: Store = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """What the merchant charges it by: the live attempt with its token and mandate, never a card number.
+
+    Exit 2 for one that is not known, or that has nothing to charge.
+    """
+    with opened(existing_store(store, config)) as beside:
+        found = collectable(beside.reading, beside.tenant(tenant), request)
+    if as_json:
+        print_json(found)
+        return
+    how = f"{found.method} {found.initiation}".rstrip()
+    text = f" (text {found.mandate_version})" if found.mandate and found.mandate_version else ""
+    print_lines(
+        (
+            f"balance request {found.request} of folio {found.folio}, attempt {found.attempt}",
+            f"charge {money(found.amount, found.currency)} by {how}",
+            f"answered by {' or '.join(found.through) or 'any way'}",
+            f"token {found.token or 'none'}",
+            f"mandate {found.mandate or 'none'}{text}",
+        )
+    )
 
 
 def _beside(row: Asked) -> str:

@@ -30,6 +30,7 @@ HANDLERS = (
     folios.get_folio,
     folios.get_outcomes,
     lists.get_balance_requests,
+    lists.get_balance_payment,
     lists.get_vouchers,
     journal.get_journal,
     channels.post_ota,

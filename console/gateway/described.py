@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
 from engine.balances import Asked
+from engine.collectable import Collectable
 from engine.journal_answer import Journal
 from engine.transactions import Recoverable, Transaction
 from engine.vouchers import Listed
@@ -134,6 +135,11 @@ _LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limi
 BALANCE_REQUESTS: Final[dict[int, ResponseSpec]] = {
     200: ResponseSpec(data_container=BalanceRequestsView, description="One page of them", generate_examples=False),
     **_LISTED,
+}
+COLLECTABLE: Final[dict[int, ResponseSpec]] = {
+    200: ResponseSpec(data_container=Collectable, description="The live attempt", generate_examples=False),
+    **_problems(s409="It is not answered, or its money has come: there is nothing to charge"),
+    **FOUND,
 }
 VOUCHERS: Final[dict[int, ResponseSpec]] = {
     200: ResponseSpec(data_container=VouchersView, description="One page of them", generate_examples=False),

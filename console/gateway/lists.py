@@ -1,21 +1,26 @@
-"""GET /balance-requests and GET /vouchers: what a merchant looks after, by queue, a page at a time, for one tenant's key."""
+"""GET /balance-requests and GET /vouchers: what a merchant looks after, by queue, a page at a time, and what he charges an answered
+request by, for one tenant's key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
 
+import structlog
 from litestar import Request, Response, get
-from litestar.params import QueryParameter
+from litestar.params import FromPath, QueryParameter
 
 from console.gateway import described
 from console.gateway.callers import caller
 from console.gateway.messages import answer_json, desk_of
 from console.gateway.problems import Problem
 from engine import balances, vouchers
+from engine.collectable import Collectable, collectable
 from engine.pages import MOST, BadAfter, Page
+from engine.store.reading import Reading
 from schemas.balance_request import BalanceStatus
+from schemas.errors import HubError, Retryable
 from schemas.voucher import VoucherStatus
 
 After = Annotated[str, QueryParameter(max_length=1000, description="`next` of the last answer; empty: from the beginning")]
@@ -23,6 +28,8 @@ Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="at most so man
 Property = Annotated[str, QueryParameter(name="property", max_length=64, description="only of this property")]
 P = ParamSpec("P")
 T = TypeVar("T")
+_NOTHING_TO_CHARGE: Final = {"unknown_request": HTTPStatus.NOT_FOUND, "wrong_queue": HTTPStatus.CONFLICT}
+log = structlog.get_logger(__name__)
 
 
 @get("/balance-requests", responses=described.BALANCE_REQUESTS, tags=["lists"], summary="Balance requests by queue")
@@ -47,6 +54,33 @@ async def get_balance_requests(
         paged, balances.page, hub.reading, hub.settled, hub.clock.now(), key.tenant, wanted, after=after, limit=limit
     )
     return answer_json(HTTPStatus.OK, {"balance_requests": found.entries, "next": found.next})
+
+
+@get(
+    "/balance-requests/{balance_request:str}/payment",
+    responses=described.COLLECTABLE,
+    tags=["lists"],
+    summary="What a merchant charges an answered balance request by",
+)
+async def get_balance_payment(request: Request[Any, Any, Any], balance_request: FromPath[str]) -> Response[bytes]:
+    """ "Get Payment" (S1-21, S1-28): the live attempt with its token and mandate, for keys of operators alone; never a card number. Who
+    has fetched it is logged."""
+    desk = desk_of(request)
+    key = await caller(request, desk, "operator")
+    found = await desk.run(_collectable, desk.hub.reading, key.tenant, balance_request)
+    log.info("balance_payment_fetched", key=key.id, tenant=key.tenant, folio=found.folio, request=found.request)
+    answer = answer_json(HTTPStatus.OK, found)
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
+def _collectable(reading: Reading, tenant: str, request: str) -> Collectable:
+    try:
+        return collectable(reading, tenant, request)
+    except Retryable:
+        raise
+    except HubError as wrong:
+        raise Problem(_NOTHING_TO_CHARGE[wrong.code], wrong.code, wrong.message, field=wrong.field, value=wrong.value) from wrong
 
 
 @get("/vouchers", responses=described.VOUCHERS, tags=["lists"], summary="Vouchers, for the merchant's control")

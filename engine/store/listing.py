@@ -167,6 +167,14 @@ def page(
     return [Place(row["rank"], row["folio"], row["item"]) for row in found]
 
 
+def folio_of_request(reading: Reading, tenant: str, request: str) -> str | None:
+    """The folio of a tenant's balance request, or None: read off the index of the tenant's requests."""
+    found = reading.rows(
+        "SELECT folio FROM listed WHERE tenant = ? AND kind = ? AND item = ? LIMIT 1", (tenant, ListKind.BALANCE.value, request)
+    )
+    return str(found[0]["folio"]) if found else None
+
+
 def bodies(reading: Reading, keys: Iterable[Key]) -> dict[Key, bytes]:
     """The states of these aggregates as they are stored; one that is not there is absent."""
     wanted = {key.digest(): key for key in keys}

@@ -47,6 +47,7 @@ DOORS: Final[Mapping[tuple[str, str], tuple[object, Ask]]] = {
     ),
     ("GET", "/outcomes"): (NOTHING, lambda _: ("/outcomes?limit=1000", {})),
     ("GET", "/balance-requests"): (NOTHING, lambda _: ("/balance-requests?property=camp-azur&limit=1000", {})),
+    ("GET", "/balance-requests/{balance_request}/payment"): (UNKNOWN, lambda one: (f"/balance-requests/{one.request}/payment", {})),
     ("GET", "/vouchers"): (NOTHING, lambda _: ("/vouchers?limit=1000", {})),
     ("GET", "/journal"): (NOTHING, lambda _: ("/journal?day=2026-05-01&property=camp-azur", {})),
     ("POST", "/channels/{channel}/ota"): (

@@ -64,6 +64,7 @@ COMMANDS: Final[Mapping[str, Callable[[Owned], tuple[str, ...]]]] = {
     "keys add": lambda _: ("--scope", "read"),
     "vouchers list": lambda _: (),
     "balances list": lambda _: (),
+    "balances payment": lambda one: (one.request,),
     "folios show": lambda one: (one.asked,),
     "journal": lambda _: ("--day", "2026-05-01"),
     "notices resend": lambda one: (one.notice,),

@@ -12,6 +12,7 @@ from engine.explanation import Decision, Explained
 from engine.store.history import History
 from schemas.errors import HubError
 from tests.engine.campsite import Campsite, asked, booking, configuration, event, eventful, payment
+from tests.engine.test_lists import asking, owes
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,23 @@ def test_x_11_people_stay_sealed_unless_they_are_asked_for(summer: Campsite) -> 
     assert opened["guest"]["name"] == "Guest Of B"
     assert forgotten["guest"] == {"person": "p-A", "name": FORGOTTEN}
     assert b"Guest Of" not in msgspec.json.encode(told(summer, "B"))
+
+
+def test_s1_28_tokens_and_mandates_are_told_by_their_end() -> None:
+    """What came in, and what the folio keeps of it; also where people are opened."""
+    box = asking()
+    owes(box, "B-1")
+    box.say("balance.send_now", {"folio": "B-1"}, actor="operator")
+    given = {"method": "card", "token": "tok_card_4f1a", "mandate": "mandate-0001"}
+    box.say("balance.choose_method", {"folio": "B-1", **given}, actor="guest")
+    found = explain(History(box.hub.reading), box.hub.vault, "B-1", personal=True)
+    came = named(found, "balance.choose_method").input
+
+    assert found.folio is not None
+    assert came is not None
+    (attempt,) = found.folio["balance_requests"][0]["attempts"]
+    assert [(one["token"], one["mandate"]) for one in (came, attempt)] == [("…4f1a", "…0001")] * 2
+    assert not any(secret in str(msgspec.to_builtins(found)) for secret in ("tok_card_4f1a", "mandate-0001"))
 
 
 @pytest.mark.parametrize(("subject", "tenant"), [("nobody", ""), ("A", "dunes"), ("pms:thais=none", "")])

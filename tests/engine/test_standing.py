@@ -135,6 +135,24 @@ def test_s1_12_what_is_asked_for_with_its_history() -> None:
     assert (over["live"], over["queue"], over["reason"]) == (False, "cancelled", "operator")
 
 
+def test_s1_28_tokens_and_mandates_are_shown_by_their_end() -> None:
+    """In whatever is kept of attempts and payments; a short one not at all."""
+    box = asking()
+    owes(box, "B-1")
+    box.say("balance.send_now", {"folio": "B-1"}, actor="operator")
+    consent = {"mandate": "mandate-0001", "mandate_version": "1"}
+    box.say("balance.choose_method", {"folio": "B-1", "method": "card", "token": "tok_card_4f1a", **consent}, actor="guest")
+    card = {"tender": "card", "provider": "ogone", "merchant": "azur", "initiation": "mit"}
+    pay(box, "P1", 1_000, provider_reference="3001", **card, **consent)
+    pay(box, "P2", 1_000, provider_reference="3002", **card, mandate="M-1", mandate_version="1")
+    told = stands(box)
+
+    (attempt,) = told["state"]["balance_requests"][0]["attempts"]
+    assert (attempt["token"], attempt["mandate"], attempt["mandate_version"]) == ("…4f1a", "…0001", "1")
+    assert {one["payment"]: one.get("mandate") for one in told["payments"]} == {"P-B-1": None, "P1": "…0001", "P2": "…"}
+    assert not any(secret in str(told) for secret in ("tok_card_4f1a", "mandate-0001", "M-1"))
+
+
 def test_what_was_written_about_it() -> None:
     """To whom, and what became of it; nobody's name or address."""
     box = Sandbox(configuration=configured(1))  # nobody sends

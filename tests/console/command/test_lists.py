@@ -63,6 +63,28 @@ def test_s1_12_balances_by_queue(store: str) -> None:
     assert "is not one of" in ran("balances", "list", "--store", store, "--queue", "late", status=Exit.WRONG)
 
 
+def test_s1_21_s1_28_what_a_merchant_charges_an_answered_request_by(tmp_path: Path) -> None:
+    """The token whole, for who has the store before him; typed errors where there is nothing to charge."""
+    made = play(str(tmp_path / "hub.sqlite"))
+    card = {"folio": "B-2", "method": "card", "through": "phone", "token": "tok_card_4f1a"}
+    made.say("balance.choose_method", card, actor="merchant")
+    made.hub.close()
+    at = ("--store", tmp_path / "hub.sqlite")
+    ids = {one["folio"]: one["request"] for one in read("balances", "list", *at)}
+    found = read("balances", "payment", ids["B-2"], *at)
+    shown = ran("balances", "payment", ids["B-2"], *at)
+
+    assert found == {
+        "request": ids["B-2"], "folio": "B-2", "attempt": 1, "amount": 10_000, "currency": "EUR", "method": "card", "initiation": "moto",
+        "through": ["phone", "mail"], "token": "tok_card_4f1a", "mandate": "", "mandate_version": "",
+    }  # fmt: skip
+    for said in ("folio B-2, attempt 1", "charge 100.00 EUR by card moto", "token tok_card_4f1a", "mandate none"):
+        assert said in shown
+    assert "wrong_queue" in ran("balances", "payment", ids["B-1"], *at, status=Exit.WRONG)
+    assert "unknown_request" in ran("balances", "payment", "B-2", *at, status=Exit.WRONG)
+    assert "unknown_tenant" in ran("balances", "payment", ids["B-2"], *at, "--tenant", "dunes", status=Exit.WRONG)
+
+
 def test_s4_22_a_folio_as_the_door_tells_it(store: str) -> None:
     """To the field, but for the instant of looking; and in lines for people."""
     found = read("folios", "show", "B-2", "--store", store)

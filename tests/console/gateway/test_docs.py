@@ -57,11 +57,12 @@ def test_every_curl_answers_as_printed(hub: World) -> None:
         "HUB": hub.gateway.address,
         "KEY": hub.keys["azur"],
         "READ_KEY": hub.keys["reader"],
+        "OPERATOR_KEY": hub.keys["operator"],
         "CHANNEL_KEY": hub.keys["channel"],
         "NO_PROXY": "*",
     }
 
-    assert len(examples) == text.count("```sh\ncurl") == 15
+    assert len(examples) == text.count("```sh\ncurl") == 16
     for command, kind, printed in examples:
         ran = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=30, check=False)
         assert ran.returncode == 0, f"{command}\n{ran.stderr}"

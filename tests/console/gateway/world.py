@@ -81,7 +81,7 @@ class World:
         for name, tenant, scope in (
             ("azur", "azur", "messages"), ("reader", "azur", "read"), ("operator", "azur", "operator"),
             ("channel", "azur", "channel:demo"), ("dunes", "dunes", "messages"), ("dunes-reader", "dunes", "read"),
-            ("dunes-channel", "dunes", "channel:demo"),
+            ("dunes-channel", "dunes", "channel:demo"), ("dunes-operator", "dunes", "operator"),
         ):  # fmt: skip
             key, self.keys[name] = keys.add(tenant, scope, name)
             self.key_ids[name] = key.id
