@@ -41,7 +41,10 @@ def before_of(old: Mapping[str, FolioLine], line: FolioLine) -> FolioLine:
 
 
 def _reason(was: FolioLine, line: FolioLine, more: int, cause: Cause | None) -> PenaltyReason:
-    """Why more is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12)."""
+    """Why more is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12). Where less
+    is kept, it is taken back under the reason that it was stated with."""
+    if more < 0:
+        return _known_reason(was)
     if cause is Cause.NO_SHOW:
         return PenaltyReason.NO_SHOW
     cancelled = (0 if was.cancelled else was.price) - (0 if line.cancelled else line.price)

@@ -17,7 +17,7 @@ from schemas.policy import CommissionOnPenalty
 
 def bearing(line: FolioLine) -> int:
     """What of a line bears commission, minor units: its price while it lives, and what of a cancelled price is kept with commission."""
-    return line.commissioned + (0 if line.cancelled else line.price)
+    return line.kept - line.commission_free + (0 if line.cancelled else line.price)
 
 
 def of_line(line: FolioLine, rate: Fraction) -> int:
@@ -26,23 +26,23 @@ def of_line(line: FolioLine, rate: Fraction) -> int:
 
 
 def settled(computation: Computation) -> Folio:
-    """S4-38, A-30: the folio after it, whose services know what of what they keep bears commission.
+    """S4-38, A-30: the folio after it, whose services know what of what they keep bears no commission.
 
-    What is kept bears it, unless `commission_on_penalty = waived`. A penalty that arrhes do not claim and goodwill are not kept.
+    What is kept bears it, unless `commission_on_penalty = waived`. A penalty that arrhes do not claim and goodwill are not kept. Nothing
+    is known of it without a commission rate.
     """
     services = [(one, one.terms) for one in computation.ended if one.terms is not None]
     kept = [one.kept for one, _ in services]
-    if not any(kept):
+    if not computation.after.commission_rate or not any(kept):
         return computation.after
     let_go = min(sum(kept), computation.waived + computation.goodwill)
     off = allocate(let_go, kept) if let_go else (0,) * len(kept)
-    more = {
-        one.line.line: one.kept - less
+    free = {
+        one.line.line: one.kept if terms.commission_on_penalty is CommissionOnPenalty.WAIVED else less
         for (one, terms), less in zip(services, off, strict=True)
-        if terms.commission_on_penalty is not CommissionOnPenalty.WAIVED
     }
     lines = [
-        replace(line, commissioned=line.commissioned + more[line.line]) if more.get(line.line) else line
+        replace(line, commission_free=line.commission_free + free[line.line]) if free.get(line.line) else line
         for line in computation.after.lines
     ]
     return replace(computation.after, lines=tuple(lines))

@@ -100,7 +100,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     cancelled: bool = False
     kept: int = 0
     rate_cap: str = ""
-    commissioned: int = 0  # what of `kept` bears commission (S4-38)
+    commission_free: int = 0  # what of `kept` bears no commission (S4-38)
     kept_vat: KeptVat | None = None  # where VAT is known of any line
 
 

@@ -18,7 +18,7 @@ from schemas.errors import Rejected, Stale
 from schemas.folio import FolioLine
 from schemas.money import ZERO_RATE, included, parse_rate
 from schemas.policy import PenaltyVat, RefundBase
-from tests.handlers.campsite import CAMP, FLEXIBLE, TENANT, fact, line, ordered
+from tests.handlers.campsite import CAMP, FLEXIBLE, TENANT, fact, line, ordered, terms
 from tests.handlers.cancelling import GUEST, MERCHANT, Accounted, before
 
 PAGE = Path(__file__).parents[2].joinpath("docs/rules/accounting.md").read_text(encoding="utf-8")
@@ -344,3 +344,20 @@ def act(one: Accounted, priced: list[tuple[int, str]], number: int, what: str, f
             one.leave(request=f"R{number}", at=before(second), cause=first, actor=MERCHANT if first == "owner" else GUEST)
         case _:
             one.book(ordered(*lines_of(priced, first), service_fee=0), name="booking.changed")
+
+
+def test_x_23_s4_46_a_penalty_is_taken_back_as_it_was_stated() -> None:
+    """All of some nights is kept, then goodwill beyond the rest takes of that too: under its reason and treatment, with its VAT."""
+    nothing = (terms("outdoor/flexible", "0", "0", "0"),)
+    one = Accounted(*nothing)
+    one.book(ordered(line(price=10_000, vat_rate="10 %"), service_fee=0))
+    one.card(10_000)
+    first = one.leave({"line": "1", "new_departure": "2026-07-29", "new_price": 2_000}, at=before(10))
+    one.ask(request="R2", at=before(9))
+    second = one.confirm("R2", actor=MERCHANT, override={"amount": 5_000, "reason": "a good guest"})
+    (stated,), (back,) = fact(first, PenaltyStated).lines, fact(second, PenaltyStated).lines
+
+    assert (stated.amount, back.amount) == (8_000, -3_000)
+    assert (back.reason, back.treatment, back.vat_rate) == (stated.reason, stated.treatment, stated.vat_rate)
+    assert back.reason is PenaltyReason.PRICE_KEPT
+    assert stated.vat + back.vat == 455
