@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.address import key_of, nobody
-from engine.store.rows import ContactRow, NoticeRow, Waiting
+from engine.store.rows import BounceRow, ContactRow, NoticeRow, Waiting
 from handlers.outcome import Outcome
 from schemas.booking import Booking
 from schemas.folio import Folio, State
+from schemas.notice import NoticeBounced, NoticeFailed
 
 if TYPE_CHECKING:
     from engine.chunk import Chunk
@@ -39,9 +40,12 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def stage(chunk: Chunk, row: Waiting, message: Any, seq: int, outcome: Outcome, after: State | None) -> None:
-    """Stage the rows of one decision."""
+    """Stage the rows of one decision; S1-40: a notice that came back is one in its row too."""
     if isinstance(message, Booking) and isinstance(after, Folio):
         _contact(chunk, row, message, after)
+    if isinstance(message, NoticeBounced):
+        failed = [fact for fact in outcome.facts if isinstance(fact, NoticeFailed)]
+        chunk.staging.write.bounces += [BounceRow(message.code, fact.notice) for fact in failed]
     if not outcome.notices:
         return
     lane = chunk.lane_of(row.owner)

@@ -27,13 +27,13 @@ app = typer.Typer(no_args_is_help=True, help="Notices to guests and merchants.")
 
 @app.command("list")
 def list_(
-    state: Annotated[str, typer.Option("--state", help="planned, sending, sent, failed or unknown.")] = "",
+    state: Annotated[str, typer.Option("--state", help="planned, sending, sent, failed, unknown or bounced.")] = "",
     folio: Annotated[str, typer.Option("--folio", help="Only this folio's, final ones too.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Final ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000)] = 200,
     store: Store = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Notices, oldest first; without options those that are to be sent. Nobody's address is shown."""
+    """Notices, oldest first; without options those that are to be sent or came back. Nobody's address is shown."""
     with opened(existing_store(store, config)) as beside:
         rows = listing.notices(beside.reading, state=state, folio=folio, every=every, limit=limit)
     if as_json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.store.listed import ListedRow
 from engine.store.rows import (
     BlockedRow,
+    BounceRow,
     ContactRow,
     DeadLetterRow,
     DecisionRow,
@@ -47,6 +48,7 @@ class ChunkWrite:
     moves: list[MoveRow] = field(default_factory=list)
     queries: list[QueryRow] = field(default_factory=list)
     notices: list[NoticeRow] = field(default_factory=list)
+    bounces: list[BounceRow] = field(default_factory=list)
     contacts: dict[tuple[str, str], ContactRow] = field(default_factory=dict)  # the last of each folio
     listed: list[ListedRow] = field(default_factory=list)
     unlisted: list[tuple[str, str, str, str]] = field(default_factory=list)  # tenant, folio, kind, item

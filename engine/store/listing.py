@@ -103,7 +103,8 @@ def histories_waiting(reading: Reading) -> int:
 
 
 def notices(reading: Reading, *, state: str = "", folio: str = "", every: bool = False, limit: int = 200) -> Rows:
-    """Notices, oldest first: those of a state, or of a folio, or all; else those that are to be sent."""
+    """Notices, oldest first: those of a state, or of a folio, or all; else those that are to be sent, and those that came back and were not
+    written once more."""
     if folio:
         tenants = reading.tenants()
         return reading.rows(
@@ -112,7 +113,14 @@ def notices(reading: Reading, *, state: str = "", folio: str = "", every: bool =
         )
     if state or every:
         return reading.rows(f"SELECT {_NOTICE} FROM notice WHERE ? IN ('', state) {_ORDER}", (state, limit))
-    return reading.rows(f"SELECT {_NOTICE} FROM notice WHERE {OPEN} {_ORDER}", (limit,))
+    waiting = reading.rows(f"SELECT {_NOTICE} FROM notice WHERE {OPEN} {_ORDER}", (limit,))
+    came_back = reading.rows(
+        f"SELECT {_NOTICE} FROM notice WHERE ? IN ('', state) AND NOT EXISTS (SELECT 1 FROM notice AS later WHERE"
+        " later.tenant = notice.tenant AND later.folio = notice.folio AND later.kind = notice.kind"
+        f" AND later.attempt > notice.attempt AND later.body = notice.body) {_ORDER}",
+        ("bounced", limit),
+    )
+    return sorted(waiting + came_back, key=lambda row: (row["created_at"], row["id"]))[:limit]
 
 
 def last_notice(reading: Reading, folio: str, kind: str) -> dict[str, Any] | None:

@@ -362,6 +362,13 @@ class NoticeRow(NamedTuple):
     next_at: int
 
 
+class BounceRow(NamedTuple):
+    """A notice that came back, with its enhanced status; whoever was sending it meanwhile is too late."""
+
+    code: str
+    id: str
+
+
 class ContactRow(NamedTuple):
     """How the guest of a booking is reached; `subject` sealed what names no person."""
 

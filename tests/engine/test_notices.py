@@ -411,6 +411,8 @@ def test_s1_40_a_bounce_comes_back_to_its_folio(office: Callable[..., Office], n
     assert one.server.handler.recipients[-1] == "desk@camp.example"
     assert b"zoe@" not in one.box.one("SELECT body FROM intake WHERE name = 'notice.bounced'")["body"]
     assert one.box.say("notice.bounced", data, id_="again") == []
+    rows = [(row["state"], row["code"]) for row in one.box.rows("SELECT state, code FROM notice ORDER BY created_at, id")]
+    assert sorted(rows) == [("bounced", "5.1.1"), ("sent", "")]
 
 
 def test_s1_40_a_bounce_of_nothing_is_refused(office: Callable[..., Office]) -> None:

@@ -113,7 +113,7 @@ class Mails:
                 wrong.append(f"{about} is said to be sent, and nobody has it")
             if state == "failed" and copies and not row["doubts"]:
                 wrong.append(f"{about} is said to have failed ({row['code']}), and somebody has it")
-            if knows.get(id_) not in (state, "bounced"):
+            if knows.get(id_) != state:
                 wrong.append(f"{about} is {knows.get(id_)} to its folio")
         wrong += [f"a mail of nobody's: {id_}" for id_ in self.got.keys() - rows.keys()]
         told = Counter((row["name"], row["notice"]) for row in self._told())

@@ -39,6 +39,8 @@ def write_requests(link: Link, chunk: ChunkWrite) -> None:
         order="merchant, reference",
     )  # fmt: skip
     insert(link, "notice", chunk.notices)
+    for bounce in sorted(chunk.bounces, key=lambda bounce: bounce.id):
+        link.raw.execute("UPDATE notice SET state = 'bounced', code = %s, reason = '', fence = fence + 1 WHERE id = %s", bounce)
     insert(
         link, "contact", list(chunk.contacts.values()),
         "ON CONFLICT (tenant, folio) DO UPDATE SET subject = excluded.subject, body = excluded.body",

@@ -234,6 +234,10 @@ class SqliteChunk:
                 chunk.queries,
             )
         insert(self._db, "notice", chunk.notices, f" ({', '.join(NoticeRow._fields)})")
+        if chunk.bounces:
+            self._db.executemany(
+                "UPDATE notice SET state = 'bounced', code = ?, reason = '', fence = fence + 1 WHERE id = ?", chunk.bounces
+            )
         if chunk.contacts:
             self._db.executemany(
                 "INSERT INTO contact VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET subject = excluded.subject, body = excluded.body",

@@ -94,6 +94,13 @@ def test_s1_40_a_report_is_told_to_the_hub(store: Path, tmp_path: Path) -> None:
     assert [name for name, _ in box.drain()] == ["notice.failed", "notice.requested"]
     assert b"zoe@" not in box.one("SELECT body FROM intake WHERE name = 'notice.bounced'")["body"]
     box.hub.close()
+    assert {row["kind"]: (row["state"], row["code"]) for row in listed(store)} == {
+        "booking_confirmed": ("bounced", "5.1.1"),
+        "notice_failed": ("planned", ""),
+    }
+    standing = json.loads(ran("folios", "show", "B-7", "--store", store, "--json"))
+    told = {one["kind"]: (one["state"], one["code"]) for one in standing["notices"]}
+    assert told == {"booking_confirmed": ("bounced", "5.1.1"), "notice_failed": ("planned", "")}
     report.write_text("Subject: hello\n\nno report")
     assert ran("notices", "bounced", report, "--store", store, status=Exit.WRONG).startswith("foliohub: no_report: ")
 
@@ -112,6 +119,8 @@ def test_x_15_an_operator_has_a_notice_written_once_more(store: Path) -> None:
     box = Sandbox(store=str(store), configuration=configured(1))
     assert [name for name, _ in box.drain()] == ["notice.requested"]
     box.hub.close()
+    waiting = {(row["kind"], row["attempt"], row["state"]) for row in listed(store)}
+    assert waiting == {("notice_failed", 1, "planned"), ("booking_confirmed", 2, "planned")}
     assert sorted(row["kind"] for row in listed(store, "--all")) == ["booking_confirmed", "booking_confirmed", "notice_failed"]
 
 
