@@ -122,7 +122,7 @@ def journal_of(
 def _day(text: str) -> date:
     try:
         when = date.fromisoformat(text)
-        if len(text) == len("2026-05-01") and EARLIEST <= when <= LATEST:
+        if when.isoformat() == text and EARLIEST <= when <= LATEST:
             return when
     except ValueError:
         pass
