@@ -16,7 +16,7 @@ import msgspec
 from engine.clock import instant, micros
 from engine.journal_answer import AccountTotal, DaySums, Journal, JournalTransfer, VatTotal
 from engine.journal_held import unapplied, vouchers
-from engine.settled import Settled
+from engine.settled import Settled, check_property, properties_of
 from engine.store import journal
 from engine.store.journal import Booked, Day
 from engine.store.reading import Reading
@@ -27,7 +27,6 @@ from handlers.voucher_worth import entity_of
 from ledger.chart import entry_of
 from schemas.common import DATES, EARLIEST, LATEST
 from schemas.errors import HubError
-from schemas.policy import PropertyPolicy
 
 NAMES: Final = ("accounting.sale_stated", "accounting.penalty_stated", "accounting.credit_note_requested")
 MOST: Final = 1_000
@@ -84,7 +83,7 @@ class _Books(NamedTuple):
 
     def entity_of(self, place: str) -> str:
         """The legal entity of a property as it was last settled (S0-36)."""
-        return entity_of(_properties(self.settled, self.day.tenant).get(place), self.settled.tenants[self.day.tenant])
+        return entity_of(properties_of(self.settled, self.day.tenant).get(place), self.settled.tenants[self.day.tenant])
 
 
 def journal_of(
@@ -122,25 +121,16 @@ def journal_of(
 def _day(text: str) -> date:
     try:
         when = date.fromisoformat(text)
-        if len(text) == len("2026-05-01") and EARLIEST <= when <= LATEST:
+        if when.isoformat() == text and EARLIEST <= when <= LATEST:
             return when
     except ValueError:
         pass
     raise HubError(f"a day is written like 2026-05-31, {DATES}", code="bad_day", field="day", value=text)
 
 
-def _properties(settled: Settled, tenant: str) -> dict[str, PropertyPolicy]:
-    """X-12: the tenant's own, as last settled; those that are not configured any more have a book still."""
-    policies = settled.policies
-    every = (*policies.frozen_properties.values(), *policies.properties.values())
-    return {one.property: one for one in every if one.tenant == tenant}
-
-
 def _zone(settled: Settled, tenant: str, property_: str) -> ZoneInfo:
-    mine = _properties(settled, tenant)
-    if property_ and property_ not in mine:
-        text = f"tenant {tenant!r} has no property {property_!r}"
-        raise HubError(text, code="unknown_property", field="property", value=property_)
+    check_property(settled, tenant, property_)
+    mine = properties_of(settled, tenant)
     zones = {zone_of(one, settled.tenants[tenant]).key for name, one in mine.items() if property_ in ("", name)}
     if not zones and settled.tenants[tenant].zone:
         zones = {settled.tenants[tenant].zone}

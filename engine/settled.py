@@ -45,6 +45,20 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     merchants: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
+def properties_of(settled: Settled, tenant: str) -> dict[str, PropertyPolicy]:
+    """X-12: the tenant's own, as last settled; those that are not configured any more have bookings and a book still."""
+    policies = settled.policies
+    every = (*policies.frozen_properties.values(), *policies.properties.values())
+    return {one.property: one for one in every if one.tenant == tenant}
+
+
+def check_property(settled: Settled, tenant: str, property_: str) -> None:
+    """X-12: empty is every one. Raises HubError `unknown_property` for one that is not the tenant's."""
+    if property_ and property_ not in properties_of(settled, tenant):
+        text = f"tenant {tenant!r} has no property {property_!r}"
+        raise HubError(text, code="unknown_property", field="property", value=property_)
+
+
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What a configuration means for decisions, as it is stored."""
 

@@ -51,7 +51,7 @@ REASONS: Final[frozenset[str]] = frozenset({"insufficient_funds", "card_data_inv
 
 
 def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
-    """`balance.choose_method` (S1-12, S1-15, S1-25, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
+    """`balance.choose_method` (S1-12, S1-15, S1-28, A-13, X-21): the guest has answered, an attempt begins, the merchant is told. A
     card is only ever a token, checked by its provider. The same answer again changes nothing (X-1); another one takes its place as another
     attempt, while no payment is on its way (S1-20, S1-45).
 
@@ -97,8 +97,9 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
 
 
 def _check_token(message: BalanceChooseMethod, method: Tender) -> None:
-    """A-13, X-21: a provider's name for a card, given by the guest, or with his consent. Raises Rejected `card_number_removed`,
-    `token_without_card`, `mandate_required`."""
+    """A-13, S1-25, X-21: a provider's name for a card, given by the guest, or with his consent; a card's own number, which the door took
+    out by its check digit (`schemas.cards.scrub`), is none, so that no attempt fails for a wrong one. Raises Rejected
+    `card_number_removed`, `token_without_card`, `mandate_required`."""
     if not message.token:
         return
     if CARD in message.token or CODE in message.token:

@@ -44,7 +44,8 @@ EXPIRY = "quote"
 
 
 def decide_request(message: CancellationRequest, facts: Facts) -> Outcome:
-    """`cancellation.request` (S4-25, S4-26, S4-31, S4-36, S4-37): a quote; with `confirm`, quote and confirmation in one decision.
+    """`cancellation.request` (S0-25, S4-25, S4-26, S4-31, S4-36, S4-37): a quote; with `confirm`, quote and confirmation in one decision.
+    A merchant too cancels so, for the causes that `who_may_cancel` gives him.
 
     The same `request` again: the same quote if nothing changed and it still runs, else a new one. Raises Rejected `unknown_folio`,
     `already_cancelled`, `feature_not_available`, `proof_not_a_reference`, `not_cancellable_by_requester`, and what `check_cause` and

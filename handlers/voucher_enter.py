@@ -78,6 +78,9 @@ def _check_typed(message: VoucherEnter, key: str) -> None:
 
 
 def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: PropertyPolicy) -> None:
+    """A-16, S0-5, S0-31: no more than `max_vouchers` stand on a booking that lives, and none is typed for more than is owed. Raises
+    Rejected `already_cancelled`, `currency_mismatch`, `too_many_vouchers`, `amount_above_total`, `nothing_owed`, and those of
+    `_check_new`."""
     _check_new(message, folio, key)
     if folio.status is FolioStatus.CANCELLED:
         raise Rejected(f"{folio.folio} is cancelled", code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)

@@ -68,7 +68,7 @@ _CARD_GROUPS = frozenset(((4, 6, 5), (4, 6, 4), (4, 5, 6), (6, 13), (6, 10), (8,
 
 
 def scrub(value: Any, path: str = "") -> tuple[Any, tuple[str, ...]]:
-    """X-10: a copy of a decoded JSON value without card numbers and codes, and the paths (`guest.name`, `lines[0]`) they stood at.
+    """X-10, S1-25: a copy of a decoded JSON value without card numbers and codes, and the paths (`guest.name`, `lines[0]`) they stood at.
 
     Unchanged values come back as they are. `path` is where the value itself stands. At most 50 paths are named.
     """

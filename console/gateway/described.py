@@ -131,7 +131,7 @@ FOLIO: Final[dict[int, ResponseSpec]] = {
     200: ResponseSpec(data_container=FolioView, description="As it stands at this moment", generate_examples=False),
     **FOUND,
 }
-_LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limit` that cannot be"), **_KEYS}
+_LISTED: Final = {**_problems(s400="No such queue or status, or `after` or `limit` that cannot be"), **FOUND}
 BALANCE_REQUESTS: Final[dict[int, ResponseSpec]] = {
     200: ResponseSpec(data_container=BalanceRequestsView, description="One page of them", generate_examples=False),
     **_LISTED,

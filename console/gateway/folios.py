@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from urllib.parse import unquote_to_bytes
 
 from litestar import Request, Response, get
 from litestar.params import FromPath, QueryParameter
@@ -16,17 +17,26 @@ from console.gateway.problems import Problem
 from engine import cloudevents
 from engine.standing import standing
 
+_FOLIOS: Final = "/folios/"
 
-@get("/folios/{folio:str}", responses=described.FOLIO, tags=["folios"], summary="How a folio stands")
+
+@get("/folios/{folio:path}", responses=described.FOLIO, tags=["folios"], summary="How a folio stands")
 async def get_folio(request: Request[Any, Any, Any], folio: FromPath[str]) -> Response[bytes]:
     """Sums in minor units, what moved, what could be given back now, what is asked for, what cancelling now would give, state without
     personal data, and outcomes."""
     desk = desk_of(request)
     key = await caller(request, desk, "read")
-    told = await desk.run(standing, desk.hub, key.tenant, folio)
+    name = _named(request, folio)
+    told = await desk.run(standing, desk.hub, key.tenant, name)
     if told is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "unknown_folio", "no folio of that id is known", field="folio", value=folio)
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown_folio", "no folio of that id is known", field="folio", value=name)
     return answer_json(HTTPStatus.OK, told)
+
+
+def _named(request: Request[Any, Any, Any], folio: str) -> str:
+    """The id as it was sent, with its slashes: the router puts one before a path, and drops those that are doubled or last."""
+    sent = unquote_to_bytes(request.scope["raw_path"]).decode(errors="replace")
+    return sent.removeprefix(_FOLIOS) if sent.startswith(_FOLIOS) else folio.removeprefix("/")
 
 
 @get("/outcomes", responses=described.FOUND, tags=["outcomes"], summary="Outcomes as a stream")

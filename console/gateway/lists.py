@@ -18,6 +18,7 @@ from console.gateway.problems import Problem
 from engine import balances, vouchers
 from engine.collectable import Collectable, collectable
 from engine.pages import MOST, BadAfter, Page
+from engine.settled import Settled, check_property
 from engine.store.reading import Reading
 from schemas.balance_request import BalanceStatus
 from schemas.errors import HubError, Retryable
@@ -50,6 +51,7 @@ async def get_balance_requests(
     key = await caller(request, desk, "read")
     wanted = balances.Wanted(queue=queue, overdue=overdue, suspended=suspended, property=property_)
     hub = desk.hub
+    _check_property(hub.settled, key.tenant, property_)
     found = await desk.run(
         paged, balances.page, hub.reading, hub.settled, hub.clock.now(), key.tenant, wanted, after=after, limit=limit
     )
@@ -98,8 +100,17 @@ async def get_vouchers(
     desk = desk_of(request)
     key = await caller(request, desk, "read")
     wanted = vouchers.Wanted(status=status, to_check=to_check, flagged=flagged, property=property_)
+    _check_property(desk.hub.settled, key.tenant, property_)
     found = await desk.run(paged, vouchers.page, desk.hub.reading, key.tenant, wanted, after=after, limit=limit)
     return answer_json(HTTPStatus.OK, {"vouchers": found.entries, "next": found.next})
+
+
+def _check_property(settled: Settled, tenant: str, property_: str) -> None:
+    """X-12. Raises Problem `unknown_property`."""
+    try:
+        check_property(settled, tenant, property_)
+    except HubError as wrong:
+        raise Problem(HTTPStatus.NOT_FOUND, wrong.code, wrong.message, field=wrong.field, value=wrong.value) from wrong
 
 
 def paged(page: Callable[P, Page[T]], *args: P.args, **kwargs: P.kwargs) -> Page[T]:

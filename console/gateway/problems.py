@@ -5,6 +5,7 @@ Card numbers never stand in it: what a door refuses is scrubbed here, other erro
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _STATUS: Final = {
     "unknown_merchant": HTTPStatus.FORBIDDEN,
     "duplicate_identity": HTTPStatus.CONFLICT,
 }
+_MISSING: Final = re.compile(r"Missing required \w+ parameter '(?P<name>[^']+)'")
+"""How the framework says that a parameter was left out; of others it names the argument, `id_` for `id`."""
 _WORDS: Final = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -77,7 +80,8 @@ def on_http(request: Request[Any, Any, Any], problem: HTTPException) -> Response
     extra = problem.extra if isinstance(problem.extra, list) else []
     first = extra[0] if extra and isinstance(extra[0], dict) else {}
     message = str(first.get("message") or (problem.detail if status < 500 else "something is wrong in the hub; it is logged"))
-    field = str(first.get("key", ""))
+    missing = _MISSING.match(str(problem.detail))
+    field = missing["name"] if missing else str(first.get("key", "")).rstrip("_")
     value = scrub_text(", ".join(request.query_params.getall(field, [])))[0][:500]
     return respond(
         status, body_of(status, code, scrub_text(message)[0][:500], field=field, value=value), dict(problem.headers or {})

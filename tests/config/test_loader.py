@@ -293,9 +293,18 @@ def test_problems_are_data(tmp_path: Path) -> None:
     assert {"file", "line", "key", "message", "value", "code"} == set(plain)
 
 
+@pytest.mark.parametrize("company", ["443265618", "443 265 618", "44326561800010"])
+def test_s0_33_v23_companies_that_are_none(tmp_path: Path, company: str) -> None:
+    """V23: seed 0's number is told with its reason and as it was written; nothing of it comes into force."""
+    (problem,) = problems(tmp_path, {CAMP_FILE: CAMP + f'company = "{company}"\n'})
+
+    assert (problem.key, problem.code, problem.value) == ("company", "bad_company", company)
+    assert "its check digit does not fit" in problem.message
+
+
 @pytest.mark.parametrize("company", ["433265618", "433 265 618", "433 265 618 00010", "73282932000074", ""])
 def test_s0_33_v23_companies_that_are(tmp_path: Path, company: str) -> None:
-    """V23: seed 1's number passes, as SIREN and as SIRET, however it is written; of seed 0's `mistakes` tells."""
+    """V23: seed 1's number passes, as SIREN and as SIRET, however it is written."""
     settled = load(folder(tmp_path, {CAMP_FILE: CAMP + f'company = "{company}"\n'}), {})
 
     assert [one.company for one in settled.properties.values()] == [company]

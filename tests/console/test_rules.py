@@ -44,6 +44,23 @@ def test_a_rule_is_applied_by_a_function() -> None:
     assert [rule.id for rule in RULES if rule.whole and rule.applied_by[0].rpartition(".")[2][0].isupper()] == []
 
 
+@pytest.mark.parametrize(
+    ("rule", "function"),
+    [
+        ("A-16", "handlers.voucher_enter._check_entry"),
+        ("S0-25", "handlers.cancellation.decide_request"),
+        ("S0-33", "config.vouchers.check_company"),
+        ("S1-21", "engine.collectable.collectable"),
+        ("S1-25", "handlers.balance_reply._check_token"),
+        ("S1-25", "schemas.cards.scrub"),
+        ("S1-28", "engine.collectable.collectable"),
+    ],
+)
+def test_a_rule_names_what_decides_it(rule: str, function: str) -> None:
+    """And not only what is about it."""
+    assert function in next(one for one in RULES if one.id == rule).applied_by
+
+
 def test_the_table_is_whole() -> None:
     """Every number of every family, in order, with a sentence of its own."""
     ids = list(TEXTS)

@@ -224,7 +224,7 @@ def test_x_12_another_tenant_sees_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "day", ["", "2026-02-30", "today", "2026-5-1", "20260501", "2026-05-01T00:00:00Z", "9999-12-31", "0001-01-01"]
+    "day", ["", "2026-02-30", "today", "2026-5-1", "20260501", "2026-05-01T00:00:00Z", "2026-W48-1", "9999-12-31", "0001-01-01"]
 )
 def test_a_day_that_is_none(day: str) -> None:
     with pytest.raises(HubError) as refused:

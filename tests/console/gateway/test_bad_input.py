@@ -213,6 +213,16 @@ def test_an_attribute_that_comes_twice(hub: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "field"), [("/messages?source=x", "id"), ("/messages?id=x", "source"), ("/messages?source=x&id=", "id")]
+)
+def test_what_was_left_out_is_named(hub: World, path: str, field: str) -> None:
+    """Or is empty."""
+    got = hub.get(path)
+
+    assert (got.status_code, got.json()["code"], got.json()["field"]) == (400, "bad_request", field)
+
+
+@pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
         ("GET", "/nothing", 404, "not_found"),

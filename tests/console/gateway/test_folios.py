@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
+
+import pytest
 
 from engine.clock import ManualClock, micros
 from tests.console.gateway.world import World, event, payment
@@ -66,6 +69,18 @@ def test_another_tenants_folio_is_not_known(hub: World) -> None:
     for key, folio in (("dunes-reader", "F-4"), ("reader", "F-none")):
         got = hub.get(f"/folios/{folio}", key)
         assert (got.status_code, got.json()["code"]) == (404, "unknown_folio")
+
+
+@pytest.mark.parametrize("folio", ["F/8", "F//8", "/F8", "F8/", "F é 8", "F%2F8"])
+def test_a_folio_of_any_name_can_be_read(hub: World, folio: str) -> None:
+    """One with a slash too, as it is written in an address; one that is not there is unknown by its whole name."""
+    before = hub.get(f"/folios/{quote(folio, safe='')}")
+    hub.send({**event(folio), "id": f"any-{folio}"})
+    got = hub.get(f"/folios/{quote(folio, safe='')}")
+
+    problem = before.json()
+    assert (before.status_code, problem["code"], problem["field"], problem["value"]) == (404, "unknown_folio", "folio", folio)
+    assert (got.status_code, got.json()["folio"]) == (200, folio), got.text
 
 
 def test_outcomes_are_a_stream(hub: World) -> None:

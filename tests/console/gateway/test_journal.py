@@ -59,6 +59,7 @@ def test_x_12_another_tenant_sees_nothing(hub: World) -> None:
     ("query", "status", "code", "field"),
     [
         ("day=yesterday", 400, "bad_day", "day"),
+        ("day=2026-W48-1", 400, "bad_day", "day"),
         ("day=2026-02-30", 400, "bad_day", "day"),
         ("", 400, "bad_day", "day"),
         ("day=2026-05-01&property=nowhere", 404, "unknown_property", "property"),
