@@ -100,8 +100,9 @@ def _check_entry(message: VoucherEnter, folio: Folio, key: str, policy: Property
     if message.amount > owed:
         amount, most = (account.text(minor, folio.currency) for minor in (message.amount, owed))
         text = f"{amount} were typed, and {most} are still owed: type at most that"
-        code = "amount_above_balance" if owed else "nothing_owed"
-        raise Rejected(text, code=code, rule="S0-5", field="amount", value=message.amount)
+        if not owed:
+            raise Rejected(text, code="nothing_owed", rule="S0-5", field="amount", value=message.amount)
+        raise Rejected(text, code="amount_above_balance", rule="S0-5", field="amount", value=message.amount)
 
 
 def _check_new(message: VoucherEnter, folio: Folio, key: str) -> None:

@@ -75,7 +75,7 @@ REFUSED = {
         ("voucher.enter", {"actor": GUEST, "number": "M", "amount": 0}), "voucher.refused", "value_out_of_range", "amount", "0"
     ),
     "two vouchers above the stay": Refused(
-        ("voucher.enter", {"actor": GUEST, "number": "MER-2", "amount": 1}), "voucher.refused", "nothing_owed", "amount", "1",
+        ("voucher.enter", {"actor": GUEST, "number": "MER-2", "amount": 1}), "voucher.refused", "too_many_vouchers", "number", "MER-2",
         before=(("voucher.enter", {"actor": GUEST, "number": "MER-1", "amount": 14_000}),),
     ),
     "an amount above what is owed": Refused(
