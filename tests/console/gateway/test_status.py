@@ -48,7 +48,8 @@ def test_openapi_names_every_door(hub: World) -> None:
     assert got.status_code == 200
     schema = got.json()
     assert set(schema["paths"]) == {
-        "/messages", "/folios/{folio}", "/outcomes", "/journal", "/balance-requests", "/balance-requests/{balance_request}/payment", "/vouchers",
+        "/messages", "/folios/{folio}", "/outcomes", "/journal",
+        "/balance-requests", "/balance-requests/{balance_request}/payment", "/vouchers",
         "/channels/{channel}/ota",
         "/psp/ogone/{merchant}", "/health", "/ready", "/metrics",
     }  # fmt: skip
