@@ -288,6 +288,15 @@ def test_s1_16_refusals_name_rule_field_and_value(case: str) -> None:
     assert stay.state is before
 
 
+def test_x_20_nothing_is_asked_by_hand_where_a_channel_collects() -> None:
+    """It has the money: no operator makes a request of it."""
+    stay = bought(deposit=False, collected_by="channel")
+    with pytest.raises(Rejected) as no:
+        stay.say("recreate")
+
+    assert (no.value.code, no.value.rule) == ("collected_by_channel", "X-20")
+
+
 def test_s0_3_suspending_is_refused_before_its_day() -> None:
     """Said on 30 March 2020 there; from midnight of the 31st on it is taken."""
     stay = bought("2020-01-01T10:00:00+01:00", line(arrival="2020-07-24", departure="2020-07-31"))

@@ -407,6 +407,7 @@ CREATE TABLE listed (
 );
 CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
 CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
+CREATE INDEX listed_item ON listed (tenant, kind, item);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant word PRIMARY KEY, stopped bigint NOT NULL, by word NOT NULL, reason word NOT NULL, at bigint NOT NULL);

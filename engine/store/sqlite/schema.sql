@@ -379,6 +379,7 @@ CREATE TABLE listed (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
 CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
+CREATE INDEX listed_item ON listed (tenant, kind, item);
 
 -- Switches that a person sets, read before each send.
 CREATE TABLE payout_switch (tenant TEXT PRIMARY KEY, stopped INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;

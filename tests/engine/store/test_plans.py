@@ -231,6 +231,7 @@ def what_is_asked(box: Sandbox) -> None:
     for property_ in ("", "camp-azur"):
         balances.page(reading, box.hub.settled, box.clock.now(), "azur", balances.Wanted(property=property_), limit=100)
         vouchers.page(reading, "azur", vouchers.Wanted(property=property_), limit=100)
+    listing.folio_of_request(reading, "azur", "nobody")
     listing.bodies(reading, [Key("azur", "folio", "B-1")])
     listing.dead_letters(reading)
     listing.dead_letters(reading, tenant="azur", every=True)

@@ -14,6 +14,7 @@ CREATE TABLE listed (
 );
 CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
 CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
+CREATE INDEX listed_item ON listed (tenant, kind, item);
 -- step balance requests, of every booking that has any
 INSERT INTO listed (tenant, folio, kind, item, property, queue, marks, rank)
 SELECT tenant, key, 'balance', one ->> 'request', folio ->> 'property', one ->> 'status',

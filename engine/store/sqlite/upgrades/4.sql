@@ -15,6 +15,7 @@ CREATE TABLE listed (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listed_queue ON listed (tenant, kind, queue, marks, rank, folio, item);
 CREATE INDEX listed_property ON listed (tenant, kind, property, queue, marks, rank, folio, item);
+CREATE INDEX listed_item ON listed (tenant, kind, item);
 
 INSERT INTO listed (tenant, folio, kind, item, property, queue, marks, rank)
 SELECT tenant, state_key, 'balance', json_extract(one.value, '$.request'), json_extract(folio, '$.property'), json_extract(one.value, '$.status'),
