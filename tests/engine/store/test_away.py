@@ -74,6 +74,7 @@ def test_an_outage_that_is_over(postgres_store: str, way: Proxy) -> None:
         with use() as link:
             link.execute("SELECT 1")
         way.cut()
+        wait_until(lambda: way.clients() == 0, "its connection is reset")
         way.heal()
         with use() as link:
             assert link.execute("SELECT 1").fetchone() == (1,)
