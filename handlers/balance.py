@@ -186,7 +186,7 @@ def _reapplied(folio: Folio, facts: Facts) -> Here:
         raise Rejected(text, code="not_reapplicable", rule="S1-11", field="reapply", value="true")
     here = here_of(replace(folio, policy=current.version, balance_requests=()), facts)
     assert here is not None
-    return Here(None, folio, here.policy, current.version, here.act, here.zone, facts)
+    return Here(None, folio, here.policy, current.version, here.act, here.today, here.zone, facts)
 
 
 def acted(message: BalanceAct, facts: Facts) -> tuple[BalanceRequest, Here]:

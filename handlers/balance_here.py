@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
-
 from handlers.balance_dates import arrival_of
-from handlers.frozen import property_policy, zone_of
+from handlers.frozen import property_version, zone_of
 from handlers.outcome import Facts
 from handlers.voucher_schedule import waiting
 from schemas.folio import Folio
@@ -25,13 +23,9 @@ class Here:
     policy: BalancePolicy
     version: str  # empty: the settings frozen with the folio
     act: datetime
+    today: date  # the act's local day
     zone: ZoneInfo
     facts: Facts
-
-    @property
-    def today(self) -> date:
-        """The act's local day."""
-        return self.act.astimezone(self.zone).date()
 
     def mails(self) -> bool:
         """S1-38: nothing is sent during or after the stay."""
@@ -51,7 +45,7 @@ def settings(folio: Folio, facts: Facts) -> tuple[BalancePolicy | None, str]:
 
 def settings_of(folio: Folio, version: str, facts: Facts) -> PropertyPolicy:
     """The property's policy of that version; empty: the one frozen with the folio."""
-    return property_policy(facts, replace(folio, policy=version) if version else folio)
+    return property_version(facts, folio.property, version or folio.policy)
 
 
 def here_of(folio: Folio, facts: Facts, before: Folio | None = None) -> Here | None:
@@ -59,5 +53,5 @@ def here_of(folio: Folio, facts: Facts, before: Folio | None = None) -> Here | N
     policy, version = settings(folio, facts)
     if policy is None:
         return None
-    zone = zone_of(property_policy(facts, folio), facts.tenant)
-    return Here(before, folio, policy, version, facts.act, zone, facts)
+    zone = zone_of(settings_of(folio, "", facts), facts.tenant)
+    return Here(before, folio, policy, version, facts.act, facts.act.astimezone(zone).date(), zone, facts)

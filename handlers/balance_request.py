@@ -82,6 +82,8 @@ def brought_up(out: Outcome, here: Here) -> Outcome:
 
 def _requests(here: Here) -> tuple[tuple[BalanceRequest, ...], tuple[Fact, ...], tuple[Step, ...]]:
     folio = here.folio
+    if not any(request.status in LIVE for request in folio.balance_requests) and not open_later(folio):
+        return folio.balance_requests, (), ()  # nobody is asked, and nothing is left to ask for
     over = _over(folio)
     asked = {} if over else {one.accommodation: one for one in wanted(folio, here.policy, here.zone)}
     requests: list[BalanceRequest] = []

@@ -27,10 +27,15 @@ class Local(NamedTuple):
 
 def property_policy(facts: Facts, folio: Folio) -> PropertyPolicy:
     """The property's policy as frozen with this folio. Raises KeyError if that version was lost: a defect."""
-    current = facts.policies.properties.get(folio.property)
-    if current is not None and current.version == folio.policy:
+    return property_version(facts, folio.property, folio.policy)
+
+
+def property_version(facts: Facts, name: str, version: str) -> PropertyPolicy:
+    """That version of a property's policy. Raises KeyError if it was lost: a defect."""
+    current = facts.policies.properties.get(name)
+    if current is not None and current.version == version:
         return current
-    return facts.policies.frozen_properties[folio.policy]
+    return facts.policies.frozen_properties[version]
 
 
 def local(facts: Facts, folio: Folio) -> Local:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -38,6 +39,7 @@ from schemas.policy import PropertyPolicy
 
 _NOTICES: Final = uuid_bytes("0f5b3a52-6d1e-5c9b-8d43-6e6f74696365")
 _COMMON: Final = frozenset(Fact.__struct_fields__)
+_LANGUAGES: Final = {language.value: language for language in Language}
 
 
 NEXT: Final[Mapping[tuple[NoticeState, NoticeState], NoticeState]] = {
@@ -123,23 +125,25 @@ def notice_id(folio: Folio, kind: NoticeKind, attempt: int) -> str:
 def language_of(folio: Folio, policy: PropertyPolicy, audience: Audience) -> Language:
     """S0-34: a guest's own language, else the first of the property's that we can write, else English; a merchant's is the property's."""
     spoken = (folio.language,) if audience is Audience.GUEST else ()
-    for name in (*spoken, *policy.languages):
-        word = name.replace("_", "-").partition("-")[0].lower()
-        if word in set(Language):
-            return Language(word)
-    return Language.EN
+    return _first_written((*spoken, *policy.languages))
+
+
+@lru_cache(maxsize=4096)  # every notice asks, in the few ways that a property's guests speak
+def _first_written(names: tuple[str, ...]) -> Language:
+    words = [name.replace("_", "-").partition("-")[0].lower() for name in names]
+    return next((_LANGUAGES[word] for word in words if word in _LANGUAGES), Language.EN)
 
 
 def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
     """What a text about this fact may say: the booking and its sums in minor units, then the fact's own fields, instants in the
     property's zone (A-32). Nothing about a person is among them, and no voucher's number."""
     live = account.live_lines(folio) or folio.lines
-    known = {
+    said: dict[str, Any] = {
         "folio": folio.folio,
         "property": folio.property,
         "currency": folio.currency,
-        "arrival": min((line.arrival for line in live if line.arrival is not None), default=None),
-        "departure": max((line.departure for line in live if line.departure is not None), default=None),
+        "arrival": min([line.arrival for line in live if line.arrival is not None], default=None),
+        "departure": max([line.departure for line in live if line.departure is not None], default=None),
         "ordered": account.ordered(folio),
         "collected": account.collected(folio),
         "balance": account.balance(folio),
@@ -147,12 +151,17 @@ def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
         "second_payment": folio.second_payment,
         "second_payment_on": folio.second_payment_on,
     }
-    own = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in _COMMON}
-    placed = {
-        name: value.astimezone(zone) if isinstance(value, datetime) else value for name, value in (known | own).items()
-    }  # fmt: skip
-    plain: dict[str, Any] = msgspec.to_builtins(placed)
+    for name in _own(type(fact)):
+        value = getattr(fact, name)
+        said[name] = value.astimezone(zone) if isinstance(value, datetime) else value
+    plain: dict[str, Any] = msgspec.to_builtins(said)
     return hidden(plain, folio)
+
+
+@cache
+def _own(fact: type[Fact]) -> tuple[str, ...]:
+    """The fields that only facts of this kind have."""
+    return tuple([name for name in fact.__struct_fields__ if name not in _COMMON])
 
 
 def decide_carried(message: NoticeCarried, facts: Facts) -> Outcome:

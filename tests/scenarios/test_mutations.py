@@ -93,8 +93,8 @@ SHIPPED = PropertyPolicy(property="any", version="any/1", tenant="azur", zone="E
 
 def knob(name: str) -> tuple[Any, str, Callable[..., Any]]:
     """A property's knob that nobody reads: its default stands."""
-    real = frozen.property_policy
-    return frozen, "property_policy", lambda facts, of: replace(real(facts, of), **{name: getattr(SHIPPED, name)})
+    real, default = frozen.property_version, getattr(SHIPPED, name)
+    return frozen, "property_version", lambda facts, of, version: replace(real(facts, of, version), **{name: default})
 
 
 def term(name: str, default: object) -> tuple[Any, str, Callable[..., Any]]:
@@ -107,13 +107,13 @@ def asks(name: str) -> tuple[Any, str, Callable[..., Any]]:
     """A knob of balances that nobody reads: its default stands."""
     default = msgspec.structs.fields(BalancePolicy)
     value = next(field.default for field in default if field.name == name)
-    real = frozen.property_policy
+    real = frozen.property_version
 
-    def read(facts: Any, of: Any) -> PropertyPolicy:
-        policy = real(facts, of)
+    def read(facts: Any, of: str, version: str) -> PropertyPolicy:
+        policy = real(facts, of, version)
         return replace(policy, balance=replace(policy.balance, **{name: value}))
 
-    return frozen, "property_policy", read
+    return frozen, "property_version", read
 
 
 def in_order(of: folio.Folio, minor: int, _policy: object) -> tuple[tuple[folio.FolioPayment, int], ...]:
