@@ -6,6 +6,7 @@ Run as a script it serves its standard input, a JSON object a line. What it fork
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import importlib
 import json
 import os
@@ -106,6 +107,7 @@ def become(told: dict[str, Any]) -> None:
         os.dup2(nothing.fileno(), 0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    faulthandler.register(signal.SIGUSR1)  # where each thread stands, for whoever finds it stuck
     os.environ.clear()
     os.environ.update(told["environment"])
     sys.argv = ["foliohub", *told["start"]]

@@ -12,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
@@ -189,7 +190,10 @@ class Stage:
         """Until it has ended; its exit status."""
         assert self.pid is not None
         status = self.forker.ended(self.pid, timeout_s)
-        assert status is not None, f"{self.name}: the hub has not ended"
+        if status is None:
+            self.signal(signal.SIGUSR1)
+            time.sleep(0.5)
+            raise AssertionError(f"{self.name}: the hub has not ended: {self.log(20_000)}")
         if self.control is not None:
             self.control.close()
         self.pid = self.control = None
@@ -227,9 +231,9 @@ class Stage:
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
 
-    def log(self) -> str:
+    def log(self, most: int = 3_000) -> str:
         """The end of what the hub wrote."""
-        return (self.folder / "hub.log").read_text()[-3000:]
+        return (self.folder / "hub.log").read_text()[-most:]
 
     # -- what the files say ----------------------------------------------------------------------------------------------------
 
