@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from console.command.failing import Exit
 from engine.standing import standing
@@ -146,6 +148,26 @@ def test_x_12_what_is_not_there_is_refused(read_only: str, asked: tuple[str, ...
     told = ran(*asked, "--store", read_only, status=Exit.WRONG)
     assert code in told
     assert named in told
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("balances", "list", "--queue={}"), ("balances", "list", "--property={}"), ("balances", "list", "--tenant={}"),
+        ("balances", "list", "--limit={}"), ("balances", "payment", "--", "{}"), ("vouchers", "list", "--status={}"),
+        ("journal", "--day={}"), ("journal", "--day=2026-05-01", "--property={}"), ("folios", "show", "--", "{}"),
+        ("explain", "--", "{}"), ("effects", "list", "--folio={}"), ("ledger", "balance", "--", "{}"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@settings(max_examples=10)
+@given(text=st.text(st.characters(exclude_categories=()), max_size=30) | st.integers().map(str) | st.dates().map(str))
+def test_any_text_is_answered(read_only: str, asked: tuple[str, ...], text: str) -> None:
+    """With what was found, or one line that says what is wrong; bytes that are no text too."""
+    told = foliohub(*[one.replace("{}", text) for one in asked], env={"FOLIOHUB_STORE": read_only})
+
+    assert told.exit_code in (Exit.DONE, Exit.FOUND, Exit.WRONG), told.output
+    assert told.exception is None or isinstance(told.exception, SystemExit), told.exception
 
 
 def test_s0_18_vouchers(tmp_path: Path) -> None:
