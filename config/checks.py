@@ -48,11 +48,14 @@ _CHOICES = {
 
 
 class Found(msgspec.Struct, kw_only=True):
-    """What a folder has given so far, each policy with its file. `unread`: hub.toml has a mistake and its tenants are not known."""
+    """What a folder has given so far, each policy with its file. `unread`: hub.toml has a mistake and its tenants are not known;
+    `unread_properties`, `unread_terms`: a file of them has one, and what it settles is not known."""
 
     problems: list[Problem]
     hub: TomlFile | None = None
     unread: bool = False
+    unread_properties: bool = False
+    unread_terms: bool = False
     tenants: tuple[TenantPolicy, ...] = ()
     sources: tuple[SourceProfile, ...] = ()
     channels: tuple[ChannelProfile, ...] = ()
@@ -83,7 +86,7 @@ def check(found: Found) -> None:
         if policy.property in seen:
             file.problem(("property",), f"is settled in {seen[policy.property]} already", value=policy.property)
         seen.setdefault(policy.property, file.name)
-    mailing.check(found.hub, found.mail, seen, found.text_files)
+    mailing.check(found.hub, found.mail, None if found.unread_properties else seen, found.text_files)
 
 
 @lru_cache(maxsize=1)
@@ -204,11 +207,11 @@ def _check_channel(file: TomlFile, n: int, channel: ChannelProfile, found: Found
         _check_currency(file, (*at, "currency"), channel.currency)
     mine = {one.property for _, one in found.properties if one.tenant == channel.tenant}
     for path, name in _named(channel.default_property, channel.properties, "property", "properties"):
-        if name not in mine:
+        if name not in mine and not found.unread_properties:
             file.problem((*at, *path), f"tenant {channel.tenant!r} has no property {name!r}", value=name, code="unknown_property")
     known = {one.name for _, one in found.terms}
     for path, name in _named(channel.default_terms, channel.terms, "terms", "terms"):
-        if name not in known:
+        if name not in known and not found.unread_terms:
             file.problem((*at, *path), f"there are no terms {name!r}", value=name, code="unknown_terms")
     for i, encoding in enumerate(channel.encodings):
         try:
@@ -241,7 +244,7 @@ def _check_property(file: TomlFile, policy: PropertyPolicy, found: Found) -> Non
     check_vouchers(file, policy)
     trades = {one.trade for _, one in found.terms}
     for trade, threshold in policy.split_thresholds.items():
-        if trade not in trades:
+        if trade not in trades and not found.unread_terms:
             file.problem(("split_thresholds", trade), f"no terms are of the trade {trade!r}", value=trade)
         if threshold < 0:
             file.problem(("split_thresholds", trade), f"must be at least 0, it is {threshold}", value=threshold)

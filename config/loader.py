@@ -64,13 +64,13 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
         elif parts[0] == "properties" and len(parts) == 2:
             found.property_files.append((file, path))
         elif parts[:2] == ["policies", "cancellation"] and len(parts) == 4:
-            _terms(file, path, parts[2], path.name.split(".")[0], found)
+            found.unread_terms |= not _terms(file, path, parts[2], path.name.split(".")[0], found)
         elif parts[0] == "notices" and len(parts) == 3:
             _texts(file, path, parts[1], path.stem, found)
         else:
             file.problem((), "is not read by anything: see the layout in docs/configuration.md", code="unknown_file")
     for file, path in found.property_files:
-        _property(file, path, found)
+        found.unread_properties |= not _property(file, path, found)
     found.unread = hub is None
     checks.check(found)
     if found.problems or hub is None:
@@ -152,15 +152,16 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
             merchant["base_url"] = address
 
 
-def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Found) -> None:
+def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Found) -> bool:
     if not file.parse(path):
-        return
+        return False
     tranches = file.table.get("tranches")
     if isinstance(tranches, list) and len(tranches) == 3 and isinstance(tranches[2], dict):
         tranches[2].setdefault("from_notice", 0)  # the last has no lower limit
     terms = file.read(Terms, file.table, (), {"name": f"{trade}/{level}", "trade": trade})
     if terms is not None:
         found.terms.append((file, terms))
+    return terms is not None
 
 
 class _NoticeFile(Strict, frozen=True, kw_only=True):
@@ -185,10 +186,10 @@ def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.
         found.text_files.append((file, property_))
 
 
-def _property(file: TomlFile, path: Path, found: checks.Found) -> None:
-    """A property without a zone takes its tenant's, only if that is set (A-32)."""
+def _property(file: TomlFile, path: Path, found: checks.Found) -> bool:
+    """Whether it is one. A property without a zone takes its tenant's, only if that is set (A-32)."""
     if not file.parse(path):
-        return
+        return False
     given: dict[str, object] = {}
     tenant = next((one for one in found.tenants if one.tenant == file.table.get("tenant")), None)
     if "zone" not in file.table:
@@ -199,6 +200,7 @@ def _property(file: TomlFile, path: Path, found: checks.Found) -> None:
             given["zone"] = ""
     policy = file.read(PropertyPolicy, file.table, (), given)
     if policy is None:
-        return
+        return False
     who = {**checks.DEFAULTS.who_may_cancel, **policy.who_may_cancel}
     found.properties.append((file, msgspec.structs.replace(policy, who_may_cancel=who)))
+    return True
