@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from config import checks
+from config.found import Found
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
 from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Mail, Merchant, Tracing, content_hash
@@ -24,6 +25,7 @@ from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict
 
 SHIPPED = Path(__file__).parent / "shipped"
 MOST_FILES = 20_000
+_DEFAULTS = PropertyPolicy(property="", version="", tenant="", zone="")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -51,7 +53,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
     every problem with file and line.
     """
     root = SHIPPED if folder is None else folder
-    found = checks.Found(problems=[])
+    found = Found(problems=[])
     if not (root / "hub.toml").is_file():
         raise ConfigError([Problem(file=str(root / "hub.toml"), line=0, message="there is no such file", code="missing_file")])
     hub = None
@@ -78,7 +80,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
     return _configuration(root, hub, found)
 
 
-def _configuration(root: Path, hub: _HubFile, found: checks.Found) -> Configuration:
+def _configuration(root: Path, hub: _HubFile, found: Found) -> Configuration:
     properties = {one.property: one for _, one in found.properties}
     terms = tuple(one for _, one in found.terms)
     return Configuration(
@@ -108,7 +110,7 @@ def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
     yield from paths[:MOST_FILES]
 
 
-def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, str]) -> _HubFile | None:
+def _hub(file: TomlFile, path: Path, found: Found, environ: Mapping[str, str]) -> _HubFile | None:
     found.hub = file
     if not file.parse(path):
         return None
@@ -152,7 +154,7 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
             merchant["base_url"] = address
 
 
-def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Found) -> bool:
+def _terms(file: TomlFile, path: Path, trade: str, level: str, found: Found) -> bool:
     if not file.parse(path):
         return False
     tranches = file.table.get("tranches")
@@ -175,7 +177,7 @@ class _NoticeFile(Strict, frozen=True, kw_only=True):
     nl: NoticeText | None = None
 
 
-def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.Found) -> None:
+def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: Found) -> None:
     if kind not in set(NoticeKind):
         file.problem((), f"is no notice's name: {', '.join(NoticeKind)}", value=kind, code="unknown_file")
         return
@@ -186,7 +188,7 @@ def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.
         found.text_files.append((file, property_))
 
 
-def _property(file: TomlFile, path: Path, found: checks.Found) -> bool:
+def _property(file: TomlFile, path: Path, found: Found) -> bool:
     """Whether it is one. A property without a zone takes its tenant's, only if that is set (A-32)."""
     if not file.parse(path):
         return False
@@ -201,6 +203,6 @@ def _property(file: TomlFile, path: Path, found: checks.Found) -> bool:
     policy = file.read(PropertyPolicy, file.table, (), given)
     if policy is None:
         return False
-    who = {**checks.DEFAULTS.who_may_cancel, **policy.who_may_cancel}
+    who = {**_DEFAULTS.who_may_cancel, **policy.who_may_cancel}
     found.properties.append((file, msgspec.structs.replace(policy, who_may_cancel=who)))
     return True
