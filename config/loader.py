@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from config import checks
+from config.found import Found
 from config.problems import ConfigError, Problem
 from config.reading import TomlFile
 from config.settings import Amqp, Configuration, Effects, Http, Hub, Kafka, Mail, Merchant, Tracing, content_hash
@@ -24,6 +25,7 @@ from schemas.policy import ChannelProfile, PropertyPolicy, SourceProfile, Strict
 
 SHIPPED = Path(__file__).parent / "shipped"
 MOST_FILES = 20_000
+_DEFAULTS = PropertyPolicy(property="", version="", tenant="", zone="")
 T = TypeVar("T", bound=msgspec.Struct)
 
 
@@ -51,7 +53,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
     every problem with file and line.
     """
     root = SHIPPED if folder is None else folder
-    found = checks.Found(problems=[])
+    found = Found(problems=[])
     if not (root / "hub.toml").is_file():
         raise ConfigError([Problem(file=str(root / "hub.toml"), line=0, message="there is no such file", code="missing_file")])
     hub = None
@@ -64,13 +66,13 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
         elif parts[0] == "properties" and len(parts) == 2:
             found.property_files.append((file, path))
         elif parts[:2] == ["policies", "cancellation"] and len(parts) == 4:
-            _terms(file, path, parts[2], path.name.split(".")[0], found)
+            found.unread_terms |= not _terms(file, path, parts[2], path.name.split(".")[0], found)
         elif parts[0] == "notices" and len(parts) == 3:
             _texts(file, path, parts[1], path.stem, found)
         else:
             file.problem((), "is not read by anything: see the layout in docs/configuration.md", code="unknown_file")
     for file, path in found.property_files:
-        _property(file, path, found)
+        found.unread_properties |= not _property(file, path, found)
     found.unread = hub is None
     checks.check(found)
     if found.problems or hub is None:
@@ -78,7 +80,7 @@ def load(folder: Path | None = None, environ: Mapping[str, str] = os.environ) ->
     return _configuration(root, hub, found)
 
 
-def _configuration(root: Path, hub: _HubFile, found: checks.Found) -> Configuration:
+def _configuration(root: Path, hub: _HubFile, found: Found) -> Configuration:
     properties = {one.property: one for _, one in found.properties}
     terms = tuple(one for _, one in found.terms)
     return Configuration(
@@ -108,7 +110,7 @@ def _files(root: Path, problems: list[Problem]) -> Iterator[Path]:
     yield from paths[:MOST_FILES]
 
 
-def _hub(file: TomlFile, path: Path, found: checks.Found, environ: Mapping[str, str]) -> _HubFile | None:
+def _hub(file: TomlFile, path: Path, found: Found, environ: Mapping[str, str]) -> _HubFile | None:
     found.hub = file
     if not file.parse(path):
         return None
@@ -152,15 +154,16 @@ def _override(file: TomlFile, environ: Mapping[str, str]) -> None:
             merchant["base_url"] = address
 
 
-def _terms(file: TomlFile, path: Path, trade: str, level: str, found: checks.Found) -> None:
+def _terms(file: TomlFile, path: Path, trade: str, level: str, found: Found) -> bool:
     if not file.parse(path):
-        return
+        return False
     tranches = file.table.get("tranches")
     if isinstance(tranches, list) and len(tranches) == 3 and isinstance(tranches[2], dict):
         tranches[2].setdefault("from_notice", 0)  # the last has no lower limit
     terms = file.read(Terms, file.table, (), {"name": f"{trade}/{level}", "trade": trade})
     if terms is not None:
         found.terms.append((file, terms))
+    return terms is not None
 
 
 class _NoticeFile(Strict, frozen=True, kw_only=True):
@@ -174,7 +177,7 @@ class _NoticeFile(Strict, frozen=True, kw_only=True):
     nl: NoticeText | None = None
 
 
-def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.Found) -> None:
+def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: Found) -> None:
     if kind not in set(NoticeKind):
         file.problem((), f"is no notice's name: {', '.join(NoticeKind)}", value=kind, code="unknown_file")
         return
@@ -185,10 +188,10 @@ def _texts(file: TomlFile, path: Path, property_: str, kind: str, found: checks.
         found.text_files.append((file, property_))
 
 
-def _property(file: TomlFile, path: Path, found: checks.Found) -> None:
-    """A property without a zone takes its tenant's, only if that is set (A-32)."""
+def _property(file: TomlFile, path: Path, found: Found) -> bool:
+    """Whether it is one. A property without a zone takes its tenant's, only if that is set (A-32)."""
     if not file.parse(path):
-        return
+        return False
     given: dict[str, object] = {}
     tenant = next((one for one in found.tenants if one.tenant == file.table.get("tenant")), None)
     if "zone" not in file.table:
@@ -199,6 +202,7 @@ def _property(file: TomlFile, path: Path, found: checks.Found) -> None:
             given["zone"] = ""
     policy = file.read(PropertyPolicy, file.table, (), given)
     if policy is None:
-        return
-    who = {**checks.DEFAULTS.who_may_cancel, **policy.who_may_cancel}
+        return False
+    who = {**_DEFAULTS.who_may_cancel, **policy.who_may_cancel}
     found.properties.append((file, msgspec.structs.replace(policy, who_may_cancel=who)))
+    return True

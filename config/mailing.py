@@ -11,10 +11,11 @@ from config.settings import Mail
 _NEAR: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def check(file: TomlFile | None, mail: Mail, properties: Collection[str], texts: Iterable[tuple[TomlFile, str]]) -> None:
-    """Notes every mistake at its key; `texts`: the files with texts of properties' own, and whose they are."""
+def check(file: TomlFile | None, mail: Mail, properties: Collection[str] | None, texts: Iterable[tuple[TomlFile, str]]) -> None:
+    """Notes every mistake at its key; `properties`: None where they are not all known; `texts`: the files with texts of properties' own,
+    and whose they are."""
     for text, property_ in texts:
-        if property_ not in properties:
+        if properties is not None and property_ not in properties:
             text.problem((), f"there is no property {property_!r}", value=property_)
     if file is None:
         return
@@ -27,7 +28,7 @@ def check(file: TomlFile | None, mail: Mail, properties: Collection[str], texts:
     if mail.password is not None and mail.security == "none" and mail.host not in _NEAR:
         file.problem(("mail", "security"), "would send the password in clear: use starttls or tls", value=mail.security)
     for n, one in enumerate(mail.properties):
-        if one.property not in properties:
+        if properties is not None and one.property not in properties:
             file.problem(("mail", "properties", n, "property"), "there is no such property", value=one.property)
         if one.property in [other.property for other in mail.properties[:n]]:
             file.problem(("mail", "properties", n, "property"), "is given twice", value=one.property)

@@ -98,7 +98,7 @@ def page(reading: Reading, settled: Settled, now: int, tenant: str, wanted: Want
     with reading.view():
         places = listing.page(
             reading, tenant, ListKind.BALANCE, queues=wanted.queues(), marked=wanted.marked(), property_=wanted.property,
-            after=place_of(after), limit=limit,
+            after=place_of(after, ListKind.BALANCE), limit=limit,
         )  # fmt: skip
         bodies = listing.bodies(reading, {Key(tenant, "folio", place.folio) for place in places})
     folios = {key.key: _FOLIO.decode(body) for key, body in bodies.items()}

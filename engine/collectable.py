@@ -18,6 +18,7 @@ from handlers.balance_reply import INITIATION
 from schemas.balance_request import BalanceStatus
 from schemas.errors import HubError
 from schemas.folio import Folio
+from schemas.nul import NUL
 
 _FOLIO: Final = msgspec.json.Decoder(Folio)
 
@@ -46,7 +47,7 @@ def collectable(reading: Reading, tenant: str, request: str) -> Collectable:
     Raises HubError `unknown_request` for one that is not the tenant's, `wrong_queue` where none is answered and waits for its money.
     """
     with reading.view():
-        name = listing.folio_of_request(reading, tenant, request)
+        name = listing.folio_of_request(reading, tenant, request) if NUL not in request else None
         if name is None:
             raise HubError("no balance request of that id is known", code="unknown_request", field="request", value=request)
         key = Key(tenant, "folio", name)

@@ -100,7 +100,7 @@ def journal_of(
     """X-4, X-23: the journal of a tenant's day, of one property or of all.
 
     Raises HubError `bad_day`, `unknown_property` for one that is not the tenant's, `property_needed` where its properties have several
-    zones, `unknown_position` for an `after` that is no transfer of this tenant.
+    zones, `unknown_position` for an `after` that is no transfer of this tenant's day.
     """
     when, zone = _day(day), _zone(settled, tenant, property_)
     since, until = start_of_day(when, zone), start_of_day(when, zone, -1)
@@ -146,9 +146,9 @@ def _zone(settled: Settled, tenant: str, property_: str) -> ZoneInfo:
 def _position(books: _Books, after: int) -> tuple[int, int]:
     if not after:
         return books.day.since, 0
-    at = journal.decided_at(books.reading, books.day.tenant, after)
+    at = journal.booked_at(books.reading, books.day, after)
     if at is None:
-        text = "take `next` of the answer before"
+        text = "take `next` of the answer before, of the same day"
         raise HubError(text, code="unknown_position", field="after", value=after)
     return at, after
 

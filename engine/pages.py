@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from itertools import islice
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from engine.store.listed import BEGINNING, Place
+from engine.store.listed import BEGINNING, ListKind, Place
 from schemas.errors import HubError
+from schemas.nul import NUL
 
 MOST: Final = 1000
 """Entries of one page."""
 _T = TypeVar("_T")
+
+
+def _by_day(place: Place) -> bool:
+    try:
+        return date.fromisoformat(place.rank).isoformat() == place.rank
+    except ValueError:
+        return False
+
+
+def _by_item(place: Place) -> bool:
+    return place.rank == place.item
+
+
+_RANKS: Final[Mapping[ListKind, Callable[[Place], bool]]] = {ListKind.BALANCE: _by_day, ListKind.VOUCHER: _by_item}
+"""What the places of each list are ordered by (`engine.listed_rows`)."""
 
 
 class BadAfter(HubError):
@@ -36,15 +53,19 @@ def page_of(places: list[Place], entries: list[_T], limit: int) -> Page[_T]:
     return Page(entries=entries, next=_written(places[-1]) if len(places) == limit else "")
 
 
-def place_of(after: str) -> Place:
-    """Where a page ended. Raises BadAfter."""
+def place_of(after: str, kind: ListKind) -> Place:
+    """Where a page of this list ended. Raises BadAfter for what no page of it says: another list's, and what somebody wrote himself with a
+    day that there is not."""
     if not after:
         return BEGINNING
     try:
-        return msgspec.json.decode(urlsafe_b64decode(after.encode("ascii")), type=Place)
+        place = msgspec.json.decode(urlsafe_b64decode(after.encode("ascii")), type=Place)
     except (Error, UnicodeError, msgspec.DecodeError):
-        text = "`after` is what `next` of an earlier answer said, unchanged"
-        raise BadAfter(text, field="after", value=after) from None
+        place = BEGINNING
+    if _written(place) != after or not _RANKS[kind](place) or NUL in "".join(place):
+        text = "`after` is what `next` of an earlier answer of this list said, unchanged"
+        raise BadAfter(text, field="after", value=after)
+    return place
 
 
 def entries(page: Callable[[str, int], Page[_T]], limit: int) -> Iterator[_T]:

@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 import structlog
 
+from config.problems import ConfigError, Problem
+from config.reading import TomlFile
 from config.settings import Configuration, Mail
 from connectors.mail.client import SmtpClient, SmtpServer
 from connectors.mail.codec import Party, letter
 from connectors.mail.codes import Delivery
-from connectors.mail.rendering import Texts
+from connectors.mail.rendering import Texts, faults
 from handlers.notice_table import BY_KIND
 from schemas.errors import HubError
 from schemas.notice import Audience, Language, NoticeKind
@@ -68,10 +70,23 @@ class Post:
         return self._client.send(self.sender(property_), to, written)
 
 
+def wrong_texts(configuration: Configuration) -> list[Problem]:
+    """Properties' own texts that are no templates, or name what nobody says: by file, line and language."""
+    problems: list[Problem] = []
+    for fault in faults(configuration.texts):
+        file = TomlFile(f"notices/{fault.property}/{fault.kind}.toml", problems)
+        if (path := configuration.folder / file.name).is_file():
+            file.parse(path)
+        file.problem((fault.language.value,), fault.wrong.message, value=fault.wrong.value, code=fault.wrong.code)
+    return problems
+
+
 def post_of(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> Post | None:
-    """The post that a configuration names; None where it names no server. Raises HubError for a text that misses something, and
+    """The post that a configuration names; None where it names no server. Raises ConfigError for texts that miss something, and HubError
     `secret_missing`."""
     mail = configuration.mail
+    if problems := wrong_texts(configuration):
+        raise ConfigError(problems)
     texts = Texts(configuration.texts) if mail.host or configuration.texts else None
     wanting = {name: set(one.notices) for name, one in configuration.properties.items() if one.notices}
     if not mail.host or texts is None:

@@ -54,9 +54,17 @@ def properties_of(settled: Settled, tenant: str) -> dict[str, PropertyPolicy]:
 
 def check_property(settled: Settled, tenant: str, property_: str) -> None:
     """X-12: empty is every one. Raises HubError `unknown_property` for one that is not the tenant's."""
-    if property_ and property_ not in properties_of(settled, tenant):
-        text = f"tenant {tenant!r} has no property {property_!r}"
+    who_has(settled, [tenant], property_)
+
+
+def who_has(settled: Settled, tenants: Sequence[str], property_: str) -> list[str]:
+    """X-12: which of these tenants have the property; empty is every one, and all have it. Raises HubError `unknown_property` where none
+    has it."""
+    found = [tenant for tenant in tenants if not property_ or property_ in properties_of(settled, tenant)]
+    if property_ and not found:
+        text = f"tenant {' or '.join(map(repr, tenants))} has no property {property_!r}"
         raise HubError(text, code="unknown_property", field="property", value=property_)
+    return found
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,7 +74,7 @@ def page(reading: Reading, tenant: str, wanted: Wanted, *, after: str = "", limi
     with reading.view():
         places = listing.page(
             reading, tenant, ListKind.VOUCHER, queues=wanted.statuses(), marked=wanted.marked(), property_=wanted.property,
-            after=place_of(after), limit=limit,
+            after=place_of(after, ListKind.VOUCHER), limit=limit,
         )  # fmt: skip
         keys = {Key(tenant, "voucher", place.item) for place in places}
         keys |= {Key(tenant, "folio", place.folio) for place in places if place.folio}

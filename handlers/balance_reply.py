@@ -98,13 +98,17 @@ def decide_choose_method(message: BalanceChooseMethod, facts: Facts) -> Outcome:
 
 def _check_token(message: BalanceChooseMethod, method: Tender) -> None:
     """A-13, S1-25, X-21: a provider's name for a card, given by the guest, or with his consent; a card's own number, which the door took
-    out by its check digit (`schemas.cards.scrub`), is none, so that no attempt fails for a wrong one. Raises Rejected
-    `card_number_removed`, `token_without_card`, `mandate_required`."""
+    out by its check digit (`schemas.cards.scrub`), is none, and no mandate either, so that no attempt fails for a wrong one. Raises
+    Rejected `card_number_removed`, `token_without_card`, `mandate_required`."""
+    for field, said, instead in (
+        ("token", message.token, "send the name that the provider gives the card"),
+        ("mandate", message.mandate, "name the guest's consent by a reference with letters in it"),
+    ):
+        if CARD in said or CODE in said:
+            text = f"what looks like a card number came as {field} and was taken out: {instead}"
+            raise Rejected(text, code="card_number_removed", rule="A-13", field=field, value=said)
     if not message.token:
         return
-    if CARD in message.token or CODE in message.token:
-        text = "a card number came as token and was taken out: send the name that the provider gives the card"
-        raise Rejected(text, code="card_number_removed", rule="A-13", field="token", value=message.token)
     if method is not Tender.CARD:
         text = f"{method.value} is paid without a token"
         raise Rejected(text, code="token_without_card", rule="X-21", field="method", value=method.value)

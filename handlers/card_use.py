@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from handlers.outcome import Outcome, Step
 from schemas.booking import SaleChannel
+from schemas.cards import CARD, CODE
 from schemas.folio import Folio, FolioPayment
 from schemas.payment import CardFlag, Initiation, PaymentFlagged, Tender, Through
 
@@ -32,9 +33,12 @@ BY_VOICE_OR_LETTER: Final = frozenset({Through.PHONE, Through.MAIL})
 
 def used(folio: Folio, payment: FolioPayment) -> tuple[FolioPayment, Outcome]:
     """X-21: the payment with what is known of its initiation and consent, and what is told of what does not fit, once each. A balance that
-    is taken by token has the mandate that the guest gave with the token, where the message names none."""
+    is taken by token has the mandate that the guest gave with the token, where the message names none. What looked like a card number and
+    was taken out at the door is none (X-10)."""
     if payment.tender is not Tender.CARD:
         return payment, Outcome()
+    if CARD in payment.mandate or CODE in payment.mandate:
+        payment = replace(payment, mandate="")
     by_word = BY_ECI.get((payment.provider, payment.eci.lstrip("0")), Initiation.UNKNOWN)
     payment = replace(payment, initiation=payment.initiation or by_word)
     if payment.initiation is Initiation.MIT and not payment.mandate:

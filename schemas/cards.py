@@ -30,7 +30,7 @@ _CODE_FIELDS = frozenset((
 ))  # fmt: skip
 _EXEMPT = frozenset((
     "accommodation", "barcode", "bic", "ean", "ean13", "echotoken", "effect", "fax", "folio", "gtin", "hold", "iban", "id",
-    "isbn", "mandate", "mobile", "order", "orderid", "payid", "payidsub", "payment", "phone", "phonenumber", "providerrecord",
+    "isbn", "mobile", "order", "orderid", "payid", "payidsub", "payment", "phone", "phonenumber", "providerrecord",
     "providerreference", "quote", "record", "ref", "reference", "refund", "registrationnumber", "request", "resid",
     "residvalue", "revision", "schemetransaction", "sequence", "shasign", "siren", "siret", "sku", "tel", "telephone", "ticket",
     "timestamp", "traceparent", "transactionidentifier", "tva", "uniqueid", "vatid", "vatnumber", "voucher"

@@ -13,14 +13,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="at most 64 characters")]
-OptionalId = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$", description="at most 64 characters, empty: none")]
+END = r"$(?!\n)"
+"""The end of a text, in a pattern: `$` alone stands before a last end of a line too, and would let it in."""
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+" + END, description="at most 64 characters")]
+OptionalId = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*" + END, description="at most 64 characters, empty: none")]
 UNSHOWN = {"unshown": True}
 """Marks a field whose wrong value no error and no outcome shows: who a person is, or what is worth money to whoever reads it."""
 PersonId = Annotated[OptionalId, Meta(extra=UNSHOWN)]
 Text = Annotated[str, Meta(max_length=2000)]
 Word = Annotated[str, Meta(max_length=64)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}" + END, description="ISO 4217 code")]
 Minor = Annotated[int, Meta(ge=0, le=10**15, description="minor units of the message's currency")]
 SignedMinor = Annotated[int, Meta(ge=-(10**15), le=10**15, description="minor units of the message's currency")]
 PositiveMinor = Annotated[int, Meta(gt=0, le=10**15, description="minor units of the message's currency")]

@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.common import Fact, Id, Instant, Message, OptionalId, PositiveMinor, Refused, Word
+from schemas.common import END, Fact, Id, Instant, Message, OptionalId, PositiveMinor, Refused, Word
 
-_Currency = Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="ISO 4217 code, empty: the booking's")]
+_Currency = Annotated[str, Meta(pattern="^([A-Z]{3})?" + END, description="ISO 4217 code, empty: the booking's")]
 
 
 class Ruling(StrEnum):

@@ -20,7 +20,9 @@ _ISO_DIGITS = {
     "AFN": 2, "ALL": 2, "IQD": 3, "IRR": 2, "KPW": 2, "LAK": 2, "LBP": 2, "MGA": 2, "MMK": 2, "RSD": 2, "SLL": 2,
     "SOS": 2, "SYP": 2, "YER": 2,
 }  # fmt: skip
-_KNOWN = frozenset(list_currencies()) | frozenset(get_global("all_currencies"))
+_NO_MONEY = frozenset({"XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"})
+"""Codes of ISO 4217 without minor units: metals, units of account, the one for tests, and none."""
+_KNOWN = (frozenset(list_currencies()) | frozenset(get_global("all_currencies"))) - _NO_MONEY
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,14})(?:\.([0-9]{1,8}))?", re.ASCII)
 # As many digits as a part of any price may need: 1/2^49 of one has 47 decimals.
 _RATE = re.compile(r"(?:(\d{1,6})(?:[.](\d{1,64}))?|(?:(\d{1,6})\s+)?(\d{1,18})/(\d{1,18}))\s*%", re.ASCII)
@@ -41,7 +43,7 @@ FULL_RATE = Fraction(1)
 
 @lru_cache(maxsize=512)
 def exponent(currency: str) -> int:
-    """Decimal digits of a currency by ISO 4217: EUR 2, JPY 0, KWD 3. Raises ValueError for a code that does not exist."""
+    """Decimal digits of a currency by ISO 4217: EUR 2, JPY 0, KWD 3. Raises ValueError for a code that does not exist or is no money."""
     if currency not in _KNOWN:
         raise ValueError(f"currency {currency!r} is not an ISO 4217 code")
     return _ISO_DIGITS.get(currency, get_currency_precision(currency))

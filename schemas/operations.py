@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from schemas.common import Fact, Id, Instant, Message, Minor, OptionalId, Refused, Text, Word
+from schemas.common import END, Fact, Id, Instant, Message, Minor, OptionalId, Refused, Text, Word
 
 
 class Operate(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -22,7 +22,7 @@ class EffectSettle(Message, frozen=True, kw_only=True, omit_defaults=True):
     """`effect.settle`: a person says how an effect ended: `confirmed` or `refused`, with the provider's record if known."""
 
     subject: Id
-    result: Annotated[str, Meta(pattern="^(confirmed|refused)$")]
+    result: Annotated[str, Meta(pattern="^(confirmed|refused)" + END)]
     reason: Annotated[str, Meta(min_length=1, max_length=2000)]
     provider_record: OptionalId = ""
 

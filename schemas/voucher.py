@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from schemas.common import (
+    END,
     UNSHOWN,
     Day,
     Fact,
@@ -29,17 +30,21 @@ from schemas.payment import Tender
 Number = Annotated[
     str,
     Meta(
-        min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$", description="typed by hand, at most 64 characters", extra=UNSHOWN
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\x00-\x1f]+" + END,
+        description="typed by hand, at most 64 characters",
+        extra=UNSHOWN,
     ),
 ]
 
 
-OptionalNumber = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*$", extra=UNSHOWN)]
+OptionalNumber = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f]*" + END, extra=UNSHOWN)]
 Typed = Annotated[
     str,
     Meta(
         max_length=256,
-        pattern=r"^[^\x00-\x1f]*$",
+        pattern=r"^[^\x00-\x1f]*" + END,
         description="typed by hand; more than 64 characters are refused",
         extra=UNSHOWN,
     ),
@@ -143,7 +148,7 @@ class VoucherEnter(Message, frozen=True, kw_only=True, omit_defaults=True):
 
     number: Typed
     amount: TypedMinor
-    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="ISO 4217 code, empty: the booking's")] = ""
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?" + END, description="ISO 4217 code, empty: the booking's")] = ""
     second_tender: Tender | None = None
 
 
@@ -165,7 +170,7 @@ class VoucherRegister(Message, frozen=True, kw_only=True, omit_defaults=True):
 
     number: Number
     value: PositiveMinor
-    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?$", description="ISO 4217 code, empty: the tenant's")] = ""
+    currency: Annotated[str, Meta(pattern="^([A-Z]{3})?" + END, description="ISO 4217 code, empty: the tenant's")] = ""
     property: OptionalId = ""
     expires: Day | None = None
     scope: VoucherScope = VoucherScope.ENTITY

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -19,7 +19,7 @@ import msgspec
 from babel.dates import format_date, format_time
 from babel.lists import format_list
 from babel.numbers import format_currency
-from jinja2 import StrictUndefined, Template, TemplateError, Undefined, UndefinedError, meta, pass_context
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefined, UndefinedError, meta, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -90,14 +90,14 @@ class Texts:
     """
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        self._plain, self._marked = _environment(marked=False), _environment(marked=True)
+        self._plain, self._marked = _environments()
         self._layout = self._marked.from_string(_shipped("layout.html"))
         self._frames = {language: self._framed(frame) for language, frame in _frames().items()}
         self._texts: dict[tuple[str, NoticeKind, Language], _Text] = {}
         for property_, kinds in {"": _every(), **(overrides or {})}.items():
             for kind, texts in kinds.items():
                 for language, text in texts.items():
-                    self._texts[property_, kind, language] = self._compiled(kind, language, text)
+                    self._texts[property_, kind, language] = _compiled(self._plain, self._marked, kind, language, text)
 
     def write(
         self,
@@ -144,23 +144,45 @@ class Texts:
         parts = (frame.greeting, frame.closing, frame.to_merchant, frame.footer)
         return _Frame(*((self._plain.from_string(part), self._marked.from_string(part)) for part in parts))
 
-    def _compiled(self, kind: NoticeKind, language: Language, text: NoticeText) -> _Text:
-        known = frozenset(SAMPLES[kind]) | SAID
-        try:
-            named = [meta.find_undeclared_variables(self._plain.parse(source)) for source in (text.subject, text.text, text.html)]
-            compiled = _Text(
-                self._plain.from_string(text.subject),
-                self._plain.from_string(text.text),
-                self._marked.from_string(text.text),
-                self._marked.from_string(text.html) if text.html else None,
-            )
-        except TemplateError as broken:
-            raise HubError(
-                f"the text of {kind} in {language} is no template: {broken}", code="template_broken", field=f"{kind}.{language}"
-            ) from None
-        for variable in sorted(frozenset().union(*named) - known):
-            raise _missing(kind, language, variable)
-        return compiled
+
+class Fault(NamedTuple):
+    """Whose own text is wrong, and how."""
+
+    property: str
+    kind: NoticeKind
+    language: Language
+    wrong: HubError
+
+
+def faults(overrides: Overrides) -> Iterator[Fault]:
+    """Every own text that `Texts` would refuse."""
+    plain, marked = _environments()
+    for property_, kinds in overrides.items():
+        for kind, texts in kinds.items():
+            for language, text in texts.items():
+                try:
+                    _compiled(plain, marked, kind, language, text)
+                except HubError as wrong:
+                    yield Fault(property_, kind, language, wrong)
+
+
+def _compiled(plain: Environment, marked: Environment, kind: NoticeKind, language: Language, text: NoticeText) -> _Text:
+    known = frozenset(SAMPLES[kind]) | SAID
+    try:
+        named = [meta.find_undeclared_variables(plain.parse(source)) for source in (text.subject, text.text, text.html)]
+        compiled = _Text(
+            plain.from_string(text.subject),
+            plain.from_string(text.text),
+            marked.from_string(text.text),
+            marked.from_string(text.html) if text.html else None,
+        )
+    except TemplateError as broken:
+        raise HubError(
+            f"the text of {kind} in {language} is no template: {broken}", code="template_broken", field=f"{kind}.{language}"
+        ) from None
+    for variable in sorted(frozenset().union(*named) - known):
+        raise _missing(kind, language, variable)
+    return compiled
 
 
 def _in_a_line(text: str) -> str:
@@ -246,6 +268,11 @@ def _enumerated(context: Context, words: Sequence[str], style: str = "and") -> s
     """Several of them in a row, the last one after `and`, or after `or`."""
     named = [_word(context, word) for word in _said(words)]
     return str(format_list(named, style="or" if style == "or" else "standard", locale=LOCALES[context["language"]]))
+
+
+def _environments() -> tuple[Environment, Environment]:
+    """Of plain text, and of what is marked up."""
+    return _environment(marked=False), _environment(marked=True)
 
 
 def _environment(*, marked: bool) -> ImmutableSandboxedEnvironment:

@@ -30,7 +30,10 @@ def list_(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """The earliest deadline first; of every tenant unless one is named."""
+    """The earliest deadline first; of every tenant unless one is named.
+
+    Exit 2 for a tenant or a property that is not known.
+    """
     wanted = Wanted(queue=queue, overdue=overdue or None, suspended=suspended or None, property=property_)
     with opened(existing_store(store, config)) as beside:
         settled, now = beside.settled(), beside.now()
@@ -38,7 +41,7 @@ def list_(
         def of(one: str, most: int) -> Iterator[Asked]:
             return entries(lambda after, size: page(beside.reading, settled, now, one, wanted, after=after, limit=size), most)
 
-        rows = beside.of_tenants(tenant, limit, of)
+        rows = beside.of_tenants(tenant, property_, limit, of)
     if as_json:
         print_json(rows)
         return

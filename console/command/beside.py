@@ -7,7 +7,7 @@ start. Through a gateway (`--url`) it takes the same way as everybody's.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -22,10 +22,11 @@ from engine.cloudevents import event as outcome_event
 from engine.intake import DurableIntake
 from engine.keys import DoorKeys
 from engine.opening import STRUCTURED
-from engine.settled import Settled, as_settled_before
+from engine.settled import Settled, as_settled_before, who_has
 from engine.store.history import History
 from engine.store.opening import lanes_of, open_store, runs_on
 from engine.store.reading import Reading
+from engine.store.rows import Key
 from engine.store.shelf import Shelf
 from engine.transport.contract import Arrival, Taken
 from engine.vault import Vault, master_key
@@ -93,17 +94,25 @@ class Beside:
     def tenant(self, named: str) -> str:
         """The tenant meant: the one named, or the only one. Raises HubError `unknown_tenant`."""
         known = sorted(self.settled().tenants)
-        if named in known:
-            return named
         if not named and len(known) == 1:
             return known[0]
-        text = f"tenant {named!r} is not known here: name one of {', '.join(known)} with --tenant"
-        raise HubError(text, code="unknown_tenant", field="tenant", value=named)
+        return _one_of(known, named)
 
-    def of_tenants(self, named: str, limit: int, of: Callable[[str, int], Iterable[T]]) -> list[T]:
-        """At most `limit` of what `of` gives, for the tenant named, or for one after the other of all whose hub this has ever been."""
+    def tenants(self, named: str) -> list[str]:
+        """The tenant named, or all whose hub this has ever been. Raises HubError `unknown_tenant`."""
+        known = sorted(self.reading.tenants())
+        return [_one_of(known, named)] if named else known
+
+    def check_folio(self, folio: str, tenants: Sequence[str]) -> None:
+        """Empty is every one. Raises HubError `unknown_folio` for what is a folio of none of them."""
+        if folio and all(self.reading.state(Key(tenant, "folio", folio)) is None for tenant in tenants):
+            raise unknown_folio(folio)
+
+    def of_tenants(self, named: str, property_: str, limit: int, of: Callable[[str, int], Iterable[T]]) -> list[T]:
+        """At most `limit` of what `of` gives, for one after the other of the tenants meant, those that have the property where one is
+        named. Raises HubError `unknown_tenant`, `unknown_property`."""
         found: list[T] = []
-        for tenant in [named] if named else sorted(self.reading.tenants()):
+        for tenant in who_has(self.settled(), self.tenants(named), property_):
             if len(found) < limit:
                 found += of(tenant, limit - len(found))
         return found
@@ -125,6 +134,19 @@ class Beside:
             if rows is not None or time.monotonic() >= until:
                 return None if rows is None else [msgspec.json.decode(msgspec.json.encode(outcome_event(row))) for row in rows]
             time.sleep(POLL_S)
+
+
+def unknown_folio(folio: str) -> HubError:
+    """What is no folio here; it may be another name of one."""
+    text = f"no folio is called {folio!r}: see `foliohub explain {folio}` for another of its names"
+    return HubError(text, code="unknown_folio", field="folio", value=folio)
+
+
+def _one_of(known: Sequence[str], named: str) -> str:
+    if named in known:
+        return named
+    text = f"tenant {named!r} is not known here: name one of {', '.join(known)} with --tenant"
+    raise HubError(text, code="unknown_tenant", field="tenant", value=named)
 
 
 @contextmanager

@@ -30,8 +30,9 @@ def list_(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Dead letters, oldest first."""
+    """Dead letters, oldest first. Exit 2 for a tenant that is not known."""
     with opened(existing_store(store, config)) as beside:
+        beside.tenants(tenant)
         rows = listing.dead_letters(beside.reading, tenant=tenant, every=every, limit=limit)
     if as_json:
         print_json([_shown(row) for row in rows])

@@ -15,6 +15,7 @@ from console.command.telling import tell
 from engine.clock import SystemClock
 from engine.explain import explain
 from engine.store import listing
+from schemas.effect import EffectState
 from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Requests to providers.")
@@ -31,15 +32,16 @@ class Ended(StrEnum):
 
 @app.command("list")
 def list_(
-    state: Annotated[str, typer.Option("--state", help="planned, unknown, needs_person, confirmed, ...")] = "",
+    state: Annotated[EffectState | None, typer.Option("--state", help="Only those that stand so.")] = None,
     folio: Annotated[str, typer.Option("--folio", help="Only this folio's, final ones too.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Final ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000)] = 200,
     store: Store = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Requests to providers, oldest first; without options those that are not final."""
+    """Requests to providers, oldest first; without options those that are not final. Exit 2 for a folio that is not known."""
     with opened(existing_store(store, config)) as beside:
-        rows = listing.effects(beside.reading, state=state, folio=folio, every=every, limit=limit)
+        beside.check_folio(folio, beside.tenants(""))
+        rows = listing.effects(beside.reading, state=state or "", folio=folio, every=every, limit=limit)
     _print(rows, as_json, "no requests")
 
 

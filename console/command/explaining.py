@@ -29,9 +29,10 @@ def explain(
 ) -> None:
     """Every cent: messages, terms with their content, rules and arithmetic, entries, requests and answers, outcomes.
 
-    Exit 2 for what is no folio, message, effect or voucher of this store.
+    Exit 2 for what is no folio, message, effect or voucher of this store, or a tenant that is not known.
     """
     with opened(existing_store(store, config)) as beside:
+        beside.tenants(tenant)
         found = told_of(beside.history, beside.vault, subject, tenant=tenant, personal=personal)
     if as_json:
         print_json(found)

@@ -55,6 +55,7 @@ class HubGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what it raises on purpose becomes one line and a status."""
         try:
+            _check_text(ctx.args)
             return super().invoke(ctx)
         except HubError as error:
             print(line_of(error), file=sys.stderr)
@@ -64,6 +65,16 @@ class HubGroup(TyperGroup):
                 print(f"foliohub: connection_lost: {broken}: try again", file=sys.stderr)
                 raise typer.Exit(Exit.AWAY) from None
             raise typer.Exit(Exit.DONE) from None  # whoever read us has enough
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Bytes that are no text name nothing here and can be stored nowhere. Raises HubError `not_text`, before anything is done."""
+    for one in arguments:
+        try:
+            one.encode()
+        except UnicodeEncodeError:
+            shown = ascii(one)[1:-1]
+            raise HubError(f"an argument is no text in UTF-8: {shown}", code="not_text", field="argument", value=shown) from None
 
 
 def _read() -> bool:

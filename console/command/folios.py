@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from console.command.beside import opened
+from console.command.beside import opened, unknown_folio
 from console.command.options import Config, Json, Store, Tenant, existing_store
 from console.command.showing import money, print_json, print_lines, table
 from engine.standing import told
 from engine.transactions import Recoverable, Transaction
-from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Folios: how an account stands.")
 
@@ -32,8 +31,7 @@ def show(
     with opened(existing_store(store, config)) as beside:
         found = told(beside.reading, beside.settled(), beside.now(), beside.tenant(tenant), folio)
     if found is None:
-        text = f"no folio is called {folio!r}: see `foliohub explain {folio}` for another of its names"
-        raise HubError(text, code="unknown_folio", field="folio", value=folio)
+        raise unknown_folio(folio)
     if as_json:
         print_json(found)
         return

@@ -16,7 +16,7 @@ from engine.journal_answer import DaySums, Journal, JournalTransfer
 
 def journal(
     day: Annotated[str, typer.Option("--day", help="A day of the property's zone, `2026-05-31`.")],
-    place: Annotated[str, typer.Option("--property", help="Of this property alone.")] = "",
+    property_: Annotated[str, typer.Option("--property", help="Of this property alone.")] = "",
     tenant: Tenant = "",
     store: Store = None,
     config: Config = None,
@@ -24,7 +24,7 @@ def journal(
 ) -> None:
     """A day's transfers with their VAT, sums by account, what is owed on vouchers, receipts without a home."""
     with opened(existing_store(store, config)) as beside:
-        told = _whole(beside, beside.tenant(tenant), day, place)
+        told = _whole(beside, beside.tenant(tenant), day, property_)
     if as_json:
         print_json(told)
         return
@@ -40,13 +40,13 @@ def journal(
         _show_held(told.sums)
 
 
-def _whole(beside: Beside, tenant: str, day: str, place: str) -> Journal:
+def _whole(beside: Beside, tenant: str, day: str, property_: str) -> Journal:
     """All pages as one."""
     settled = beside.settled()
-    first = page = journal_of(beside.reading, settled, tenant, day, property_=place)
+    first = page = journal_of(beside.reading, settled, tenant, day, property_=property_)
     transfers = list(first.transfers)
     while page.next is not None:
-        page = journal_of(beside.reading, settled, tenant, day, property_=place, after=page.next)
+        page = journal_of(beside.reading, settled, tenant, day, property_=property_, after=page.next)
         transfers += page.transfers
     return replace(first, transfers=tuple(transfers), next=None)
 

@@ -48,8 +48,12 @@ def balance(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Balances by account, debit minus credit. Exit 1 when nothing was ever booked there."""
+    """Balances by account, debit minus credit.
+
+    Exit 1 when nothing was ever booked there, 2 for a folio or a tenant that is not known.
+    """
     with opened(existing_store(store, config)) as beside:
+        beside.check_folio(folio, beside.tenants(tenant))
         rows = list(ledger_check.balances(beside.reading, tenant=tenant, folio=folio, name=account))
     if as_json:
         print_json(rows)

@@ -18,7 +18,7 @@ from console.command.telling import tell
 from engine.store import listing
 from handlers.notice_table import BY_KIND
 from schemas.errors import HubError
-from schemas.notice import Language, NoticeKind
+from schemas.notice import Language, NoticeKind, NoticeState
 
 MOST: Final = 10_000_000  # bytes of a report
 
@@ -27,15 +27,19 @@ app = typer.Typer(no_args_is_help=True, help="Notices to guests and merchants.")
 
 @app.command("list")
 def list_(
-    state: Annotated[str, typer.Option("--state", help="planned, sending, sent, failed, unknown or bounced.")] = "",
+    state: Annotated[NoticeState | None, typer.Option("--state", help="Only those that stand so.")] = None,
     folio: Annotated[str, typer.Option("--folio", help="Only this folio's, final ones too.")] = "",
     every: Annotated[bool, typer.Option("--all", help="Final ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000)] = 200,
     store: Store = None, config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Notices, oldest first; without options those that are to be sent or came back. Nobody's address is shown."""
+    """Notices, oldest first; without options those that are to be sent or came back. Nobody's address is shown.
+
+    Exit 2 for a folio that is not known.
+    """
     with opened(existing_store(store, config)) as beside:
-        rows = listing.notices(beside.reading, state=state, folio=folio, every=every, limit=limit)
+        beside.check_folio(folio, beside.tenants(""))
+        rows = listing.notices(beside.reading, state=state or "", folio=folio, every=every, limit=limit)
     if as_json:
         instants = ("created_at", "next_at", "sent_at")
         print_json([{**row, **{name: stamp(row[name]) if row[name] else "" for name in instants}} for row in rows])

@@ -18,7 +18,6 @@ from console.command.failing import Exit
 from console.command.options import Config, Json
 from console.command.showing import print_json, table
 from engine.connectors import wrong_endpoints
-from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Tenants, properties and terms as they are configured.")
 
@@ -56,16 +55,11 @@ def check(
 
 
 def _wrong_texts(found: Configuration) -> list[Problem]:
-    """A text that names what nobody says."""
     if not found.texts:
         return []
-    from connectors.mail.rendering import Texts  # slow to import, and every other command does without it
+    from engine.post import wrong_texts  # slow to import, and every other command does without it
 
-    try:
-        Texts(found.texts)
-    except HubError as wrong:
-        return [Problem(file="notices", line=0, key=wrong.field, message=wrong.message, value=wrong.value, code=wrong.code)]
-    return []
+    return wrong_texts(found)
 
 
 def _wrong_endpoints(found: Configuration) -> list[Problem]:

@@ -28,11 +28,15 @@ def list_(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Numbers with their bookings, by number; of every tenant unless one is named."""
+    """Numbers with their bookings, by number; of every tenant unless one is named.
+
+    Exit 2 for a tenant or a property that is not known.
+    """
     wanted = Wanted(status=status, to_check=to_check, flagged=flagged or None, property=property_)
     with opened(existing_store(store, config)) as beside:
         rows = beside.of_tenants(
             tenant,
+            property_,
             limit,
             lambda one, most: entries(lambda after, size: page(beside.reading, one, wanted, after=after, limit=size), most),
         )

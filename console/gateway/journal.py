@@ -22,7 +22,7 @@ from schemas.errors import HubError, Retryable
 async def get_journal(
     request: Request[Any, Any, Any],
     day: Annotated[str, QueryParameter(max_length=40, description="a day of the property's zone, `2026-05-31`; must be said")] = "",
-    place: Annotated[str, QueryParameter(name="property", max_length=64, description="of this property alone")] = "",
+    property_: Annotated[str, QueryParameter(name="property", max_length=64, description="of this property alone")] = "",
     after: Annotated[int, QueryParameter(ge=0, le=2**62, description="`next` of the last answer; 0: from the beginning")] = 0,
     limit: Annotated[int, QueryParameter(ge=1, le=MOST, description="at most so many transfers")] = 100,
 ) -> Response[bytes]:
@@ -31,12 +31,12 @@ async def get_journal(
     before that."""
     desk = desk_of(request)
     key = await caller(request, desk, "read")
-    return answer_json(HTTPStatus.OK, await desk.run(_journal, desk, key.tenant, day, place, after, limit))
+    return answer_json(HTTPStatus.OK, await desk.run(_journal, desk, key.tenant, day, property_, after, limit))
 
 
-def _journal(desk: Desk, tenant: str, day: str, place: str, after: int, limit: int) -> Journal:
+def _journal(desk: Desk, tenant: str, day: str, property_: str, after: int, limit: int) -> Journal:
     try:
-        return journal_of(desk.hub.reading, desk.hub.settled, tenant, day, property_=place, after=after, limit=limit)
+        return journal_of(desk.hub.reading, desk.hub.settled, tenant, day, property_=property_, after=after, limit=limit)
     except Retryable:
         raise
     except HubError as wrong:

@@ -79,9 +79,13 @@ class Told(NamedTuple):
     body: bytes
 
 
-def decided_at(reading: Reading, tenant: str, transfer: int) -> int | None:
-    """When a transfer of this tenant was booked; None for what is none of its own."""
-    found = reading.rows("SELECT decided_at FROM decision WHERE seq = ? AND tenant = ?", (transfer >> NUMBERED, tenant))
+def booked_at(reading: Reading, day: Day, transfer: int) -> int | None:
+    """When a transfer of this tenant's day was booked; None for what is none of them."""
+    found = reading.rows(
+        "SELECT decided_at FROM decision CROSS JOIN transfer_row WHERE decision.seq = ? AND tenant = ? AND decided_at >= ?"
+        " AND decided_at < ? AND transfer_row.seq = ?",
+        (transfer >> NUMBERED, *day, transfer),
+    )
     return found[0]["decided_at"] if found else None
 
 

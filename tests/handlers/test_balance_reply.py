@@ -68,6 +68,22 @@ def test_s1_21_s1_25_s1_28_a_13_x_21_cit_mit_and_moto_are_kept_apart(body: dict[
             {"method": "card", "token": "[card removed]"}, "card_number_removed", "A-13", "token", "[card removed]", id="a card"
         ),
         pytest.param(
+            {"method": "card", "token": "tok_1", "mandate": "[card removed]"},
+            "card_number_removed",
+            "A-13",
+            "mandate",
+            "[card removed]",
+            id="a card as mandate",
+        ),
+        pytest.param(
+            {"method": "card", "mandate": "[card removed]"},
+            "card_number_removed",
+            "A-13",
+            "mandate",
+            "[card removed]",
+            id="a card as mandate, without a token",
+        ),
+        pytest.param(
             {"method": "card", "token": "c [code removed]"},
             "card_number_removed",
             "A-13",

@@ -141,7 +141,9 @@ def test_exempt_fields(field: str, value: object) -> None:
     assert ({field: value}, ()) == scrub({field: value})
 
 
-@pytest.mark.parametrize("field", ["name", "note", "CardHolderName", "number", "cardNumber", "x", "namespace", "value", "line"])
+@pytest.mark.parametrize(
+    "field", ["name", "note", "mandate", "CardHolderName", "number", "cardNumber", "x", "namespace", "value", "line"]
+)
 def test_other_fields_are_not_exempt(field: str) -> None:
     """Everything else may not."""
     assert ({field: CARD}, (field,)) == scrub({field: "4111111111111111"})

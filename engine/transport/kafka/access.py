@@ -80,7 +80,7 @@ def access_of(configuration: Configuration) -> Access:
         files = {f"ssl.{name}.location": str(configuration.folder / file) for name, file in said.items() if file}
     if not kafka.named:
         return Access(context=context, files=files)
-    assert kafka.password is not None, "held by config/checks.py"
+    assert kafka.password is not None, "held by config/hub_file.py"
     return Access(
         context=context,
         files=files,

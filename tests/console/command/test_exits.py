@@ -185,6 +185,21 @@ def test_simulator_says_that_its_books_cannot_be_kept(tmp_path: Path) -> None:
         assert "bad_books" in said(ran)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("folios", "show"), ("explain",), ("balances", "payment"), ("effects", "list", "--folio"), ("keys", "add", "--label"),
+        ("forget", "--reason", "asked", "--by"), ("payouts", "stop", "--reason"), ("schemas",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_bytes_that_are_no_text(arguments: tuple[str, ...]) -> None:
+    """Refused before a store is looked for."""
+    ran = foliohub(*arguments, b"B-\xff".decode(errors="surrogateescape"))
+
+    assert (ran.exit_code, said(ran)) == (Exit.WRONG, "foliohub: not_text: an argument is no text in UTF-8: B-\\udcff\n")
+
+
 def test_whoever_reads_us_has_enough() -> None:
     """What is printed into a pipe that nobody reads any more ends well, and says nothing."""
     ran = subprocess.run(

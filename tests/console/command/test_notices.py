@@ -63,7 +63,8 @@ def test_a_property_s_own_text(tmp_path: Path) -> None:
     said = ran("notices", "preview", "refund_executed", "--config", wrong, status=Exit.WRONG)
     assert said.startswith("foliohub: template_variable: the text of refund_executed in en names 'ammount'")
     (problem,) = json.loads(foliohub("policies", "check", wrong, "--json").stdout)["problems"]
-    assert (problem["code"], problem["key"], problem["value"]) == ("template_variable", "refund_executed.en", "ammount")
+    assert (problem["code"], problem["key"], problem["value"]) == ("template_variable", "en", "ammount")
+    assert (problem["file"], problem["line"]) == (OWN, 1)
 
 
 def test_what_waits_and_how_it_would_read(store: Path) -> None:

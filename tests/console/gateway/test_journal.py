@@ -63,6 +63,8 @@ def test_x_12_another_tenant_sees_nothing(hub: World) -> None:
         ("day=2026-02-30", 400, "bad_day", "day"),
         ("", 400, "bad_day", "day"),
         ("day=2026-05-01&property=nowhere", 404, "unknown_property", "property"),
+        (f"day=2026-05-01&property={'p' * 65}", 400, "bad_request", "property"),
+        (f"day={'2' * 41}", 400, "bad_request", "day"),
         ("day=2026-05-01&after=7", 400, "unknown_position", "after"),
         ("day=2026-05-01&after=-1", 400, "bad_request", "after"),
         ("day=2026-05-01&limit=0", 400, "bad_request", "limit"),

@@ -16,21 +16,21 @@ import pytest
 from config.loader import load
 from config.problems import ConfigError
 from config.settings import Configuration
-from connectors.mail.rendering import Texts
+from console.command.failing import Exit
 from engine.dry_run import DryRun, read
 from engine.store import listing
 from engine.store.rows import Key
 from schemas.envelope import name_of
-from schemas.errors import HubError
-from schemas.notice import Language, NoticeKind, NoticeText
 from schemas.payment import Tender
 from schemas.policy import BalancePolicy
 from tests.config.folders import CAMP, CAMP_FILE, folder
 from tests.config.mistakes import ASKS
+from tests.console.command.conftest import foliohub
 from tests.console.gateway.world import World, world
 from tests.engine.test_notices import DAY, HOUR, Office
 from tests.scenarios.play import FOLDERS
 
+OWN = "notices/camp/refund_executed.toml"
 METHODS = (Tender.CARD, Tender.CHEQUE)
 GUEST, MERCHANT, OPERATOR, SYSTEM = ({"kind": kind, "id": "x"} for kind in ("guest", "merchant", "operator", "system"))
 
@@ -250,14 +250,31 @@ def test_a_configuration_is_refused_at_the_start(tmp_path: Path, text: str, code
     assert all(one.line for one in refused.value.problems if one.file == CAMP_FILE)
 
 
-@pytest.mark.parametrize(("text", "value"), [("{{ guest_name }}", "guest_name"), ("{% if balanse > 0 %}x{% endif %}", "balanse")])
-def test_a_template_that_misses_a_variable_is_refused_at_the_start(text: str, value: str) -> None:
-    """By kind, language and variable."""
-    wrong = NoticeText(subject="s", text=text)
-    with pytest.raises(HubError) as refused:
-        Texts({"camp-azur": {NoticeKind.REFUND_EXECUTED: {Language.IT: wrong}}})
+IT = '[it]\nsubject = "s"\ntext = '
+WRONG = {
+    "negative due days": (CAMP_FILE, ASKS + 'due_days = -1\nmethods = ["card"]\n', ":7: balance.due_days: must be at least 0, it is -1"),
+    "a method that is not configured": (CAMP_FILE, ASKS + 'due_days = 1\nmethods = ["cash"]\n', ":8: balance.methods[0]: 'cash' is not"),
+    "an unknown zone": (CAMP_FILE, CAMP.replace("Europe/Paris", "Europe/Atlantis"), ":4: zone: 'Europe/Atlantis' is not a zone"),
+    "no zone": (CAMP_FILE, CAMP.replace('zone = "Europe/Paris"\n', ""), ": zone: is missing"),
+    "a property that cannot be read": (CAMP_FILE, CAMP + "languages = 1.5\n", ":5: languages: expected `array`"),
+    "a template that misses a variable": (OWN, IT + '"{{ guest_name }}"\n', ":1: it: the text of refund_executed in it names 'guest_name'"),
+    "no template": (OWN, IT + '"{% if %}"\n', ":1: it: the text of refund_executed in it is no template"),
+}  # fmt: skip
 
-    assert (refused.value.code, refused.value.field, refused.value.value) == ("template_variable", "refund_executed.it", value)
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_hub_does_not_start_and_says_why(tmp_path: Path, what: str) -> None:
+    """By `foliohub run`, and by `foliohub policies check`: one line with file, line, key and value, and nothing that follows from it."""
+    file, text, line = WRONG[what]
+    wrong = folder(tmp_path / "wrong", {file: text, "sha_in": "x"})
+    secrets = {"AZUR_PASSWORD": "x", "AZUR_OUT": "x", "AZUR_OUT_NEW": "x"}
+    started = foliohub("run", "--port", 0, "--config", wrong, "--store", tmp_path / "hub.sqlite", env=secrets)
+    checked = foliohub("policies", "check", wrong)
+
+    assert (started.exit_code, checked.exit_code) == (Exit.WRONG, Exit.FOUND), started.output
+    (said,) = [one for one in started.stderr.splitlines() if one.startswith("foliohub: ")]
+    assert f"{file}{line}" in said
+    assert [f"{file}{line}" in one for one in checked.stdout.splitlines()] == [True]
 
 
 def test_a_mail_server_that_is_away_for_a_day_is_tried_again() -> None:

@@ -120,10 +120,10 @@ class World:
 
 
 @contextmanager
-def world(folder: Path, *, start_lanes: bool = True, settled: Configuration | None = None) -> Iterator[World]:
-    """A hub with its threads and its gateway on a free port."""
+def world(folder: Path, *, start_lanes: bool = True, settled: Configuration | None = None, store: str = "") -> Iterator[World]:
+    """A hub with its threads and its gateway on a free port; its store is a file of the folder, or the one named."""
     clock = ManualClock(micros(datetime.fromisoformat(START)))
-    hub = Hub(settled or configuration(), str(folder / "hub.sqlite"), AcceptingProviders(), clock=clock)
+    hub = Hub(settled or configuration(), store or str(folder / "hub.sqlite"), AcceptingProviders(), clock=clock)
     try:
         serving = Serving(hub, {})
         if start_lanes:
