@@ -106,6 +106,8 @@ class FolioLine(State, frozen=True, kw_only=True):
     kept: int = 0
     rate_cap: str = ""
     commission_free: int = 0  # what of `kept` bears no commission (S4-38)
+    settled_base: int = 0  # what of `kept` bears commission at the rates that the booking had before,
+    settled_commission: int = 0  # and the commission of that, minor units
     kept_parts: tuple[KeptPart, ...] = ()  # `kept` by why it is kept, oldest first, where VAT is known of any line
 
 
