@@ -14,7 +14,6 @@ from engine.store import listing
 from engine.store.reading import Reading
 from engine.store.rows import Key
 from handlers.balance_record import open_attempt
-from handlers.balance_reply import INITIATION
 from schemas.balance_request import BalanceStatus
 from schemas.errors import HubError
 from schemas.folio import Folio
@@ -25,8 +24,8 @@ _FOLIO: Final = msgspec.json.Decoder(Folio)
 
 class Collectable(msgspec.Struct, frozen=True, kw_only=True):
     """The live attempt of a balance request; `amount` in minor units of `currency`. `token` is its provider's name for the card, empty
-    where the guest gave none; `mandate` his consent, `mandate_version` the text of it. `initiation` is empty for what is no card, and
-    `through` then too: the ways by which one may have answered whose card is charged so."""
+    where the guest gave none; `mandate` his consent, `mandate_version` the text of it. `initiation` is empty for what is no card;
+    `through`, by which way the guest gave the card, then too, and where it was not kept yet."""
 
     request: str
     folio: str
@@ -35,7 +34,7 @@ class Collectable(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     method: str
     initiation: str
-    through: tuple[str, ...]
+    through: str
     token: str
     mandate: str
     mandate_version: str
@@ -65,7 +64,7 @@ def collectable(reading: Reading, tenant: str, request: str) -> Collectable:
         currency=folio.currency,
         method=attempt.method.value,
         initiation=attempt.initiation.value,
-        through=tuple(dict.fromkeys(way.value for (way, _), made in INITIATION.items() if made is attempt.initiation)),
+        through=attempt.through.value if attempt.through is not None else "",
         token=attempt.token,
         mandate=attempt.mandate,
         mandate_version=attempt.mandate_version,

@@ -15,7 +15,7 @@ import msgspec
 
 from engine.clock import instant, micros
 from engine.journal_answer import AccountTotal, DaySums, Journal, JournalTransfer, VatTotal
-from engine.journal_held import unapplied, vouchers
+from engine.journal_held import held, unapplied, vouchers
 from engine.settled import Settled, check_property, properties_of
 from engine.store import journal
 from engine.store.journal import Booked, Day
@@ -207,12 +207,12 @@ def _vat_of(books: _Books, rows: Iterable[Booked]) -> dict[tuple[int, str, str, 
 
 
 def _sums(books: _Books) -> DaySums:
-    held = journal.held(books.reading, books.day)
+    rows = held(books.reading, books.day)
     return DaySums(
         accounts=_accounts(books),
         vat=tuple(_vat(books)),
-        vouchers=vouchers(books.reading, books.day, held, books.property),
-        unapplied=unapplied(books.reading, books.day, held, books.property),
+        vouchers=vouchers(books.reading, books.day, rows, books.property),
+        unapplied=unapplied(books.reading, books.day, rows, books.property),
     )
 
 

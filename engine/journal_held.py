@@ -1,17 +1,14 @@
-"""What stands on vouchers and on receipts without a home, at the ends of a day. Amounts are minor units.
-
-Reads what was ever booked on such accounts, and no other part of the book.
-"""
+"""What stands on vouchers and on receipts without a home, at the ends of a day. Amounts are minor units."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from engine.store import journal
-from engine.store.journal import Day, Held
+from engine.store.journal import Day, Moved, Stood
 from engine.store.reading import Reading
 from engine.store.rows import Key
 
@@ -52,7 +49,19 @@ class _Issuer(msgspec.Struct, frozen=True):
 _ISSUER: Final = msgspec.json.Decoder(_Issuer)
 
 
-def vouchers(reading: Reading, day: Day, rows: Sequence[Held], property_: str) -> tuple[VoucherLiability, ...]:
+class Held(NamedTuple):
+    """What stood on such accounts before the day, and what was booked on them on it."""
+
+    stood: Sequence[Stood]
+    moved: Sequence[Moved]
+
+
+def held(reading: Reading, day: Day) -> Held:
+    """Read once for both lists."""
+    return Held(journal.stood(reading, day), journal.moved(reading, day))
+
+
+def vouchers(reading: Reading, day: Day, rows: Held, property_: str) -> tuple[VoucherLiability, ...]:
     """S0-26, S0-36: by issuer and currency; of the vouchers of one property where it is named. Bonus is in `issued` as in the rest."""
     moved = dict(_of_vouchers(rows))
     issuers = {
@@ -80,27 +89,28 @@ def vouchers(reading: Reading, day: Day, rows: Sequence[Held], property_: str) -
     )
 
 
-def _of_vouchers(rows: Sequence[Held]) -> Iterator[tuple[tuple[str, str], list[int]]]:
+def _of_vouchers(rows: Held) -> Iterator[tuple[tuple[str, str], list[int]]]:
     """Opening, issued, bonus of it, redeemed, expired, by voucher and currency; those that had nothing and did nothing are left out."""
     sums: dict[tuple[str, str], list[int]] = {}
-    for account, sign, row in _sides(rows, _VOUCHERS):
-        one = sums.setdefault((account, row.currency), [0, 0, 0, 0, 0])
-        one[0] += sign * row.before
+    for voucher, currency, minor in _stood(rows, _VOUCHERS):
+        sums[voucher, currency] = [minor, 0, 0, 0, 0]
+    for voucher, sign, row in _sides(rows, _VOUCHERS):
+        one = sums.setdefault((voucher, row.currency), [0, 0, 0, 0, 0])
         if row.entry in _ISSUED:
-            one[1] += sign * row.during
-            one[2] += sign * row.during if _BONUS in (row.debit[: len(_BONUS)], row.credit[: len(_BONUS)]) else 0
+            one[1] += sign * row.minor
+            one[2] += sign * row.minor if _BONUS in (row.debit[: len(_BONUS)], row.credit[: len(_BONUS)]) else 0
         elif row.entry in _EXPIRED:
-            one[4] -= sign * row.during
+            one[4] -= sign * row.minor
         else:
-            one[3] -= sign * row.during
+            one[3] -= sign * row.minor
     return ((which, parts) for which, parts in sums.items() if any(parts))
 
 
-def unapplied(reading: Reading, day: Day, rows: Sequence[Held], property_: str) -> tuple[UnappliedReceipt, ...]:
+def unapplied(reading: Reading, day: Day, rows: Held, property_: str) -> tuple[UnappliedReceipt, ...]:
     """X-16: what is open at the day's end, by folio and currency."""
-    sums: dict[tuple[str, str], int] = {}
-    for account, sign, row in _sides(rows, _SUSPENSE):
-        sums[account, row.currency] = sums.get((account, row.currency), 0) + sign * (row.before + row.during)
+    sums = {(folio, currency): minor for folio, currency, minor in _stood(rows, _SUSPENSE)}
+    for folio, sign, row in _sides(rows, _SUSPENSE):
+        sums[folio, row.currency] = sums.get((folio, row.currency), 0) + sign * row.minor
     open_: Mapping[tuple[str, str], int] = {which: minor for which, minor in sums.items() if minor}
     if property_:
         keys = [Key(day.tenant, "folio", folio) for folio, _ in open_]
@@ -111,9 +121,16 @@ def unapplied(reading: Reading, day: Day, rows: Sequence[Held], property_: str) 
     )
 
 
-def _sides(rows: Sequence[Held], code: str) -> Iterator[tuple[str, int, Held]]:
+def _stood(rows: Held, code: str) -> Iterator[tuple[str, str, int]]:
+    """Owner, currency and amount of each such account that was not empty."""
+    for account, currency, minor in rows.stood:
+        if account.startswith(code):
+            yield account.removeprefix(code), currency, minor
+
+
+def _sides(rows: Held, code: str) -> Iterator[tuple[str, int, Moved]]:
     """Each side of a transfer that is such an account: its owner, and 1 where it grows (by credit), −1 where it shrinks."""
-    for row in rows:
+    for row in rows.moved:
         for account, sign in ((row.credit, 1), (row.debit, -1)):
             if account.startswith(code):
                 yield account.removeprefix(code), sign, row

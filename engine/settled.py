@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -11,6 +11,9 @@ from config.settings import Configuration, content_hash
 from handlers.outcome import Policies
 from schemas.errors import HubError
 from schemas.policy import PropertyPolicy, SourceProfile, TenantPolicy, Terms
+
+RULES: Final = 2
+"""Which rules decide here: one more with each release that decides, tells or records anything otherwise than the one before (0021)."""
 
 
 class FrozenPolicy(msgspec.Struct, frozen=True):
@@ -35,10 +38,11 @@ class PolicyShelf(Protocol):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """`configuration` numbers the configuration in the store, so that each decision says under which it was taken. `merchants`: whose
-    account each is."""
+    """`configuration` numbers the configuration in the store, so that each decision says under which it was taken, and by which rules.
+    `merchants`: whose account each is."""
 
     configuration: int
+    rules: int = RULES
     policies: Policies
     tenants: Mapping[str, TenantPolicy]
     sources: Mapping[str, SourceProfile]
@@ -68,8 +72,9 @@ def who_has(settled: Settled, tenants: Sequence[str], property_: str) -> list[st
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What a configuration means for decisions, as it is stored."""
+    """What a configuration means for decisions, as it is stored, and the rules that decide under it; 1 where none are told."""
 
+    rules: int = 1
     tenants: dict[str, TenantPolicy]
     properties: dict[str, PropertyPolicy]
     terms: tuple[Terms, ...]
@@ -92,7 +97,7 @@ def settle(configuration: Configuration, shelf: PolicyShelf, at: int) -> Settled
         shelf.keep_policies(fresh)
         known = {(row.kind, row.version): row for row in shelf.policies()}  # another process may have been faster with one of them
         _unchanged(wanted, known)
-    kept = _Kept(tenants=configuration.tenants, properties=configuration.properties, terms=configuration.terms)
+    kept = _Kept(rules=RULES, tenants=configuration.tenants, properties=configuration.properties, terms=configuration.terms)
     number = shelf.keep_configuration(content_hash(kept), _encode(kept), at)
     settled = _settled(number, kept, list(known.values()), senders(configuration))
     merchants = {name: merchant.tenant for name, merchant in configuration.merchants.items()}
@@ -133,7 +138,7 @@ def _settled(number: int, kept: _Kept, rows: list[FrozenPolicy], sources: Mappin
         row.version: msgspec.json.decode(row.body, type=PropertyPolicy, dec_hook=_read) for row in rows if row.kind == "property"
     }
     policies = Policies(properties=kept.properties, terms=kept.terms, frozen_properties=properties, frozen_terms=terms)
-    return Settled(configuration=number, policies=policies, tenants=kept.tenants, sources=sources)
+    return Settled(configuration=number, rules=kept.rules, policies=policies, tenants=kept.tenants, sources=sources)
 
 
 def _encode(value: object) -> bytes:

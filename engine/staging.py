@@ -22,12 +22,12 @@ from schemas.property_settings import PropertySettings
 from schemas.voucher_book import Voucher
 
 SHAPES: Final[dict[str, tuple[int, type[State]]]] = {
-    "folio": (2, Folio),
+    "folio": (3, Folio),
     "area": (1, Area),
     "property": (1, PropertySettings),
     "reference": (1, ReferenceState),
     "tenant": (1, State),
-    "voucher": (1, Voucher),
+    "voucher": (2, Voucher),
 }
 """What each kind of aggregate keeps, and the version of its shape."""
 

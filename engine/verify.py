@@ -3,6 +3,9 @@
 Each decision is taken again in its order, under the configuration of its day, at its instant. What the log does not hold (the
 effects a decision was shown) its record does. Messages are replayed as they are stored, sealed: it agrees also after people were
 forgotten. Memory is bounded by one batch; the scratch store lies in a temporary file.
+
+A decision says by which rules it was taken (`engine.settled.RULES`). What those of another release decided is decided again by ours too,
+and not held against it: where they part, the aggregate is named, and those that were decided together with it since (decision 0021).
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ import msgspec
 from engine.chunk import Chunk, timer_message
 from engine.clock import ManualClock
 from engine.lane import Lanes
-from engine.settled import FrozenPolicy, Settled, as_settled_before
+from engine.settled import RULES, FrozenPolicy, Settled, as_settled_before
 from engine.staging import SHAPES
-from engine.store.contract import Store
-from engine.store.log import SIDES, Log, Root, Side, side_rows
+from engine.store.contract import Connection, Store
+from engine.store.log import SIDES, Led, Log, Root, Side, side_rows
+from engine.store.rows import Key, TimerRow
 from engine.store.shelf import Shelf
 from engine.store.sqlite.database import Database
+from engine.store.sqlite.former import Former, Otherwise
 from engine.store.sqlite.lanes import SqliteLanes
 from engine.store.sqlite.replaying import ReplayChunk, scratch
 from schemas.errors import HubError
@@ -43,11 +48,14 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was compared, rows by table, and the first differences; none means that the store is what its log makes of it."""
+    """What was compared, rows by table, and the first differences; none means that the store is what its log makes of it. `otherwise`:
+    how many aggregates other rules decided otherwise than ours would, and the first of them."""
 
     decisions: int
     compared: dict[str, int]
     differences: tuple[Difference, ...]
+    otherwise: int = 0
+    parted: tuple[Otherwise, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -68,35 +76,51 @@ def verify(store: Store, *, shown: int = SHOWN, batch: int = BATCH) -> Verified:
     """
     found: list[Difference] = []
     compared: dict[str, int] = {}
+    former = Former()
     with store.read() as connection:
         log = Log(store, connection)
         for lane, offset in islice(log.lost(), shown):
             found.append(_difference("intake", f"lane {lane} offset {offset}", "decision", "passed over", "decided"))
         rebuilt = scratch(store.lanes)
         try:
-            decisions = _Replay(store, log, rebuilt, batch).run(found)
-            if found:  # what was passed over, or where the replay could not go on: what follows from it would hide it
-                return Verified(decisions=decisions, compared=compared, differences=tuple(found))
-            with rebuilt.read() as other:
-                for side in SIDES:
-                    compared[side.table] = 0
-                    for difference in _compare(side, side_rows(store, connection, side), side_rows(rebuilt, other, side), compared):
-                        found.append(difference)
-                        if len(found) >= shown:
-                            return Verified(decisions=decisions, compared=compared, differences=tuple(found))
+            decisions = _Replay(store, log, rebuilt, batch, former).run(found)
+            if not found:  # what was passed over, or where the replay could not go on: what follows from it would hide it
+                with rebuilt.read() as other:
+                    found += islice(_sides(store, connection, rebuilt, other, former, compared), shown)
+            return Verified(
+                decisions=decisions,
+                compared=compared,
+                differences=tuple(found),
+                otherwise=former.count(),
+                parted=tuple(former.first(shown)),
+            )
         finally:
             rebuilt.close()
-    return Verified(decisions=decisions, compared=compared, differences=tuple(found))
+            former.close()
+
+
+def _sides(
+    store: Store, connection: Connection, rebuilt: Database, other: Connection, former: Former, compared: dict[str, int]
+) -> Iterator[Difference]:
+    """Every table on both sides; what other rules decided is noted, and no difference."""
+    for side in SIDES:
+        compared[side.table] = 0
+        stored, made = side_rows(store, connection, side), side_rows(rebuilt, other, side)
+        for row, difference in _compare(side, stored, made, compared):
+            owner = side.owner(row)
+            if owner is None or not former.differs(owner):
+                yield difference
 
 
 class _Replay:
     """Takes every decision again."""
 
-    def __init__(self, store: Store, log: Log, rebuilt: Database, batch: int) -> None:
+    def __init__(self, store: Store, log: Log, rebuilt: Database, batch: int, former: Former) -> None:
         self._size = batch
         self._gapless, self._last = store.gapless, 0
         self._log = log
         self._rebuilt = rebuilt
+        self._former = former
         self._shelf = _Shelf(Shelf(store))
         self._settled: dict[int, Settled] = {}
         self._lanes: Lanes | None = None
@@ -123,15 +147,29 @@ class _Replay:
         with self._rebuilt.write() as connection:
             transaction = ReplayChunk(connection, self._log, lanes.claim.epochs)
             chunk = lanes.new_chunk(transaction)
-            numbers = self._log.numbers(batch)
-            chunk.defects = self._log.defects([seq for root in batch for seq in numbers[root.seq]])
+            led_to = self._log.led_to(batch)
+            chunk.defects = self._log.defects([led.seq for root in batch for led in led_to[root.seq]])
             for root in batch:
-                transaction.again(numbers[root.seq])
+                led = led_to[root.seq]
+                first = len(chunk.staging.write.decisions)
+                transaction.again([one.seq for one in led])
+                self._spread(root, led)
                 self._again(chunk, transaction, root)
-                self._last = numbers[root.seq][-1]
+                self._spread(
+                    root, [Led(one.seq, Key(one.tenant, one.kind, one.key)) for one in chunk.staging.write.decisions[first:]]
+                )
+                self._last = led[-1].seq
             write = chunk.staging.finish(self._rebuilt.lanes)
             transaction.write(write)
             return len(write.decisions)
+
+    def _spread(self, root: Root, led: Sequence[Led]) -> None:
+        """What other rules decided, and what is decided together with it, is not ours alone from then on."""
+        rules = self._of_the_day(root.configuration).rules
+        if rules == RULES:
+            rules = next((known for one in led if (known := self._former.rules_of(one.owner))), RULES)
+        if rules != RULES:
+            self._former.take((one.owner for one in led), rules)
 
     def _owner(self, root: Root) -> Lanes:
         if self._lanes is None:
@@ -149,9 +187,9 @@ class _Replay:
         chunk.settled = self._of_the_day(root.configuration)
         chunk.now = root.decided_at
         if root.origin == "timer":
-            chunk.fire(
-                self._timer(chunk, transaction, root)._replace(lane=root.lane)
-            )  # the lane of that day: the store may have moved
+            timer = self._timer(chunk, transaction, root)
+            if timer is not None:
+                chunk.fire(timer._replace(lane=root.lane))  # the lane of that day: the store may have moved
             return
         row = self._log.message(root)
         if row is None or row.message != root.message:
@@ -162,15 +200,16 @@ class _Replay:
                 chunk.knows(message, fingerprint)
         chunk.root(row, chunk.decoded(row))
 
-    @staticmethod
-    def _timer(chunk: Chunk, transaction: ReplayChunk, root: Root) -> Any:
-        """The timer that fired then, as the replay has set it."""
+    def _timer(self, chunk: Chunk, transaction: ReplayChunk, root: Root) -> TimerRow | None:
+        """The timer that fired then, as the replay has set it; None: other rules had set it, and ours have not."""
         staged = chunk.staging.write.timers
         candidates = [timer for timer in staged.values() if timer is not None and timer.due == root.place]
         candidates += [timer for timer in transaction.timers(root) if (*timer[:4],) not in staged]
         for timer in candidates:
             if timer_message(timer) == root.message:
                 return timer
+        if self._former.differs(root.owner):
+            return None
         raise _Parted(_difference("timer", f"{root.kind} {root.key}", "due", f"fired as seq {root.seq}", "never set"))
 
 
@@ -212,21 +251,22 @@ class _Shelf:
 
 def _compare(
     side: Side, stored: Iterator[tuple[Any, ...]], rebuilt: Iterator[tuple[Any, ...]], compared: dict[str, int]
-) -> Iterator[Difference]:
-    """Two ordered streams side by side."""
+) -> Iterator[tuple[tuple[Any, ...], Difference]]:
+    """Two ordered streams side by side: each difference with its row."""
     width = len(side.names)
     left, right = next(stored, None), next(rebuilt, None)
     while left is not None or right is not None:
         if right is None or (left is not None and left[:width] < right[:width]):
             assert left is not None
-            yield _difference(side.table, _name(side, left), "row", "there", "not there")
+            yield left, _difference(side.table, _name(side, left), "row", "there", "not there")
             left = next(stored, None)
         elif left is None or right[:width] < left[:width]:
-            yield _difference(side.table, _name(side, right), "row", "not there", "there")
+            yield right, _difference(side.table, _name(side, right), "row", "not there", "there")
             right = next(rebuilt, None)
         else:
             compared[side.table] += 1
-            yield from _fields(side, left, right)
+            for difference in _fields(side, left, right):
+                yield left, difference
             left, right = next(stored, None), next(rebuilt, None)
 
 

@@ -7,12 +7,13 @@ lines whose VAT nobody has said. Amounts are minor units with VAT in them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.accounting_kept import before_of, kept_of, let_go_of, taxed_of
+from handlers.accounting_kept import before_of, kept_of, parts_of, taxed_of
 from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step
 from handlers.quote_lines import ASIDE
@@ -23,7 +24,6 @@ from schemas.cancellation import CancellationConfirmed, Cause
 from schemas.common import Fact
 from schemas.folio import Folio, FolioLine
 from schemas.money import ZERO_RATE, included, parse_rate
-from schemas.policy import PenaltyVat
 
 _ORDERS: Final = frozenset({"booking.requested", "booking.confirmed", "booking.changed"})
 
@@ -47,7 +47,7 @@ def accounted(outcome: Outcome, facts: Facts) -> Outcome:
     old = {line.line: line for line in before.lines} if before is not None else {}
     settled = kept_of(before, after, old, _cause(outcome, after), policy.penalty_vat)
     sold = _sold(old, settled, orders=facts.name in _ORDERS)
-    kept = _penalties(old, settled, policy.penalty_vat)
+    kept = _penalties(old, settled)
     back = tuple([one.line for one in sold if one.back])
     more = tuple([one.line for one in sold if not one.back])
     settled = replace(settled, credit_notes=settled.credit_notes + 1) if back else settled
@@ -152,28 +152,34 @@ def _one(line: FolioLine, amount: int, vat: int, *, change: bool) -> list[_Told]
     return [_Told(sold, back)]
 
 
-def _penalties(old: Mapping[str, FolioLine], after: Folio, policy: PenaltyVat) -> tuple[KeptLine, ...]:
-    """What is kept of services more, or less, than before."""
-    kept: list[KeptLine] = []
-    for line in after.lines:
-        was, known = before_of(old, line), line.kept_vat
-        if known is None or not line.vat_rate:
-            continue
-        amount = line.kept - known.let_go - (was.kept - let_go_of(was))
-        treatment = policy.of(known.reason)
-        vat = _vat(line, known.taxed) - _vat(was, taxed_of(was))
-        if amount:
-            kept.append(
-                KeptLine(
-                    line=line.line,
-                    amount=amount,
-                    reason=known.reason,
-                    treatment=treatment,
-                    vat_rate=line.vat_rate if vat or treatment is VatTreatment.TAXABLE else "",
-                    vat=vat,
-                )
+def _penalties(old: Mapping[str, FolioLine], after: Folio) -> tuple[KeptLine, ...]:
+    """What is kept of services more, or less, than before, each reason for itself."""
+    return tuple([kept for line in after.lines if line.vat_rate for kept in _kept(before_of(old, line), line)])
+
+
+def _kept(was: FolioLine, line: FolioLine) -> list[KeptLine]:
+    """Of one line. What was told of its VAT adds up to that of all it keeps: the last that bears any has the cent of rounding."""
+    stood = chain((part.rest() for part in parts_of(was)), repeat(0))
+    moved = [(rest, part) for rest, part in zip(stood, line.kept_parts, strict=False) if rest != part.rest()]
+    left, taxed = _vat(line, taxed_of(line)) - _vat(was, taxed_of(was)), sum(part.taxed for _, part in moved)
+    told: list[KeptLine] = []
+    for rest, part in moved:
+        vat = 0
+        if part.taxed:
+            taxed -= 1
+            vat = _vat(line, part.rest()) - _vat(line, rest) if taxed else left
+            left -= vat
+        told.append(
+            KeptLine(
+                line=line.line,
+                amount=part.rest() - rest,
+                reason=part.reason,
+                treatment=VatTreatment.TAXABLE if part.taxed else VatTreatment.OUT_OF_SCOPE,
+                vat_rate=line.vat_rate if part.taxed else "",
+                vat=vat,
             )
-    return tuple(kept)
+        )
+    return told
 
 
 def _sum(lines: Sequence[SoldLine | KeptLine]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What a line knows of what it keeps: why, what of it is let go again, and how much of the rest bears VAT (X-23).
 
-Pure arithmetic on a folio before and after a decision; `handlers.accounting` tells it. Amounts are minor units.
+Each reason has a part of its own: what is kept more joins the last one or begins another, and what is let go again is taken of that for
+which it was kept last. Pure arithmetic on a folio before and after a decision; `handlers.accounting` tells it. Amounts are minor units.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from handlers.quote_lines import ASIDE
 from schemas.accounting import PenaltyReason, VatTreatment
 from schemas.cancellation import Cause
-from schemas.folio import Folio, FolioLine, KeptVat
+from schemas.folio import Folio, FolioLine, KeptPart
 from schemas.money import allocate
 from schemas.policy import PenaltyVat
 
@@ -27,34 +28,51 @@ def kept_of(before: Folio | None, after: Folio, old: Mapping[str, FolioLine], ca
     lines: dict[str, FolioLine] = {}
     for line in services:
         was = before_of(old, line)
-        rest, rest_before = line.kept - let_go[line.line], was.kept - let_go_of(was)
-        reason = _reason(was, line, rest - rest_before, cause) if line.line in now else _known_reason(was)
-        more = rest - rest_before if policy.of(reason) is VatTreatment.TAXABLE else 0
-        taxed = min(max(0, taxed_of(was) + more), rest)
-        lines[line.line] = replace(line, kept_vat=KeptVat(reason=reason, let_go=let_go[line.line], taxed=taxed))
+        parts, off = parts_of(was), let_go[line.line] - let_go_of(was)
+        if more := line.kept - was.kept:
+            reason = _reason(was, line, more - min(more, max(0, off)), cause)
+            parts = _grown(parts, more, reason, taxed=policy.of(reason) is VatTreatment.TAXABLE)
+        lines[line.line] = replace(line, kept_parts=_let_go_of_parts(parts, off))
     return replace(after, lines=tuple([lines.get(line.line, line) for line in after.lines]))
 
 
 def before_of(old: Mapping[str, FolioLine], line: FolioLine) -> FolioLine:
     """The line as it was; one that is new was ordered for nothing and kept nothing."""
-    return old.get(line.line) or replace(line, price=0, kept=0, cancelled=False, kept_vat=None)
+    return old.get(line.line) or replace(line, price=0, kept=0, cancelled=False, kept_parts=())
+
+
+def parts_of(line: FolioLine) -> tuple[KeptPart, ...]:
+    """What it keeps, by reason; what was kept while nobody knew VAT of it stands for the deposit."""
+    if line.kept_parts or not line.kept:
+        return line.kept_parts
+    return (KeptPart(reason=PenaltyReason.KEPT_DEPOSIT, minor=line.kept),)
 
 
 def _reason(was: FolioLine, line: FolioLine, more: int, cause: Cause | None) -> PenaltyReason:
-    """Why more is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12). Where less
-    is kept, it is taken back under the reason that it was stated with."""
-    if more < 0:
-        return _known_reason(was)
+    """Why `more` is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12)."""
     if cause is Cause.NO_SHOW:
         return PenaltyReason.NO_SHOW
     cancelled = (0 if was.cancelled else was.price) - (0 if line.cancelled else line.price)
     if not cancelled:  # money that is told late is kept for the reason of the cancellation
-        return _known_reason(was)
+        return parts_of(was)[-1].reason if was.kept else PenaltyReason.KEPT_DEPOSIT
     return PenaltyReason.PRICE_KEPT if more >= cancelled else PenaltyReason.KEPT_DEPOSIT
 
 
-def _known_reason(was: FolioLine) -> PenaltyReason:
-    return was.kept_vat.reason if was.kept_vat is not None else PenaltyReason.KEPT_DEPOSIT
+def _grown(parts: tuple[KeptPart, ...], more: int, reason: PenaltyReason, *, taxed: bool) -> tuple[KeptPart, ...]:
+    """With what is kept more: of the last part, if that is for the same reason, else a part of its own."""
+    if parts and (parts[-1].reason, parts[-1].taxed) == (reason, taxed):
+        return (*parts[:-1], replace(parts[-1], minor=parts[-1].minor + more))
+    return (*parts, KeptPart(reason=reason, minor=more, taxed=taxed))
+
+
+def _let_go_of_parts(parts: Sequence[KeptPart], off: int) -> tuple[KeptPart, ...]:
+    """So much more of them is let go: of what was kept last first. Less: what was let go comes back as it went, the oldest first."""
+    found = list(parts)
+    for at in reversed(range(len(found))) if off > 0 else range(len(found)):
+        moved = min(off, found[at].rest()) if off > 0 else max(off, -found[at].let_go)
+        found[at] = replace(found[at], let_go=found[at].let_go + moved)
+        off -= moved
+    return tuple(found)
 
 
 def _let_go(
@@ -87,9 +105,9 @@ def _spread(parts: dict[str, int], minor: int, weights: Mapping[str, int]) -> in
 
 def let_go_of(line: FolioLine) -> int:
     """What of its `kept` is waived or goodwill."""
-    return line.kept_vat.let_go if line.kept_vat is not None else 0
+    return sum(part.let_go for part in line.kept_parts)
 
 
 def taxed_of(line: FolioLine) -> int:
     """What of the rest of its `kept` bears VAT."""
-    return line.kept_vat.taxed if line.kept_vat is not None else 0
+    return sum(part.rest() for part in line.kept_parts if part.taxed)

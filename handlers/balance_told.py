@@ -61,7 +61,7 @@ def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts)
         mandate=message.mandate or payment.mandate,
         mandate_version=message.mandate_version or payment.mandate_version,
         payer=message.payer,
-        through=message.through,
+        through=message.through or payment.through,
         occurred_at=message.occurred_at or payment.occurred_at,
     )
     named, use = used(folio, named)

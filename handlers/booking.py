@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from handlers import account, deposit
 from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
+from handlers.commission import at_another_rate
 from handlers.frozen import WITH_TERMS, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.penalty import start_of_day
@@ -104,9 +105,9 @@ def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
     zone = zone_of(policy, facts.tenant)
     _check(message)
     lines, trace = changed_lines(message, folio, facts, zone)
-    after = replace(_told(folio, message, facts), lines=lines)
+    after = at_another_rate(folio, replace(_told(folio, message, facts), lines=lines))
     if policy.tranche_floor_on_move:
-        lines, moved = floor_on_move(lines, message, folio, after, facts, zone)
+        lines, moved = floor_on_move(after.lines, message, folio, after, facts, zone)
         after, trace = replace(after, lines=lines), trace + moved
     today = facts.act.astimezone(zone).date()
     advance: tuple[Step, ...] = ()

@@ -13,14 +13,13 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.commission import of_line
+from handlers.commission import of_line, rate_of
 from handlers.frozen import WITH_TERMS
 from handlers.outcome import Facts, Outcome, Step
 from ledger import recipes
 from schemas.booking import CollectedBy
 from schemas.commission import ChannelBalanceChanged, CommissionCreditNoteRequested
 from schemas.folio import Folio
-from schemas.money import parse_rate
 
 CHANNEL: Final = CollectedBy.CHANNEL
 _BOOKED: Final = frozenset({"booking.requested", "booking.confirmed", "booking.changed"})
@@ -95,7 +94,5 @@ def _commission(before: Folio | None, after: Folio, out: Outcome, facts: Facts) 
 
 def _due(folio: Folio) -> int:
     """The commission of each service, with what is kept of it."""
-    if not folio.commission_rate:
-        return 0
-    rate = parse_rate(folio.commission_rate)
+    rate = rate_of(folio)
     return sum(of_line(line, rate) for line in folio.lines if line.kind in WITH_TERMS)

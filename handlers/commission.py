@@ -1,4 +1,4 @@
-"""Commission given back to the property when a line ends (S4-28, S4-38, A-30)."""
+"""Commission of what is sold and kept (X-20), given back to the property when a line ends (S4-28, S4-38, A-30)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from fractions import Fraction
 from msgspec.structs import replace
 
 from handlers import account
+from handlers.frozen import WITH_TERMS
 from handlers.outcome import Step
 from handlers.quote import Computation
 from schemas.commission import CommissionCreditNoteRequested, CommissionLine
 from schemas.folio import Folio, FolioLine
-from schemas.money import allocate, parse_rate, rate_text, times
+from schemas.money import ZERO_RATE, allocate, parse_rate, rate_text, times
 from schemas.policy import CommissionOnPenalty
 
 
@@ -21,8 +22,29 @@ def bearing(line: FolioLine) -> int:
 
 
 def of_line(line: FolioLine, rate: Fraction) -> int:
-    """S4-38, X-20: the rate × what of a service bears commission, half-up; minor units."""
-    return times(bearing(line), rate)
+    """S4-38, X-20: the rate × what of a service bears commission, half-up, but for what it kept while the booking had another rate: that
+    has the commission it had; minor units."""
+    return line.settled_commission + times(bearing(line) - line.settled_base, rate)
+
+
+def rate_of(folio: Folio) -> Fraction:
+    """What the channel takes; nothing where no rate was told."""
+    return parse_rate(folio.commission_rate) if folio.commission_rate else ZERO_RATE
+
+
+def at_another_rate(before: Folio, after: Folio) -> Folio:
+    """X-20: a booking that is changed to another rate has it for what is sold from then on; what its services keep of cancellations
+    before has the commission of the rate that it was kept at. A first rate is that of what was kept before it, too."""
+    rate = rate_of(before)
+    if not before.commission_rate or rate == rate_of(after):
+        return after
+    lines = [
+        replace(line, settled_base=base, settled_commission=line.settled_commission + times(base - line.settled_base, rate))
+        if line.kind in WITH_TERMS and (base := line.kept - line.commission_free)
+        else line
+        for line in after.lines
+    ]
+    return replace(after, lines=tuple(lines))
 
 
 def settled(computation: Computation) -> Folio:
@@ -54,9 +76,7 @@ def credit_note(
     """S4-38, A-30: the commission of what each service was less the commission of what is left of it (`after`: `settled`), so that the
     credits of a line add up to what was charged. None without a commission rate or anything to give back.
     """
-    if not folio.commission_rate:
-        return None, ()
-    rate = parse_rate(folio.commission_rate)
+    rate = rate_of(folio)
     now = {line.line: line for line in after.lines}
     lines, steps = [], []
     for one in computation.ended:

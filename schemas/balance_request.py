@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from schemas.payment import Initiation, Tender
+from schemas.payment import Initiation, Tender, Through
 
 
 class BalanceStatus(StrEnum):
@@ -35,14 +35,15 @@ class AttemptState(StrEnum):
 
 
 class BalanceAttempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """How the guest chose to pay `amount`, and what came of it (S1-27). `token` stands for a card (S1-28); `payment` is what brought the
-    money, `reminded`: the merchant was asked (S1-45)."""
+    """How the guest chose to pay `amount`, and what came of it (S1-27). `through`: by which way he gave a
+    card; `token` stands for it (S1-28). `payment` is what brought the money, `reminded`: the merchant was asked (S1-45)."""
 
     number: int
     method: Tender
     amount: int
     at: datetime
     initiation: Initiation = Initiation.UNKNOWN
+    through: Through | None = None
     token: str = ""
     mandate: str = ""
     mandate_version: str = ""

@@ -72,13 +72,18 @@ class PartStatus(StrEnum):
     DROPPED = "dropped"
 
 
-class KeptVat(State, frozen=True, kw_only=True):
-    """What accounting was told of a line's `kept` (X-23): why it is kept, what of it is let go again (a claim that is waived, goodwill),
-    and how much of the rest bears VAT; minor units."""
+class KeptPart(State, frozen=True, kw_only=True):
+    """What a line keeps of its `kept` for one reason, as accounting was told it (X-23): `minor`, of which `let_go` is let go again (a claim
+    that is waived, goodwill); `taxed`: the rest bears VAT."""
 
     reason: PenaltyReason
+    minor: int
     let_go: int = 0
-    taxed: int = 0
+    taxed: bool = False
+
+    def rest(self) -> int:
+        """What is not let go, minor units."""
+        return self.minor - self.let_go
 
 
 class FolioLine(State, frozen=True, kw_only=True):
@@ -101,7 +106,9 @@ class FolioLine(State, frozen=True, kw_only=True):
     kept: int = 0
     rate_cap: str = ""
     commission_free: int = 0  # what of `kept` bears no commission (S4-38)
-    kept_vat: KeptVat | None = None  # where VAT is known of any line (X-23)
+    settled_base: int = 0  # what of `kept` bears commission at the rates that the booking had before,
+    settled_commission: int = 0  # and the commission of that, minor units (X-20)
+    kept_parts: tuple[KeptPart, ...] = ()  # `kept` by why it is kept, oldest first, where VAT is known of any line (X-23)
 
 
 class CaptureRecord(State, frozen=True, kw_only=True):

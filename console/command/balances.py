@@ -85,7 +85,7 @@ def payment(
         (
             f"balance request {found.request} of folio {found.folio}, attempt {found.attempt}",
             f"charge {money(found.amount, found.currency)} by {how}",
-            f"answered by {' or '.join(found.through) or 'any way'}",
+            *((f"card given by {found.through}",) if found.through else ()),
             f"token {found.token or 'none'}",
             f"mandate {found.mandate or 'none'}{text}",
         )

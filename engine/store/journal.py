@@ -21,6 +21,7 @@ _TRANSFERS: Final = _OF_DAY.format(rows="transfer_row")
 _OUTCOMES: Final = _OF_DAY.format(rows="outbox_row")
 _HELD: Final = "(substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:'))"
 """In these words, since by them the index of such transfers is found."""
+_SIDES: Final = "(SELECT 1 AS sign UNION ALL SELECT -1) AS side"
 
 
 class Day(NamedTuple):
@@ -59,16 +60,22 @@ class Total(NamedTuple):
     credit: int
 
 
-class Held(NamedTuple):
-    """Transfers between two accounts of which one is a voucher's or of receipts without a home: what was booked before the day, and on
-    it."""
+class Stood(NamedTuple):
+    """What stood before the day on a voucher, or on a receipt without a home: credit less debit, minor units, never 0."""
+
+    account: str
+    currency: str
+    minor: int
+
+
+class Moved(NamedTuple):
+    """What was booked on the day between two accounts of which one is such a one."""
 
     debit: str
     credit: str
     entry: str
     currency: str
-    before: int
-    during: int
+    minor: int
 
 
 class Told(NamedTuple):
@@ -117,16 +124,27 @@ def totals(reading: Reading, day: Day, *, by_key: bool) -> list[Total]:
     return [Total(**row) for row in rows]
 
 
-def held(reading: Reading, day: Day) -> list[Held]:
-    """Everything that was ever booked on vouchers and on receipts without a home, up to the day's end: it grows with them."""
+def stood(reading: Reading, day: Day) -> list[Stood]:
+    """What stood before the day on vouchers and on receipts without a home. Everything that was ever booked on them is added up, by an
+    index of nothing else: it takes the longer the more that is (docs/operating/growth.md)."""
     rows = reading.rows(
-        "SELECT debit, credit, entry, currency, CAST(sum(CASE WHEN decided_at < ? THEN minor ELSE 0 END) AS BIGINT) AS before,"
-        " CAST(sum(CASE WHEN decided_at < ? THEN 0 ELSE minor END) AS BIGINT) AS during"
-        f" FROM transfer_row CROSS JOIN decision WHERE {_HELD} AND decision.seq = transfer_row.seq >> {NUMBERED} AND tenant = ?"
-        " AND decided_at < ? GROUP BY 1, 2, 3, 4 ORDER BY 4, 1, 2, 3",
-        (day.since, day.since, day.tenant, day.until),
+        "SELECT account, currency, CAST(sum(minor) AS BIGINT) AS minor FROM (SELECT CASE side.sign WHEN 1 THEN credit ELSE debit END AS"
+        f" account, currency, minor * side.sign AS minor FROM transfer_row CROSS JOIN decision CROSS JOIN {_SIDES} WHERE {_HELD}"
+        f" AND decision.seq = transfer_row.seq >> {NUMBERED} AND tenant = ? AND decided_at < ?) AS booked"
+        " WHERE substr(account, 1, 9) IN ('vouchers:', 'suspense:') GROUP BY 1, 2 HAVING sum(minor) <> 0 ORDER BY 2, 1",
+        (day.tenant, day.since),
     )
-    return [Held(**row) for row in rows]
+    return [Stood(**row) for row in rows]
+
+
+def moved(reading: Reading, day: Day) -> list[Moved]:
+    """What was booked on the day on vouchers and on receipts without a home."""
+    rows = reading.rows(
+        f"SELECT debit, credit, entry, currency, CAST(sum(minor) AS BIGINT) AS minor{_TRANSFERS} AND {_HELD} GROUP BY 1, 2, 3, 4"
+        " ORDER BY 4, 1, 2, 3",
+        day,
+    )
+    return [Moved(**row) for row in rows]
 
 
 def outcomes(reading: Reading, day: Day, names: Sequence[str]) -> list[Told]:

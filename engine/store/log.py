@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from engine.store.contract import Connection, Store
-from engine.store.rows import LETTER, DeadLetterRow, Waiting
+from engine.store.rows import LETTER, DeadLetterRow, Key, Waiting
 from schemas.effect import EffectState
 
 
@@ -30,6 +30,18 @@ class Root(NamedTuple):
     decided_at: int
     configuration: int
 
+    @property
+    def owner(self) -> Key:
+        """The aggregate that it was decided for."""
+        return Key(self.tenant, self.kind, self.key)
+
+
+class Led(NamedTuple):
+    """A decision's number, and the aggregate that it was taken for."""
+
+    seq: int
+    owner: Key
+
 
 class Side(NamedTuple):
     """A table as it is compared: the columns that name a row, those that must agree, and which rows count."""
@@ -38,6 +50,15 @@ class Side(NamedTuple):
     names: tuple[str, ...]
     values: tuple[str, ...]
     where: str = ""
+
+    def owner(self, row: tuple[Any, ...]) -> Key | None:
+        """The aggregate that a row is of; None for one that is of a lane."""
+        of = dict(zip((*self.names, *self.values), row, strict=True))
+        if "tenant" not in of:
+            return None
+        if self.table == "listed" and not of["folio"]:
+            return Key(of["tenant"], of["kind"], of["item"])
+        return Key(of["tenant"], *((of["kind"], of["key"]) if "key" in of else ("folio", of["folio"])))
 
 
 SIDES: Final[tuple[Side, ...]] = (
@@ -92,16 +113,20 @@ class Log:
         statement = f"SELECT {', '.join(Root._fields)} FROM decision WHERE parent = 0 ORDER BY {self._store.by_decision}"
         yield from (Root(*row) for row in self._store.each(self.connection, statement))
 
-    def numbers(self, roots: Sequence[Root]) -> dict[int, list[int]]:
-        """The numbers of these decisions and of what they led to, in order, by root."""
+    def led_to(self, roots: Sequence[Root]) -> dict[int, list[Led]]:
+        """These decisions and what they led to, in order, by root."""
         among = (min(root.seq for root in roots), max(root.seq for root in roots))
-        found: dict[int, list[int]] = {root.seq: [root.seq] for root in roots}
+        found = {root.seq: [Led(root.seq, root.owner)] for root in roots}
         rows = self.connection.execute(
-            "SELECT parent, seq FROM decision WHERE parent > 0 AND parent BETWEEN ? AND ? ORDER BY seq", among
+            "SELECT parent, seq, tenant, kind, key FROM decision WHERE parent > 0 AND parent BETWEEN ? AND ? ORDER BY seq", among
         )
-        for parent, seq in rows:
-            found.setdefault(parent, [parent]).append(seq)
+        for parent, seq, *owner in rows:
+            found.setdefault(parent, []).append(Led(seq, Key(*owner)))
         return found
+
+    def last(self) -> int:
+        """The number of the last decision."""
+        return int(self.connection.execute("SELECT coalesce(max(seq), 0) FROM decision").fetchone()[0])
 
     def message(self, root: Root) -> Waiting | None:
         """The message that a root decided; None if the log does not have it any more."""

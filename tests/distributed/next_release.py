@@ -1,4 +1,5 @@
-"""The release after this one, made up: the tree once more, with a schema that has grown and a field that bookings and folios gained.
+"""The release after this one, made up: the tree once more, with a schema that has grown, a field that bookings and folios gained, and rules
+that have a number of their own, though they decide the same.
 
 What it changes is listed here, and is what docs/decisions/0017 allows a release that runs beside the one before it.
 """
@@ -9,11 +10,14 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from engine.settled import RULES
+from engine.staging import SHAPES
 from engine.store.postgresql.upgrading import SCHEMA_VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = ("schemas", "topics", "ledger", "handlers", "connectors", "config", "engine", "console", "tests/kills")
 NEXT: Final = SCHEMA_VERSION + 1
+SHAPE: Final = SHAPES["folio"][0]
 ADDED: Final = (
     "ALTER TABLE decision ADD COLUMN release text NOT NULL DEFAULT '';\n"
     "ALTER TABLE decision ALTER COLUMN release SET DEFAULT current_setting('application_name');\n"
@@ -21,7 +25,8 @@ ADDED: Final = (
 """Each row tells which release wrote it, whether that one knows of the column or not."""
 CHANGES: Final = (
     ("engine/store/postgresql/upgrading.py", f"SCHEMA_VERSION: Final = {SCHEMA_VERSION}", f"SCHEMA_VERSION: Final = {NEXT}"),
-    ("engine/staging.py", '"folio": (2, Folio)', '"folio": (3, Folio)'),
+    ("engine/settled.py", f"RULES: Final = {RULES}", f"RULES: Final = {RULES + 1}"),
+    ("engine/staging.py", f'"folio": ({SHAPE}, Folio)', f'"folio": ({SHAPE + 1}, Folio)'),
     ("schemas/booking.py", '    language: Word = ""\n    guest:', '    language: Word = ""\n    wishes: Word = ""\n    guest:'),
     ("schemas/folio.py", '    language: str = ""\n    person:', '    language: str = ""\n    wishes: str = ""\n    person:'),
     ("handlers/booking.py", "language=message.language,", "language=message.language, wishes=message.wishes,"),

@@ -144,7 +144,7 @@ def test_x_23_nothing_is_told_where_no_vat_is_known() -> None:
     out = one.leave(at=before(3))
 
     assert [fact for fact in one.said if isinstance(fact, SaleStated | PenaltyStated | CreditNoteRequested)] == []
-    assert (one.folio.lines[0].kept_vat, one.folio.credit_notes) == (None, 0)
+    assert (one.folio.lines[0].kept_parts, one.folio.credit_notes) == ((), 0)
     assert not [step for step in out.trace if step.rule == "X-23"]
 
 
@@ -275,7 +275,11 @@ def test_x_7_x_23_the_trace_says_why() -> None:
 
 def stands(one: FolioLine) -> tuple[int, int]:
     """What of a line is sold, and the VAT in it."""
-    kept = one.kept if one.kind in (LineKind.TOURIST_TAX, LineKind.INSURANCE) else one.kept_vat.taxed if one.kept_vat else 0
+    kept = (
+        one.kept
+        if one.kind in (LineKind.TOURIST_TAX, LineKind.INSURANCE)
+        else sum(part.rest() for part in one.kept_parts if part.taxed)
+    )
     sold = kept + (0 if one.cancelled else one.price)
     return sold, included(sold, parse_rate(one.vat_rate) if one.vat_rate else ZERO_RATE)
 
@@ -319,8 +323,14 @@ def test_x_23_all_that_was_told_is_what_stands(
             sum(getattr(part, name) for part in mine[0]) - sum(getattr(part, name) for part in mine[1])
             for name in ("amount", "vat")
         )
-        known = folio_line.kept_vat
-        assert (folio_line.kept - known.let_go if known else 0) == sum(part.amount for part in mine[2])
+        parts = folio_line.kept_parts
+        assert folio_line.kept == sum(part.minor for part in parts)
+        for reason in PenaltyReason:
+            rest = sum(part.rest() for part in parts if part.reason is reason)
+            assert rest == sum(part.amount for part in mine[2] if part.reason is reason)
+        assert sum(part.vat for part in mine[2]) == included(
+            sum(part.rest() for part in parts if part.taxed), parse_rate(folio_line.vat_rate)
+        )
     assert all(part.amount > 0 for part in back)
     assert list(range(1, len(notes) + 1)) == [note.number for note in notes]
 
@@ -361,3 +371,30 @@ def test_x_23_s4_46_a_penalty_is_taken_back_as_it_was_stated() -> None:
     assert (back.reason, back.treatment, back.vat_rate) == (stated.reason, stated.treatment, stated.vat_rate)
     assert back.reason is PenaltyReason.PRICE_KEPT
     assert stated.vat + back.vat == 455
+
+
+def test_x_23_each_reason_takes_back_its_own() -> None:
+    """A line that is kept for two reasons: goodwill beyond the last is of the one before, with its treatment; no price was kept."""
+    one = stay(12_000, ONE)
+    first = one.leave({"line": "1", "new_departure": "2026-07-29", "new_price": 8_000}, at=before(3))
+    one.ask(request="R2", at=before(0))
+    second = one.confirm("R2", actor=MERCHANT, override={"amount": 9_000, "reason": "a good guest"})
+    (stated,), (back,) = fact(first, PenaltyStated).lines, fact(second, PenaltyStated).lines
+
+    assert (stated.reason, stated.treatment, stated.amount) == (PenaltyReason.KEPT_DEPOSIT, OUT, 2_000)
+    assert (back.reason, back.treatment, back.amount, back.vat) == (PenaltyReason.KEPT_DEPOSIT, OUT, -1_000, 0)
+
+
+def test_s4_34_x_23_two_reasons_are_taken_back_apart() -> None:
+    """What a failed capture does not bring is let go of what was kept last first: the price with its VAT, the deposit without."""
+    one = stay(0, ONE)
+    one.card(12_000, name="payment.authorised")
+    one.leave({"line": "1", "new_departure": "2026-07-29", "new_price": 8_000}, at=before(3))
+    one.leave(request="R2", at=before(0))
+    out = one.reply(EffectState.REFUSED, code="declined")
+
+    assert [(part.reason, part.amount, part.vat) for part in fact(out, PenaltyStated).lines] == [
+        (PenaltyReason.KEPT_DEPOSIT, -2_000, 0),
+        (PenaltyReason.PRICE_KEPT, -8_000, -1_333),
+    ]
+    assert sums(fact(out, CreditNoteRequested)) == (8_000, 1_333)

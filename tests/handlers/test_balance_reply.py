@@ -123,6 +123,18 @@ def test_s1_28_x_21_who_gives_a_token(row: dict[str, str]) -> None:
     assert stay.request.attempts[-1].token == given.get("token", "")
 
 
+@pytest.mark.parametrize("way", ["web", "phone", "mail"])
+def test_s1_21_x_21_by_which_way_a_card_was_given_is_kept(way: str) -> None:
+    """With the attempt that is charged by it, and with the payment that the merchant reports."""
+    stay = asked()
+    stay.say("choose_method", at=ANSWERED, method="card", through=way, token="tok_1", mandate="M-1", mandate_version="1")
+    assert stay.request.attempts[-1].through == way
+    stay.say("report_collected", at=ANSWERED, payment="P-9", actor={"kind": "merchant", "id": "m-1"})
+
+    assert stay.state.payments[-1].through == way
+    assert stay.state.payments[-1].flags == ()
+
+
 def test_s1_20_s1_45_the_guest_chooses_anew() -> None:
     """A card by phone in place of a cheque: another attempt, the first one is kept in the history and its money is told as it comes; the
     merchant is asked five days after the second answer."""

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from handlers import account
+from handlers.commission import of_line, rate_of
 from ledger.balance import balance
 from schemas.booking import CollectedBy
 from schemas.commission import ChannelBalanceChanged, CommissionCreditNoteRequested
+from schemas.errors import Rejected, Stale
+from schemas.folio import Folio
 from schemas.money import parse_rate, times
 from schemas.payment import UnappliedReceipt
 from schemas.policy import RefundBase
@@ -131,6 +135,72 @@ def test_x_20_s4_38_credits_add_up_to_what_was_charged(price: int, rate: str, re
 def half_up(minor: int, rate: str) -> int:
     """That rate of an amount."""
     return times(minor, parse_rate(rate))
+
+
+def test_x_20_a_penalty_has_the_rate_that_it_was_kept_at() -> None:
+    """A booking that is changed to another rate has it for what is sold from then on, and gives that back; what it kept stays as it was."""
+    stay = leaving(0, line(price=20_000), **SOLD)
+    stay.leave({"line": "1", "new_departure": "2026-07-30", "new_price": 10_000}, at=before(3))
+    assert stands(stay)[1] == 1_500
+    stay.book(ordered(line(price=10_000, departure="2026-07-30"), **{**SOLD, "commission_rate": "20 %"}), "booking.changed")
+    assert stands(stay)[1] == 500 + 2_000
+    out = stay.leave(request="R2", at=before(10))
+
+    assert fact(out, CommissionCreditNoteRequested).amount == 2_000
+    assert stands(stay)[1] == stay.folio.commission == 500
+
+
+PRICES = st.integers(1, 30_000)
+RATES = st.sampled_from(["", "10 %", "12.5 %", "33 1/3 %"])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("night"), PRICES, st.integers(0, 10)),
+        st.tuples(st.just("line"), st.integers(1, 2), st.integers(0, 10)),
+        st.tuples(st.just("change"), PRICES, RATES),
+    ),
+    max_size=6,
+)
+
+
+@given(PRICES, RATES, STEPS)
+def test_x_20_x_5_what_is_credited_is_the_commission_of_the_difference(
+    price: int, rate: str, steps: list[tuple[Any, Any, Any]]
+) -> None:
+    """Whatever ends, and however rates change between: the credits of a booking that keeps its rate are, to the cent, the commission of
+    what it was less that of what it is; a penalty that is kept bears the same ever after."""
+    stay = leaving(0, line(price=price), line("2", 9_999), collected_by="channel", commission_rate=rate)
+    for number, (what, first, second) in enumerate(steps):
+        was, said = stay.folio, len(stay.said)
+        nights = f"2026-07-{30 - number}"
+        try:
+            match what:
+                case "night":
+                    stay.leave({"line": "1", "new_departure": nights, "new_price": first}, request=f"R{number}", at=before(second))
+                case "line":
+                    stay.leave({"line": str(first)}, request=f"R{number}", at=before(second))
+                case _:
+                    live = [line(one.line, first, departure=str(one.departure)) for one in was.lines if not one.cancelled]
+                    stay.book(ordered(*live, collected_by="channel", commission_rate=second), "booking.changed")
+        except (Rejected, Stale):
+            continue
+        credited = sum(one.amount for one in stay.said[said:] if isinstance(one, CommissionCreditNoteRequested))
+        assert stands(stay)[1] == stay.folio.commission == due(stay.folio)
+        if what == "change":
+            assert credited == 0
+        else:
+            assert credited == due(was) - due(stay.folio)
+        if was.commission_rate:
+            assert penalties(was) <= penalties(stay.folio) if what != "change" else penalties(was) == penalties(stay.folio)
+
+
+def due(folio: Folio) -> int:
+    """The commission of all services."""
+    return sum(of_line(one, rate_of(folio)) for one in folio.lines)
+
+
+def penalties(folio: Folio) -> int:
+    """The commission of what is kept."""
+    return sum(of_line(replace(one, price=0), rate_of(folio)) for one in folio.lines)
 
 
 def test_x_20_commission_of_a_penalty_goes_with_who_collects() -> None:

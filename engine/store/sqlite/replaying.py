@@ -25,6 +25,7 @@ class ReplayChunk(SqliteChunk):
         self._log = log
         self._numbers: Iterator[int] = iter(())
         self._deciding = 0
+        self._beyond = max(self._last, log.last())
         self.slices = log.slices()
         self._gaps = log.gaps()
 
@@ -34,7 +35,10 @@ class ReplayChunk(SqliteChunk):
 
     def number(self) -> int:
         """As it was then; beyond what was decided then: one that nobody has."""
-        self._deciding = next(self._numbers, self._deciding + 1)
+        found = next(self._numbers, None)
+        if found is None:
+            self._beyond += 1
+        self._deciding = self._beyond if found is None else found
         return self._deciding
 
     def dead_letter(self, id_: str) -> DeadLetterRow | None:

@@ -18,9 +18,11 @@ from typer.testing import CliRunner, Result
 from config.loader import SHIPPED
 from console.command.failing import Exit, HubGroup, exit_of, line_of
 from engine.store.contract import Fenced, StoreAway, StoreTaken
+from engine.store.sqlite.database import Database
 from schemas.errors import HubError, Rejected, Retryable
 from schemas.registry import IN, OUT
 from tests.console.command.conftest import foliohub
+from tests.engine.store.test_decided import DECIDED
 
 ROOT = Path(__file__).parents[3]
 
@@ -73,6 +75,20 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
 
     assert ran.exit_code == Exit.AWAY
     assert said(ran).startswith("foliohub: store_broken:")
+
+
+def test_what_other_rules_decided_is_no_fault(tmp_path: Path) -> None:
+    """It is named, with the number of those rules, and `verify` agrees."""
+    shutil.copy(DECIDED / "1" / "vouchers.sqlite", tmp_path)
+    Database(str(tmp_path / "vouchers.sqlite")).close()
+    ran = foliohub("verify", "--store", tmp_path / "vouchers.sqlite")
+    told = json.loads(foliohub("verify", "--json", "--store", tmp_path / "vouchers.sqlite").stdout)
+
+    assert ran.exit_code == 0
+    assert "rules 1" in ran.stdout
+    assert "\nagrees: " in ran.stdout
+    assert (told["agrees"], told["differences"], told["otherwise"]) == (True, [], len(told["parted"]))
+    assert told["parted"][0]["rules"] == 1
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,15 @@ def test_s1_21_s1_28_what_a_merchant_charges_an_answered_request_by(tmp_path: Pa
 
     assert found == {
         "request": ids["B-2"], "folio": "B-2", "attempt": 1, "amount": 10_000, "currency": "EUR", "method": "card", "initiation": "moto",
-        "through": ["phone", "mail"], "token": "tok_card_4f1a", "mandate": "", "mandate_version": "",
+        "through": "phone", "token": "tok_card_4f1a", "mandate": "", "mandate_version": "",
     }  # fmt: skip
-    for said in ("folio B-2, attempt 1", "charge 100.00 EUR by card moto", "token tok_card_4f1a", "mandate none"):
+    for said in (
+        "folio B-2, attempt 1",
+        "charge 100.00 EUR by card moto",
+        "card given by phone",
+        "token tok_card_4f1a",
+        "mandate none",
+    ):
         assert said in shown
     assert "wrong_queue" in ran("balances", "payment", ids["B-1"], *at, status=Exit.WRONG)
     assert "unknown_request" in ran("balances", "payment", "B-2", *at, status=Exit.WRONG)

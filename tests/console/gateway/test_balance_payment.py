@@ -43,7 +43,7 @@ def test_s1_21_s1_28_the_merchant_gets_what_he_charges(hub: World) -> None:
     assert (got.status_code, got.headers["cache-control"]) == (200, "no-store")
     assert got.json() == {
         "request": request, "folio": "P-1", "attempt": 1, "amount": 6_000, "currency": "EUR", "method": "card", "initiation": "mit",
-        "through": ["web"], "token": "tok_card_4f1a", "mandate": "mandate-0001", "mandate_version": "1",
+        "through": "web", "token": "tok_card_4f1a", "mandate": "mandate-0001", "mandate_version": "1",
     }  # fmt: skip
     for path in ("/folios/P-1", "/balance-requests", "/outcomes?limit=1000"):
         assert not any(secret in hub.get(path, "operator").text for secret in ("tok_card_4f1a", "mandate-0001"))

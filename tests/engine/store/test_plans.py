@@ -49,7 +49,7 @@ WHOLE = {
 }  # fmt: skip
 """Checks of the whole book read all of it; `accounts` of one folio does not, and is met."""
 APART = {
-    "database.py", "upgrading.py", "log.py", "replaying.py", "copying.py", "moved.py", "status.py", "checkpoints.py",
+    "database.py", "upgrading.py", "log.py", "replaying.py", "former.py", "copying.py", "moved.py", "status.py", "checkpoints.py",
 }  # fmt: skip
 """Rooms that are not held to be met: opening, pragmas, upgrades, copies and moves, and verification, which is for the whole store."""
 SHARED = {"reading.py asked", "reading.py got", "reading.py unpublished_in", "shelf.py bound"}
@@ -70,7 +70,7 @@ SEARCHES = {
     "listing.py effects": "ORDER BY rowid LIMIT ?",
     "listing.py dead_letters": "FROM dead_letter WHERE 1 = 1 AND",
     "listing.py notices": "FROM notice WHERE ? IN",
-    "journal.py held": "WHERE (substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR",
+    "journal.py stood": "WHERE (substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR",
 }
 """What an operator asks for through everything: a sender's own id, all final requests, all dead letters, all notices; an accountant,
 for what stands on vouchers and receipts without a home: all that was ever booked on these, by an index of nothing else."""
