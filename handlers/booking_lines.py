@@ -155,8 +155,10 @@ def _same_terms(old: FolioLine, new: BookingLine, facts: Facts) -> bool:
 
 
 def _carried(line: FolioLine, old: FolioLine | None) -> FolioLine:
-    """What a change cannot undo: what the line already keeps, what of it bears no commission, and its best rate."""
-    return line if old is None else replace(line, kept=old.kept, commission_free=old.commission_free, rate_cap=old.rate_cap)
+    """What a change cannot undo: what the line already keeps, what of it nobody owes or bears no commission, and its best rate."""
+    if old is None:
+        return line
+    return replace(line, kept=old.kept, given_up=old.given_up, commission_free=old.commission_free, rate_cap=old.rate_cap)
 
 
 def _closed(line: FolioLine) -> FolioLine:
