@@ -17,6 +17,7 @@ from handlers.accounting import accounted
 from handlers.approval import number_of
 from handlers.notice import noticed
 from handlers.outcome import Facts
+from handlers.voucher_issue import numbered
 from schemas import registry
 from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
@@ -132,10 +133,11 @@ def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) 
 
 
 def _voucher(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> Voucher | None:
-    """The book of the voucher that a folio's message numbers, or whose issue it grants, where the decision asks for it (A-15, S0-32)."""
+    """The book of the voucher that a folio's message numbers or was cancelled for, or whose issue it grants, where the decision asks for it
+    (A-15, S0-31, S0-32)."""
     if row.name not in routes.READS_VOUCHERS:
         return None
-    key = normalised(number_of(folio, message.subject) if row.name == "approval.grant" else message.number)
+    key = normalised(number_of(folio, message.subject) if row.name == "approval.grant" else numbered(folio, message.number))
     if not key:
         return None
     body = chunk.staging.state(Key(row.tenant, "voucher", key)).body

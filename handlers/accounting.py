@@ -117,9 +117,9 @@ def _cause(outcome: Outcome, folio: Folio) -> Cause | None:
 
 
 def _standing(line: FolioLine) -> int:
-    """What is sold of a line: its price while it lives, and what of a cancelled price is kept as a price. Tourist tax and insurance
-    that are kept stay sold (X-23)."""
-    return (0 if line.cancelled else line.price) + (line.kept if line.kind in ASIDE else taxed_of(line))
+    """What is sold of a line: its price while it lives, and what of a cancelled price is kept as a price. Of tourist tax and
+    insurance what is kept, and is not given up, stays sold (X-23)."""
+    return (0 if line.cancelled else line.price) + (line.kept - line.given_up if line.kind in ASIDE else taxed_of(line))
 
 
 def _vat(line: FolioLine, minor: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
+from handlers.given_up import aside
 from handlers.quote_lines import ASIDE
 from schemas.accounting import PenaltyReason, VatTreatment
 from schemas.cancellation import Cause
@@ -80,8 +81,8 @@ def _let_go(
 ) -> dict[str, int]:
     """What of each line's `kept` is waived or goodwill, exact by largest remainder (X-5): as much of both as the lines keep, of those
     first that keep more now; the fee is given up last."""
-    given = after.waived + after.goodwill
-    moved = given - (before.waived + before.goodwill if before is not None else 0)
+    given = _given(after)
+    moved = given - (_given(before) if before is not None else 0)
     parts = {line.line: min(let_go_of(before_of(old, line)), line.kept) for line in services}
     missing = min(given, sum(line.kept for line in services)) - sum(parts.values())
     if missing > 0 and moved > 0:
@@ -92,6 +93,11 @@ def _let_go(
     elif missing < 0 and moved < 0:
         _spread(parts, max(missing, moved), dict(parts))
     return parts
+
+
+def _given(folio: Folio) -> int:
+    """What is not kept of services and fee: what is given up of tourist tax and insurance is neither's (X-23)."""
+    return folio.waived - aside(folio) + folio.goodwill
 
 
 def _spread(parts: dict[str, int], minor: int, weights: Mapping[str, int]) -> int:

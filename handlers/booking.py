@@ -280,7 +280,8 @@ def _line_entries(folio: Folio, old: FolioLine | None, new: FolioLine) -> recipe
 
 
 def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
-    """S4-13, S1-37, S1-44: the second payment's local day is over: told if the balance is open, never cancelled by itself."""
+    """S4-13, S1-37, S1-44: the second payment's local day is over: told if the balance is open, never cancelled by itself. Where balances
+    are asked for, a request tells it, and nobody while vouchers are not checked (S0-19)."""
     folio = facts.folio
     if folio is None or folio.status is FolioStatus.CANCELLED or message.subject != str(folio.second_payment_on):
         return Outcome(trace=(Step("S4-13", "no second payment is awaited"),))
@@ -288,7 +289,7 @@ def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
     balance = account.balance(folio)
     sums = _balance_text(account.ordered(folio), account.collected(folio), folio.currency)
     step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {sums}")
-    if balance <= 0 or folio.balance_requests:  # S1-37: a balance request tells it
+    if balance <= 0 or folio.balance_requests or property_policy(facts, folio).balance is not None:
         return Outcome(trace=(step,), policy_version=folio.policy)
     overdue = SecondPaymentOverdue(due_on=folio.second_payment_on, balance=balance, currency=folio.currency)
     return Outcome(facts=(overdue,), trace=(step,), policy_version=folio.policy)

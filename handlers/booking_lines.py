@@ -155,12 +155,13 @@ def _same_terms(old: FolioLine, new: BookingLine, facts: Facts) -> bool:
 
 
 def _carried(line: FolioLine, old: FolioLine | None) -> FolioLine:
-    """What a change cannot undo: what the line already keeps, why, and its commission, and its best rate."""
+    """What a change cannot undo: what the line already keeps, why, what of it nobody owes, its commission, and its best rate."""
     if old is None:
         return line
     return replace(
         line,
         kept=old.kept,
+        given_up=old.given_up,
         commission_free=old.commission_free,
         settled_base=old.settled_base,
         settled_commission=old.settled_commission,

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import who
 from handlers.confirmation import confirm
-from handlers.frozen import local, terms_of
+from handlers.frozen import Local, local, terms_of
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.quote import Computation, compute, quoted, settle
-from handlers.quote_lines import ASIDE, EVERYTHING_BACK, Ended
+from handlers.quote_lines import ASIDE, EVERYTHING_BACK, Ended, stayed
 from handlers.refund import PACKAGE_DAYS
-from schemas.booking import BookingCancelled, CollectedBy
+from schemas.booking import BookingCancelled, CollectedBy, LineKind
 from schemas.cancellation import Cause
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import CancelRequest, Folio, FolioLine, FolioStatus, RequestStatus
@@ -55,6 +55,7 @@ def decide_record(message: BookingCancelled, facts: Facts) -> Outcome:
         cause=cause,
         requested_at=facts.act,
         proof=message.reason,
+        told_none=message.refund == "none",
         asked_by=who(message.actor),
         quote=quote,
     )
@@ -89,8 +90,10 @@ def _computed(folio: Folio, message: BookingCancelled, cause: Cause, facts: Fact
             computed = computed_with_refund(folio, max(0, collected), cause, facts)
         case "none":
             said = Step("S4-25", "cancelled by the system of record, no refund")
-            ended = tuple(_end(line, line.price, facts) for line in account.live_lines(folio))
-            computed = _refunding(settle(folio, ended, cause, local(facts, folio), fee_back=0), 0, folio)
+            here = local(facts, folio)
+            ended = tuple(_end(line, _most(folio, line, cause, here), facts) for line in account.live_lines(folio))
+            computed = _refunding(settle(folio, ended, cause, here, _untaxed(folio, ended), fee_back=0), 0, folio)
+            computed = replace(computed, waiting=0)
         case amount:
             given = max(0, min(int(amount), collected))
             beyond = f", {_text(folio, int(amount))} was said (X-3)" if given != amount else ""
@@ -104,18 +107,37 @@ def _text(folio: Folio, minor: int) -> str:
 
 
 def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
-    """S4-25: kept = collected - refund, the fee first (A-5), then the lines by price, exact (X-5), none above its price."""
+    """S4-25: kept = collected - refund: the fee first (A-5), then what was paid of insurance and of tourist tax that is due (X-23), then
+    the services by price, exact (X-5), none above its price."""
     earlier = sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
-    keep = max(0, _collected(folio) - refund - earlier)
-    fee = account.fee_charged(folio)
+    had = max(0, _collected(folio) - earlier)
+    keep, fee, here = max(0, had - refund), account.fee_charged(folio), local(facts, folio)
     fee_kept = min(fee, keep)
-    live = account.live_lines(folio)
-    prices = [line.price for line in live]
-    pool = min(keep - fee_kept, sum(prices))
-    parts = allocate(pool, prices) if pool else (0,) * len(live)
-    ended = tuple(_end(line, part, facts) for line, part in zip(live, parts, strict=True))
-    computed = settle(folio, ended, cause, local(facts, folio), fee_back=fee - fee_kept)
+    most = [(line, _most(folio, line, cause, here)) for line in account.live_lines(folio)]
+    aside, services = ([(line, limit) for line, limit in most if (line.kind in ASIDE) is apart] for apart in (True, False))
+    paid = max(0, had - fee - sum(limit for _, limit in services))
+    first = min(keep - fee_kept, paid, sum(limit for _, limit in aside))
+    kept = {**_spread(first, aside), **_spread(keep - fee_kept - first, services)}
+    ended = tuple(_end(line, kept[line.line], facts) for line, _ in most)
+    computed = settle(folio, ended, cause, here, _untaxed(folio, ended), fee_back=fee - fee_kept)
     return _refunding(computed, refund, folio)
+
+
+def _most(folio: Folio, line: FolioLine, cause: Cause, here: Local) -> int:
+    """X-23: what may be kept of a line: its price, but tourist tax of nights that nobody stayed falls due to nobody."""
+    untaxed = line.kind is LineKind.TOURIST_TAX and not stayed(account.arrival_of(folio, line), cause, here.today)
+    return 0 if untaxed else line.price
+
+
+def _untaxed(folio: Folio, ended: tuple[Ended, ...]) -> tuple[Step, ...]:
+    tax = sum(one.price for one in ended if one.line.kind is LineKind.TOURIST_TAX and not one.kept)
+    return (Step("X-23", f"tourist tax of nights nobody stayed falls due to nobody: {_text(folio, tax)}"),) if tax else ()
+
+
+def _spread(minor: int, most: list[tuple[FolioLine, int]]) -> dict[str, int]:
+    limits = [limit for _, limit in most]
+    parts = allocate(min(minor, sum(limits)), limits) if minor and any(limits) else (0,) * len(most)
+    return {line.line: part for (line, _), part in zip(most, parts, strict=True)}
 
 
 def _end(line: FolioLine, kept: int, facts: Facts) -> Ended:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from handlers import account
+from handlers import account, given_up
 from handlers.capture_records import gave_back, shown, took
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.refund_parts import noted
@@ -188,11 +188,11 @@ def _failed(before: Folio, after: Folio, message: ReplyArrived, state: EffectSta
     if before.deposit_nature is DepositNature.ACOMPTE:
         after = account.claimed(account.changed(replace(after, claim=after.claim + short)))
         return replace(out, state=after, facts=told, trace=(*out.trace, Step("S4-34", f"{text} not taken is a claim (acompte)")))
-    after = account.changed(replace(after, waived=after.waived + short))
+    less = account.changed(given_up.given_up(after, short))
     return replace(
         out,
-        state=after,
-        facts=(*told, *account.balance_facts(before, after)),
-        entries=recipes.claim_waived(after, short, message.effect),
+        state=less,
+        facts=(*told, *account.balance_facts(before, less)),
+        entries=given_up.entries(after, less, message.effect),
         trace=(*out.trace, Step("S4-34", f"{text} not taken is not claimed (arrhes)")),
     )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.frozen import WITH_TERMS
+from handlers.given_up import aside
 from handlers.outcome import Step
 from handlers.quote import Computation
 from schemas.commission import CommissionCreditNoteRequested, CommissionLine
@@ -47,17 +48,17 @@ def at_another_rate(before: Folio, after: Folio) -> Folio:
     return replace(after, lines=tuple(lines))
 
 
-def settled(computation: Computation) -> Folio:
+def settled(folio: Folio, computation: Computation) -> Folio:
     """S4-38, A-30: the folio after it, whose services know what of what they keep bears no commission.
 
-    What is kept bears it, unless `commission_on_penalty = waived`. A penalty that arrhes do not claim and goodwill are not kept. Nothing
-    is known of it without a commission rate.
+    What is kept bears it, unless `commission_on_penalty = waived`. A penalty that arrhes do not claim and goodwill are not kept; what
+    is given up of tourist tax and insurance bore none (X-23). Nothing is known of it without a commission rate.
     """
     services = [(one, one.terms) for one in computation.ended if one.terms is not None]
     kept = [one.kept for one, _ in services]
     if not computation.after.commission_rate or not any(kept):
         return computation.after
-    let_go = min(sum(kept), computation.waived + computation.goodwill)
+    let_go = min(sum(kept), computation.waived - (aside(computation.after) - aside(folio)) + computation.goodwill)
     off = allocate(let_go, kept) if let_go else (0,) * len(kept)
     free = {
         one.line.line: one.kept if terms.commission_on_penalty is CommissionOnPenalty.WAIVED else less

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from handlers import account, commission, stock
+from handlers import account, commission, given_up, stock
 from handlers.booking import SECOND_PAYMENT
 from handlers.capture import take_or_release
 from handlers.deposit import line_deposit
@@ -66,7 +66,7 @@ def confirm(
     quote = request.quote
     assert quote is not None, f"request {request.request} has no quote"
     after = replace(
-        commission.settled(computation),
+        commission.settled(folio, computation),
         changes=folio.changes + 1,
         requests=with_request(folio.requests, replace(request, status=RequestStatus.CONFIRMED)),
         **({"cancelled_at": facts.act, "cancelled_by": request.request} if computation.whole else {"reduced_at": facts.act}),
@@ -108,14 +108,14 @@ def confirm(
 
 
 def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
-    """X-4: the transfers of what the lines give back and keep, of the fee, the waived claim and the goodwill."""
+    """X-4: the transfers of what the lines give back and keep, of the fee, of what is given up and of the goodwill."""
     result: Transfers = ()
     for one in computation.ended:
         result += recipes.line_given_back(folio, one.line, one.price - one.kept)
         if one.line.kind not in ASIDE:
             result += recipes.penalty_kept(folio, one.line, one.kept)
     result += recipes.fee_returned(folio, computation.fee_back)
-    result += recipes.claim_waived(folio, computation.waived)
+    result += given_up.entries(folio, computation.after)
     return result + recipes.goodwill(folio, computation.goodwill, subject)
 
 

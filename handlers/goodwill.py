@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.cancellation_right import who
 from handlers.frozen import property_policy
+from handlers.given_up import given_up
 from handlers.outcome import Facts, Step
 from handlers.quote import Computation
 from schemas.cancellation import Override
@@ -30,13 +31,9 @@ def overridden(folio: Folio, computation: Computation, override: Override, actor
         raise Rejected(text, code="override_below_refund", rule="S4-46", field="override.amount", value=override.amount)
     given = override.amount - computation.refund
     after = computation.after
-    given_up = after.claim if computation.whole else computation.claim
-    after = replace(
-        after,
-        goodwill=after.goodwill + given,
-        claim=after.claim - given_up,
-        waived=after.waived + given_up,
-    )
+    let_go = after.claim if computation.whole else computation.claim
+    after = replace(after, goodwill=after.goodwill + given, claim=after.claim - let_go)
+    after = given_up(after, let_go, None if computation.whole else [one.line.line for one in computation.ended])
     extra = account.text(given, folio.currency)
     step = Step("S4-46", f"{amount} − {rule} by the terms = {extra} goodwill of {who(actor)}: {override.reason}")
     limit = property_policy(facts, folio).override_above
@@ -48,7 +45,7 @@ def overridden(folio: Folio, computation: Computation, override: Override, actor
         kept=collected - override.amount,
         goodwill=given,
         claim=0,
-        waived=computation.waived + given_up,
+        waived=computation.waived + let_go,
         trace=(*computation.trace, step),
     )
     return changed, approve

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from handlers import account
+from handlers import account, given_up
 from handlers.capture import take_or_release
 from handlers.frozen import terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
@@ -54,7 +54,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
         more = min(more, gained if reduced else waiting)
     minor = min(more, known.refundable())
-    if not minor:
+    if not minor or _told_none(settled):
         return first
     amount = account.text(minor, settled.currency)
     step = Step("X-16", f"payment {payment} is final and happened before the cancellation: {amount} more to give back")
@@ -74,6 +74,12 @@ def _waits(of: str, status: PartStatus, payment: str) -> bool:
 
 def _cancelled_by(folio: Folio) -> str:
     return folio.cancelled_by if request_of(folio, folio.cancelled_by) is not None else ""
+
+
+def _told_none(folio: Folio) -> bool:
+    """S4-25: nothing goes back, said the system of record: money beyond what is kept is told as overpaid, as if it had been there."""
+    by = request_of(folio, folio.cancelled_by)
+    return by is not None and by.told_none
 
 
 def _without_waiting(folio: Folio, payment: str) -> tuple[Folio, str]:
@@ -111,11 +117,11 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     needed = 0 if payment.unapplied else owed + _to_cover(folio, payment)
     capture = min(payment.authorised, needed)
     restored = max(0, capture - owed)
-    entries = recipes.claim_restored(folio, restored, payment.payment)
-    folio = _restored(folio, restored, payment)
+    covered = _restored(folio, restored, payment)
+    entries = given_up.entries(folio, covered, payment.payment)
     taken, released = (account.text(minor, folio.currency) for minor in (capture, payment.authorised - capture))
     step = Step("X-17", f"payment {payment.payment}, authorised only: {taken} taken, {released} released")
-    return replace(take_or_release(folio, ((payment, capture),), facts), entries=entries, trace=(step,))
+    return replace(take_or_release(covered, ((payment, capture),), facts), entries=entries, trace=(step,))
 
 
 def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, facts: Facts) -> Outcome:
@@ -125,10 +131,9 @@ def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, facts: Fac
     claimed = min(folio.claim, gained - restored)
     amount = account.text(restored, folio.currency)
     steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
-    entries = recipes.claim_restored(folio, restored)
-    folio = replace(_restored(folio, restored, payment), claim=folio.claim - claimed)
-    out = Outcome(state=folio, entries=entries, trace=steps)
-    return merge(out, _kept_of_collected(folio, gained - restored - claimed, facts))
+    covered = replace(_restored(folio, restored, payment), claim=folio.claim - claimed)
+    out = Outcome(state=covered, entries=given_up.entries(folio, covered), trace=steps)
+    return merge(out, _kept_of_collected(covered, gained - restored - claimed, facts))
 
 
 def _to_cover(folio: Folio, payment: FolioPayment) -> int:
@@ -145,7 +150,7 @@ def _restored(folio: Folio, restored: int, payment: FolioPayment) -> Folio:
         rest -= covered
         if minor > covered:
             left.append((when, minor - covered))
-    return replace(folio, waived=folio.waived - restored, waivers=tuple(left))
+    return given_up.taken_up(replace(folio, waivers=tuple(left)), restored)
 
 
 def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:

@@ -27,6 +27,8 @@ from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.payment import Payment, PaymentVoided, Tender
 from schemas.voucher_code import normalised
 
+_THERE_OR_NOT = frozenset({Tender.CASH, Tender.CHEQUE, Tender.BANK_TRANSFER})
+
 
 def told(message: Payment, name: str) -> Told:
     """X-17: what the message says, by its name and the provider's status."""
@@ -38,7 +40,8 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     """`payment.authorised`, `payment.received`, `payment.reversed` (`facts.name`).
 
     Raises Early for an unknown booking or the reversal of an unknown payment, Stale for what is known, Rejected for another
-    currency, another body under a known payment's id, a known payment under another id, a voucher's own payment, or one that waits.
+    currency, a tender that cannot be authorised, another body under a known payment's id, a known payment under another id, a voucher's
+    own payment, or one that waits.
     """
     folio = facts.folio
     if folio is None:
@@ -46,6 +49,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
     if message.currency != folio.currency:
         text = f"{folio.folio} is booked in {folio.currency}"
         raise Rejected(text, code="currency_mismatch", rule="X-4", field="currency", value=message.currency)
+    _may_be_promised(message, facts.name)
     known, said = account.payment_of(folio, message.payment), told(message, facts.name)
     if known is not None and known.voucher:
         text = f"payment {known.payment} is voucher {known.voucher}: what becomes of it is told by voucher.check, or by cancelling"
@@ -71,6 +75,13 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         case _:
             first = _promised(message, folio, payment, then)
     return concluded(folio, merge(use, replace(first, queries=queries)), message.payment, facts)
+
+
+def _may_be_promised(message: Payment, name: str) -> None:
+    """X-17: cash, a cheque and a transfer are there or not: nobody holds them for us. Raises Rejected `tender_not_authorisable`."""
+    if name == "payment.authorised" and message.tender in _THERE_OR_NOT:
+        text = f"{message.tender.value} cannot be authorised: send payment.received once it is there"
+        raise Rejected(text, code="tender_not_authorisable", rule="X-17", field="tender", value=message.tender.value)
 
 
 def _asked_again(message: Payment, folio: Folio) -> tuple[Folio, tuple[PaymentQuery, ...]]:

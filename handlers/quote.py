@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.frozen import Local, local, terms_of
+from handlers.given_up import given_up
 from handlers.outcome import Facts, Step
 from handlers.quote_lines import EVERYTHING_BACK, Ended, authorised, chosen_lines, end_line, line_steps, rate_of, shares_of
 from handlers.voucher_schedule import waiting
@@ -120,7 +121,8 @@ def settle(
     short = _short(uncovered, folio, None if whole else ended)
     claim = short if folio.deposit_nature is DepositNature.ACOMPTE else 0
     if short or folio.claim:
-        after = replace(after, waived=after.waived + short - claim, claim=min(folio.claim, uncovered) + claim)
+        after = replace(after, claim=min(folio.claim, uncovered) + claim)
+        after = given_up(after, short - claim, None if whole else [one.line.line for one in ended])
         ordered -= short - claim
     refund = collected - ordered if collected > ordered else 0
     pending = account.pending_minor(folio)

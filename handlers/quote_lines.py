@@ -111,10 +111,16 @@ def _rate_aside(
 ) -> tuple[Fraction, str]:
     """X-23: the rate of tourist tax by whether somebody stayed, of insurance by whose doing it is."""
     if line.kind is LineKind.TOURIST_TAX:
-        stayed = choice.new_departure is None and cause is not _NO_SHOW and arrival is not None and today > arrival
-        return (ZERO_RATE, "tourist tax, somebody stayed") if stayed else (FULL_RATE, "tourist tax of nights nobody stayed")
+        if choice.new_departure is None and stayed(arrival, cause, today):
+            return ZERO_RATE, "tourist tax, somebody stayed"
+        return FULL_RATE, "tourist tax of nights nobody stayed"
     back = cause is Cause.OWNER or (folio.is_package and cause in EVERYTHING_BACK)
     return (FULL_RATE, "insurance, not the guest's doing") if back else (ZERO_RATE, "insurance stands apart")
+
+
+def stayed(arrival: date | None, cause: Cause, today: date) -> bool:
+    """X-23: whether somebody has stayed by now, so that tourist tax falls due."""
+    return cause is not _NO_SHOW and arrival is not None and today > arrival
 
 
 def _rule(terms: Terms, rate: Fraction, arrival: date, today: date) -> str:

@@ -34,7 +34,7 @@ from schemas.voucher import (
     VoucherOrigin,
     VoucherStatus,
 )
-from schemas.voucher_code import normalised
+from schemas.voucher_code import normalised, ours, shaped_as_ours
 from schemas.voucher_talk import VoucherAnswered
 
 
@@ -60,7 +60,8 @@ def decide_check(message: VoucherCheck, facts: Facts, *, granted: int = 0) -> Ou
     `override_above` and not `granted` waits for a second person (S4-46). Another check of the voucher takes its place.
 
     Raises Early for a booking or a voucher that is not here yet, Stale for what was said before, Rejected `not_allowed`,
-    `voucher_number_missing`, `voucher_checked`, `already_cancelled`, `value_out_of_range`, `voucher_value_exceeded`.
+    `voucher_number_missing`, `voucher_number_mistyped`, `voucher_checked`, `already_cancelled`, `value_out_of_range`,
+    `voucher_value_exceeded`.
     """
     folio = facts.folio
     if folio is None:
@@ -114,12 +115,21 @@ def _meant(message: VoucherCheck, folio: Folio) -> FolioVoucher:
     if key:
         voucher = voucher_of(folio, key)
         if voucher is None:
+            _check_character(key)
             raise Early(f"voucher {message.number} is not entered yet", waits_for=waits_for(key))
         return voucher
     if len(folio.vouchers) != 1:
         text = f"{folio.folio} has {len(folio.vouchers)} vouchers: say which in `number`"
         raise Rejected(text, code="voucher_number_missing", rule="S0-16", field="number", value=message.number)
     return folio.vouchers[0]
+
+
+def _check_character(key: str) -> None:
+    """S0-32: a number that is made as ours are, whose check character does not fit, and that nobody has entered, was mistyped. Raises
+    Rejected `voucher_number_mistyped`."""
+    if shaped_as_ours(key) and not ours(key):
+        text = "a character of the number is wrong, its check character does not fit: look at it again, or leave out the only voucher's"
+        raise Rejected(text, code="voucher_number_mistyped", rule="S0-32", field="number", value="")
 
 
 def _check_open(message: VoucherCheck, folio: Folio, voucher: FolioVoucher) -> None:

@@ -29,12 +29,14 @@ from schemas.voucher_talk import VoucherAnswered
 
 
 def rescheduled(before: Folio, after: Folio, facts: Facts) -> Outcome:
-    """S0-11: the payments that the vouchers leave, told where they moved, with the second payment's timer."""
+    """S0-11: the payments that the vouchers leave, told where they moved, with the second payment's timer; where a balance is asked for,
+    its request tells it (S1-37)."""
     after = replanned(after)
     was, now = ((one.due_now, one.second_payment, one.second_payment_on) for one in (before, after))
     if was == now:
         return Outcome(state=after)
-    timers, cancel = second_payment_timers(before, after, local(facts, after).zone)
+    here = local(facts, after)
+    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(before, after, here.zone)
     plan = planned(after)
     counted = sum(voucher.counts for voucher in after.vouchers)
     told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)

@@ -35,7 +35,7 @@ from schemas.folio_approval import FolioApproval
 from schemas.folio_voucher import IssuedVoucher
 from schemas.policy import PropertyPolicy
 from schemas.refund import RefundDecided, RefundDestination, RefundExecuted
-from schemas.voucher import CancelWithVoucher, VoucherIssued
+from schemas.voucher import CancelWithVoucher, IssuedState, VoucherIssued
 from schemas.voucher_code import masked, normalised, ours, written
 from schemas.voucher_talk import VoucherIssue
 
@@ -62,7 +62,7 @@ def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Out
     here = local(facts, folio)
     check_feature(Feature.CANCEL_WITH_VOUCHER, facts, here.zone)
     if folio.issued is not None:
-        return _again(folio)
+        return _again(folio, facts)
     if folio.status is FolioStatus.CANCELLED:
         text = f"{folio.folio} was cancelled {folio.cancelled_at} by {folio.cancelled_by}: no voucher is issued for it any more"
         raise Rejected(text, code="already_cancelled", rule="S0-31", field="folio", value=folio.folio)
@@ -71,11 +71,20 @@ def decide(message: CancelWithVoucher, facts: Facts, *, granted: int = 0) -> Out
     return _issued(message, folio, here, facts, granted)
 
 
-def _again(folio: Folio) -> Outcome:
-    """S0-31: the first code; nothing new is issued."""
-    told = _told(folio)
-    step = Step("S0-31", f"{folio.folio} was cancelled with voucher {told.number}: the same again")
-    return Outcome(facts=(told,), trace=(step,), policy_version=folio.policy)
+def numbered(folio: Folio | None, drawn: str) -> str:
+    """S0-31: the number of the voucher that the booking was cancelled for, else the one that was drawn for it."""
+    return folio.issued.number if folio is not None and folio.issued is not None else drawn
+
+
+def _again(folio: Folio, facts: Facts) -> Outcome:
+    """S0-31: the first code, and what has become of it; nothing new is issued."""
+    told, book = _told(folio), facts.voucher
+    if book is not None:
+        over = book.expires_at is not None and facts.act >= book.expires_at
+        state = IssuedState.EXPIRED if over else IssuedState.GOOD if book.left else IssuedState.USED
+        told = replace(told, state=state.value, left=book.left)
+    text = f"{folio.folio} was cancelled with voucher {told.number}: the same again, {told.state}"
+    return Outcome(facts=(told,), trace=(Step("S0-31", text),), policy_version=folio.policy)
 
 
 def _told(folio: Folio) -> VoucherIssued:

@@ -44,8 +44,8 @@ CHART: Mapping[str, Account] = _chart(
     Account(code="money", kind=Kind.ASSET, owner="provider/merchant", meaning="captured money that a provider holds for us"),
     Account(code="till", kind=Kind.ASSET, owner="tender", meaning="money and values taken without a provider, by tender"),
     Account(code="stays", kind=Kind.LIABILITY, owner="folio", meaning="stays and services ordered and not yet earned"),
-    Account(code="taxes", kind=Kind.LIABILITY, owner="folio", meaning="tourist tax collected for the municipality (X-23)"),
-    Account(code="insurance", kind=Kind.LIABILITY, owner="folio", meaning="premiums collected for the insurer (X-23)"),
+    Account(code="taxes", kind=Kind.LIABILITY, owner="folio", meaning="tourist tax for the municipality (X-23)"),
+    Account(code="insurance", kind=Kind.LIABILITY, owner="folio", meaning="premiums for the insurer (X-23)"),
     Account(code="refunds", kind=Kind.LIABILITY, owner="folio", meaning="refunds decided and not yet final"),
     Account(
         code="disputes",

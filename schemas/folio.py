@@ -104,6 +104,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     vat_rate: str = ""
     cancelled: bool = False
     kept: int = 0
+    given_up: int = 0  # what of `kept` nobody owes: of tourist tax and insurance alone (X-23)
     rate_cap: str = ""
     commission_free: int = 0  # what of `kept` bears no commission (S4-38)
     settled_base: int = 0  # what of `kept` bears commission at the rates that the booking had before,
@@ -229,6 +230,7 @@ class CancelRequest(State, frozen=True, kw_only=True):
     asked_by: str = ""  # kind:id
     quote: FolioQuote | None = None
     refund: str = ""
+    told_none: bool = False  # the system of record said that nothing goes back (S4-25)
 
 
 class PendingEffect(State, frozen=True, kw_only=True):
@@ -258,7 +260,7 @@ class Folio(State, frozen=True, kw_only=True):
     """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
 
     ordered = live lines + kept of lines + fee still charged - `waived` - `goodwill`; collected = captured - given back, of applied
-    payments. `waived`: penalties that arrhes do not claim (S4-34); `goodwill`: given beyond the rule (S4-46).
+    payments. `waived`: what of it is not claimed (S4-34), `given_up` of lines with it; `goodwill`: given beyond the rule (S4-46).
     """
 
     folio: str

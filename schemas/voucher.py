@@ -133,6 +133,14 @@ class Stage(StrEnum):
     NOT_COVERED = "not_covered"
 
 
+class IssuedState(StrEnum):
+    """S0-31: what has become of a voucher that was issued here."""
+
+    GOOD = "good"
+    USED = "used"
+    EXPIRED = "expired"
+
+
 class ValueRule(StrEnum):
     """A-14: what a voucher from cancel-with-voucher is worth."""
 
@@ -202,7 +210,8 @@ class CancelWithVoucher(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VoucherIssued(Fact, frozen=True, kw_only=True):
-    """`voucher.issued` (S0-26): `number` is a code of ours; `bonus` is what of `value` no money stands for (S0-36)."""
+    """`voucher.issued` (S0-26): `number` is a code of ours; `bonus` is what of `value` no money stands for (S0-36). Told again (S0-31):
+    `state` good, used or expired, and `left` of its value; None: it is just issued."""
 
     number: str
     value: int
@@ -213,6 +222,8 @@ class VoucherIssued(Fact, frozen=True, kw_only=True):
     vat_kind: str
     vat_rate: str
     refund_on_expiry: bool
+    state: str = IssuedState.GOOD.value
+    left: int | None = None
 
 
 class VoucherRegistered(Fact, frozen=True, kw_only=True):

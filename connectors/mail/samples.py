@@ -115,6 +115,8 @@ _OWN: Final[Mapping[NoticeKind, Mapping[str, Any]]] = {
         "vat_kind": "mpv",
         "vat_rate": "",
         "refund_on_expiry": False,
+        "state": "good",
+        "left": None,
     },
     NoticeKind.VOUCHER_CREDITED: {"refund": "R-1", "payment": "V1", "amount": 10_000, "provider_record": "voucher:…NFC4"},
 }

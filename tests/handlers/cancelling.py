@@ -16,6 +16,8 @@ from handlers.accounting import accounted
 from handlers.dispute import decide_closed, decide_opened
 from handlers.dispute_record import at_stake
 from handlers.outcome import Facts, Outcome
+from handlers.quote_lines import ASIDE
+from ledger import recipes
 from ledger.balance import balance, out_of_balance, trial_balance
 from schemas.booking import BookingCancelled
 from schemas.cancellation import CancellationConfirm, CancellationRequest, CancellationWithdraw
@@ -174,11 +176,14 @@ class Leaving(Stay):
         return out
 
     def holds(self) -> None:
-        """X-3, X-4, S4-34: book and folio agree, a claim is owed, no payment gave more than it brought, open parts are what is promised."""
+        """X-3, X-4, X-23, S4-34: book and folio agree, a claim is owed, no payment gave more than it brought, open parts are promised."""
         folio, entries = self.folio, self.entries
         assert account.balance(folio) == self.guest_account()
         assert 0 <= folio.claim <= max(0, account.balance(folio))
         assert not out_of_balance(trial_balance(entries))
+        for kind in ASIDE:
+            owed = sum(one.kept - one.given_up + one.price * (not one.cancelled) for one in folio.lines if one.kind is kind)
+            assert -balance(entries, f"{recipes.LINE_CODES[kind]}:{folio.folio}", folio.currency) == owed
         assert balance(entries, f"disputes:{folio.folio}", folio.currency) == sum(map(at_stake, folio.disputes))
         waits = [part for part in self.parts() if part.status not in (PartStatus.EXECUTED, PartStatus.DROPPED, PartStatus.WAITING)]
         assert -balance(entries, f"refunds:{folio.folio}", folio.currency) == sum(part.minor for part in waits)

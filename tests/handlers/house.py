@@ -19,6 +19,7 @@ from engine.routes import decision_of
 from handlers import account
 from handlers.approval import number_of
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
+from handlers.voucher_issue import numbered
 from ledger import recipes
 from schemas import registry
 from schemas.common import Fact
@@ -183,6 +184,7 @@ class House:
         )
         folio = state if isinstance(state, Folio) else None
         number = getattr(item.body, "number", "") or number_of(folio, getattr(item.body, "subject", ""))
+        number = numbered(folio, number) if item.name == "booking.cancel_with_voucher" else number
         named = self.states.get(("voucher", normalised(number)))
         voucher = state if isinstance(state, Voucher) else named
         return Facts(

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.balance_record import LIVE
+from handlers.booking import SECOND_PAYMENT
+from handlers.outcome import Timer
 from handlers.voucher_schedule import counted, waiting
 from schemas.balance_request import BalanceRequest, BalanceStatus
 from schemas.errors import Rejected, Stale
@@ -325,6 +327,71 @@ def test_s1_37_overdue_is_told_by_the_request_alone() -> None:
 
     assert told.count("BalanceOverdue") == 1
     assert "SecondPaymentOverdue" not in told
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_s0_19_s1_37_nobody_is_chased_beside_the_request(checked: bool) -> None:
+    """A voucher moves the second payment: no timer is set for it, and while the check is open nobody is told that it is late."""
+    made = house(voucher_hold_days=90)
+    made.order()
+    made.enter(20_000)
+    if checked:
+        made.check()
+    assert SECOND_PAYMENT not in [name for *_, name in made.timers]
+    told = names(made.until("2026-08-01T00:00:00+02:00"))
+
+    assert (told.count("BalanceSent"), told.count("BalanceOverdue")) == ((1, 1) if checked else (0, 0))
+    assert "SecondPaymentOverdue" not in told
+
+
+def test_s1_37_a_timer_of_before_says_nothing() -> None:
+    """One that was set beside the request of a booking with an open check, by an earlier version."""
+    made = booked(20_000)
+    due = datetime.fromisoformat("2026-07-11T00:00:00+02:00")
+    made.timers["folio", "B-1", SECOND_PAYMENT] = Timer(name=SECOND_PAYMENT, due=due, kind=SECOND_PAYMENT, subject="2026-07-10")
+
+    assert "SecondPaymentOverdue" not in names(made.until("2026-07-12T00:00:00+02:00"))
+
+
+@pytest.mark.parametrize("at", ["2026-06-01T10:00:00+02:00", "2026-07-01T10:00:00+02:00"], ids=["pending", "sent"])
+def test_s1_12_s1_33_s0_19_a_voucher_over_all_leaves_nothing_to_ask_for(at: str) -> None:
+    """It is no money yet: the request is cancelled and its link dead, and stays so once the voucher is accepted."""
+    made = booked()
+    made.until(at)
+    told = made.enter(50_000)
+    assert named(told, "BalanceCancelled").reason == "nothing_owed"
+    assert [(one.status, one.link) for one in made.folio().balance_requests] == [(BalanceStatus.CANCELLED, 0)]
+    done = names(made.check())
+
+    assert ("PaymentCaptured" in done, "BalancePaid" in done) == (True, False)
+    assert amounts(made.until("2026-08-01T00:00:00+02:00")) == []
+
+
+def test_s1_12_s0_19_worth_less_is_another_request() -> None:
+    """The one that the voucher had ended stays ended; the next one has a link of its own."""
+    made = booked()
+    made.until("2026-07-01T10:00:00+02:00")
+    made.enter(50_000)
+    made.check("lower_value", value=20_000)
+    made.until(DEADLINE)
+
+    requests = made.folio().balance_requests
+    assert [(one.status, one.link, one.amount) for one in requests] == [
+        (BalanceStatus.CANCELLED, 0, 35_000),
+        (BalanceStatus.SENT_NO_REPLY, 2, 30_000),
+    ]
+
+
+def test_s1_42_a_voucher_told_as_a_payment_is_money() -> None:
+    """The PMS says that it was taken: the request is paid."""
+    made = booked()
+    made.until("2026-07-01T10:00:00+02:00")
+    told = made.pay(
+        50_000, "MER-9", tender="voucher", provider="", merchant="", provider_reference="", occurred_at=made.now.isoformat()
+    )
+
+    assert named(told, "BalancePaid").on_time
+    assert [one.status for one in made.folio().balance_requests] == [BalanceStatus.PAID]
 
 
 def refused(made: House, name: str, **data: Any) -> tuple[str, str]:

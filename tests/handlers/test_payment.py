@@ -23,6 +23,7 @@ from schemas.payment import Initiation, PaymentCaptured, PaymentVoided, Tender, 
 from schemas.refund import RefundDecided
 from tests.handlers.campsite import Stay, fact, kinds, line, ordered, paid
 from tests.handlers.cancelling import before, leaving
+from tests.handlers.house import ordered as ordered_house
 
 
 @pytest.fixture
@@ -98,6 +99,20 @@ def test_pending_words_are_ogones(stay: Stay) -> None:
     stay.pay(paid(20_500, provider="other", status="91"))
 
     assert stay.owes() == 0
+
+
+@pytest.mark.parametrize("tender", [Tender.CASH, Tender.CHEQUE, Tender.BANK_TRANSFER])
+def test_x_17_s0_19_what_cannot_be_authorised_is_refused(tender: Tender) -> None:
+    """It is there or not; beside a voucher too, where it would stand for the deposit."""
+    house = ordered_house()
+    house.enter(10_000)
+    with pytest.raises(Rejected) as why:
+        house.authorise(5_000, tender=tender.value, provider="", merchant="", provider_reference="")
+
+    assert (why.value.code, why.value.field, why.value.rule) == ("tender_not_authorisable", "tender", "X-17")
+    assert house.folio().payments == ()
+    house.pay(5_000, tender=tender.value, provider="", merchant="", provider_reference="")
+    assert account.collected(house.folio()) == 5_000
 
 
 def test_x_17_pending_then_refused(stay: Stay) -> None:

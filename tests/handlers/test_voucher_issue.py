@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handlers import account
 from schemas.errors import Rejected
 from schemas.folio import FolioStatus, PartStatus
-from schemas.voucher import ValueRule
+from schemas.voucher import ValueRule, VoucherIssued
 from schemas.voucher_book import HoldState
 from schemas.voucher_code import normalised, written
 from tests.handlers.campsite import CAMP, line
@@ -198,6 +198,44 @@ def test_s0_31_twice() -> None:
     assert (told[0].number, told[0].value, told[0].expires) == (first.number, first.value, first.expires)  # type: ignore[attr-defined]
     assert before == house.accounts
     assert len([key for key in house.states if key[0] == "voucher"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("spent", "at", "state", "left"),
+    [
+        pytest.param(0, "2026-06-01T00:00:00+02:00", "good", 15_000, id="as it was issued"),
+        pytest.param(10_000, "2026-06-01T00:00:00+02:00", "good", 5_000, id="used in part"),
+        pytest.param(15_000, "2026-06-01T00:00:00+02:00", "used", 0, id="used up"),
+        pytest.param(10_000, "2027-12-01T00:00:00+02:00", "expired", 0, id="its last day is over"),
+    ],
+)
+def test_s0_31_the_first_code_again_with_what_became_of_it(spent: int, at: str, state: str, left: int) -> None:
+    """Nobody takes a code that is dead for one that can be spent."""
+    house = ordered()
+    house.pay(15_000)
+    first = named(house.send("booking.cancel_with_voucher"), "VoucherIssued")
+    assert (first.state, first.left) == ("good", None)
+    if spent:
+        house.order("B-2")
+        house.enter(spent, first.number, "B-2")
+        house.check(folio="B-2")
+    house.until(at)
+    before = dict(house.accounts)
+    (again,) = house.send("booking.cancel_with_voucher")
+
+    assert isinstance(again, VoucherIssued)
+    assert (again.number, again.value, again.state, again.left) == (first.number, 15_000, state, left)
+    assert before == house.accounts
+
+
+def test_s0_31_expired_by_the_instant_of_the_asking() -> None:
+    """Its timer has not come yet: over is over."""
+    house = ordered()
+    house.pay(15_000)
+    house.send("booking.cancel_with_voucher", expires="2026-05-10")
+    house.now = datetime.fromisoformat("2026-05-11T00:00:00+02:00")
+
+    assert named(house.send("booking.cancel_with_voucher"), "VoucherIssued").state == "expired"
 
 
 def test_s0_31_after_a_plain_cancellation() -> None:

@@ -12,7 +12,7 @@ from schemas.folio import FolioStatus
 from schemas.voucher import VoucherStatus
 from schemas.voucher_book import HoldState
 from tests.handlers.campsite import CAMP, line
-from tests.handlers.house import PREMIUM, House, camp, issued, named, names, ordered, refusal
+from tests.handlers.house import CODES, PREMIUM, House, camp, issued, named, names, ordered, refusal
 
 
 def test_s0_5_nothing_is_owed() -> None:
@@ -114,6 +114,43 @@ def test_s0_6_x_10_a_number_that_was_removed_at_the_door(number: str) -> None:
     house.enter(100)
     assert refusal(house.check, number=number) == ("card_number_removed", "number")
     assert not house.has(number)
+
+
+def test_s0_32_x_2_a_check_of_a_mistyped_number_is_refused_at_once() -> None:
+    """Our own check character catches it, entered on another number or on none; it would wait for good."""
+    house = House()
+    number = issued(house)
+    wrong = number[:-1] + ("2" if number[-1] != "2" else "3")
+    house.order()
+    assert refusal(house.check, number=wrong) == ("voucher_number_mistyped", "number")
+    house.enter(10_000, number)
+    assert refusal(house.check, number=wrong) == ("voucher_number_mistyped", "number")
+    assert not any(house.parked.values())
+    house.check(number=number)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.ACCEPTED
+
+
+@pytest.mark.parametrize("number", [CODES[0], "MER-1", "MER 1 AND TWELVE"])
+def test_s0_32_x_2_an_unknown_number_may_be_entered_yet(number: str) -> None:
+    """Of ours, or of others: the check waits, and is taken up."""
+    house = ordered()
+    assert house.check(number=number) == []
+    assert any(house.parked.values())
+    house.enter(10_000, number)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.ACCEPTED
+
+
+def test_s0_21_s0_32_one_that_was_entered_with_a_wrong_character_is_checked() -> None:
+    """Others may make codes that look like ours: a warning, never a refusal."""
+    wrong = CODES[0][:-1] + ("2" if CODES[0][-1] != "2" else "3")
+    house = ordered()
+    told = house.enter(10_000, wrong)
+    assert "voucher_check_character" in named(told, "VoucherCheckRequested").flags
+    house.check(number=wrong)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.ACCEPTED
 
 
 def test_s0_19_accepted_is_all_that_was_typed() -> None:
