@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.mail.samples import SAMPLES
-from handlers import notice
+from handlers import notice, notice_said
 from handlers.notice_table import BY_KIND, NOTICES
 from handlers.outcome import Outcome
 from schemas.booking import BookingAccepted, PaymentScheduleSet
@@ -176,6 +176,7 @@ def test_a_text_knows_the_booking_and_the_fact(stay: Written) -> None:
     assert told.variables == {
         "folio": "B-1", "property": "camp-azur", "currency": "EUR", "arrival": "2026-07-24", "departure": "2026-07-31",
         "ordered": 20_500, "collected": 0, "balance": 20_500, "due_now": 20_500, "second_payment": 0, "second_payment_on": None,
+        "open_now": 20_500, "open_later": 0, "open_later_by": None, "goodwill": 0, "tender": "", "typed": None,
         "refund": "R-1", "payment": "P1", "amount": 6_000, "provider_record": "30/1",
     }  # fmt: skip
 
@@ -186,7 +187,9 @@ def test_a_32_instants_are_the_property_s(stay: Written) -> None:
     class Told(Fact, frozen=True, kw_only=True):
         at: datetime
 
-    said = notice.variables(Told(at=datetime(2026, 7, 31, 22, 30, tzinfo=UTC)), stay.folio, ZoneInfo("Europe/Paris"))
+    said = notice_said.variables(
+        Told(at=datetime(2026, 7, 31, 22, 30, tzinfo=UTC)), stay.folio, ZoneInfo("Europe/Paris"), date(2026, 7, 31)
+    )
 
     assert said["at"] == "2026-08-01T00:30:00+02:00"
 
@@ -198,7 +201,7 @@ def test_a_sample_has_what_a_text_may_name(kind: NoticeKind, stay: Written) -> N
     sample = {**SAMPLES[kind], "valid_until": "2026-07-21T09:00:00Z"}
     fact = msgspec.convert(sample, about)
 
-    assert set(notice.variables(fact, stay.folio, ZoneInfo("Europe/Paris"))) == set(SAMPLES[kind])
+    assert set(notice_said.variables(fact, stay.folio, ZoneInfo("Europe/Paris"), date(2026, 5, 1))) == set(SAMPLES[kind])
 
 
 def test_what_became_of_it(stay: Written) -> None:
