@@ -33,7 +33,7 @@ from schemas.notice import (
 )
 from schemas.refund import RefundDecided, RefundExecuted
 from schemas.registry import fact_name
-from tests.handlers.campsite import ACTOR, CAMP, Stay, kinds, ordered
+from tests.handlers.campsite import ACTOR, CAMP, Stay, kinds, ordered, paid
 
 PAGE = (Path(__file__).parents[2] / "docs/rules/notice.md").read_text(encoding="utf-8")
 WRITES = replace(CAMP, notices=tuple(NoticeKind))
@@ -179,6 +179,32 @@ def test_a_text_knows_the_booking_and_the_fact(stay: Written) -> None:
         "open_now": 20_500, "open_later": 0, "open_later_by": None, "goodwill": 0, "tender": "", "typed": None,
         "refund": "R-1", "payment": "P1", "amount": 6_000, "provider_record": "30/1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "paid_", "today", "due"),
+    [
+        pytest.param({}, 0, (2026, 5, 1), (10_500, 10_000, "2026-07-23"), id="nothing came yet"),
+        pytest.param({}, 10_500, (2026, 5, 1), (0, 10_000, "2026-07-23"), id="the deposit came"),
+        pytest.param({}, 10_500, (2026, 7, 23), (0, 10_000, "2026-07-23"), id="on its day"),
+        pytest.param({}, 10_500, (2026, 7, 24), (10_000, 0, None), id="its day is over"),
+        pytest.param({}, 20_500, (2026, 5, 1), (0, 0, None), id="everything"),
+        pytest.param({"payment_plan": "full"}, 0, (2026, 5, 1), (20_500, 0, None), id="all at once"),
+        pytest.param({"collected_by": "channel"}, 0, (2026, 5, 1), (0, 0, None), id="X-20: a channel collects"),
+    ],
+)
+def test_s0_11_s4_13_x_20_what_is_due_now_and_until_when(
+    more: dict[str, Any], paid_: int, today: tuple[int, int, int], due: tuple[int, int, str | None]
+) -> None:
+    """What is authorised is at hand, so nobody is asked for it."""
+    for name in ("payment.received", "payment.authorised"):
+        stay = Stay()
+        stay.book(ordered(**{"payment_plan": "split", **more}))
+        if paid_:
+            stay.pay(paid(paid_), name=name)
+        said = notice_said.variables(REFUNDED, stay.folio, ZoneInfo("Europe/Paris"), date(*today))
+
+        assert (said["open_now"], said["open_later"], said["open_later_by"]) == due
 
 
 def test_a_32_instants_are_the_property_s(stay: Written) -> None:

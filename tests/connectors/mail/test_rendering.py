@@ -150,12 +150,45 @@ def test_without_a_name() -> None:
 
 def test_a_booking_without_days_is_confirmed_too() -> None:
     """Half of it is not written."""
-    written = write(
-        NoticeKind.BOOKING_CONFIRMED, Language.FR, arrival=None, departure=None, second_payment=0, second_payment_on=None
-    )
+    written = write(NoticeKind.BOOKING_CONFIRMED, Language.FR, arrival=None, departure=None, open_later=0, open_later_by=None)
 
     assert "est confirmée." in written.text
-    assert "second paiement" not in written.text
+    assert "à régler au plus tard" not in written.text
+
+
+@pytest.mark.parametrize(
+    ("now", "later", "balance", "said", "not_said"),
+    [
+        pytest.param(12_050, 60_000, 72_050, ("Please pay €120.50 now.", "€600.00 is due by Monday"), ("nothing left",), id="both"),
+        pytest.param(0, 60_000, 60_000, ("€600.00 is due by Monday, 20 July 2026.",), ("now", "already"), id="later"),
+        pytest.param(72_050, 0, 72_050, ("Please pay €720.50 now.", "already paid"), ("is due by",), id="now"),
+        pytest.param(0, 0, 0, ("There is nothing left to pay.",), ("now", "is due by"), id="nothing"),
+    ],
+)
+def test_s0_11_a_confirmation_says_what_is_due_and_until_when(
+    now: int, later: int, balance: int, said: tuple[str, ...], not_said: tuple[str, ...]
+) -> None:
+    """In every language the same sums and the same day."""
+    more = {"open_now": now, "open_later": later, "open_later_by": "2026-07-20" if later else None, "balance": balance}
+    text = " ".join(write(NoticeKind.BOOKING_CONFIRMED, Language.EN, **more).text.split())
+
+    assert all(one in text for one in said)
+    assert not [one for one in not_said if one in text]
+    for language in Language:
+        read = write(NoticeKind.BOOKING_CONFIRMED, language, **more).text
+        assert ("2026" in read.split("\n\n")[2]) is bool(later)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("record", "tender", "bank"),
+    [("3014726/1", "card", True), ("", "bank_transfer", True), ("", "cash", False), ("", "holiday_voucher", False)],
+)
+def test_x_19_what_was_given_back_by_hand_is_no_bank_s(language: Language, record: str, tender: str, bank: bool) -> None:
+    """Only a provider's refund, or a transfer, shows on an account after some days."""
+    text = write(NoticeKind.REFUND_EXECUTED, language, provider_record=record, tender=tender).text
+
+    assert any(word in text.lower() for word in ("bank", "banque", "banca", "banco")) is bank
 
 
 def test_a_property_s_own_text_and_the_rest_as_shipped() -> None:
