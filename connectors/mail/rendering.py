@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, Undefined, Undefine
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from connectors.mail.reasons import sentence
 from connectors.mail.samples import SAMPLES
 from schemas.errors import HubError
 from schemas.money import exponent
@@ -248,9 +249,24 @@ def _enumerated(context: Context, words: Sequence[str], style: str = "and") -> s
     return str(format_list(named, style="or" if style == "or" else "standard", locale=LOCALES[context["language"]]))
 
 
+@pass_context
+def _reason(context: Context, reason: str) -> str:
+    """Why a person is needed, as the language says it; what no table has, as it was said."""
+    language = context["language"]
+    sentences = {code: said[language] for code, said in _reasons().items()}
+    write = {"word": partial(_word, context), "amount": partial(_sum, language), "more": partial(_sum, language)}
+    return sentence(_said(reason), sentences, write | {"day": partial(_day, context)})
+
+
+def _sum(language: Language, text: str) -> str:
+    """An amount as a trace writes it (`120.00 EUR`), as the language does."""
+    amount, _, currency = text.partition(" ")
+    return str(format_currency(Decimal(amount), currency, locale=LOCALES[language], decimal_quantization=False))
+
+
 def _environment(*, marked: bool) -> ImmutableSandboxedEnvironment:
     made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=marked, keep_trailing_newline=False)
-    made.filters.update(money=_money, day=_day, moment=_moment, word=_word, words=_enumerated)
+    made.filters.update(money=_money, day=_day, moment=_moment, word=_word, words=_enumerated, reason=_reason)
     return made
 
 
@@ -274,3 +290,8 @@ def _frames() -> dict[Language, Frame]:
 @cache
 def _words() -> dict[Language, dict[str, str]]:
     return msgspec.convert(tomllib.loads(_shipped("words.toml")), dict[Language, dict[str, str]])
+
+
+@cache
+def _reasons() -> dict[str, dict[Language, str]]:
+    return msgspec.convert(tomllib.loads(_shipped("reasons.toml")), dict[str, dict[Language, str]])
