@@ -18,7 +18,6 @@ from console.command.failing import Exit
 from console.command.options import Config, Json
 from console.command.showing import print_json, table
 from engine.connectors import wrong_endpoints
-from schemas.errors import HubError
 
 app = typer.Typer(no_args_is_help=True, help="Tenants, properties and terms as they are configured.")
 
@@ -56,16 +55,25 @@ def check(
 
 
 def _wrong_texts(found: Configuration) -> list[Problem]:
-    """A text that names what nobody says."""
+    """Texts that could not be written, at their lines."""
     if not found.texts:
         return []
-    from connectors.mail.rendering import Texts  # slow to import, and every other command does without it
+    from connectors.mail.rendering import wrongs  # slow to import, and every other command does without it
 
-    try:
-        Texts(found.texts)
-    except HubError as wrong:
-        return [Problem(file="notices", line=0, key=wrong.field, message=wrong.message, value=wrong.value, code=wrong.code)]
-    return []
+    problems = []
+    for one in wrongs(found.texts):
+        file = TomlFile(one.file, [])
+        file.parse(found.folder / one.file)
+        line, message, code, value = one.mistake
+        at = _line_of(file, file.line((one.language.value, one.part)), line)
+        problems.append(Problem(file=one.file, line=at, key=f"{one.language}.{one.part}", message=message, value=value, code=code))
+    return problems
+
+
+def _line_of(file: TomlFile, key: int, line: int) -> int:
+    """The line of the file in which the `line`-th of a text stands, whose key is in line `key`; one in three quotes may begin below it."""
+    begins = file.text.splitlines()[key - 1].rstrip()
+    return key + line - (0 if begins.endswith(('"""', "'''")) and begins.count(begins[-1]) == 3 else 1)
 
 
 def _wrong_endpoints(found: Configuration) -> list[Problem]:

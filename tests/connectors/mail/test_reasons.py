@@ -7,8 +7,9 @@ import string
 
 import pytest
 
+from connectors.mail.filters import reasons, words
 from connectors.mail.reasons import SHAPES
-from connectors.mail.rendering import Texts, _reasons, _words
+from connectors.mail.rendering import Texts
 from connectors.mail.samples import SAMPLES
 from handlers.notice_table import NOTICES
 from schemas.notice import Audience, Language, NoticeKind
@@ -29,11 +30,11 @@ def said(kind: NoticeKind, language: Language, **more: object) -> str:
 @pytest.mark.parametrize("code", SHAPES)
 def test_s0_34_each_code_is_a_sentence_in_every_language(code: str) -> None:
     """With what the shape tells, and nothing that it does not."""
-    sentences = _reasons()[code]
+    sentences = reasons()[code]
     groups = set(re.compile(SHAPES[code]).groupindex)
 
     assert set(sentences) == set(Language)
-    assert set(_reasons()) == set(SHAPES)
+    assert set(reasons()) == set(SHAPES)
     for sentence in sentences.values():
         assert {field for _, field, _, _ in string.Formatter().parse(sentence) if field} == groups
     assert len(set(sentences.values())) == len(Language)
@@ -43,10 +44,10 @@ def test_s0_34_each_code_is_a_sentence_in_every_language(code: str) -> None:
 def test_s0_34_codes_and_kinds_are_words_in_every_language(language: Language) -> None:
     """What a failed notice was about, and why; means of payment; warnings about a voucher."""
     guests = {one.kind.value for one in NOTICES if one.audience is Audience.GUEST}
-    known = _words()[language]
+    known = words()[language]
 
     assert not {*guests, *FAILS, *Tender, *(flag.value for flag in Flag)} - set(known)
-    assert set(known) == set(_words()[Language.EN])
+    assert set(known) == set(words()[Language.EN])
     for code in FAILS:
         assert known[code] in said(NoticeKind.NOTICE_FAILED, language, code=code)
 
