@@ -24,6 +24,7 @@ MOST: Final[Mapping[str, int]] = {
     "voucher_hold_days": _DAYS,
     "voucher_months": 120,
 }
+_WARNINGS: Final = 10
 """No patience is longer: a day that is reckoned from a booking's stays in the calendar."""
 
 
@@ -50,6 +51,10 @@ def check_vouchers(file: TomlFile, policy: PropertyPolicy) -> None:
         file.problem(("voucher_value_percent",), "must not be negative", value=rate_text(policy.voucher_value_percent))
     if policy.voucher_value_rule is ValueRule.FIXED_AMOUNT and policy.voucher_value_amount is None:
         file.problem(("voucher_value_rule",), "fixed_amount needs voucher_value_amount", value=policy.voucher_value_rule)
+    days = policy.voucher_warning_days
+    if len(days) > _WARNINGS or not all(0 <= one <= _DAYS for one in days):
+        text = f"must be at most {_WARNINGS} days, each from 0 to {_DAYS}"
+        file.problem(("voucher_warning_days",), text, value=str(list(days)))
     if policy.voucher_vat_rate:
         try:
             parse_rate(policy.voucher_vat_rate)

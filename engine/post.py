@@ -15,7 +15,7 @@ from config.settings import Configuration, Mail
 from connectors.mail.client import SmtpClient, SmtpServer
 from connectors.mail.codec import Party, letter
 from connectors.mail.codes import Delivery
-from connectors.mail.rendering import Texts, faults
+from connectors.mail.rendering import Texts, wrongs
 from handlers.notice_table import BY_KIND
 from schemas.errors import HubError
 from schemas.notice import Audience, Language, NoticeKind
@@ -71,14 +71,22 @@ class Post:
 
 
 def wrong_texts(configuration: Configuration) -> list[Problem]:
-    """Properties' own texts that are no templates, or name what nobody says: by file, line and language."""
-    problems: list[Problem] = []
-    for fault in faults(configuration.texts):
-        file = TomlFile(f"notices/{fault.property}/{fault.kind}.toml", problems)
-        if (path := configuration.folder / file.name).is_file():
+    """Properties' own texts that could not be written, at their lines."""
+    problems = []
+    for one in wrongs(configuration.texts):
+        file = TomlFile(one.file, [])
+        if (path := configuration.folder / one.file).is_file():
             file.parse(path)
-        file.problem((fault.language.value,), fault.wrong.message, value=fault.wrong.value, code=fault.wrong.code)
+        line, message, code, value = one.mistake
+        at = _line_of(file, file.line((one.language.value, one.part)), line)
+        problems.append(Problem(file=one.file, line=at, key=f"{one.language}.{one.part}", message=message, value=value, code=code))
     return problems
+
+
+def _line_of(file: TomlFile, key: int, line: int) -> int:
+    """The line of the file in which the `line`-th of a text stands, whose key is in line `key`; one in three quotes may begin below it."""
+    begins = "".join(file.text.splitlines()[key - 1 : key]).rstrip()
+    return key + line - (0 if begins.endswith(('"""', "'''")) and begins.count(begins[-1]) == 3 else 1)
 
 
 def post_of(configuration: Configuration, environ: Mapping[str, str] = os.environ) -> Post | None:

@@ -15,10 +15,10 @@ from handlers import account, deposit
 from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.commission import at_another_rate
-from handlers.frozen import WITH_TERMS, property_policy, zone_of
+from handlers.frozen import WITH_TERMS, local, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.penalty import start_of_day
-from handlers.voucher_schedule import fitted, with_vouchers, without_vouchers
+from handlers.voucher_schedule import fitted, waiting, with_vouchers, without_vouchers
 from handlers.voucher_second import beside_vouchers
 from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
@@ -291,5 +291,15 @@ def decide_second_payment_due(message: TimerFired, facts: Facts) -> Outcome:
     step = Step("S1-37", f"second payment due by the end of {folio.second_payment_on}: {sums}")
     if balance <= 0 or folio.balance_requests or property_policy(facts, folio).balance is not None:
         return Outcome(trace=(step,), policy_version=folio.policy)
-    overdue = SecondPaymentOverdue(due_on=folio.second_payment_on, balance=balance, currency=folio.currency)
+    overdue = SecondPaymentOverdue(
+        due_on=folio.second_payment_on, balance=balance, currency=folio.currency, remind=_remind(folio, facts)
+    )
     return Outcome(facts=(overdue,), trace=(step,), policy_version=folio.policy)
+
+
+def _remind(folio: Folio, facts: Facts) -> bool:
+    """S1-38: never during or after the stay, nor while a payment is on its way or a voucher is checked."""
+    today = (facts.decided_at or facts.act).astimezone(local(facts, folio).zone).date()
+    arrival = min((line.arrival for line in account.live_lines(folio) if line.arrival is not None), default=None)
+    under_way = [one for one in folio.payments if one.status in (PaymentStatus.AUTHORISED, PaymentStatus.PENDING)]
+    return not under_way and not waiting(folio) and (arrival is None or today < arrival)

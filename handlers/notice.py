@@ -1,4 +1,4 @@
-"""Notices: what is decided is written to guests and merchants, what a text may know of it, what becomes of a notice (S0-34, S1-41, X-14).
+"""Notices: what is decided is written to guests and merchants, what becomes of a notice (S0-34, S1-41, X-14).
 
 A notice follows a fact, never a wish. Who it goes to by name, and what it says, is found when it is sent: neither is decided here.
 """
@@ -6,17 +6,15 @@ A notice follows a fact, never a wish. Who it goes to by name, and what it says,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from functools import cache, lru_cache
+from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec.structs import replace
 
-from handlers import account
 from handlers.frozen import property_policy, zone_of
-from handlers.notice_number import hidden
+from handlers.notice_said import variables
 from handlers.notice_table import BY_FACT, BY_KIND, Notice
 from handlers.outcome import Facts, Outcome, Step, merge
 from schemas.common import Fact
@@ -38,7 +36,6 @@ from schemas.notice import (
 from schemas.policy import PropertyPolicy
 
 _NOTICES: Final = uuid_bytes("0f5b3a52-6d1e-5c9b-8d43-6e6f74696365")
-_COMMON: Final = frozenset(Fact.__struct_fields__)
 _LANGUAGES: Final = {language.value: language for language in Language}
 
 
@@ -65,20 +62,21 @@ def noticed(outcome: Outcome, facts: Facts) -> Outcome:
     if not policy.notices:
         return outcome
     zone = zone_of(policy, facts.tenant)
+    today = facts.act.astimezone(zone).date()
     for fact in outcome.facts:
         for notice in BY_FACT.get(type(fact), ()):
             if notice.kind in policy.notices and (notice.when is None or notice.when(fact, folio)):
-                outcome, folio = _planned(outcome, folio, notice, fact, policy, zone)
+                outcome, folio = _planned(outcome, folio, notice, fact, policy, zone, today)
     return outcome
 
 
 def _planned(
-    outcome: Outcome, folio: Folio, notice: Notice, fact: Fact, policy: PropertyPolicy, zone: ZoneInfo
+    outcome: Outcome, folio: Folio, notice: Notice, fact: Fact, policy: PropertyPolicy, zone: ZoneInfo, today: date
 ) -> tuple[Outcome, Folio]:
     occasion = occasion_of(fact, notice)
     if any(known.kind is notice.kind and known.occasion == occasion for known in folio.notices):
         return outcome, folio
-    said = variables(fact, folio, zone)
+    said = variables(fact, folio, zone, today)
     told = planned(folio, notice, occasion, said, policy, Step("X-14", ""))
     assert isinstance(told.state, Folio)
     return replace(merge(outcome, told), policy_version=outcome.policy_version or folio.policy), told.state
@@ -132,36 +130,6 @@ def language_of(folio: Folio, policy: PropertyPolicy, audience: Audience) -> Lan
 def _first_written(names: tuple[str, ...]) -> Language:
     words = [name.replace("_", "-").partition("-")[0].lower() for name in names]
     return next((_LANGUAGES[word] for word in words if word in _LANGUAGES), Language.EN)
-
-
-def variables(fact: Fact, folio: Folio, zone: ZoneInfo) -> dict[str, Any]:
-    """What a text about this fact may say: the booking and its sums in minor units, then the fact's own fields, instants in the
-    property's zone (A-32). Nothing about a person is among them, and no voucher's number."""
-    live = account.live_lines(folio) or folio.lines
-    said: dict[str, Any] = {
-        "folio": folio.folio,
-        "property": folio.property,
-        "currency": folio.currency,
-        "arrival": min([line.arrival for line in live if line.arrival is not None], default=None),
-        "departure": max([line.departure for line in live if line.departure is not None], default=None),
-        "ordered": account.ordered(folio),
-        "collected": account.collected(folio),
-        "balance": account.balance(folio),
-        "due_now": folio.due_now,
-        "second_payment": folio.second_payment,
-        "second_payment_on": folio.second_payment_on,
-    }
-    for name in _own(type(fact)):
-        value = getattr(fact, name)
-        said[name] = value.astimezone(zone) if isinstance(value, datetime) else value
-    plain: dict[str, Any] = msgspec.to_builtins(said)
-    return hidden(plain, folio)
-
-
-@cache
-def _own(fact: type[Fact]) -> tuple[str, ...]:
-    """The fields that only facts of this kind have."""
-    return tuple([name for name in fact.__struct_fields__ if name not in _COMMON])
 
 
 def decide_carried(message: NoticeCarried, facts: Facts) -> Outcome:

@@ -20,7 +20,14 @@ from schemas.notice import Audience, NoticeFailed, NoticeKind
 from schemas.operations import EffectNeedsPerson
 from schemas.payment import PaymentCaptured, UnappliedReceipt
 from schemas.refund import RefundExecuted, RefundManualRequired, RefundOverdue
-from schemas.voucher import BookingDeclined, VoucherCheckRequested, VoucherIssued, VoucherTopUpAwaited
+from schemas.voucher import (
+    BookingDeclined,
+    VoucherCheckRequested,
+    VoucherDeclined,
+    VoucherExpiring,
+    VoucherIssued,
+    VoucherTopUpAwaited,
+)
 
 
 class Again(StrEnum):
@@ -48,7 +55,10 @@ _ATTEMPT, _CHECK = ("request", "attempt"), ("number", "again")
 
 NOTICES: Final = (
     Notice(BookingAccepted, _K.BOOKING_CONFIRMED, _GUEST, _ONCE_MORE, (), when.confirmed),
-    Notice(SecondPaymentOverdue, _K.SECOND_PAYMENT_OVERDUE, _GUEST, _ONCE_MORE, ("due_on",)),
+    Notice(
+        SecondPaymentOverdue, _K.SECOND_PAYMENT_OVERDUE, _GUEST, _ONCE_MORE, ("due_on",), when.reminded_of_second, when.before_stay
+    ),
+    Notice(SecondPaymentOverdue, _K.SECOND_PAYMENT_UNPAID, _MERCHANT, _ONCE_MORE, ("due_on",), None, when.owed),
     Notice(CancellationConfirmed, _K.CANCELLATION_CONFIRMED, _GUEST, _ONCE_MORE, ("request", "quote"), when.without_voucher),
     Notice(RefundExecuted, _K.REFUND_EXECUTED, _GUEST, _REFUSED, ("refund", "payment", "provider_record"), when.in_money),
     Notice(RefundManualRequired, _K.REFUND_MANUAL_REQUIRED, _MERCHANT, _REFUSED, ("refund", "payment", "reason")),
@@ -85,8 +95,11 @@ NOTICES: Final = (
     Notice(VoucherCheckRequested, _K.VOUCHER_DUPLICATE, _MERCHANT, _ONCE_MORE, _CHECK, when.duplicate, when.to_be_checked),
     Notice(PaymentCaptured, _K.VOUCHER_ACCEPTED, _GUEST, _ONCE_MORE, ("payment",), when.by_voucher),
     Notice(VoucherTopUpAwaited, _K.VOUCHER_TOP_UP_AWAITED, _GUEST, _ONCE_MORE, ("number", "until"), None, when.top_up_awaited),
+    Notice(PaymentCaptured, _K.VOUCHER_GOODWILL, _GUEST, _ONCE_MORE, ("payment",), when.by_goodwill_alone),
+    Notice(VoucherDeclined, _K.VOUCHER_DECLINED, _GUEST, _ONCE_MORE, ("number",)),
     Notice(BookingDeclined, _K.BOOKING_DECLINED, _GUEST, _ONCE_MORE, ("number",)),
     Notice(VoucherIssued, _K.VOUCHER_ISSUED, _GUEST, _ONCE_MORE, ("number",)),
+    Notice(VoucherExpiring, _K.VOUCHER_EXPIRING, _GUEST, _ONCE_MORE, ("number", "days_before"), None, when.still_good),
     Notice(RefundExecuted, _K.VOUCHER_CREDITED, _GUEST, _REFUSED, ("refund", "payment", "provider_record"), when.into_its_voucher),
 )
 """A repeat of a balance due may come twice rather than never. Money given back that is told twice would frighten, and a merchant who is

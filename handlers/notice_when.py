@@ -14,9 +14,11 @@ from handlers import account
 from handlers.balance_dates import arrival_of
 from handlers.balance_record import LIVE, request_of
 from handlers.notice_number import entered
+from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.balance import BalanceDisfunction, BalanceOverdue, BalanceSent
 from schemas.balance_request import AttemptState, BalanceStatus
+from schemas.booking import SecondPaymentOverdue
 from schemas.common import Fact
 from schemas.folio import Folio, FolioStatus
 from schemas.notice import Audience, NoticeFailed
@@ -56,6 +58,11 @@ def reminded(fact: BalanceOverdue, _: Folio) -> bool:
     return fact.remind
 
 
+def reminded_of_second(fact: SecondPaymentOverdue, _: Folio) -> bool:
+    """S4-13, S1-38: as of a balance, a guest who is not paying, and never during or after the stay."""
+    return fact.remind
+
+
 def invited(fact: BalanceDisfunction, _: Folio) -> bool:
     """S1-23, S1-38: without a link the stay has begun, and nobody is written to."""
     return fact.link > 0
@@ -83,6 +90,15 @@ def into_its_voucher(fact: RefundExecuted, folio: Folio) -> bool:
 def by_voucher(fact: PaymentCaptured, folio: Folio) -> bool:
     """S0-19: the merchant has accepted a voucher, whose part is a payment; what the house adds to it is not the guest's."""
     return fact.payment in {voucher.payment for voucher in folio.vouchers}
+
+
+def by_goodwill_alone(fact: PaymentCaptured, folio: Folio) -> bool:
+    """S0-21: the house pays in the voucher's place, of which nothing is taken; what it adds to one is told with that one."""
+    payment = account.payment_of(folio, fact.payment)
+    if payment is None or payment.book != recipes.goodwill_account(folio):
+        return False
+    voucher = voucher_of(folio, payment.voucher)
+    return voucher is not None and not voucher.payment
 
 
 def check_begins(fact: VoucherCheckRequested, _: Folio) -> bool:
@@ -120,6 +136,17 @@ def link_lives(said: Mapping[str, Any], folio: Folio, today: date) -> bool:
     return asked and arrival is not None and today < arrival
 
 
+def before_stay(_: Mapping[str, Any], folio: Folio, today: date) -> bool:
+    """S1-37, S1-38: something is owed, and the stay has not begun."""
+    arrival = arrival_of(folio)
+    return account.balance(folio) > 0 and (arrival is None or today < arrival)
+
+
+def owed(_: Mapping[str, Any], folio: Folio, __: date) -> bool:
+    """S1-37: what was to be told as unpaid is unpaid."""
+    return account.balance(folio) > 0
+
+
 def still_open(said: Mapping[str, Any], folio: Folio, _: date) -> bool:
     """S1-37: the balance that was to be told as unpaid is unpaid."""
     request = request_of(folio, said["request"])
@@ -143,3 +170,8 @@ def top_up_awaited(said: Mapping[str, Any], folio: Folio, _: date) -> bool:
     """S0-19: the guest can still pay the difference, or withdraw."""
     voucher = entered(said, folio)
     return voucher is not None and voucher.status is VoucherStatus.AWAITING_TOP_UP
+
+
+def still_good(said: Mapping[str, Any], _: Folio, today: date) -> bool:
+    """S0-28: the voucher's last day is not over."""
+    return today <= date.fromisoformat(said["expires"])

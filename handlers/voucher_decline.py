@@ -18,7 +18,7 @@ from handlers.voucher_second import beside_vouchers
 from schemas.cancellation import CancellationConfirmed, Cause
 from schemas.folio import CancelRequest, Folio, RequestStatus
 from schemas.money import FULL_RATE, rate_text
-from schemas.voucher import BookingDeclined, VoucherStatus
+from schemas.voucher import BookingDeclined, VoucherDeclined, VoucherStatus
 
 DECLINED = "declined"
 """Stands for the request of a cancellation that nobody asked for."""
@@ -39,7 +39,7 @@ def everything_back(folio: Folio, facts: Facts, reason: str) -> Computation:
 
 def not_accepted(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> Outcome:
     """S0-19: a booking that depends on this voucher is declined; one whose deposit was collected before it was entered stands, lets go of
-    it, and owes the balance."""
+    it, owes the balance, and `voucher.declined` says so."""
     voucher = voucher_of(folio, key)
     assert voucher is not None, f"{folio.folio} has no voucher {key}"
     if not voucher.beyond_deposit:
@@ -48,7 +48,9 @@ def not_accepted(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> 
     unasked = dropped(folio, of_check(folio, key))
     without = replace_voucher(no_top_up(folio_of(unasked), voucher), refused)
     moved = rescheduled(folio, account.changed(without), facts)
+    lost = VoucherDeclined(number=voucher.number, amount=voucher.counts, currency=folio.currency, reason=reason)
     told = Outcome(
+        facts=(lost,),
         messages=(ask("voucher.release_asked", folio, voucher, voucher.minor, reason=reason),),
         cancel=(*check_timers(key), *(() if without.top_up_until is not None else (TOP_UP,))),
         trace=(Step("S0-19", f"voucher {voucher.number}: {reason}; the deposit was here before it: the booking stands"),),

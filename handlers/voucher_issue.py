@@ -23,6 +23,7 @@ from handlers.outcome import Facts, Internal, Outcome, Step, folio_of, merge
 from handlers.penalty import start_of_day
 from handlers.quote import quoted
 from handlers.refund_parts import VOUCHER, allocation
+from handlers.voucher_expiring import warnings
 from handlers.voucher_value import of_vouchers, value_of
 from handlers.voucher_worth import entity_of
 from ledger import recipes
@@ -194,6 +195,7 @@ def _issued(message: CancelWithVoucher, folio: Folio, here: Local, facts: Facts,
         vat_kind=issued.vat_kind,
         vat_rate=issued.vat_rate,
         refund_on_expiry=on_expiry,
+        warn_at=warnings(expires, here),
     )
     more = Outcome(
         state=after,

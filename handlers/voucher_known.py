@@ -13,6 +13,7 @@ from handlers.frozen import zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer
 from handlers.penalty import start_of_day
 from handlers.voucher_book import EXPIRY, ended
+from handlers.voucher_expiring import warning_timers
 from handlers.voucher_number import check_number
 from handlers.voucher_worth import entity_of
 from schemas.common import ActorKind
@@ -156,4 +157,5 @@ def decide_issue(message: VoucherIssue, facts: Facts) -> Outcome:
     )
     amount = account.text(message.value, message.currency)
     step = Step("S0-26", f"voucher {message.number}: {amount}, good until {message.expires}")
-    return Outcome(state=book, timers=expiry_timer(book.key, book.expires_at), trace=(step,))
+    timers = (*expiry_timer(book.key, book.expires_at), *warning_timers(message.warn_at))
+    return Outcome(state=book, timers=timers, trace=(step,))

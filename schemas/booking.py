@@ -151,11 +151,13 @@ class PaymentScheduleSet(Fact, frozen=True, kw_only=True):
 
 
 class SecondPaymentOverdue(Fact, frozen=True, kw_only=True):
-    """The second payment's day is over and the balance is open (S1-37 by S4-13): told, never cancelled by itself."""
+    """The second payment's day is over and the balance is open (S1-37 by S4-13): told, never cancelled by itself. `remind`: the guest is
+    not paying, and the stay has not begun (S1-38)."""
 
     due_on: date
     balance: int
     currency: str
+    remind: bool
 
 
 class BalanceChanged(Fact, frozen=True, kw_only=True):

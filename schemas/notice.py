@@ -19,6 +19,7 @@ class NoticeKind(StrEnum):
 
     BOOKING_CONFIRMED = "booking_confirmed"
     SECOND_PAYMENT_OVERDUE = "second_payment_overdue"
+    SECOND_PAYMENT_UNPAID = "second_payment_unpaid"
     CANCELLATION_CONFIRMED = "cancellation_confirmed"
     REFUND_EXECUTED = "refund_executed"
     REFUND_MANUAL_REQUIRED = "refund_manual_required"
@@ -40,9 +41,12 @@ class NoticeKind(StrEnum):
     AUTHORISATION_EXPIRES = "authorisation_expires"
     VOUCHER_DUPLICATE = "voucher_duplicate"
     VOUCHER_ACCEPTED = "voucher_accepted"
+    VOUCHER_GOODWILL = "voucher_goodwill"
     VOUCHER_TOP_UP_AWAITED = "voucher_top_up_awaited"
+    VOUCHER_DECLINED = "voucher_declined"
     BOOKING_DECLINED = "booking_declined"
     VOUCHER_ISSUED = "voucher_issued"
+    VOUCHER_EXPIRING = "voucher_expiring"
     VOUCHER_CREDITED = "voucher_credited"
 
 

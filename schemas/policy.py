@@ -193,6 +193,7 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     voucher_value_amount: int | None = None  # for fixed_amount
     voucher_value_percent: Fraction = Fraction(1)  # for percent_of_collected; more than all of it is a bonus
     voucher_months: int = 18  # S0-28: how long a voucher is good; 0: for ever
+    voucher_warning_days: tuple[int, ...] = (30,)  # S0-28: days before its last one; whoever has such a voucher is told
     voucher_consent: bool = False  # S0-28: only to a guest who agreed
     refund_on_expiry: bool = False  # S0-28: what was not used goes back in money
     voucher_scope: VoucherScope = VoucherScope.ENTITY  # S0-36

@@ -160,6 +160,7 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "balance.refused": balance.BalanceRefused,
         # vouchers
         "booking.declined": voucher.BookingDeclined,
+        "voucher.declined": voucher.VoucherDeclined,
         "voucher.issued": voucher.VoucherIssued,
         "voucher.registered": voucher.VoucherRegistered,
         "voucher.consented": voucher.VoucherConsented,
@@ -169,6 +170,7 @@ OUT: Mapping[str, type[Fact]] = MappingProxyType(
         "voucher.held": voucher.VoucherHeld,
         "voucher.consumed": voucher.VoucherConsumed,
         "voucher.released": voucher.VoucherReleased,
+        "voucher.expiring": voucher.VoucherExpiring,
         "voucher.expired": voucher.VoucherExpired,
         "voucher.refused": voucher.VoucherRefused,
         "notice.requested": notice.NoticeRequested,
@@ -196,6 +198,7 @@ INTERNAL: Mapping[str, type[msgspec.Struct]] = MappingProxyType(
         "voucher.settle_answered": voucher_talk.VoucherAnswered,
         "voucher.credit_answered": voucher_talk.VoucherAnswered,
         "voucher.issue_asked": voucher_talk.VoucherIssue,
+        "voucher.unspent": voucher_talk.VoucherUnspent,
         "voucher.unused": voucher_talk.VoucherUnused,
         "voucher.money_gone": voucher_talk.VoucherMoneyGone,
         "notice.carried": notice.NoticeCarried,

@@ -315,6 +315,27 @@ class VoucherConsented(Fact, frozen=True, kw_only=True):
     text_version: str
 
 
+class VoucherExpiring(Fact, frozen=True, kw_only=True):
+    """`voucher.expiring` (S0-28): `amount` of a code of ours is free, `days_before` its last day."""
+
+    number: str
+    amount: int
+    currency: str
+    expires: date
+    days_before: int
+    refund_on_expiry: bool
+
+
+class VoucherDeclined(Fact, frozen=True, kw_only=True):
+    """`voucher.declined` (S0-19): the merchant did not accept it, or the top-up did not come, and the booking stands: `amount`, which it
+    was to pay, is owed by other means."""
+
+    number: str
+    amount: int
+    currency: str
+    reason: str
+
+
 class BookingDeclined(Fact, frozen=True, kw_only=True):
     """`booking.declined` (S0-19): the merchant did not accept the voucher, or the top-up did not come: all is voided or given back."""
 

@@ -58,6 +58,15 @@ class VoucherIssue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     vat_kind: VatKind = VatKind.UNKNOWN
     vat_rate: str = ""
     refund_on_expiry: bool = False
+    warn_at: tuple[tuple[int, datetime], ...] = ()  # so many days before the last one
+
+
+class VoucherUnspent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Internal, from a voucher whose last day is near to the folio it was issued for: `minor` of it is free (S0-28)."""
+
+    key: str
+    minor: Annotated[int, Meta(gt=0)]
+    days_before: int
 
 
 class VoucherUnused(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

@@ -1,44 +1,29 @@
 """From a notice to what is read: subject, text and HTML, amounts and dates as each language writes them (S0-34).
 
-Texts are templates of Jinja2 in a sandbox. What a template names and nobody says is refused, by kind, language and variable: when the
-hub starts (`Texts`), and when it is sent.
+What a property's own text asks for and there is not is refused, by file, kind, language and line: when the hub starts (`Texts`), and when
+it is sent. What a text may use is `connectors.mail.templates`.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from babel.dates import format_date, format_time
-from babel.lists import format_list
-from babel.numbers import format_currency
-from jinja2 import Environment, StrictUndefined, Template, TemplateError, Undefined, UndefinedError, meta, pass_context
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import StrictUndefined, Template
+from jinja2.sandbox import SandboxedEnvironment
 
+from connectors.mail.filters import shipped
 from connectors.mail.samples import SAMPLES
+from connectors.mail.templates import MARKED, PLAIN, Broken, Mistake, mistakes, rendered
 from schemas.errors import HubError
-from schemas.money import exponent
 from schemas.notice import Audience, Language, NoticeKind, NoticeText
 
-LOCALES: Final[Mapping[Language, str]] = {
-    Language.EN: "en_GB",
-    Language.FR: "fr_FR",
-    Language.IT: "it_IT",
-    Language.ES: "es_ES",
-    Language.DE: "de_DE",
-    Language.NL: "nl_NL",
-}
 SAID: Final = frozenset({"name", "property_name", "language"})
 """What is added when a notice is sent: who it is to, by name, and what the property calls itself."""
-_UNDEFINED: Final = re.compile(r"'([^']*)' is undefined|has no attribute '([^']*)'")
 _BREAKS: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 """Blanks, ends of lines and paragraphs, control characters, and those that turn the direction of what is read; spaces that do not break
 are none of them."""
@@ -69,6 +54,30 @@ class Written(NamedTuple):
     html: str
 
 
+class Wrong(NamedTuple):
+    """A mistake in a text of a property's own: where it stands, and what to do."""
+
+    whose: str
+    kind: NoticeKind
+    language: Language
+    part: str  # subject, text or html
+    mistake: Mistake
+
+    @property
+    def file(self) -> str:
+        """Within the folder of the configuration."""
+        return f"notices/{self.whose}/{self.kind}.toml"
+
+    def error(self) -> HubError:
+        """The same, raised."""
+        line, message, code, value = self.mistake
+        where = f"{self.file}, {self.language}.{self.part}, line {line} of it"
+        return HubError(
+            f"the text of {self.kind} in {self.language} {message} ({where})",
+            code=code, field=f"{self.kind}.{self.language}", value=value,
+        )  # fmt: skip
+
+
 class _Text(NamedTuple):
     subject: Template
     text: Template
@@ -84,20 +93,21 @@ class _Frame(NamedTuple):
 
 
 class Texts:
-    """Every text, read, compiled, and held against what its kind may say.
+    """Every text: a property's own, read, compiled, held against what its kind may say and written once with what is made up; else the
+    shipped one.
 
     Raises HubError `template_variable`, or `template_broken`, which name kind, language and, where there is one, the variable.
     """
 
     def __init__(self, overrides: Overrides | None = None) -> None:
-        self._plain, self._marked = _environments()
-        self._layout = self._marked.from_string(_shipped("layout.html"))
-        self._frames = {language: self._framed(frame) for language, frame in _frames().items()}
-        self._texts: dict[tuple[str, NoticeKind, Language], _Text] = {}
-        for property_, kinds in {"": _every(), **(overrides or {})}.items():
-            for kind, texts in kinds.items():
-                for language, text in texts.items():
-                    self._texts[property_, kind, language] = _compiled(self._plain, self._marked, kind, language, text)
+        for wrong in wrongs(overrides or {}):
+            raise wrong.error()
+        self._own = {
+            (property_, kind, language): _compiled(text)
+            for property_, kinds in (overrides or {}).items()
+            for kind, texts in kinds.items()
+            for language, text in texts.items()
+        }
 
     def write(
         self,
@@ -111,78 +121,76 @@ class Texts:
         property_name: str = "",
     ) -> Written:
         """One notice. Raises HubError as the class does."""
-        text = self._texts.get((property_, kind, language)) or self._texts["", kind, language]
+        text = self._own.get((property_, kind, language)) or _shipped(kind, language)
         said = {
             **{variable: _lined(value, LONGEST) for variable, value in variables.items()},
             "name": _lined(name, LONGEST_NAME), "property_name": property_name or property_, "language": language,
         }  # fmt: skip
-        frame = self._frames[language]
+        frame = _frames()[language]
         greeting, closing = frame.greeting if audience is Audience.GUEST else frame.to_merchant, frame.closing
 
-        def rendered(template: Template) -> str:
+        def written(template: Template) -> str:
             return _rendered(template, said, kind, language)
 
-        plain = [rendered(part).strip() for part in (greeting[0], text.text, closing[0])]
-        footer = rendered(frame.footer[0]).strip()
+        plain = [written(part).strip() for part in (greeting[0], text.text, closing[0])]
+        footer = written(frame.footer[0]).strip()
         if text.html is not None:
-            html = rendered(text.html)
+            html = written(text.html)
         else:
             paragraphs = [
-                rendered(greeting[1]).strip(),
-                *_PARAGRAPHS.split(rendered(text.marked).strip()),
-                rendered(closing[1]).strip(),
+                written(greeting[1]).strip(),
+                *_PARAGRAPHS.split(written(text.marked).strip()),
+                written(closing[1]).strip(),
             ]
-            html = self._layout.render(
-                language=language.value, subject=rendered(text.subject), footer=rendered(frame.footer[1]),
+            html = _layout().render(
+                language=language.value, subject=written(text.subject), footer=written(frame.footer[1]),
                 paragraphs=[part.replace("\n", "<br>\n") for part in paragraphs],
             )  # fmt: skip
         return Written(
-            language, _in_a_line(rendered(text.subject)), "\n\n".join([*plain, f"-- \n{footer}"]) + "\n", html
+            language, _in_a_line(written(text.subject)), "\n\n".join([*plain, f"-- \n{footer}"]) + "\n", html
         )  # fmt: skip
 
-    def _framed(self, frame: Frame) -> _Frame:
-        parts = (frame.greeting, frame.closing, frame.to_merchant, frame.footer)
-        return _Frame(*((self._plain.from_string(part), self._marked.from_string(part)) for part in parts))
 
-
-class Fault(NamedTuple):
-    """Whose own text is wrong, and how."""
-
-    property: str
-    kind: NoticeKind
-    language: Language
-    wrong: HubError
-
-
-def faults(overrides: Overrides) -> Iterator[Fault]:
-    """Every own text that `Texts` would refuse."""
-    plain, marked = _environments()
+def wrongs(overrides: Overrides) -> Iterator[Wrong]:
+    """Every mistake in properties' own texts: what a text shows by itself, then what shows when it is written."""
     for property_, kinds in overrides.items():
         for kind, texts in kinds.items():
             for language, text in texts.items():
-                try:
-                    _compiled(plain, marked, kind, language, text)
-                except HubError as wrong:
-                    yield Fault(property_, kind, language, wrong)
+                yield from (Wrong(property_, kind, language, part, mistake) for part, mistake in _mistakes(kind, language, text))
 
 
-def _compiled(plain: Environment, marked: Environment, kind: NoticeKind, language: Language, text: NoticeText) -> _Text:
+def _mistakes(kind: NoticeKind, language: Language, text: NoticeText) -> list[tuple[str, Mistake]]:
     known = frozenset(SAMPLES[kind]) | SAID
-    try:
-        named = [meta.find_undeclared_variables(plain.parse(source)) for source in (text.subject, text.text, text.html)]
-        compiled = _Text(
-            plain.from_string(text.subject),
-            plain.from_string(text.text),
-            marked.from_string(text.text),
-            marked.from_string(text.html) if text.html else None,
-        )
-    except TemplateError as broken:
-        raise HubError(
-            f"the text of {kind} in {language} is no template: {broken}", code="template_broken", field=f"{kind}.{language}"
-        ) from None
-    for variable in sorted(frozenset().union(*named) - known):
-        raise _missing(kind, language, variable)
-    return compiled
+    parts = {"subject": text.subject, "text": text.text, "html": text.html}
+    found = [(part, mistake) for part, source in parts.items() for mistake in mistakes(source, known)]
+    return found or [(part, mistake) for part, mistake in _tried(kind, language, _compiled(text))]
+
+
+def _tried(kind: NoticeKind, language: Language, text: _Text) -> Iterator[tuple[str, Mistake]]:
+    """What shows when it is written, with what is made up, and once more with no sums and all flags the other way."""
+    for sample in (SAMPLES[kind], {name: _otherwise(value) for name, value in SAMPLES[kind].items()}):
+        said = {**sample, "name": "Anna", "property_name": "Camping", "language": language}
+        for part, template in zip(("subject", "text", "text", "html"), text, strict=True):
+            try:
+                rendered(template or text.subject, said)
+            except Broken as broken:
+                yield part, broken.mistake
+                return
+
+
+def _otherwise(value: Any) -> Any:
+    if isinstance(value, bool):
+        return not value
+    return (0 if value else 60_000) if isinstance(value, int) else value
+
+
+def _compiled(text: NoticeText) -> _Text:
+    return _Text(
+        PLAIN.from_string(text.subject),
+        PLAIN.from_string(text.text),
+        MARKED.from_string(text.text),
+        MARKED.from_string(text.html) if text.html else None,
+    )
 
 
 def _in_a_line(text: str) -> str:
@@ -202,102 +210,38 @@ def _lined(value: Any, most: int) -> Any:
 
 def _rendered(template: Template, said: Mapping[str, Any], kind: NoticeKind, language: Language) -> str:
     try:
-        return template.render(said)
-    except UndefinedError as missing:
-        found = _UNDEFINED.search(str(missing))
-        raise _missing(kind, language, (found[1] or found[2]) if found else str(missing)) from None
-    except (TemplateError, ValueError, TypeError, ArithmeticError) as broken:
-        raise HubError(
-            f"the text of {kind} in {language} cannot be written: {broken}", code="template_broken", field=f"{kind}.{language}"
-        ) from None
-
-
-def _missing(kind: NoticeKind, language: Language, variable: str) -> HubError:
-    return HubError(
-        f"the text of {kind} in {language} names {variable!r}, which nobody says: it may name {', '.join(sorted(SAMPLES[kind]))} and"
-        f" {', '.join(sorted(SAID))}",
-        code="template_variable", field=f"{kind}.{language}", value=variable,
-    )  # fmt: skip
-
-
-# -- amounts and dates ---------------------------------------------------------------------------------------------------------
-
-
-def _said(value: Any) -> Any:
-    """What was said. Raises UndefinedError for what nobody did."""
-    if isinstance(value, Undefined):
-        str(value)
-    return value
-
-
-@pass_context
-def _money(context: Context, minor: int) -> str:
-    """Minor units of the notice's currency, with all the digits that they have."""
-    currency = context["currency"]
-    return str(
-        format_currency(
-            Decimal(_said(minor)).scaleb(-exponent(currency)),
-            currency,
-            locale=LOCALES[context["language"]],
-            decimal_quantization=False,
-        )
-    )
-
-
-@pass_context
-def _day(context: Context, day: str) -> str:
-    """A day, with the day of the week. An instant: the day in its own offset, which is the property's."""
-    return str(format_date(date.fromisoformat(_said(day)[:10]), "full", locale=LOCALES[context["language"]]))
-
-
-@pass_context
-def _moment(context: Context, instant: str) -> str:
-    """The day and the time of an instant, in its own offset, which is the property's (A-32)."""
-    at, locale = datetime.fromisoformat(_said(instant)), LOCALES[context["language"]]
-    return f"{format_date(at.date(), 'full', locale=locale)}, {format_time(at.time(), 'short', locale=locale)}"
-
-
-@pass_context
-def _word(context: Context, word: str) -> str:
-    """A word of the messages (`bank_transfer`) as the language says it; one that it does not know, as it is."""
-    return _words()[context["language"]].get(_said(word), str(word))
-
-
-@pass_context
-def _enumerated(context: Context, words: Sequence[str], style: str = "and") -> str:
-    """Several of them in a row, the last one after `and`, or after `or`."""
-    named = [_word(context, word) for word in _said(words)]
-    return str(format_list(named, style="or" if style == "or" else "standard", locale=LOCALES[context["language"]]))
-
-
-def _environments() -> tuple[Environment, Environment]:
-    """Of plain text, and of what is marked up."""
-    return _environment(marked=False), _environment(marked=True)
-
-
-def _environment(*, marked: bool) -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=marked, keep_trailing_newline=False)
-    made.filters.update(money=_money, day=_day, moment=_moment, word=_word, words=_enumerated)
-    return made
+        return rendered(template, said)
+    except Broken as broken:
+        line, message, code, value = broken.mistake
+        text = f"the text of {kind} in {language} {message} (line {line} of it)"
+        raise HubError(text, code=code, field=f"{kind}.{language}", value=value) from None
 
 
 # -- what is shipped -----------------------------------------------------------------------------------------------------------
 
 
-def _shipped(name: str) -> str:
-    return resources.files("connectors.mail").joinpath(f"texts/{name}").read_text(encoding="utf-8")
-
-
-def _every() -> dict[NoticeKind, dict[Language, NoticeText]]:
-    return {
-        kind: msgspec.convert(tomllib.loads(_shipped(f"{kind}.toml")), dict[Language, NoticeText]) for kind in NoticeKind
-    }  # fmt: skip
-
-
-def _frames() -> dict[Language, Frame]:
-    return msgspec.convert(tomllib.loads(_shipped("frame.toml")), dict[Language, Frame])
+@cache
+def _source(kind: NoticeKind) -> dict[Language, NoticeText]:
+    return msgspec.convert(tomllib.loads(shipped(f"{kind}.toml")), dict[Language, NoticeText])
 
 
 @cache
-def _words() -> dict[Language, dict[str, str]]:
-    return msgspec.convert(tomllib.loads(_shipped("words.toml")), dict[Language, dict[str, str]])
+def _shipped(kind: NoticeKind, language: Language) -> _Text:
+    return _compiled(_source(kind)[language])
+
+
+@cache
+def _frames() -> dict[Language, _Frame]:
+    frames = msgspec.convert(tomllib.loads(shipped("frame.toml")), dict[Language, Frame])
+    return {language: _framed(frame) for language, frame in frames.items()}
+
+
+def _framed(frame: Frame) -> _Frame:
+    parts = (frame.greeting, frame.closing, frame.to_merchant, frame.footer)
+    return _Frame(*((PLAIN.from_string(part), MARKED.from_string(part)) for part in parts))
+
+
+@cache
+def _layout() -> Template:
+    """What is around the paragraphs, which are HTML by then."""
+    return SandboxedEnvironment(undefined=StrictUndefined, autoescape=True).from_string(shipped("layout.html"))

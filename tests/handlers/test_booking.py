@@ -450,13 +450,36 @@ def test_x_20_what_a_channel_collects_is_not_asked() -> None:
     [pytest.param(10_500, 10_000, id="second payment open"), pytest.param(20_499, 1, id="a cent is open")],
 )
 def test_s1_37_overdue(first: int, late: int) -> None:
-    """S4-13: told with the balance, nothing cancelled."""
+    """S4-13: told with the balance, nothing cancelled; on the day of arrival nobody is reminded any more (S1-38)."""
     stay = booked()
     stay.pay(paid(first))
+    stay.now = "2026-07-24T00:00:00+02:00"
     out = stay.ring("2026-07-23")
 
-    assert (SecondPaymentOverdue(due_on=date(2026, 7, 23), balance=late, currency="EUR"),) == out.facts
+    assert (SecondPaymentOverdue(due_on=date(2026, 7, 23), balance=late, currency="EUR", remind=False),) == out.facts
     assert FolioStatus.CONFIRMED is stay.folio.status
+
+
+@pytest.mark.parametrize(
+    ("now", "paying", "remind"),
+    [
+        pytest.param("2026-07-23T23:59:59+02:00", 0, True, id="the last second before the stay"),
+        pytest.param("2026-07-24T00:00:00+02:00", 0, False, id="its first day"),
+        pytest.param("2026-08-02T00:00:00+02:00", 0, False, id="after it, the hub was away"),
+        pytest.param("2026-07-20T00:00:00+02:00", 10_000, False, id="he is paying"),
+    ],
+)
+def test_s1_37_s1_38_who_is_late_is_reminded_before_his_stay_alone(now: str, paying: int, remind: bool) -> None:
+    """S4-13: as of a balance."""
+    stay = booked()
+    stay.pay(paid(10_500))
+    if paying:
+        stay.pay(paid(paying, payment="P2"), name="payment.authorised")
+    stay.now = now
+    (told,) = stay.ring("2026-07-23").facts
+
+    assert isinstance(told, SecondPaymentOverdue)
+    assert told.remind is remind
 
 
 def test_s1_44_not_overdue() -> None:

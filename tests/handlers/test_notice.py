@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from connectors.mail.samples import SAMPLES
-from handlers import notice
+from handlers import notice, notice_said
 from handlers.notice_table import BY_KIND, NOTICES
 from handlers.outcome import Outcome
 from schemas.booking import BookingAccepted, PaymentScheduleSet
@@ -33,7 +33,7 @@ from schemas.notice import (
 )
 from schemas.refund import RefundDecided, RefundExecuted
 from schemas.registry import fact_name
-from tests.handlers.campsite import ACTOR, CAMP, Stay, kinds, ordered
+from tests.handlers.campsite import ACTOR, CAMP, Stay, kinds, ordered, paid
 
 PAGE = (Path(__file__).parents[2] / "docs/rules/notice.md").read_text(encoding="utf-8")
 WRITES = replace(CAMP, notices=tuple(NoticeKind))
@@ -176,8 +176,35 @@ def test_a_text_knows_the_booking_and_the_fact(stay: Written) -> None:
     assert told.variables == {
         "folio": "B-1", "property": "camp-azur", "currency": "EUR", "arrival": "2026-07-24", "departure": "2026-07-31",
         "ordered": 20_500, "collected": 0, "balance": 20_500, "due_now": 20_500, "second_payment": 0, "second_payment_on": None,
+        "open_now": 20_500, "open_later": 0, "open_later_by": None, "goodwill": 0, "tender": "", "typed": None,
         "refund": "R-1", "payment": "P1", "amount": 6_000, "provider_record": "30/1",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "paid_", "today", "due"),
+    [
+        pytest.param({}, 0, (2026, 5, 1), (10_500, 10_000, "2026-07-23"), id="nothing came yet"),
+        pytest.param({}, 10_500, (2026, 5, 1), (0, 10_000, "2026-07-23"), id="the deposit came"),
+        pytest.param({}, 10_500, (2026, 7, 23), (0, 10_000, "2026-07-23"), id="on its day"),
+        pytest.param({}, 10_500, (2026, 7, 24), (10_000, 0, None), id="its day is over"),
+        pytest.param({}, 20_500, (2026, 5, 1), (0, 0, None), id="everything"),
+        pytest.param({"payment_plan": "full"}, 0, (2026, 5, 1), (20_500, 0, None), id="all at once"),
+        pytest.param({"collected_by": "channel"}, 0, (2026, 5, 1), (0, 0, None), id="X-20: a channel collects"),
+    ],
+)
+def test_s0_11_s4_13_x_20_what_is_due_now_and_until_when(
+    more: dict[str, Any], paid_: int, today: tuple[int, int, int], due: tuple[int, int, str | None]
+) -> None:
+    """What is authorised is at hand, so nobody is asked for it."""
+    for name in ("payment.received", "payment.authorised"):
+        stay = Stay()
+        stay.book(ordered(**{"payment_plan": "split", **more}))
+        if paid_:
+            stay.pay(paid(paid_), name=name)
+        said = notice_said.variables(REFUNDED, stay.folio, ZoneInfo("Europe/Paris"), date(*today))
+
+        assert (said["open_now"], said["open_later"], said["open_later_by"]) == due
 
 
 def test_a_32_instants_are_the_property_s(stay: Written) -> None:
@@ -186,7 +213,9 @@ def test_a_32_instants_are_the_property_s(stay: Written) -> None:
     class Told(Fact, frozen=True, kw_only=True):
         at: datetime
 
-    said = notice.variables(Told(at=datetime(2026, 7, 31, 22, 30, tzinfo=UTC)), stay.folio, ZoneInfo("Europe/Paris"))
+    said = notice_said.variables(
+        Told(at=datetime(2026, 7, 31, 22, 30, tzinfo=UTC)), stay.folio, ZoneInfo("Europe/Paris"), date(2026, 7, 31)
+    )
 
     assert said["at"] == "2026-08-01T00:30:00+02:00"
 
@@ -198,7 +227,7 @@ def test_a_sample_has_what_a_text_may_name(kind: NoticeKind, stay: Written) -> N
     sample = {**SAMPLES[kind], "valid_until": "2026-07-21T09:00:00Z"}
     fact = msgspec.convert(sample, about)
 
-    assert set(notice.variables(fact, stay.folio, ZoneInfo("Europe/Paris"))) == set(SAMPLES[kind])
+    assert set(notice_said.variables(fact, stay.folio, ZoneInfo("Europe/Paris"), date(2026, 5, 1))) == set(SAMPLES[kind])
 
 
 def test_what_became_of_it(stay: Written) -> None:

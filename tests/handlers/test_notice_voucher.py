@@ -141,7 +141,95 @@ def test_s0_19_accepted_is_told_to_the_guest() -> None:
     kind = ordered()
     kind.enter(20_000)
     kind.check("goodwill", value=15_000)
-    assert the(kind, "voucher_accepted").variables["amount"] == 15_000
+    told = the(kind, "voucher_accepted").variables
+    assert (told["amount"], told["typed"], told["goodwill"]) == (15_000, 20_000, 5_000)
+    assert "voucher_goodwill" not in kind.kinds(), "one mail about one voucher"
+
+
+def test_s0_21_goodwill_alone_is_told_to_the_guest() -> None:
+    """Nothing of the voucher was taken: what the house gives in its place is a mail of its own, and no voucher is told as accepted."""
+    house = ordered()
+    house.enter(20_000)
+    house.check("goodwill", value=0)
+    told = the(house, "voucher_goodwill")
+
+    assert (told.audience, told.language, told.variables["amount"], told.variables["balance"]) == (
+        Audience.GUEST,
+        "it",
+        20_000,
+        30_000,
+    )
+    assert house.kinds() == ["voucher_check", "voucher_goodwill", "booking_confirmed"]
+
+
+def test_s0_19_worth_less_with_what_is_due_at_hand_is_told_with_what_was_typed() -> None:
+    """Nobody waits for a top-up, and the guest sees both amounts."""
+    house = ordered()
+    house.enter(30_000)
+    house.check("lower_value", value=20_000)
+    told = the(house, "voucher_accepted").variables
+
+    assert (told["amount"], told["typed"], told["balance"]) == (20_000, 30_000, 30_000)
+
+
+def test_s0_19_a_voucher_that_is_refused_while_the_booking_stands() -> None:
+    """Its deposit was paid before: the guest hears what is due by other means, and until when; once the day is over: now."""
+    house = ordered()
+    house.pay(15_000)
+    house.enter(10_000)
+    house.check("refused", reason="unknown code")
+    told = the(house, "voucher_declined")
+
+    assert (told.audience, told.language) == (Audience.GUEST, "it")
+    said = told.variables
+    assert (said["amount"], said["open_now"], said["open_later"], said["open_later_by"]) == (10_000, 0, 35_000, "2026-07-23")
+    assert said["number"] == masked("MER-1")
+    assert whole(said, house.folio())["number"] == "MER-1"
+    assert "booking_declined" not in house.kinds()
+
+    late = ordered()
+    late.pay(15_000)
+    late.enter(10_000)
+    late.until("2026-07-25T08:00:00+00:00")
+    late.check("refused")
+    said = the(late, "voucher_declined").variables
+    assert (said["open_now"], said["open_later"], said["open_later_by"]) == (35_000, 0, None)
+
+
+def test_s0_28_a_voucher_that_is_about_to_expire_is_told_of_on_each_day() -> None:
+    """With what is free of it, its last day, and its number in the mail alone; never when nothing is left."""
+    house = ordered(voucher_warning_days=(30, 7), voucher_months=3)
+    house.pay(15_000)
+    house.send("booking.cancel_with_voucher", number=CODES[0])
+    assert house.folio().issued is not None
+    house.order("B-2", lines=[line(price=50_000, terms="outdoor/thirty")])
+    house.until("2026-07-10T08:00:00+00:00")
+    house.enter(5_000, CODES[0], "B-2")
+    house.check("accepted", "B-2")
+    house.until("2026-09-01T08:00:00+00:00")
+
+    told = [one.variables for one in house.written if one.kind == "voucher_expiring"]
+    assert [(one["days_before"], one["amount"], one["expires"], one["folio"]) for one in told] == [
+        (30, 15_000, "2026-08-01", "B-1"),
+        (7, 10_000, "2026-08-01", "B-1"),
+    ]
+    assert whole(told[0], house.folio())["number"] == house.book(CODES[0]).number
+    assert CODES[0] not in str(told)
+
+
+def test_s0_28_nobody_is_warned_of_what_is_spent_or_lasts_for_ever() -> None:
+    """Nor where the policy names no day."""
+    for more, price in (({"voucher_months": 0}, 0), ({"voucher_warning_days": ()}, 0), ({}, 50_000)):
+        house = ordered(**more)
+        house.pay(15_000)
+        house.send("booking.cancel_with_voucher", number=CODES[0])
+        if price:
+            house.order("B-2", lines=[line(price=price, terms="outdoor/thirty")])
+            house.enter(15_000, CODES[0], "B-2")
+            house.check("accepted", "B-2")
+        house.until("2029-01-01T08:00:00+00:00")
+
+        assert "voucher_expiring" not in [one.kind for one in house.written]
 
 
 def test_s0_19_worth_less_a_top_up_is_awaited_until_an_instant_of_the_property() -> None:

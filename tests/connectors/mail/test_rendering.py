@@ -81,8 +81,7 @@ def test_no_digit_of_an_amount_is_lost(currency: str, minor: int, shown: str) ->
 
 def test_a_moment_is_told_in_its_own_zone() -> None:
     """A-32: instants come in the property's offset and are written so."""
-    texts = own("{{ provider_record|moment }}")
-    written = write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts, provider_record="2026-08-01T00:30:00+02:00")
+    written = write(NoticeKind.VOUCHER_TOP_UP_AWAITED, Language.EN, until="2026-08-01T00:30:00+02:00")
 
     assert "Saturday, 1 August 2026, 00:30" in written.text
 
@@ -150,12 +149,45 @@ def test_without_a_name() -> None:
 
 def test_a_booking_without_days_is_confirmed_too() -> None:
     """Half of it is not written."""
-    written = write(
-        NoticeKind.BOOKING_CONFIRMED, Language.FR, arrival=None, departure=None, second_payment=0, second_payment_on=None
-    )
+    written = write(NoticeKind.BOOKING_CONFIRMED, Language.FR, arrival=None, departure=None, open_later=0, open_later_by=None)
 
     assert "est confirmée." in written.text
-    assert "second paiement" not in written.text
+    assert "à régler au plus tard" not in written.text
+
+
+@pytest.mark.parametrize(
+    ("now", "later", "balance", "said", "not_said"),
+    [
+        pytest.param(12_050, 60_000, 72_050, ("Please pay €120.50 now.", "€600.00 is due by Monday"), ("nothing left",), id="both"),
+        pytest.param(0, 60_000, 60_000, ("€600.00 is due by Monday, 20 July 2026.",), ("now", "already"), id="later"),
+        pytest.param(72_050, 0, 72_050, ("Please pay €720.50 now.", "already paid"), ("is due by",), id="now"),
+        pytest.param(0, 0, 0, ("There is nothing left to pay.",), ("now", "is due by"), id="nothing"),
+    ],
+)
+def test_s0_11_a_confirmation_says_what_is_due_and_until_when(
+    now: int, later: int, balance: int, said: tuple[str, ...], not_said: tuple[str, ...]
+) -> None:
+    """In every language the same sums and the same day."""
+    more = {"open_now": now, "open_later": later, "open_later_by": "2026-07-20" if later else None, "balance": balance}
+    text = " ".join(write(NoticeKind.BOOKING_CONFIRMED, Language.EN, **more).text.split())
+
+    assert all(one in text for one in said)
+    assert not [one for one in not_said if one in text]
+    for language in Language:
+        read = write(NoticeKind.BOOKING_CONFIRMED, language, **more).text
+        assert ("2026" in read.split("\n\n")[2]) is bool(later)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(
+    ("record", "tender", "bank"),
+    [("3014726/1", "card", True), ("", "bank_transfer", True), ("", "cash", False), ("", "holiday_voucher", False)],
+)
+def test_x_19_what_was_given_back_by_hand_is_no_bank_s(language: Language, record: str, tender: str, bank: bool) -> None:
+    """Only a provider's refund, or a transfer, shows on an account after some days."""
+    text = write(NoticeKind.REFUND_EXECUTED, language, provider_record=record, tender=tender).text
+
+    assert any(word in text.lower() for word in ("bank", "banque", "banca", "banco")) is bank
 
 
 def test_a_property_s_own_text_and_the_rest_as_shipped() -> None:
@@ -174,40 +206,88 @@ def test_a_property_s_own_text_and_the_rest_as_shipped() -> None:
     )
 
 
+LOOP = "{% for a in name %}"
+
+
 @pytest.mark.parametrize(
-    ("text", "code", "value"),
+    ("text", "code", "value", "says"),
     [
-        pytest.param("{{ guest_name }}", "template_variable", "guest_name", id="nobody says it"),
-        pytest.param("{% if balanse > 0 %}x{% endif %}", "template_variable", "balanse", id="in a condition"),
-        pytest.param("{{ amount|monny }}", "template_broken", "", id="an unknown filter"),
-        pytest.param("{% if x", "template_broken", "", id="no template"),
+        pytest.param("{{ guest_name }}", "template_variable", "guest_name", "nobody says", id="nobody says it"),
+        pytest.param("{% if balanse > 0 %}x{% endif %}", "template_variable", "balanse", "nobody says", id="in a condition"),
+        pytest.param("{{ amount|monny }}", "template_broken", "", "no filter 'monny': there are abs,", id="an unknown filter"),
+        pytest.param("{% if amount < 0 %}{{ amount|monny }}{% endif %}", "template_broken", "", "no filter", id="where it is not seen"),
+        pytest.param("{% if amount is nice %}x{% endif %}", "template_broken", "", "no test 'nice'", id="an unknown test"),
+        pytest.param("{% if x", "template_broken", "", "is no template", id="no template"),
+        pytest.param("{{ amount.more.still }}", "template_variable", "more", "nobody says", id="no such part"),
+        pytest.param("{{ payment|money }}", "template_broken", "", "cannot be written", id="no amount"),
+        pytest.param("{{ payment|day }}", "template_broken", "", "cannot be written", id="no day"),
+        pytest.param("{{ amount / 0 }}", "template_broken", "", "division by zero", id="no number"),
+        pytest.param("{{ 1 / amount }}", "template_broken", "", "division by zero", id="no number where there is no sum"),
+        pytest.param("{{ ''.__class__.__mro__ }}", "template_broken", "", "unsafe", id="out of the sandbox"),
+        pytest.param("{{ name.upper() }}", "template_broken", "", "has call", id="what is called"),
+        pytest.param("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "template_broken", "", "has ", id="what calls itself"),
+        pytest.param("{% include 'x' %}", "template_broken", "", "has include", id="another file"),
+        pytest.param("{{ name|safe }}", "template_broken", "", "no filter 'safe'", id="what a guest wrote as HTML"),
+        pytest.param("{% for a in range(9) %}x{% endfor %}", "template_broken", "", "has call", id="a range"),
+        pytest.param(f"{LOOP * 8}{'{% endfor %}' * 8}", "template_broken", "", "loops more than 10000 times", id="loops in loops"),
+        pytest.param("{{ 'x' * 1000000000 }}", "template_broken", "", "is for numbers", id="a text many times"),
+        pytest.param("{{ '%1000000000d' % 1 }}", "template_broken", "", "is for numbers", id="a text that is filled"),
+        pytest.param("{{ 9 ** 9 ** 9 }}", "template_broken", "", "has pow", id="a power"),
+        pytest.param("{% set x = 'abcdefgh' %}" + "{% set x = x ~ x %}" * 30, "template_broken", "", "more than 100000", id="twice"),
+        pytest.param("{% set x = 'abcdefgh' %}" + "{% set x = x + x %}" * 30, "template_broken", "", "more than 100000", id="and more"),
+        pytest.param("{% set x = 99 %}" + "{% set x = x * x %}" * 30, "template_broken", "", "larger than any", id="a large number"),
+        pytest.param("{% set x %}{{ name }}{{ name }}{% endset %}", "template_broken", "", "has assignblock", id="a text in a text"),
     ],
-)
-def test_a_text_that_misses_a_variable_is_refused_at_the_start(text: str, code: str, value: str) -> None:
-    """By kind, language and variable, before anything is sent."""
-    for wrong in ({"text": text}, {"text": "x", "subject": text}, {"text": "x", "html": text}):
+)  # fmt: skip
+def test_a_text_that_cannot_be_written_is_refused_at_the_start(text: str, code: str, value: str, says: str) -> None:
+    """By file, kind, language and line, with what to do, before anything is sent; the same in subject, text and HTML."""
+    for part, wrong in (
+        ("text", {"text": f"x\n{text}"}),
+        ("subject", {"text": "x", "subject": f"x\n{text}"}),
+        ("html", {"text": "x", "html": f"x\n{text}"}),
+    ):
         with pytest.raises(HubError) as refused:
             own(**wrong)
         assert (refused.value.code, refused.value.field, refused.value.value) == (code, "refund_executed.en", value)
+        assert says in refused.value.message
+        assert f"(notices/camp-azur/refund_executed.toml, en.{part}, line 2 of it)" in refused.value.message
+
+
+def test_a_text_that_grows_too_long_is_refused_at_the_start() -> None:
+    """However little it says itself."""
+    with pytest.raises(HubError, match="longer than 100000 characters: say less of it"):
+        own("{% for a in [1,2,3,4,5,6,7,8,9,10,11] %}" + "x" * 10_000 + "{% endfor %}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for one in provider_record %}{{ loop.index }}{{ one|upper }}{% if not loop.last %}, {% endif %}{% endfor %}",
+        "{% set half = (amount / 2)|int %}{{ half|money }} {{ 'a' ~ folio ~ 1 }} {{ arrival|day|title }} {{ (amount * 2 + 1) % 7 }}",
+        "{{ arrival[:4] }} {% if typed is none %}x{% elif tender in ['card', 'cash'] %}y{% endif %} {{ typed|default(0, true)|string }}",
+    ],
+)
+def test_what_a_text_may_use(text: str) -> None:
+    """Conditions, loops over what is said, sums, and filters."""
+    assert write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=own(text)).text
 
 
 @pytest.mark.parametrize(
     ("text", "code", "value"),
     [
-        pytest.param("{{ amount.more.still }}", "template_variable", "more", id="no such part"),
-        pytest.param("{{ payment|money }}", "template_broken", "", id="no amount"),
-        pytest.param("{{ payment|day }}", "template_broken", "", id="no day"),
-        pytest.param("{{ ''.__class__.__mro__ }}", "template_broken", "", id="out of the sandbox"),
-        pytest.param("{{ amount / 0 }}", "template_broken", "", id="no number"),
+        pytest.param("{{ second_payment_on|day }}", "template_broken", "", id="a day that there is not"),
+        pytest.param("{% if not arrival %}{{ folio.nobody }}{% endif %}", "template_variable", "nobody", id="where nothing is"),
+        pytest.param("{% for a in folio %}{% for b in folio %}{% endfor %}{% endfor %}", "template_broken", "", id="a long name"),
     ],
 )
 def test_what_shows_only_when_it_is_written_is_refused_then(text: str, code: str, value: str) -> None:
     """The same refusal, and nothing is sent."""
-    texts = own(text)
+    texts = own(f"x\n{text}")
     with pytest.raises(HubError) as refused:
-        write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts)
+        write(NoticeKind.REFUND_EXECUTED, Language.EN, texts=texts, arrival=None, second_payment_on=None, folio="B" * 200)
 
     assert (refused.value.code, refused.value.field, refused.value.value) == (code, "refund_executed.en", value)
+    assert "line 2 of it" in refused.value.message
 
 
 def test_a_variable_that_is_missing_when_it_is_sent() -> None:

@@ -63,8 +63,21 @@ def test_a_property_s_own_text(tmp_path: Path) -> None:
     said = ran("notices", "preview", "refund_executed", "--config", wrong, status=Exit.WRONG)
     assert said.startswith("foliohub: template_variable: the text of refund_executed in en names 'ammount'")
     (problem,) = json.loads(foliohub("policies", "check", wrong, "--json").stdout)["problems"]
-    assert (problem["code"], problem["key"], problem["value"]) == ("template_variable", "en", "ammount")
-    assert (problem["file"], problem["line"]) == (OWN, 1)
+    assert (problem["code"], problem["key"], problem["value"]) == ("template_variable", "en.text", "ammount")
+    assert (problem["file"], problem["line"]) == (OWN, 3)
+
+
+def test_policies_check_names_every_text_that_cannot_be_written(tmp_path: Path) -> None:
+    """At its own line, in each language, all at once."""
+    text = '[en]\nsubject = "{{ amount|monny }}"\ntext = """\nDear\n{{ nobody }}\n"""\n[it]\nsubject = "x"\ntext = """{% if"""\n'
+    wrong = folder(tmp_path, {OWN: text})
+    problems = json.loads(foliohub("policies", "check", wrong, "--json").stdout)["problems"]
+
+    assert [(one["file"], one["line"], one["key"], one["code"]) for one in problems] == [
+        (OWN, 2, "en.subject", "template_broken"),
+        (OWN, 5, "en.text", "template_variable"),
+        (OWN, 9, "it.text", "template_broken"),
+    ]
 
 
 def test_what_waits_and_how_it_would_read(store: Path) -> None:
