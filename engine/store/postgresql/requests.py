@@ -9,7 +9,7 @@ from typing import Final
 from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Constraint
 from engine.store.postgresql.columns import given, insert
-from engine.store.postgresql.database import Link
+from engine.store.postgresql.link import Link
 from engine.store.rows import QueryRow
 
 _MOVE: Final = (
