@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from engine.store.rows import BY_ORDER, EffectRow, MoveRow, QueryRow, Waiting
+from engine.store.requests import BY_ORDER, EffectRow, MoveRow, QueryRow
+from engine.store.rows import Waiting
 from handlers.outcome import Outcome
 from schemas.effect import EffectState, Move
 from schemas.folio import Folio, FolioPayment, PartStatus, State

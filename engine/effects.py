@@ -23,7 +23,7 @@ from engine.histories import SECOND_US, Histories, Timing, evidence_of
 from engine.reconcile import after_result
 from engine.store.contract import Constraint, StoreAway
 from engine.store.effects import Effect, EffectStore, PaymentAsk
-from engine.store.rows import BY_ORDER
+from engine.store.requests import BY_ORDER
 from engine.together import Partly, Steps, together
 from engine.watching import Watch, asked
 from schemas.effect import EffectKind, EffectOrder, EffectState, ProviderRecord, Reply, Result

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.address import key_of, nobody
-from engine.store.rows import BounceRow, ContactRow, NoticeRow, Waiting
+from engine.store.requests import BounceRow, ContactRow, NoticeRow
+from engine.store.rows import Waiting
 from handlers.outcome import Outcome
 from schemas.booking import Booking
 from schemas.folio import Folio, State

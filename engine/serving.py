@@ -23,9 +23,10 @@ from engine.carrying import carriers
 from engine.dispatch import Dispatcher
 from engine.housekeeping import Housekeeping
 from engine.hub import Hub
+from engine.jobs import Jobs
 from engine.relay import Asked, OfAll, OfLanes, Relay, broker_url, partitions, sources, topology, wanted
 from engine.role import EVERY, Role
-from engine.store.contract import Fenced, News, StoreAway
+from engine.store.contract import News, StoreAway
 from engine.transport.amqp.consumer import AmqpConsumer, Tuning
 from engine.transport.amqp.publisher import AmqpPublisher
 from engine.transport.amqp.topology import check_partitions, provision
@@ -56,6 +57,7 @@ class Serving:
         self.store_away = False
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._jobs = Jobs(member, self._stopping, self._start)
         self._started = False
         self._dispatcher = Dispatcher(hub)
         self._carriers = carriers(hub) if Role.EFFECTS in self._roles else []
@@ -103,7 +105,7 @@ class Serving:
         for number, carrier in enumerate(self._carriers):
             self._start(f"mail {number}", carrier.run)
         if Role.SCHEDULER in self._roles:
-            self._start("housekeeping", self._alone("housekeeping", self._housekeeping.run))
+            self._start("housekeeping", self._jobs.alone("housekeeping", self._housekeeping.run))
         if self._relay is not None or self._consumer is not None:
             self._start("broker", self._provision)
 
@@ -239,37 +241,6 @@ class Serving:
         due = self.hub.reading.next_timer()
         return TICK_S if due is None else min(TICK_S, max(0.005, (due - self.hub.clock.now()) / 1_000_000))
 
-    def _alone(self, job: str, run: Callable[[], None]) -> Callable[[], None]:
-        """Of several processes one does this job: it begins when the lease is ours, and the process ends if it is lost."""
-        member = self._member
-        if member is None:
-            return run
-
-        def when_ours() -> None:
-            while not self._stopping.is_set() and not self._held(member, job, while_away=False):
-                self._stopping.wait(TICK_S)
-            if self._stopping.is_set():
-                return
-            log.info("job_ours", job=job)
-            self._start(f"{job} lease", lambda: self._prolong(member, job))
-            run()
-
-        return when_ours
-
-    def _prolong(self, member: Member, job: str) -> None:
-        while not self._stopping.wait(TICK_S):
-            if not self._held(member, job, while_away=True):
-                raise Fenced(f"the lease of {job} is another process's", field="job", value=job)
-        member.leases.give_back(job, member.name)
-
-    def _held(self, member: Member, job: str, *, while_away: bool) -> bool:
-        """`while_away`: what holds while the store cannot be asked. What was ours is, since nobody else can take it either."""
-        try:
-            return member.leases.hold(job, member.name)
-        except StoreAway as away:
-            log.warning("store_away", during=job, reason=away.message)
-            return while_away
-
     def _heard(self, news: News) -> None:
         """What another process has stored: something for our lanes, or decisions, whose requests and outcomes may be ours to carry."""
         if news.waiting and self._member is not None:
@@ -316,7 +287,7 @@ class Serving:
                 self._stopping.wait(pause_s)
                 pause_s = min(pause_s * 2, 10.0)
         if self._relay is not None and not self._stopping.is_set():
-            self._start("relay", self._alone("amqp relay", self._relay.run))
+            self._start("relay", self._jobs.alone("amqp relay", self._relay.run))
         if self._consumer is not None and not self._stopping.is_set():
             self._consumer.run()
         else:

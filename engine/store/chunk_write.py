@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.store.listed import ListedRow
+from engine.store.requests import BounceRow, ContactRow, EffectRow, MoveRow, NoticeRow, QueryRow
 from engine.store.rows import (
     BlockedRow,
-    BounceRow,
-    ContactRow,
     DeadLetterRow,
     DecisionRow,
-    EffectRow,
-    MoveRow,
-    NoticeRow,
     OutboxRow,
     ParkedRow,
-    QueryRow,
     Relied,
     StateWrite,
     SwitchRow,

@@ -59,7 +59,7 @@ def standing(address: str) -> Standing:
     """Of a store of any release, opened by nobody or by many. Raises HubError `no_store`, `store_away`, `store_broken`."""
     if is_database(address):
         with driver():
-            from engine.store.postgresql.database import without_password
+            from engine.store.postgresql.link import without_password
             from engine.store.postgresql.standing import looking, sizes
             from engine.store.postgresql.upgrading import SCHEMA_VERSION, versions
         with looking(address) as link:

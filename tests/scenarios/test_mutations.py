@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from engine import effects, intake
+from engine import arriving, effects
 from handlers import (
     account,
     balance,
@@ -235,7 +235,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("tenders/x_3_never_above_what_was_captured", (refund_elsewhere, "foreign", same_state)),
     ("payments/x_2_older_revision_changes_nothing", (booking, "_check_known", lambda *_: None)),
     ("payments/x_1_one_payment_by_two_messages", (payment, "_same", lambda *_: None)),
-    ("payments/x_16_trusted_time", (intake.DurableIntake, "_act", lambda _self, _tenant, _source, _asked, now: now)),
+    ("payments/x_16_trusted_time", (arriving.Reader, "_act", lambda _self, _tenant, _source, _asked, now: now)),
     ("payments/x_16_paid_before_told_after", (late_payment, "after_cancellation", lambda _before, after, *_: Outcome(state=after))),
     ("payments/x_16_paid_after_the_cancellation", (account, "cancelled_before", lambda *_: False)),
     ("payments/x_17_authorised_only", (quote, "_taken", lambda *_: ())),

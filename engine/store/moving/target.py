@@ -10,8 +10,8 @@ import msgspec
 import psycopg
 
 from engine.store.moving.proof import Ask, Proof
-from engine.store.postgresql.database import Link, without_password
 from engine.store.postgresql.home import settle
+from engine.store.postgresql.link import Link, without_password
 from engine.store.postgresql.upgrading import alone, make_store
 from schemas.errors import HubError
 

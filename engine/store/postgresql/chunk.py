@@ -15,7 +15,8 @@ from engine.address import lane_of
 from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Contended, Fenced
 from engine.store.postgresql.columns import CARGO, given, insert
-from engine.store.postgresql.database import NUMBERS, Database, Link
+from engine.store.postgresql.database import NUMBERS, Database
+from engine.store.postgresql.link import Link
 from engine.store.postgresql.listed import write_listed
 from engine.store.postgresql.requests import write_requests
 from engine.store.rows import (

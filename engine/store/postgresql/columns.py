@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from engine.store.postgresql.arrays import MAKERS
 
 if TYPE_CHECKING:
-    from engine.store.postgresql.database import Link
+    from engine.store.postgresql.link import Link
 
 _TYPES: Final = {"n": "bigint[]", "t": "text[]", "b": "bytea[]"}
 

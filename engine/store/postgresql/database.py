@@ -7,23 +7,22 @@ about before anybody is told that it failed: what was stored is never done again
 from __future__ import annotations
 
 import contextlib
-import select
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
 import structlog
-from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from engine.store.contract import Connection, Constraint, Contended, Cursor, Identity, News, StoreAway
+from engine.store.contract import Connection, Identity, News, StoreAway
 from engine.store.postgresql.arrays import known_to
+from engine.store.postgresql.failing import AWAY, translated
 from engine.store.postgresql.home import elsewhere
+from engine.store.postgresql.link import Link, hung_up, own_marks, without_password
 from engine.store.postgresql.upgrading import AT_WORK, SCHEMA_VERSION, make_store, refuse_arriving, refuse_other_schema
 from schemas.errors import HubError
 from topics.catalogue import INTAKE
@@ -47,42 +46,7 @@ _ALIVE: Final[Mapping[str, Any]] = {  # a way that is gone without a word is fou
     "tcp_user_timeout": 12_000,
 }
 _AT_ONCE: Final = 2_000  # rows of a long read in memory
-_AWAY: Final = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    errors.DiskFull,
-    errors.ReadOnlySqlTransaction,
-    errors.IdleInTransactionSessionTimeout,  # we stood still inside a transaction: the server has undone it and hung up
-    errors.TransactionTimeout,
-)
-_REFUSALS: Final = (
-    "password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf",
-    "does not support SSL", "certificate verify failed", "does not match host name",
-)  # fmt: skip
-_CONTENDED: Final = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
-
 log = structlog.get_logger(__name__)
-
-
-class Link:
-    """A connection as the statements that both engines understand see it."""
-
-    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
-        self.raw = connection
-
-    def execute(self, statement: str, parameters: Any = (), /) -> Cursor:
-        return self.raw.execute(_own_marks(statement), parameters or None)
-
-    def executemany(self, statement: str, parameters: Any, /) -> Cursor:
-        cursor = self.raw.cursor()
-        cursor.executemany(_own_marks(statement), parameters)
-        return cursor
-
-
-@lru_cache(maxsize=1024)
-def _own_marks(statement: str) -> bytes:
-    """Question marks as psycopg writes them. No statement of ours has one inside a text."""
-    return statement.replace("%", "%%").replace("?", "%s").encode() if "?" in statement else statement.encode()
 
 
 class _Mine(threading.local):
@@ -168,7 +132,7 @@ class Database:
                 mark = link.execute("SELECT pg_current_xact_id_if_assigned()::text").fetchone()
                 try:
                     link.execute("COMMIT")
-                except _AWAY as lost:
+                except AWAY as lost:
                     if mark is None or mark[0] is None or not self._was_committed(str(mark[0])):
                         raise
                     log.warning("commit_answered_late", store=self.name, reason=str(lost).strip())
@@ -215,7 +179,7 @@ class Database:
         with self.translating(), connection.raw.cursor(name=f"each_{time.monotonic_ns()}") as cursor:
             connection.raw.execute("SET LOCAL enable_seqscan = on")  # until the end of the transaction: it is a long reader's
             cursor.itersize = _AT_ONCE
-            cursor.execute(_own_marks(statement), tuple(parameters) or None)
+            cursor.execute(own_marks(statement), tuple(parameters) or None)
             yield from cursor
 
     # -- what both engines can tell ----------------------------------------------------------------------------------------------
@@ -293,7 +257,7 @@ class Database:
     def _link(self) -> Link:
         mine = self._mine
         if mine.link is not None:
-            if not (mine.link.raw.closed or mine.link.raw.broken or _hung_up(mine.link.raw)):
+            if not (mine.link.raw.closed or mine.link.raw.broken or hung_up(mine.link.raw)):
                 return mine.link
             mine.link.raw.close()
         if self._closed:
@@ -332,43 +296,4 @@ class Database:
         try:
             yield
         except psycopg.Error as error:
-            raise self._translated(error) from error
-
-    def _translated(self, error: psycopg.Error) -> HubError:
-        text = str(error).strip().partition("\n")[0]
-        if isinstance(error, _CONTENDED):
-            return Contended(f"{self.name}: {text}: read it again", field="store", value=self.name)
-        if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
-            return Constraint(f"the store refused a row: {text}", value=text)
-        if is_refusal(error):
-            return HubError(
-                f"{self.name}: {text}: mend [hub] store, or the password that it names", code="store_refused", field="store",
-                value=self.name,
-            )  # fmt: skip
-        if isinstance(error, _AWAY):
-            return StoreAway(f"{self.name}: {text}: the hub goes on by itself when it is back", field="store", value=self.name)
-        return HubError(f"{self.name}: {text}", code="store_broken", field="store", value=self.name)
-
-
-def _hung_up(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the server has something to say that nobody asked for, between transactions: its farewell. Costs no round trip, and
-    whoever comes after an outage is not told of one that is over."""
-    waiting = select.poll()
-    waiting.register(connection.fileno(), select.POLLIN)
-    return bool(waiting.poll(0))
-
-
-def is_refusal(error: psycopg.Error) -> bool:
-    """Whether a connection was refused for what we said, and would be again: psycopg does not tell all of these apart by type."""
-    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification | errors.InvalidCatalogName):
-        return True
-    text = str(error).strip().partition("\n")[0]
-    return isinstance(error, psycopg.OperationalError) and any(word in text for word in _REFUSALS)
-
-
-def without_password(address: str) -> str:
-    """Where it is, for people."""
-    known = psycopg.conninfo.conninfo_to_dict(address)
-    host, port, name = known.get("host", "localhost"), known.get("port", 5432), known.get("dbname", "")
-    user = f"{known['user']}@" if known.get("user") else ""
-    return f"postgresql://{user}{host}:{port}/{name}"
+            raise translated(error, self.name) from error

@@ -21,7 +21,9 @@ from psycopg import pq
 
 from engine.store.contract import StoreTaken
 from engine.store.copies import Copied, Restored, Tell, appearing, now, reason_of
-from engine.store.postgresql.database import Database, Link, is_refusal, without_password
+from engine.store.postgresql.database import Database
+from engine.store.postgresql.failing import is_refusal
+from engine.store.postgresql.link import Link, without_password
 from engine.store.postgresql.upgrading import LOCK, at_work
 from schemas.errors import HubError
 

@@ -13,8 +13,9 @@ from engine.reconcile import Known
 from engine.store.contract import Constraint, Fenced
 from engine.store.effects import HOUR_US, Effect, EffectWrite, Payment, PaymentAsk, Spent, Wish
 from engine.store.postgresql.columns import given, insert
-from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.database import Database
 from engine.store.postgresql.home import settle
+from engine.store.postgresql.link import Link
 from engine.store.postgresql.news import tell_waiting
 from engine.store.rows import InternalRow, Key
 from schemas.effect import RecordKind, Result

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from engine.store.postgresql.database import Link
+    from engine.store.postgresql.link import Link
 
 _THINGS: Final = ("foliohub.meta", "foliohub.lane", "foliohub.decision_number")
 _ASKED: Final = (

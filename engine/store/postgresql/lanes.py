@@ -9,7 +9,8 @@ from typing import ClassVar
 from engine.store.contract import SLICE_US, Claim, Contended
 from engine.store.postgresql.chunk import PostgresChunk
 from engine.store.postgresql.columns import insert
-from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.database import Database
+from engine.store.postgresql.link import Link
 from engine.store.postgresql.news import tell_decided, tell_waiting
 from engine.store.rows import Arrived, DeadLetterRow, InternalRow
 from schemas.errors import HubError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.store.chunk_write import ChunkWrite
 from engine.store.postgresql.columns import given, insert
-from engine.store.postgresql.database import Link
+from engine.store.postgresql.link import Link
 
 
 def write_listed(link: Link, chunk: ChunkWrite) -> None:

@@ -12,7 +12,8 @@ import psycopg
 import structlog
 
 from engine.store.contract import News, short
-from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.database import Database
+from engine.store.postgresql.link import Link
 
 _CHANNEL: Final = "foliohub"
 _WAITING, _DECIDED = "waiting", "decided"

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from engine.store.contract import Fenced
 from engine.store.notices import COLUMNS, MOVE, OPEN, Notice, Sealed, moved
 from engine.store.postgresql.columns import insert
-from engine.store.postgresql.database import Database, Link
+from engine.store.postgresql.database import Database
+from engine.store.postgresql.link import Link
 from engine.store.postgresql.news import tell_waiting
 from engine.store.rows import InternalRow, Key
 

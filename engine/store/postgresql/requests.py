@@ -9,8 +9,8 @@ from typing import Final
 from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Constraint
 from engine.store.postgresql.columns import given, insert
-from engine.store.postgresql.database import Link
-from engine.store.rows import QueryRow
+from engine.store.postgresql.link import Link
+from engine.store.requests import QueryRow
 
 _MOVE: Final = (
     "UPDATE effect SET state = %(state)s::text, needs_approval = 0, reason = %(reason)s, record = CASE"

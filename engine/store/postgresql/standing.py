@@ -10,7 +10,7 @@ from typing import Any, Final
 import psycopg
 
 from engine.store.contract import StoreTaken
-from engine.store.postgresql.database import Link, without_password
+from engine.store.postgresql.link import Link, without_password
 from engine.store.postgresql.upgrading import SCHEMA_VERSION, upgrade, versions
 from schemas.errors import HubError
 

@@ -18,7 +18,7 @@ from engine.store.contract import StoreTaken
 from schemas.errors import HubError
 
 if TYPE_CHECKING:
-    from engine.store.postgresql.database import Link
+    from engine.store.postgresql.link import Link
 
 SCHEMA_VERSION: Final = 3
 AT_WORK: Final = "foliohub/"

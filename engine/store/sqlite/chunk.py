@@ -7,18 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from engine.store.chunk_write import ChunkWrite
 from engine.store.contract import Constraint, Fenced
-from engine.store.rows import (
-    LETTER,
-    BlockedRow,
-    Cargo,
-    DeadLetterRow,
-    Key,
-    NoticeRow,
-    ParkedRow,
-    StateRow,
-    TimerRow,
-    Waiting,
-)
+from engine.store.requests import NoticeRow
+from engine.store.rows import LETTER, BlockedRow, Cargo, DeadLetterRow, Key, ParkedRow, StateRow, TimerRow, Waiting
 from engine.store.sqlite.listed import write_listed
 from engine.store.statements import batches, insert, marks
 from schemas.effect import EffectState

@@ -16,12 +16,13 @@ from typing import Any
 
 import structlog
 
-from engine.store.contract import Connection, Constraint, Identity, News, StoreAway, StoreBusy
+from engine.store.contract import Connection, Identity, News
 from engine.store.sqlite.checkpoints import Checkpoints
+from engine.store.sqlite.failing import translated
 from engine.store.sqlite.generation import Progress, beside, is_new_generation, put_beside, refuse_left_behind
-from engine.store.sqlite.moved import CODE, Moved, moved, refusal
+from engine.store.sqlite.moved import Moved, moved, refusal
 from engine.store.sqlite.owning import prepare, take
-from engine.store.sqlite.upgrading import SCHEMA_VERSION, make_store, upgrade
+from engine.store.sqlite.upgrading import bring, make_store, version_of
 from engine.store.statements import marks
 from schemas.errors import HubError
 
@@ -38,15 +39,6 @@ _PRAGMAS = (
     f"PRAGMA journal_size_limit={128 * 1024 * 1024}",  # a long read makes the log grow: it shrinks again afterwards
 )
 _READING = ("PRAGMA query_only=ON", "PRAGMA cache_size=-4096")  # as many readers as threads: the system's own cache serves them
-_BUSY = "database is locked"
-_AWAY = (
-    "disk is full",
-    "disk I/O error",
-    "unable to open",
-    "readonly",
-    "disk image is malformed",
-    "out of memory",
-)
 
 
 log = structlog.get_logger(__name__)
@@ -81,7 +73,7 @@ class Database:
             self.lanes = int(self._writer.execute("SELECT value FROM meta WHERE name = 'lanes'").fetchone()[0])
         except sqlite3.DatabaseError as error:
             self.close()
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
         except HubError:
             self.close()
             raise
@@ -93,31 +85,10 @@ class Database:
         return connection
 
     def _migrate(self, lanes: int, *, make: bool, buried: bool) -> None:
-        found = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if found and make and not buried and (gone := moved(self._writer)) is not None:
+        if make and not buried and version_of(self._writer) and (gone := moved(self._writer)) is not None:
             raise refusal(self.path, gone.to)
-        if found > SCHEMA_VERSION:
-            raise HubError(
-                f"{self.path}: schema version {found} is newer than this foliohub knows ({SCHEMA_VERSION}): upgrade foliohub",
-                code="schema_newer",
-                field="store",
-                value=self.path,
-            )
-        if found == SCHEMA_VERSION:
+        if bring(self._writer, self.path, make=make):
             return
-        if found:
-            if not make:
-                raise HubError(
-                    f"{self.path}: schema version {found} is older than this foliohub's ({SCHEMA_VERSION}): `foliohub run` upgrades it",
-                    code="schema_older", field="store", value=self.path,
-                )  # fmt: skip
-            upgrade(self._writer, self.path, found)
-            return
-        if self._writer.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
-            raise HubError(
-                f"{self.path}: this database is not a foliohub store: name another file", code="not_a_store", field="store",
-                value=self.path,
-            )  # fmt: skip
         if not self.memory:
             refuse_left_behind(self.path, beside(self._guard) if self._guard is not None else None)
         if not make:
@@ -168,7 +139,7 @@ class Database:
                 if progress is not None:
                     self._note_after(progress)
             except sqlite3.DatabaseError as error:
-                raise _translated(error, self.path) from error
+                raise translated(error, self.path) from error
 
     @contextmanager
     def _part(self) -> Iterator[None]:
@@ -206,7 +177,7 @@ class Database:
             finally:
                 connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            raise _translated(error, self.path) from error
+            raise translated(error, self.path) from error
 
     def each(self, connection: Connection, statement: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
         """SQLite finds the next row when it is asked for."""
@@ -286,7 +257,7 @@ class Database:
                 row = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
                 return not row[0]
             except sqlite3.DatabaseError as error:
-                raise _translated(error, self.path) from error
+                raise translated(error, self.path) from error
             finally:
                 self._writer.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
 
@@ -315,16 +286,3 @@ class Database:
             reason = error.message
         if reason:
             log.warning("log_left", store=self.path, reason=reason, meaning=f"a copy of the store needs {self.path}-wal as well")
-
-
-def _translated(error: sqlite3.DatabaseError, path: str) -> HubError:
-    if isinstance(error, sqlite3.IntegrityError):
-        if str(error).startswith(f"{CODE}: "):
-            return refusal(path, str(error).partition(": ")[2])
-        return Constraint(f"the store refused a row: {error}", value=error)
-    text = str(error)
-    if isinstance(error, sqlite3.OperationalError) and _BUSY in text:
-        return StoreBusy(f"{path}: {text}: another process holds it, wait for that or end it", field="store", value=path)
-    if isinstance(error, sqlite3.OperationalError) and any(word in text for word in _AWAY):
-        return StoreAway(f"{path}: {text}: free or mend the disk, the hub goes on by itself", field="store", value=path)
-    return HubError(f"{path}: {text}", code="store_broken", field="store", value=path)

@@ -15,6 +15,8 @@ from typing import Final
 
 import structlog
 
+from schemas.errors import HubError
+
 SCHEMA_VERSION: Final = 4
 _TELL_S: Final = 10.0
 _BYTES_PER_S: Final = 25_000_000  # so much of a store is upgraded in a second on a small machine
@@ -28,6 +30,36 @@ def make_store(connection: sqlite3.Connection, lanes: int) -> None:
     rows = "".join(f"INSERT INTO lane VALUES ({lane}, 0, 0, 0, NULL);" for lane in range(lanes))
     rows += f"INSERT INTO meta VALUES ('lanes', '{int(lanes)}'), ('generation', '1'), ('sends', '0');"
     _run(connection, f"{_script('schema.sql')} {rows}", SCHEMA_VERSION)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the file's schema; 0: it has none of ours."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def bring(connection: sqlite3.Connection, path: str, *, make: bool) -> bool:
+    """The store at `path` to this version, if we are to `make` it so; False: the file is empty.
+
+    Raises HubError `schema_newer`, `schema_older` where somebody else is to make it, `not_a_store`.
+    """
+    found = version_of(connection)
+    if found > SCHEMA_VERSION:
+        raise HubError(
+            f"{path}: schema version {found} is newer than this foliohub knows ({SCHEMA_VERSION}): upgrade foliohub",
+            code="schema_newer", field="store", value=path,
+        )  # fmt: skip
+    if 0 < found < SCHEMA_VERSION and not make:
+        raise HubError(
+            f"{path}: schema version {found} is older than this foliohub's ({SCHEMA_VERSION}): `foliohub run` upgrades it",
+            code="schema_older", field="store", value=path,
+        )  # fmt: skip
+    if 0 < found < SCHEMA_VERSION:
+        upgrade(connection, path, found)
+    elif not found and connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+        raise HubError(
+            f"{path}: this database is not a foliohub store: name another file", code="not_a_store", field="store", value=path
+        )
+    return bool(found)
 
 
 def upgrade(connection: sqlite3.Connection, path: str, found: int) -> None:

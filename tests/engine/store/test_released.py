@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from connectors.psp.ogone.simulator.books import Books
-from engine.store.sqlite.database import SCHEMA_VERSION
+from engine.store.sqlite.upgrading import SCHEMA_VERSION
 from engine.verify import verify
 from tests.engine.sandbox import Sandbox, booking, names
 
