@@ -123,7 +123,7 @@ class Texts:
         """One notice. Raises HubError as the class does."""
         text = self._own.get((property_, kind, language)) or _shipped(kind, language)
         said = {
-            **{variable: _lined(value, LONGEST) for variable, value in variables.items()},
+            **{variable: _lined(value, LONGEST) for variable, value in {**_since(variables), **variables}.items()},
             "name": _lined(name, LONGEST_NAME), "property_name": property_name or property_, "language": language,
         }  # fmt: skip
         frame = _frames()[language]
@@ -191,6 +191,13 @@ def _compiled(text: NoticeText) -> _Text:
         MARKED.from_string(text.text),
         MARKED.from_string(text.html) if text.html else None,
     )
+
+
+def _since(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What a notice that waits since an earlier release does not say: no more than it said of payments is asked for."""
+    by = variables.get("second_payment_on")
+    later = variables.get("second_payment", 0) if by else 0
+    return {"open_now": 0, "open_later": later, "open_later_by": by, "goodwill": 0, "tender": "", "typed": None}
 
 
 def _in_a_line(text: str) -> str:

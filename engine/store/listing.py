@@ -9,7 +9,7 @@ import msgspec
 
 from engine.clock import micros
 from engine.store.listed import BEGINNING, ListKind, Place
-from engine.store.notices import OPEN
+from engine.store.notices import BOUNCED, OPEN
 from engine.store.reading import Reading
 from engine.store.rows import Key
 from engine.store.statements import batches, marks
@@ -115,10 +115,10 @@ def notices(reading: Reading, *, state: str = "", folio: str = "", every: bool =
         return reading.rows(f"SELECT {_NOTICE} FROM notice WHERE ? IN ('', state) {_ORDER}", (state, limit))
     waiting = reading.rows(f"SELECT {_NOTICE} FROM notice WHERE {OPEN} {_ORDER}", (limit,))
     came_back = reading.rows(
-        f"SELECT {_NOTICE} FROM notice WHERE ? IN ('', state) AND NOT EXISTS (SELECT 1 FROM notice AS later WHERE"
+        f"SELECT {_NOTICE} FROM notice WHERE {BOUNCED} AND NOT EXISTS (SELECT 1 FROM notice AS later WHERE"
         " later.tenant = notice.tenant AND later.folio = notice.folio AND later.kind = notice.kind"
         f" AND later.attempt > notice.attempt AND later.body = notice.body) {_ORDER}",
-        ("bounced", limit),
+        (limit,),
     )
     return sorted(waiting + came_back, key=lambda row: (row["created_at"], row["id"]))[:limit]
 

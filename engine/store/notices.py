@@ -9,7 +9,8 @@ from typing import Final, NamedTuple, Protocol
 from engine.store.rows import InternalRow
 
 OPEN: Final = "state IN ('planned', 'sending')"
-"""In these words, since by them the index of what is open is found."""
+BOUNCED: Final = "state = 'bounced'"
+"""In these words, since by them the indexes of what is open, and of what came back, are found."""
 
 
 class Notice(NamedTuple):

@@ -48,6 +48,14 @@ MISTAKES = [
     pytest.param(CAMP_FILE, CAMP + "max_vouchers = 21\n", 5, "max_vouchers", "at most 20", id="A-16: too many vouchers"),
     pytest.param(
         CAMP_FILE,
+        CAMP + "voucher_warning_days = [30, -1]\n",
+        5,
+        "voucher_warning_days",
+        "each from 0",
+        id="S0-28: after its last day",
+    ),
+    pytest.param(
+        CAMP_FILE,
         CAMP + 'voucher_value_rule = "fixed_amount"\n',
         5,
         "voucher_value_rule",

@@ -16,7 +16,7 @@ from engine.store.notices import Notice
 from engine.store.opening import notices_of
 from engine.verify import verify
 from schemas.notice import Language, NoticeKind, NoticeState, NoticeText
-from tests.engine.sandbox import CONFIGURATION, Sandbox, booking, names
+from tests.engine.sandbox import CONFIGURATION, Sandbox, arrival, booking, names
 from tests.services.mail import MailServer
 
 pytestmark = pytest.mark.both_stores
@@ -187,6 +187,51 @@ def test_a_server_that_is_away_for_a_day(office: Callable[..., Office]) -> None:
     assert sorted(mail["X-Foliohub-Folio"] for mail in one.server.mails()) == ["B-1", "B-2"]
 
 
+def test_s1_41_a_day_without_a_server_through_a_restart_of_the_hub(office: Callable[..., Office]) -> None:
+    """Whatever was decided meanwhile, of every kind: when the server is there, each is sent once, and never again."""
+    one = office(away=True)
+    for number in range(1, 6):
+        one.books(f"B-{number}")
+    one.box.pass_time(6 * HOUR)
+    one.box.hub = one.box.open()
+    one.box.pay("B-1", 20_000, "O-1")
+    one.box.cancel()
+    one.box.pass_time(18 * HOUR)
+    assert {state for _, state, _ in one.states()} == {"planned"}
+    assert one.server.mails() == []
+
+    one.server.start()
+    one.box.pass_time(6 * HOUR)
+    one.box.hub = one.box.open()
+    one.box.pass_time(3 * DAY)
+
+    kinds = sorted(kind for kind, _, _ in one.states())
+    assert kinds == sorted(["booking_confirmed"] * 5 + ["cancellation_confirmed", "refund_executed"])
+    assert {state for _, state, _ in one.states()} == {"sent"}
+    sent = [mail["X-Foliohub-Notice"] for mail in one.server.mails()]
+    assert sorted(sent) == sorted(str(row["id"]) for row in one.box.rows("SELECT id FROM notice"))
+
+
+@pytest.mark.parametrize(
+    ("turn", "state"),
+    [
+        pytest.param("450 4.2.1 <zoe@example.org> over quota", "planned", id="deferred"),
+        pytest.param("421 4.3.2 closing", "planned", id="the server closes"),
+        pytest.param("550 5.1.1 <zoe@example.org> unknown", "failed", id="refused"),
+    ],
+)
+def test_one_recipient_that_is_not_taken_holds_up_no_other(office: Callable[..., Office], turn: str, state: str) -> None:
+    """The next booking's mail leaves at once."""
+    one = office(turn, "takes")
+    one.box.hub.intake.append(
+        [arrival(f"m-{n}", "booking.confirmed", booking(f"B-{n}", language="fr", guest=GUEST)) for n in (1, 2)]
+    )
+    one.box.drain()
+
+    rows = one.box.rows("SELECT state FROM notice WHERE kind = 'booking_confirmed' ORDER BY created_at, folio")
+    assert sorted(row["state"] for row in rows) == sorted([state, "sent"])
+
+
 def test_a_server_that_never_comes_back(office: Callable[..., Office]) -> None:
     """After four days it has failed, and the merchant's notice of it waits its own four."""
     one = office(away=True)
@@ -252,12 +297,34 @@ def test_silence_about_money_is_not_answered(office: Callable[..., Office]) -> N
     assert ("notice_failed", "sent", "") in one.states()
 
 
-def test_a_server_that_hangs_is_left_at_the_deadline(office: Callable[..., Office]) -> None:
-    """All of a mail has one deadline."""
-    one = office("hangs after the dot", configuration=lambda port: configured(port, deadline_s=0.5))
+@pytest.mark.parametrize(
+    ("turn", "code", "doubts", "mails"),
+    [
+        pytest.param("hangs before DATA", "away", 0, 1, id="nobody has it: again, and no doubt is counted"),
+        pytest.param("hangs after the dot", "unknown", 1, 2, id="somebody may have it: once more"),
+    ],
+)
+def test_a_server_that_hangs_is_left_at_the_deadline(
+    office: Callable[..., Office], turn: str, code: str, doubts: int, mails: int
+) -> None:
+    """All of a mail has one deadline; what was heard of it by then decides."""
+    one = office(turn, "takes", configuration=lambda port: configured(port, deadline_s=0.5))
     one.books()
+    assert one.states() == [("booking_confirmed", "planned", code)]
 
-    assert one.states() == [("booking_confirmed", "planned", "unknown")]
+    assert names(one.box.pass_time(HOUR)) == ["notice.sent"]
+    assert one.box.one("SELECT doubts FROM notice") == {"doubts": doubts}
+    assert len(one.server.mails()) == mails
+
+
+def test_a_server_that_hangs_over_a_refund_is_not_asked_again(office: Callable[..., Office]) -> None:
+    """After a silence of as long as the deadline: the guest has one mail at most, and the merchant is told that nobody knows."""
+    one = office("takes", "takes", "hangs after the dot", "takes", configuration=lambda port: configured(port, deadline_s=0.5))
+    one.pays()
+    told = one.box.cancel() + one.box.pass_time(10 * DAY)
+
+    assert [(data["kind"], data["code"]) for name, data in told if name == "notice.failed"] == [("refund_executed", "unknown")]
+    assert len([mail for mail in one.server.mails() if "remboursement" in mail["Subject"]]) == 1
 
 
 @pytest.mark.parametrize(("kind", "state"), [("booking_confirmed", "planned"), ("refund_executed", "unknown")])

@@ -358,6 +358,7 @@ CREATE TABLE notice (
     UNIQUE (tenant, folio, kind, attempt)
 ) STRICT;
 CREATE INDEX notice_open ON notice (next_at, decision, id) WHERE state IN ('planned', 'sending');
+CREATE INDEX notice_bounced ON notice (created_at, id) WHERE state = 'bounced';
 
 -- How the guest of a booking is reached, where notices are wanted: the last that was told, sealed as it came.
 CREATE TABLE contact (

@@ -141,7 +141,7 @@ def test_x_15_an_operator_has_a_notice_written_once_more(store: Path) -> None:
 def test_s0_34_balances_and_vouchers_read_in_every_language() -> None:
     """Means of payment and warnings as the language says them; an unknown word as it is."""
     asked = ran("notices", "preview", "balance_asked", "--language", "nl")
-    assert "U kunt betalen per kaart, overschrijving of cheque;" in asked
+    assert "Mogelijke betaalmiddelen: kaart, overschrijving of cheque." in asked
     assert "uiterlijk vrijdag 10 juli 2026 betalen" in asked
     assert "la date d'expiration ou le code de sécurité n'est pas exact" in ran(
         "notices", "preview", "balance_not_collected", "--language", "fr"

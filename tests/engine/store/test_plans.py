@@ -60,8 +60,8 @@ SMALL = {
 }  # fmt: skip
 """What may be read whole: it does not grow with what was decided, or it is what waits."""
 WAITING = {
-    "internal_waiting", "internal_unheard", "effect_open", "effect_person", "notice_open", "outbox_waiting", "dead_letter_open",
-    "state_blocked",
+    "internal_waiting", "internal_unheard", "effect_open", "effect_person", "notice_open", "notice_bounced", "outbox_waiting",
+    "dead_letter_open", "state_blocked",
 }  # fmt: skip
 """Indexes of what waits for somebody: they are as large as that."""
 SEARCHES = {

@@ -42,3 +42,5 @@ CREATE INDEX decision_day ON decision (tenant, decided_at, seq);
 -- step what stands on vouchers, and receipts without a home
 -- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
 CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
+-- step notices that came back
+CREATE INDEX notice_bounced ON notice (created_at, id) WHERE state = 'bounced';

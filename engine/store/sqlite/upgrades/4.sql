@@ -42,3 +42,6 @@ CREATE INDEX decision_day ON decision (tenant, decided_at);
 
 -- What stands on accounts that the journal opens and closes: vouchers, and receipts without a home.
 CREATE INDEX transfer_held ON transfer_row (seq) WHERE substr(debit, 1, 9) IN ('vouchers:', 'suspense:') OR substr(credit, 1, 9) IN ('vouchers:', 'suspense:');
+
+-- Notices that came back.
+CREATE INDEX notice_bounced ON notice (created_at, id) WHERE state = 'bounced';
