@@ -1,4 +1,5 @@
-"""What a second person has to grant and is no request to a provider: put down in the folio, told, and told again (X-15, X-27, S4-46).
+"""What a second person has to grant and is no request to a provider: put down in the folio, told, and told again for a week (X-15, X-27,
+S4-46).
 
 What a grant carries out is `handlers.approval_decided`. Amounts are minor units of the folio's currency.
 """
@@ -15,12 +16,17 @@ from schemas.common import Actor
 from schemas.errors import Rejected, Stale
 from schemas.folio import Folio
 from schemas.folio_approval import FolioApproval
-from schemas.operations import ApprovalRequested, TimerFired
+from schemas.operations import ApprovalDecided, ApprovalRequested, TimerFired
 from schemas.voucher_code import normalised
 
 APPROVAL = "approval"
 """Kind of the timer `approval:<subject>`, by which it is told again, and listed."""
 AGAIN = timedelta(hours=24)
+TELLINGS = 7
+"""How often it is told, a day apart: then what nobody has granted lapses, and a refund, which is owed in any case, waits in silence.
+Counted, since a hub that stood still for a week has told nobody."""
+LAPSED = "system:approval"
+"""Who denies what lapses."""
 _LONGEST = 64
 """Characters of a subject, as `schemas.common.OptionalId`."""
 _EVER = datetime(1971, 1, 1, tzinfo=UTC)
@@ -54,8 +60,8 @@ def number_of(folio: Folio | None, subject: str) -> str:
 
 
 def put(folio: Folio, one: FolioApproval, facts: Facts, rule: str) -> Outcome:
-    """X-27, S4-46: it waits for a second person, who is told now and every day. What waited in its place waits no longer; if that was the
-    same, it is told once more and goes on waiting (X-1)."""
+    """X-27, S4-46: it waits for a second person, who is told now and every day for a week. What waited in its place waits no longer; if
+    that was the same, it is told once more and goes on waiting (X-1)."""
     before = [known for known in folio.approvals if _about(known) == _about(one)]
     if before and _said(before[0]) == _said(one):
         step = Step("X-1", f"approval {before[0].subject} is waited for already")
@@ -95,10 +101,10 @@ def _about(one: FolioApproval) -> tuple[str, ...]:
 
 
 def _said(one: FolioApproval) -> FolioApproval:
-    """The same without its name, its instant, and the number that a door drew."""
+    """The same without its name, its instant, how often it was told, and the number that a door drew."""
     issue = replace(one.issue, number="", requested_at=None) if one.issue is not None else None
     check = replace(one.check, requested_at=None) if one.check is not None else None
-    return replace(one, subject="", asked_at=_EVER, issue=issue, check=check)
+    return replace(one, subject="", asked_at=_EVER, told=1, issue=issue, check=check)
 
 
 def check_second(actor: Actor, asked_by: str) -> str:
@@ -116,17 +122,33 @@ def _person(by: str) -> str:
 
 
 def decide_reminded(message: TimerFired, facts: Facts) -> Outcome:
-    """It still waits: told again, until somebody decides (X-27). Raises Stale for what waits no longer."""
+    """It still waits: told again (X-27), for a week. Then goodwill and a bonus lapse, and nothing of them happens; a refund's part waits
+    on, and `refund.overdue` tells of it. Raises Stale for what waits no longer."""
     folio = facts.folio
     one = approval_of(folio, message.subject) if folio is not None else None
     if folio is None or one is None:
         raise Stale(f"approval {message.subject} is not waited for", field="subject", value=message.subject)
+    again = replace(one, told=one.told + 1)
+    if again.told > TELLINGS:
+        return _lapsed(folio, one)
+    approvals = tuple([again if known is one else known for known in folio.approvals])
     return Outcome(
+        state=replace(folio, approvals=approvals),
         facts=(requested(one, folio),),
         timers=(_timer(one, facts),),
         trace=(Step("X-27", f"still waits for a second person: {one.reason}"),),
         policy_version=folio.policy,
     )
+
+
+def _lapsed(folio: Folio, one: FolioApproval) -> Outcome:
+    text = f"nobody has decided within {TELLINGS} days: {one.reason}"
+    if one.refund:
+        step = Step("X-27", f"approval {one.subject} is not told again: {text}")
+        return Outcome(trace=(step,), policy_version=folio.policy)
+    denied = ApprovalDecided(subject=one.subject, by=LAPSED, reason=text)
+    step = Step("X-27", f"approval {one.subject} lapses: {text}")
+    return replace(dropped(folio, (one,)), facts=(denied,), trace=(step,), policy_version=folio.policy)
 
 
 def _timer(one: FolioApproval, facts: Facts) -> Timer:

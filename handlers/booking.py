@@ -15,6 +15,7 @@ from handlers import account, deposit
 from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.commission import at_another_rate
+from handlers.first_payment import other_plans, touched
 from handlers.frozen import WITH_TERMS, local, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
 from handlers.penalty import start_of_day
@@ -24,7 +25,7 @@ from ledger import recipes
 from schemas.booking import Booking, BookingAccepted, CollectedBy, PaymentScheduleSet, SecondPaymentOverdue
 from schemas.common import Fact
 from schemas.errors import Early, Rejected, Stale
-from schemas.folio import Folio, FolioLine, FolioStatus, PaymentStatus
+from schemas.folio import Folio, FolioLine, FolioStatus
 from schemas.folio_voucher import PlannedPayments
 from schemas.money import exponent
 from schemas.operations import TimerFired
@@ -111,20 +112,16 @@ def _again(message: Booking, folio: Folio, facts: Facts) -> Outcome:
         after, trace = replace(after, lines=lines), trace + moved
     today = facts.act.astimezone(zone).date()
     advance: tuple[Step, ...] = ()
-    if _touched(folio) or asked(folio):
+    stays = touched(folio, facts.act) or asked(folio)
+    if stays:
         plan = deposit.rescheduled(after, without_vouchers(folio), facts, today)
     else:
         plan = deposit.schedule(after, facts, today)
         advance = deposit.check_advance(after, plan, today)
+    after = replace(after, other_plans=other_plans(folio, after, plan, facts, today, anew=not stays))
     trace = (*trace, *plan.trace, *advance)
     changed = _outcome(message, folio, after, plan, zone, trace, asks_for_balance=policy.balance is not None)
     return merge(changed, beside_vouchers(folio_of(changed), facts)) if folio.vouchers else changed
-
-
-def _touched(folio: Folio) -> bool:
-    """S4-37: whether the first payment may not be computed again: money came, or a line was cancelled."""
-    paid = any(not payment.unapplied and payment.status is not PaymentStatus.VOIDED for payment in folio.payments)
-    return paid or any(line.cancelled or line.kept for line in folio.lines)
 
 
 def _told(folio: Folio, message: Booking, facts: Facts) -> Folio:

@@ -256,6 +256,15 @@ class FolioNotice(State, frozen=True, kw_only=True):
     state: NoticeState = NoticeState.PLANNED
 
 
+class OtherPlan(State, frozen=True, kw_only=True):
+    """What the payments would be, without vouchers, if money had moved by `at`, the instant of a change that knew of none (X-2, S4-37)."""
+
+    at: datetime
+    due_now: int
+    second_payment: int
+    due_on: date | None = None
+
+
 class Folio(State, frozen=True, kw_only=True):
     """The account. `changes` counts decisions that changed what a quote depends on; `revisions` the last revision by source.
 
@@ -296,6 +305,7 @@ class Folio(State, frozen=True, kw_only=True):
     due_now: int = 0
     second_payment: int = 0
     second_payment_on: date | None = None
+    other_plans: tuple[OtherPlan, ...] = ()  # oldest first: a payment that is told late takes the first one that it was in time for
     cancelled_at: datetime | None = None
     cancelled_by: str = ""  # request id, or "record" for the system of record
     reduced_at: datetime | None = None  # when some lines, or some nights, were last cancelled

@@ -11,7 +11,7 @@ from schemas.voucher import CancelWithVoucher, VoucherCheck
 
 class FolioApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """`minor` is what is put to a second person, other than `asked_by`: the goodwill of a `check`, the bonus of an `issue`, or what of
-    `refund` goes back to a voucher (`payment`). Exactly one of the three is there."""
+    `refund` goes back to a voucher (`payment`). Exactly one of the three is there. `told`: how often, by itself."""
 
     subject: str
     minor: int
@@ -22,3 +22,4 @@ class FolioApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     issue: CancelWithVoucher | None = None
     refund: str = ""
     payment: str = ""
+    told: int = 1

@@ -176,7 +176,9 @@ class PropertyPolicy(Strict, frozen=True, kw_only=True):
     refund_due_days: int = 14
     arrhes_double: bool = False  # S4-44, French rule pack
     approval_above: int | None = None  # a refund of more waits for a second person
-    override_above: int | None = None  # S4-46: goodwill of more waits for a second person
+    override_above: int | None = (
+        10_000  # S4-46, A-14: goodwill or a bonus of more waits for a second person, unless a property says more
+    )
     payment_methods: tuple[Tender, ...] = ()  # S1-6: what a guest may pay with
     balance: BalancePolicy | None = None  # S1-1: none: no balance is asked for by itself
     # vouchers (S0)

@@ -211,6 +211,7 @@ _BY_CAUSE: Mapping[tuple[type[Fact], str], str] = MappingProxyType(
     {
         (operations.ApprovalDecided, "approval.grant"): "approval.granted",
         (operations.ApprovalDecided, "approval.deny"): "approval.denied",
+        (operations.ApprovalDecided, "timer.fired"): "approval.denied",
         (operations.PayoutsSwitched, "payouts.stop"): "payouts.stopped",
         (operations.PayoutsSwitched, "payouts.start"): "payouts.started",
     }

@@ -39,8 +39,8 @@ def test_s4_2_s4_4_terms() -> None:
     assert len(names) == len(SETTLED.terms) == 15
 
 
-def test_nothing_needs_a_second_person() -> None:
-    """No brakes; every other knob stands at its recommended reading."""
+def test_s4_46_only_goodwill_needs_a_second_person() -> None:
+    """No other brakes; every other knob stands at its recommended reading."""
     camp, azur = SETTLED.properties["camp-azur"], SETTLED.tenants["azur"]
     assert camp == PropertyPolicy(
         property="camp-azur",
@@ -51,7 +51,8 @@ def test_nothing_needs_a_second_person() -> None:
         who_may_cancel=camp.who_may_cancel,
     )
     assert azur == TenantPolicy(tenant="azur", version="azur/1", plan="Pack Individual Premium")
-    assert camp.approval_above is camp.override_above is azur.day_sum is azur.property_day_sum is azur.velocity_per_hour is None
+    assert camp.approval_above is azur.day_sum is azur.property_day_sum is azur.velocity_per_hour is None
+    assert camp.override_above == 10_000
 
 
 def test_the_merchant_is_the_simulators() -> None:

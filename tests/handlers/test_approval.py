@@ -14,7 +14,7 @@ from schemas.common import Actor, ActorKind, Fact
 from schemas.folio import FolioStatus, PartStatus
 from schemas.operations import ApprovalDecided, ApprovalRequested, Operate
 from schemas.voucher import VoucherStatus
-from tests.handlers.house import House, camp, issued, named, ordered, refusal
+from tests.handlers.house import House, camp, issued, named, names, ordered, refusal
 
 OLGA, MERCHANT, GUEST = ({"kind": kind, "id": name} for kind, name in (("operator", "olga"), ("merchant", "x"), ("guest", "p-1")))
 SOMEBODY = Actor(kind=ActorKind.OPERATOR, id="olga")
@@ -221,3 +221,43 @@ def test_the_name_tells_whose_it_is() -> None:
     longest, made = replace(folio, folio="B" * 51), "5e0c7a4e-5d3f-5d0b-8a77-0123456789ab"
     assert subject_of(longest, made) == "B" * 51 + "/5e0c7a4e5d3f"
     assert subject_of(replace(folio, folio="B" * 52), made) == made
+
+
+@pytest.mark.parametrize("made", [goodwill, bonus])
+def test_s4_46_x_27_what_nobody_grants_lapses(made: Any) -> None:
+    """Told every day for a week; then nothing of it happens, nobody is told again, and it may be asked for anew."""
+    house, told = made()
+    before = dict(house.accounts)
+    said_ = house.until("2026-05-20T00:00:00+00:00")
+
+    assert [one.subject for one in said_ if isinstance(one, ApprovalRequested)] == [told.subject] * 6
+    (denied,) = [one for one in said_ if isinstance(one, ApprovalDecided)]
+    assert (denied.subject, denied.by) == (told.subject, "system:approval")
+    assert denied.reason.startswith("nobody has decided within 7 days: ")
+    assert (house.folio().approvals, dict(house.accounts)) == ((), before)
+    assert house.folio().status is FolioStatus.REQUESTED
+    assert not [name for *_, name in house.timers if name.startswith("approval")]
+    assert refusal(said, house, "grant", told.subject) == ("unknown_effect", "subject")
+    again = house.check("goodwill", value=4_000) if made is goodwill else house.send("booking.cancel_with_voucher", **BONUS)
+    assert asked(again).subject != told.subject
+
+
+def test_s4_46_x_1_the_same_again_does_not_begin_another_week() -> None:
+    """Else whoever asks could keep it waiting for good."""
+    house, told = goodwill()
+    house.until("2026-05-07T08:00:00+00:00")
+    assert asked(house.check("goodwill", value=4_000)).subject == told.subject
+
+    assert named(house.until("2026-05-08T09:00:00+00:00"), "ApprovalDecided").by == "system:approval"
+
+
+def test_x_27_a_refund_is_owed_whatever_nobody_says() -> None:
+    """Its part is told for a week, and on its day as overdue; it waits on, and is granted late all the same."""
+    house, told = part()
+    said_ = house.until("2026-06-30T00:00:00+00:00")
+
+    assert [one.subject for one in said_ if isinstance(one, ApprovalRequested)] == [told.subject] * 6
+    assert names(said_).count("RefundOverdue") == 1
+    assert "ApprovalDecided" not in names(said_)
+    said(house, "grant", told.subject)
+    assert house.folio().approvals == ()

@@ -473,7 +473,7 @@ def test_s4_46_goodwill_for_the_whole_gives_earlier_claims_up_too() -> None:
     assert (done.claim, stay.folio.claim, stay.owes()) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("limit", "asks"), [(1_999, True), (2_000, False), (None, False)])
+@pytest.mark.parametrize(("limit", "asks"), [(1_999, True), (2_000, False), (None, False), (CAMP.override_above, False)])
 def test_s4_46_a_second_person_above_a_limit(limit: int | None, asks: bool) -> None:
     """override_above, by the goodwill (120 - 100)."""
     stay = leaving(camp=replace(CAMP, override_above=limit))
@@ -487,6 +487,16 @@ def test_s4_46_a_second_person_above_a_limit(limit: int | None, asks: bool) -> N
             fact(out, ApprovalRequested).subject,
             fact(out, ApprovalRequested).asked_by,
         )
+
+
+@pytest.mark.parametrize(("goodwill", "asks"), [(10_000, False), (10_001, True)])
+def test_s4_46_a_second_person_where_nothing_is_settled(goodwill: int, asks: bool) -> None:
+    """100.00 is for one person to give."""
+    stay = leaving(40_500, line(price=40_000))
+    stay.ask(at=before(3))
+    out = stay.confirm(actor=MERCHANT, override={"amount": 20_000 + goodwill, "reason": "r"})
+
+    assert [asks] == [request.needs_approval for request in out.requests]
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,27 @@ def test_s0_31_expired_by_the_instant_of_the_asking() -> None:
     assert named(house.send("booking.cancel_with_voucher"), "VoucherIssued").state == "expired"
 
 
+@pytest.mark.parametrize("data", [{"value_amount": 10**15}, {"value_percent": "999 %"}, {"value_amount": 25_001}])
+def test_s4_46_a_14_no_voucher_of_any_value_by_one_word(data: dict[str, Any]) -> None:
+    """Nothing is settled: a bonus above 100.00 that the message chose waits for a second person, and the booking stands."""
+    house = ordered()
+    house.pay(15_000)
+
+    assert names(house.send("booking.cancel_with_voucher", **data)) == ["ApprovalRequested"]
+    assert (house.folio().issued, house.folio().status) == (None, FolioStatus.REQUESTED)
+
+
+def test_s4_46_a_14_a_bonus_that_one_person_may_give() -> None:
+    """100.00 beyond what was collected; what the policy gives is nobody's choice, whatever it is."""
+    house = ordered()
+    house.pay(15_000)
+    assert named(house.send("booking.cancel_with_voucher", value_amount=25_000), "VoucherIssued").bonus == 10_000
+
+    house = ordered(camp(voucher_value_rule=ValueRule.PERCENT_OF_COLLECTED, voucher_value_percent=Fraction(2)))
+    house.pay(15_000)
+    assert named(house.send("booking.cancel_with_voucher"), "VoucherIssued").bonus == 15_000
+
+
 def test_s0_31_after_a_plain_cancellation() -> None:
     """Refused; so is the reverse (S0-28)."""
     house = ordered()

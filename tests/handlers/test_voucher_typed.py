@@ -168,9 +168,9 @@ def test_s0_19_s0_21_the_merchant_thinks_better_of_it(verdict: str, number: str)
     """While the top-up is awaited: all that was typed after all, and nothing is awaited any more."""
     house = ordered()
     if number == "PMS-1":
-        house.send("voucher.register", number=number, value=4_000, currency="EUR")
+        house.send("voucher.register", number=number, value=12_000, currency="EUR")
     house.enter(20_000, number)
-    house.check("lower_value", value=4_000)
+    house.check("lower_value", value=12_000)
     assert house.folio().top_up_until is not None
     assert refusal(house.check, "lower_value", value=5_000) == ("voucher_checked", "verdict")
     house.check(verdict)

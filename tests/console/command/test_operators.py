@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,12 @@ def test_x_27_a_second_person_says_no(camp: Campsite) -> None:
 
 
 def test_s4_46_what_waits_in_a_folio_is_listed_and_granted_like_a_payout(tmp_path: Path) -> None:
-    """A voucher's bonus that is more than one person may give; its name alone says whose it is."""
+    """A voucher's bonus that is more than one person may give; its name alone says whose it is. The command stamps what it sends by the
+    clock on the wall: it is asked for today, or it had lapsed by then."""
     camp = Campsite(tmp_path / "camp.sqlite", configuration("camp-azur/2", override_above=1_000))
     camp.send(booking("F"))
     camp.send(payment("F", "3006"))
+    camp.until(datetime.now(UTC).isoformat())
     chosen = {"value_rule": "percent_of_collected", "value_percent": "120 %"}
     camp.send(event("bonus", "booking.cancel_with_voucher", {"actor": HOUSE, "folio": "F", **chosen}, "desk"))
     (waiting,) = parsed(camp, "approvals", "list")

@@ -1,0 +1,44 @@
+"""A payment that is told after a change of its booking and had moved before it: the payments are as if it had been there (X-2, S4-37)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from handlers import account
+from handlers.booking import second_payment_timers
+from handlers.first_payment import counts
+from handlers.frozen import local
+from handlers.outcome import Facts, Outcome, Step
+from handlers.voucher_schedule import replanned
+from schemas.booking import PaymentScheduleSet
+from schemas.folio import Folio, FolioStatus, OtherPlan
+from schemas.folio_voucher import PlannedPayments
+
+
+def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
+    """X-2, S4-37: the first payment stays what it was before the first change that came after this money, and the second is the rest; told
+    where that moves them. Money that moved after every change leaves them alone."""
+    known = account.payment_of(folio, payment)
+    if not folio.other_plans or folio.status is FolioStatus.CANCELLED or known is None or not counts(known):
+        return Outcome(state=folio)
+    at = known.occurred_at
+    plan = next((one for one in folio.other_plans if at is not None and at <= one.at), None)
+    if at is None or plan is None:
+        return Outcome(state=folio)
+    after = _planned(replace(folio, other_plans=tuple([one for one in folio.other_plans if one.at < at])), plan)
+    first = account.text(plan.due_now, folio.currency)
+    step = Step("X-2", f"payment {payment} moved before the change of {plan.at.isoformat()}: first payment stays {first}")
+    now = after.due_now, after.second_payment, after.second_payment_on
+    if now == (folio.due_now, folio.second_payment, folio.second_payment_on):
+        return Outcome(state=after, trace=(step,))
+    here = local(facts, after)
+    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
+    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
+    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
+
+
+def _planned(folio: Folio, plan: OtherPlan) -> Folio:
+    if folio.vouchers:
+        planned = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
+        return replanned(replace(folio, planned=planned))
+    return replace(folio, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)
