@@ -13,7 +13,7 @@ import msgspec
 
 from engine.clock import instant
 from engine.pages import Page, page_of, place_of
-from engine.settled import Settled
+from engine.settled import Settled, tenant_of
 from engine.store import listing
 from engine.store.listed import ListKind, Mark
 from engine.store.reading import Reading
@@ -22,7 +22,6 @@ from handlers.balance_record import LIVE
 from handlers.frozen import zone_of
 from schemas.balance_request import BalanceAttempt, BalanceRequest, BalanceStatus
 from schemas.folio import Folio
-from schemas.policy import TenantPolicy
 
 _FOLIO: Final = msgspec.json.Decoder(Folio)
 _MARKED: Final = (
@@ -142,7 +141,7 @@ def asked(folio: Folio, request: BalanceRequest, settled: Settled, now: int) -> 
 
 def _today(folio: Folio, settled: Settled, now: int) -> date:
     """The local day of its property; of a tenant that is configured no more, UTC's."""
-    tenant = settled.tenants.get(folio.tenant) or TenantPolicy(tenant=folio.tenant, version="", zone="UTC")
+    tenant = tenant_of(settled, folio.tenant)
     return instant(now).astimezone(zone_of(settled.policies.frozen_properties[folio.policy], tenant)).date()
 
 

@@ -16,7 +16,7 @@ import msgspec
 from engine.clock import instant, micros
 from engine.journal_answer import AccountTotal, DaySums, Journal, JournalTransfer, VatTotal
 from engine.journal_held import held, unapplied, vouchers
-from engine.settled import Settled, check_property, properties_of
+from engine.settled import Settled, check_property, properties_of, tenant_of
 from engine.store import journal
 from engine.store.journal import Booked, Day
 from engine.store.reading import Reading
@@ -83,7 +83,7 @@ class _Books(NamedTuple):
 
     def entity_of(self, place: str) -> str:
         """The legal entity of a property as it was last settled (S0-36)."""
-        return entity_of(properties_of(self.settled, self.day.tenant).get(place), self.settled.tenants[self.day.tenant])
+        return entity_of(properties_of(self.settled, self.day.tenant).get(place), tenant_of(self.settled, self.day.tenant))
 
 
 def journal_of(
@@ -130,10 +130,10 @@ def _day(text: str) -> date:
 
 def _zone(settled: Settled, tenant: str, property_: str) -> ZoneInfo:
     check_property(settled, tenant, property_)
-    mine = properties_of(settled, tenant)
-    zones = {zone_of(one, settled.tenants[tenant]).key for name, one in mine.items() if property_ in ("", name)}
-    if not zones and settled.tenants[tenant].zone:
-        zones = {settled.tenants[tenant].zone}
+    mine, whose = properties_of(settled, tenant), tenant_of(settled, tenant)
+    zones = {zone_of(one, whose).key for name, one in mine.items() if property_ in ("", name)}
+    if not zones and whose.zone:
+        zones = {whose.zone}
     if len(zones) != 1:
         text = f"a day is one of a zone: name a property, those of {tenant!r} have {len(zones)} zones"
         raise HubError(text, code="property_needed", field="property", value=property_)

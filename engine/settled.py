@@ -49,6 +49,11 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     merchants: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
+def tenant_of(settled: Settled, tenant: str) -> TenantPolicy:
+    """As it is configured; one that is configured no more has bookings and a book still, and no settings but those of its properties."""
+    return settled.tenants.get(tenant) or TenantPolicy(tenant=tenant, version="", zone="UTC")
+
+
 def properties_of(settled: Settled, tenant: str) -> dict[str, PropertyPolicy]:
     """X-12: the tenant's own, as last settled; those that are not configured any more have bookings and a book still."""
     policies = settled.policies

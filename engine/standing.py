@@ -12,7 +12,7 @@ from engine.balances import asked
 from engine.clock import instant
 from engine.cloudevents import event, time_of
 from engine.hub import Hub
-from engine.settled import Settled
+from engine.settled import Settled, tenant_of
 from engine.staging import SHAPES
 from engine.store import listing
 from engine.store.reading import Reading
@@ -130,7 +130,7 @@ def recoverable(reading: Reading, settled: Settled, state: Folio, now: int) -> d
         message=uuid_bytes(folio_id(tenant, "standing", state.folio)),
         name="cancellation.request",
         source="foliohub",
-        tenant=settled.tenants[tenant],
+        tenant=tenant_of(settled, tenant),
         key=key.key,
         act=instant(now),
         received_at=instant(now),

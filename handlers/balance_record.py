@@ -26,7 +26,7 @@ SENT: Final = frozenset({BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED
 BY_HAND: Final = "operator"
 """The one reason for which a cancelled request is not followed by another by itself (S1-18)."""
 
-_IN_FLIGHT: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
+IN_FLIGHT: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 SEND, OVERDUE, COLLECTION = "balance_send", "balance_overdue", "balance_collection"
 """Kinds of the timers `<kind>:<request>`."""
@@ -85,7 +85,7 @@ def paying(request: BalanceRequest, folio: Folio) -> bool:
 
 def in_flight(payment: FolioPayment, request: BalanceRequest) -> bool:
     """S1-20: whether this payment is on its way since the guest was asked."""
-    return payment.status in _IN_FLIGHT and since_asked(payment, request)
+    return payment.status in IN_FLIGHT and since_asked(payment, request)
 
 
 def next_link(folio: Folio) -> int:

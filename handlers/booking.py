@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from handlers import account, deposit
-from handlers.balance_record import asked
+from handlers.balance_record import IN_FLIGHT, asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.commission import at_another_rate
 from handlers.first_payment import other_plans, touched
@@ -298,5 +298,5 @@ def _remind(folio: Folio, facts: Facts) -> bool:
     """S1-38: never during or after the stay, nor while a payment is on its way or a voucher is checked."""
     today = (facts.decided_at or facts.act).astimezone(local(facts, folio).zone).date()
     arrival = min((line.arrival for line in account.live_lines(folio) if line.arrival is not None), default=None)
-    under_way = [one for one in folio.payments if one.status in (PaymentStatus.AUTHORISED, PaymentStatus.PENDING)]
-    return not under_way and not waiting(folio) and (arrival is None or today < arrival)
+    under_way = waiting(folio) or any(one.status in IN_FLIGHT for one in folio.payments)
+    return not under_way and (arrival is None or today < arrival)

@@ -14,16 +14,15 @@ import msgspec
 
 from handlers import account
 from handlers.balance_amounts import came, first, open_later
-from handlers.balance_record import LIVE
+from handlers.balance_record import IN_FLIGHT, LIVE
 from handlers.notice_number import hidden
 from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.booking import CollectedBy
 from schemas.common import Fact
-from schemas.folio import Folio, PaymentStatus
+from schemas.folio import Folio
 
 _COMMON: Final = frozenset(Fact.__struct_fields__)
-_ON_ITS_WAY: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 
 def variables(fact: Fact, folio: Folio, zone: ZoneInfo, today: date) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def _to_pay(folio: Folio, today: date) -> tuple[int, int, date | None]:
     by when. X-20: nothing of what others collect. What was to be paid later and is late is asked now."""
     if folio.collected_by is not CollectedBy.PROPERTY:
         return 0, 0, None
-    on_its_way = sum([one.authorised for one in folio.payments if one.status in _ON_ITS_WAY and not one.unapplied])
+    on_its_way = sum([one.authorised for one in folio.payments if one.status in IN_FLIGHT and not one.unapplied])
     now, later = first(folio) - came(folio), open_later(folio)
     now, on_its_way = max(0, now - on_its_way), max(0, on_its_way - now)
     later = max(0, later - on_its_way)

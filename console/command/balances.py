@@ -75,7 +75,7 @@ def payment(
     Exit 2 for one that is not known, or that has nothing to charge.
     """
     with opened(existing_store(store, config)) as beside:
-        found = collectable(beside.reading, beside.tenant(tenant), request)
+        found = collectable(beside.reading, beside.owner(tenant), request)
     if as_json:
         print_json(found)
         return

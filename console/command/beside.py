@@ -103,6 +103,10 @@ class Beside:
         known = sorted(self.reading.tenants())
         return [_one_of(known, named)] if named else known
 
+    def owner(self, named: str) -> str:
+        """Whose data is meant: the tenant named, configured still or not, or the only one. Raises HubError `unknown_tenant`."""
+        return self.tenants(named)[0] if named else self.tenant("")
+
     def check_folio(self, folio: str, tenants: Sequence[str]) -> None:
         """Empty is every one. Raises HubError `unknown_folio` for what is a folio of none of them."""
         if folio and all(self.reading.state(Key(tenant, "folio", folio)) is None for tenant in tenants):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from enum import IntEnum
@@ -55,7 +56,7 @@ class HubGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; what it raises on purpose becomes one line and a status."""
         try:
-            _check_text(ctx.args)
+            _check_text([*ctx.args, *(value for name, value in os.environ.items() if name.startswith("FOLIOHUB_"))])
             return super().invoke(ctx)
         except HubError as error:
             print(line_of(error), file=sys.stderr)
@@ -67,14 +68,16 @@ class HubGroup(TyperGroup):
             raise typer.Exit(Exit.DONE) from None  # whoever read us has enough
 
 
-def _check_text(arguments: list[str]) -> None:
+def _check_text(said: list[str]) -> None:
     """Bytes that are no text name nothing here and can be stored nowhere. Raises HubError `not_text`, before anything is done."""
-    for one in arguments:
+    for one in said:
         try:
             one.encode()
         except UnicodeEncodeError:
             shown = ascii(one)[1:-1]
-            raise HubError(f"an argument is no text in UTF-8: {shown}", code="not_text", field="argument", value=shown) from None
+            raise HubError(
+                f"an argument or a variable is no text in UTF-8: {shown}", code="not_text", field="argument", value=shown
+            ) from None
 
 
 def _read() -> bool:

@@ -29,7 +29,7 @@ def show(
     Exit 2 for one that is not known.
     """
     with opened(existing_store(store, config)) as beside:
-        found = told(beside.reading, beside.settled(), beside.now(), beside.tenant(tenant), folio)
+        found = told(beside.reading, beside.settled(), beside.now(), beside.owner(tenant), folio)
     if found is None:
         raise unknown_folio(folio)
     if as_json:

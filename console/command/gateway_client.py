@@ -22,9 +22,11 @@ class GatewayAway(Retryable):
 
 
 class GatewayClient:
-    """One session with a gateway. Raises GatewayAway, or HubError with the gateway's own code."""
+    """One session with a gateway. Raises GatewayAway, or HubError with the gateway's own code; `bad_key` for what can be none."""
 
     def __init__(self, url: str, key: str) -> None:
+        if not (key.isascii() and key.isprintable()):
+            raise HubError("a key is one word of letters, digits and `_`: fhk_…", code="bad_key", field="key")
         self._url = url.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False

@@ -22,9 +22,12 @@ def journal(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """A day's transfers with their VAT, sums by account, what is owed on vouchers, receipts without a home."""
+    """A day's transfers with their VAT, sums by account, what is owed on vouchers, receipts without a home.
+
+    Exit 2 for a day that is none, and for a tenant or a property that is not known.
+    """
     with opened(existing_store(store, config)) as beside:
-        told = _whole(beside, beside.tenant(tenant), day, property_)
+        told = _whole(beside, beside.owner(tenant), day, property_)
     if as_json:
         print_json(told)
         return

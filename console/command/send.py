@@ -71,13 +71,13 @@ def _events(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         yield f"{name}:1", msgspec.json.decode(body, type=dict[str, Any])
         return
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # several objects, one a line
     for number, line in enumerate(body.splitlines(), 1):
         if not line.strip():
             continue
         try:
             event = msgspec.json.decode(line, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             raise HubError(f"{name}:{number}: not a JSON object: {wrong}", code="unreadable", field="line", value=number) from None
         yield f"{name}:{number}", event

@@ -13,15 +13,24 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.clock import instant
+from schemas.errors import HubError
 from schemas.money import Money
 
 _WHOLE: Final = frozenset({"id", "account", "at", "topic", "state", "status", "kind", "tenant"})
 """Columns that are copied from: never broken."""
 
 
+_WIDEST: Final = 10_000
+
+
 def console() -> Console:
-    """Standard output; as wide as the terminal, 160 columns where there is none. `FOLIOHUB_COLUMNS` sets it."""
-    width = int(os.environ.get("FOLIOHUB_COLUMNS", "0")) or (None if sys.stdout.isatty() else 160)
+    """Standard output; as wide as the terminal, 160 columns where there is none. `FOLIOHUB_COLUMNS` sets it. Raises HubError
+    `bad_variable`."""
+    text = os.environ.get("FOLIOHUB_COLUMNS", "") or "0"
+    if not (text.isascii() and text.isdecimal()) or int(text) > _WIDEST:
+        code, name = "bad_variable", "FOLIOHUB_COLUMNS"
+        raise HubError(f"{name} is a number of columns, at most {_WIDEST}", code=code, field=name, value=text[:60])
+    width = int(text) or (None if sys.stdout.isatty() else 160)
     return Console(width=width, highlight=False, soft_wrap=False)
 
 

@@ -6,6 +6,7 @@ Card numbers never stand in it: what a door refuses is scrubbed here, other erro
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -83,9 +84,20 @@ def on_http(request: Request[Any, Any, Any], problem: HTTPException) -> Response
     missing = _MISSING.match(str(problem.detail))
     field = missing["name"] if missing else str(first.get("key", "")).rstrip("_")
     value = scrub_text(", ".join(request.query_params.getall(field, [])))[0][:500]
+    if words := _words_of(request, str(first.get("key", ""))):
+        message = f"it is one of {', '.join(words)}"
     return respond(
         status, body_of(status, code, scrub_text(message)[0][:500], field=field, value=value), dict(problem.headers or {})
     )
+
+
+def _words_of(request: Request[Any, Any, Any], argument: str) -> list[str]:
+    """The words that a parameter takes, where it takes some alone."""
+    handler = request.scope.get("route_handler")
+    parameter = handler.parsed_fn_signature.parameters.get(argument) if handler is not None else None
+    kinds = (parameter.annotation, *[one.annotation for one in parameter.inner_types]) if parameter is not None else ()
+    words = [word.value for kind in kinds if isinstance(kind, type) and issubclass(kind, StrEnum) for word in kind]
+    return words or (["true", "false"] if bool in kinds else [])
 
 
 def on_defect(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:

@@ -71,7 +71,11 @@ class Database:
     confirm = "DELETE FROM outbox_waiting"
 
     def __init__(self, address: str, *, writer: bool = True, lanes: int | None = None) -> None:
-        self._conninfo = make_conninfo(address, **_ALIVE)
+        try:
+            self._conninfo = make_conninfo(address, **_ALIVE)
+        except psycopg.ProgrammingError:  # its text has the address, and that may have a password
+            text = "the store's address cannot be read: postgresql://user@host:port/name"
+            raise HubError(text, code="bad_store", field="store") from None
         self.name = without_password(address)
         self._mine = _Mine()
         self._open: weakref.WeakSet[psycopg.Connection[Any]] = weakref.WeakSet()

@@ -213,7 +213,42 @@ def test_bytes_that_are_no_text(arguments: tuple[str, ...]) -> None:
     """Refused before a store is looked for."""
     ran = foliohub(*arguments, b"B-\xff".decode(errors="surrogateescape"))
 
-    assert (ran.exit_code, said(ran)) == (Exit.WRONG, "foliohub: not_text: an argument is no text in UTF-8: B-\\udcff\n")
+    assert (ran.exit_code, said(ran)) == (
+        Exit.WRONG,
+        "foliohub: not_text: an argument or a variable is no text in UTF-8: B-\\udcff\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code"),
+    [
+        pytest.param(("send", "FILE", "--key", "☃"), {}, "bad_key", id="a key that is none"),
+        pytest.param(
+            ("send", "FILE"), {"FOLIOHUB_OPERATOR": b"\xff".decode(errors="surrogateescape")}, "not_text", id="an operator"
+        ),
+        pytest.param(("rules", "S4"), {"FOLIOHUB_COLUMNS": "wide"}, "bad_variable", id="columns in words"),
+        pytest.param(("rules", "S4"), {"FOLIOHUB_COLUMNS": "9" * 30}, "bad_variable", id="columns without end"),
+        pytest.param(("balances", "list", "--store", "postgresql://u:secret@[x"), {}, "bad_store", id="an address"),
+    ],
+)
+def test_what_is_foreseen_of_options_and_variables(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str | None], code: str
+) -> None:
+    """No secret of them is told."""
+    (tmp_path / "one.json").write_text('{"id": "x"}')
+    ran = foliohub(*[str(tmp_path / "one.json") if one == "FILE" else one for one in arguments], env=variables)
+
+    assert ran.exit_code == Exit.WRONG
+    assert said(ran).startswith(f"foliohub: {code}: ")
+    assert "secret" not in said(ran)
+
+
+def test_json_without_end_is_not_sent(tmp_path: Path) -> None:
+    """Nested deeper than anybody reads."""
+    (tmp_path / "deep.json").write_text('{"a":' + "[" * 200_000 + "]" * 200_000 + "}")
+    ran = foliohub("send", tmp_path / "deep.json")
+
+    assert (ran.exit_code, "unreadable" in said(ran)) == (Exit.WRONG, True)
 
 
 def test_whoever_reads_us_has_enough() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ import pytest
 from config.loader import load
 from config.settings import Configuration
 from handlers.entitlement import PREMIUM
+from schemas.balance_request import BalanceStatus
+from schemas.voucher import VoucherStatus
 from tests.console.gateway.world import World, event, payment, world
 from tests.scenarios.play import FOLDERS
 
@@ -139,6 +142,13 @@ def test_what_cannot_be_asked(hub: World, path: str, code: str, field: str, valu
     assert (told["code"], told["field"]) == (code, field)
     assert told["value"] == value
     assert "4111111111111111" not in got.text
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("/balance-requests?queue=late", BalanceStatus), ("/vouchers?status=spent", VoucherStatus)]
+)
+def test_a_word_that_there_is_not_is_answered_by_those_that_there_are(hub: World, path: str, words: type[StrEnum]) -> None:
+    assert hub.get(path).json()["message"] == f"it is one of {', '.join(words)}"
 
 
 @pytest.mark.parametrize("door", ["/balance-requests", "/vouchers"])
