@@ -183,7 +183,7 @@ def _quiet(told: Run, platform: Platform, gateway: str, stays: Sequence[str]) ->
         for effect in platform.rows("SELECT * FROM effect WHERE state = 'needs_person'"):
             if effect["id"] not in settled:
                 settled.add(effect["id"])
-                told.not_there += not _settle(platform, gateway, effect)
+                told.not_there += not settle(platform, gateway, effect)
         if time.monotonic() > began + QUIET_S:
             told.wrong.append(f"not quiet within {QUIET_S} s: {_state(platform)} {_logs(platform)}")
             break
@@ -202,7 +202,7 @@ def _nothing_waits(platform: Platform, stays: int) -> bool:
     )
 
 
-def _settle(platform: Platform, gateway: str, effect: dict[str, Any]) -> bool:
+def settle(platform: Platform, gateway: str, effect: dict[str, Any]) -> bool:
     """An operator says of a request what the provider's page shows; whether it shows the refund."""
     owned = platform.rows("SELECT level FROM provider_record WHERE reference = %s AND owner LIKE 'effect:%%'", effect["reference"])
     made = platform.provider_rows(

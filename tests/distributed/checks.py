@@ -25,7 +25,12 @@ def wrongs(platform: Platform, stays: Sequence[str], sent: int, *, letters: int 
 
     `letters`: dead letters that there must be. `refused`: refunds that a person said are not there.
     """
-    found = [*_once(platform, sent, letters), *_money(platform, len(stays) - refused), *_sequences(platform)]
+    return [*_money(platform, len(stays) - refused), *whole(platform, sent, letters=letters)]
+
+
+def whole(platform: Platform, sent: int, *, letters: int = 0) -> list[str]:
+    """What does not hold after so many different messages, whatever they said: none of them refused."""
+    found = [*_once(platform, sent, letters), *_sequences(platform)]
     with closing(Database(platform.beside, writer=False)) as database:
         found += [f"ledger: {one}" for one in check_ledger(database).findings]
         found += [f"verify: {one}" for one in verify(database).differences]

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LIVE: Final = frozenset({BalanceStatus.PENDING, BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED})
+ALSO: Final = frozenset({
+    "payment.disputed", "payment.dispute_ended", "refund.held", "approval.requested", "approval.decided", "folio.overpaid",
+    "channel.balance_changed", "notice.failed", "notice.refused",
+})  # fmt: skip
+"""What is counted beside all that is told of balances."""
 SENT: Final = LIVE - {BalanceStatus.PENDING}
 
 
@@ -58,6 +63,8 @@ class Asked:
         for row in told:
             self._outcomes = row["seq"]
             self.tell(row["key"], row["name"])
+            if row["name"] in ALSO:
+                self._met[row["name"]] += 1
             if row["name"].startswith("balance."):
                 self._told(row["key"], row["name"], msgspec.json.decode(row["body"]), before)
 
@@ -83,21 +90,8 @@ class Asked:
     # -- requests --------------------------------------------------------------------------------------------------------------
 
     def _requests(self, folio: Folio) -> Iterator[str]:
-        live, owed = _live(folio), max(0, account.balance(folio))
-        if len(live) > len({one.accommodation for one in live}):
-            yield f"{len(live)} live requests of {[one.accommodation for one in live]}"
-        if len([one for one in live if not one.accommodation]) > 1:
-            yield "two live requests"
-        links = [one.link for one in folio.balance_requests if one.link]
-        if len(links) != len(set(links)) or any(one.link and one.status not in SENT for one in folio.balance_requests):
-            yield f"live links {links} of {[one.status.value for one in folio.balance_requests]}"
-        if len(links) > len(live):
-            yield f"{len(links)} live links, {len(live)} live requests"
-        if sum(one.amount for one in live) > owed:
-            yield f"asked for {[one.amount for one in live]} of {owed} that are owed"
-        if live and folio.status is FolioStatus.CANCELLED:
-            yield f"cancelled, and still asked: {[one.request for one in live]}"
-        for request in live:
+        yield from requests(folio)
+        for request in _live(folio):
             yield from self._days(request, folio)
 
     def _days(self, request: BalanceRequest, folio: Folio) -> Iterator[str]:
@@ -146,6 +140,24 @@ class Asked:
 
     def _say(self, folio: Folio, wrong: Sequence[str]) -> None:
         self._wrong |= dict.fromkeys(f"{folio.folio}: {one}" for one in wrong)
+
+
+def requests(folio: Folio) -> Iterator[str]:
+    """S1-18, S1-20, S1-35: one live request of an accommodation and one live link, for no more than is owed."""
+    live, owed = _live(folio), max(0, account.balance(folio))
+    if len(live) > len({one.accommodation for one in live}):
+        yield f"{len(live)} live requests of {[one.accommodation for one in live]}"
+    if len([one for one in live if not one.accommodation]) > 1:
+        yield "two live requests"
+    links = [one.link for one in folio.balance_requests if one.link]
+    if len(links) != len(set(links)) or any(one.link and one.status not in SENT for one in folio.balance_requests):
+        yield f"live links {links} of {[one.status.value for one in folio.balance_requests]}"
+    if len(links) > len(live):
+        yield f"{len(links)} live links, {len(live)} live requests"
+    if sum(one.amount for one in live) > owed:
+        yield f"asked for {[one.amount for one in live]} of {owed} that are owed"
+    if live and folio.status is FolioStatus.CANCELLED:
+        yield f"cancelled, and still asked: {[one.request for one in live]}"
 
 
 def payments(folio: Folio) -> Iterator[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from schemas.balance_request import BalanceRequest
 from schemas.folio import Folio
+from schemas.notice import NoticeState
 from tests.simulation.house import FAR
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ FITTING: Final[Mapping[str, tuple[str, ...]]] = {
     "cancelled": ("recreate", "choose_method"),
 }
 ANY: Final = tuple(sorted({action for actions in FITTING.values() for action in actions}))
-WEIGHTS: Final[Mapping[str, int]] = {"act": 52, "pay": 16, "change": 10, "cancel": 5, "reverse": 3, "suspend all": 3, "enter": 11}
+WEIGHTS: Final[Mapping[str, int]] = {
+    "act": 44, "pay": 16, "change": 10, "cancel": 5, "reverse": 3, "suspend all": 3, "enter": 9, "contest": 6, "write again": 4,
+}  # fmt: skip
 """What happens to a booking that is asked, so often of a hundred."""
 ANSWERED: Final = frozenset({"balance.sent", "balance.replied", "balance.disfunction", "balance.overdue"})
 WHO: Final = {"choose_method": "guest", "report_collected": "merchant", "report_disfunction": "merchant"}
 TENDERS: Final = ("card", "bank_transfer", "cheque")
+VAT: Final = ("", "", "10 %", "20 %", "100/3 %")
+UNREAD: Final = frozenset({NoticeState.FAILED, NoticeState.UNKNOWN, NoticeState.BOUNCED})
 
 
 class BalancePlan:
@@ -50,10 +55,12 @@ class BalancePlan:
             world.at(begins, lambda days=days: self._away(days))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
     def heard(self, folio: str, name: str) -> None:
-        """A guest has his mail, or a merchant hears that he chose: most of them do something about it in the next days."""
+        """A guest has his mail, a merchant hears that he chose, an operator that a mail reached nobody: most of them do something about it
+        in the next days."""
         stay = self._stays.get(folio)
-        if stay is not None and name in ANSWERED and self._chance.random() < 0.7:
-            self._world.at(self._world.seconds() + self._chance.choice((60, 4_000, DAY, 6 * DAY)), stay.act)
+        act = None if stay is None else stay.act if name in ANSWERED else stay.write_again if name == "notice.failed" else None
+        if act is not None and self._chance.random() < 0.7:
+            self._world.at(self._world.seconds() + self._chance.choice((60, 4_000, DAY, 6 * DAY)), act)
 
     def _away(self, days: int) -> None:
         world = self._world
@@ -77,14 +84,19 @@ class _Stay:
         self.revision = self.payments = 0
         self.arrives = self._days()
         self.lines = [self._line(n) for n in range(chance.choice((1, 1, 2)))]
+        self.collected_by = "channel" if chance.random() < 0.08 else "property"
+        self.is_package = chance.random() < 0.15
 
     def _days(self) -> int:
-        """From the booking to the arrival: anything, or some weeks after the clocks change there."""
-        house = self.world.knobs.house
+        """From the booking to the arrival: anything, or some days after a 29 February, or some weeks after the clocks change there."""
+        chance, house, booked = self.chance, self.world.knobs.house, self.booked // DAY
         change = house.change_of_clocks(self.property) if house is not None else None
-        if change is None or self.chance.random() < 0.5:
-            return self.chance.randrange(5, 150)
-        return max(5, change - self.booked // DAY + self.chance.randrange(5, 40))
+        leap = house.leap_day() if house is not None else None
+        if leap is not None and chance.random() < 0.4:
+            return max(5, leap - booked + chance.randrange(1, 15))
+        if change is None or chance.random() < 0.5:
+            return chance.randrange(5, 150)
+        return max(5, change - booked + chance.randrange(5, 40))
 
     def plan(self) -> None:
         """The booking and its deposit, either of them first; then whatever happens."""
@@ -93,7 +105,7 @@ class _Stay:
         world.at(max(0, self.booked + chance.choice((-600, 60, 60, 4_000))), self.deposit)
         acts: Mapping[str, Callable[[], None]] = {
             "act": self.act, "pay": self.pay, "change": self.change, "cancel": self.cancel, "reverse": self.reverse,
-            "suspend all": self.suspend_all, "enter": self.enter,
+            "suspend all": self.suspend_all, "enter": self.enter, "contest": self.contest, "write again": self.write_again,
         }  # fmt: skip
         for name in chance.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=chance.randrange(4, 14)):
             world.at(self.booked + chance.randrange(60, (self.arrives + 10) * DAY), acts[name])
@@ -107,6 +119,7 @@ class _Stay:
             "kind": "service" if number and chance.random() < 0.2 else "stay",
             "terms": f"outdoor/{chance.choice(('flexible', 'moderate', 'nanr'))}",
             "accommodation": chance.choice(("", "pitch-12")), "accommodation_type": chance.choice(("", "tent", "chalet")),
+            "vat_rate": chance.choice(VAT),
         }  # fmt: skip
 
     def book(self, *, at: int | None = None) -> None:
@@ -118,13 +131,16 @@ class _Stay:
             "folio": self.folio, "property": self.property, "currency": "EUR", "revision": self.revision, "payment_plan": "split",
             "service_fee": 500, "lines": [{**line, **dates} for line in self.lines], "language": self.chance.choice(("fr", "en", "de")),
             "guest": {"name": "Zoé Exemple", "person": f"person-{self.folio}", "email": "zoe@example.org"},
-            "collected_by": "channel" if self.chance.random() < 0.03 else "property",
+            "collected_by": self.collected_by, "is_package": self.is_package, "commission_rate": "10 %",
         }  # fmt: skip
         self.say("booking.changed" if self.revision > 1 else "booking.confirmed", data, at=at)
 
     def change(self) -> None:
-        """Another arrival or another price (S1-34)."""
-        if self.chance.random() < 0.5:
+        """Another arrival or another price (S1-34), or another who collects (X-20)."""
+        turn = self.chance.random()
+        if turn < 0.08:
+            self.collected_by = {"property": "channel", "channel": "property"}[self.collected_by]
+        elif turn < 0.5:
             self.arrives = max(1, self.arrives + self.chance.choice((-20, -3, 3, 30)))
         else:
             line = self.chance.choice(self.lines)
@@ -184,6 +200,36 @@ class _Stay:
         self.say("voucher.enter", {"folio": self.folio, "number": number, "amount": amount}, "guest")
         data = {"folio": self.folio, "number": number, "verdict": self.chance.choice(("accepted", "refused"))}
         self.say("voucher.check", data, "merchant", at=self.world.seconds() + self.chance.choice((60, 30 * 3_600)))
+
+    def contest(self) -> None:
+        """A payer's bank contests a payment, and rules on it, or does not (X-13); the reversal may be told beside it."""
+        paid = [one for one in self._stands().payments if one.captured and one.tender.value in TENDERS] if self._known() else []
+        if not paid:
+            return
+        chance, at = self.chance, self.world.seconds()
+        payment = chance.choice([one for one in paid if one.provider] or paid)
+        amount = chance.choice((payment.captured, payment.captured // 2 or 1))
+        data = {"folio": self.folio, "payment": payment.payment, "amount": amount, "currency": "EUR"}
+        named = {"dispute": chance.choice(("", f"D-{at}"))}
+        self.say("dispute.opened", {**data, **named, "funds_taken": chance.random() < 0.5})
+        if chance.random() < 0.3:
+            told = {**data, "tender": payment.tender.value, "amount": chance.choice((amount, amount // 2 or 1))}
+            self.say("payment.reversed", told, at=at + chance.choice((0, 600, 5 * DAY)))
+        if chance.random() < 0.5:
+            self.world.at(at + chance.choice((0, 4_000, 2 * DAY)), self.cancel)
+        if chance.random() < 0.8:
+            ruling = {
+                "outcome": chance.choice(("won", "lost", "lost", "withdrawn")),
+                "amount": chance.choice((amount, amount // 2 or 1)),
+            }
+            self.say("dispute.closed", {**data, **named, **ruling}, at=at + chance.choice((0, 4_000, 5 * DAY, 40 * DAY)))
+
+    def write_again(self) -> None:
+        """An operator wants a mail written once more, mostly one that reached nobody (X-15)."""
+        notices = self._stands().notices if self._known() else ()
+        lost = [one for one in notices if one.state in UNREAD and self.chance.random() < 0.9] or notices
+        if lost:
+            self.say("notice.resend", {"notice": self.chance.choice(lost).notice}, "operator")
 
     # -- what is said of its balance -------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import msgspec
 
 from connectors.psp.ogone.simulator.books import Books, Operation
 from handlers import account
+from handlers.dispute_record import at_stake
 from handlers.refund_parts import BY_HAND, CLOSED
 from ledger import recipes
 from schemas.folio import Folio, FolioPayment, PartStatus, RefundPart
@@ -42,8 +43,12 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         if refunding != by_payment:
             wrong.append(f"{folio.folio}: payments are refunding {refunding}, open parts {by_payment}")
         refunded = sum(part.minor for part in parts if part.payment and part.status is PartStatus.EXECUTED)
+        refunded -= sum(unused(folio).values())
         if sum(payment.refunded for payment in folio.payments) != refunded:
             wrong.append(f"{folio.folio}: payments refunded {sum(p.refunded for p in folio.payments)}, executed parts {refunded}")
+        contested = sum(at_stake(dispute) for dispute in folio.disputes)
+        if balance[f"disputes:{folio.folio}"] != contested:
+            wrong.append(f"{folio.folio}: disputes {balance[f'disputes:{folio.folio}']}, at stake {contested}")
         suspense = sum(payment.collected() for payment in folio.payments if payment.unapplied)
         if -balance[f"suspense:{folio.folio}"] != suspense:
             wrong.append(f"{folio.folio}: suspense {-balance[f'suspense:{folio.folio}']}, unapplied {suspense}")
@@ -60,7 +65,7 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         for payment in folio.payments
         if payment.provider
     )
-    money += sum(into_vouchers(folios).values())
+    money += sum(into_vouchers(folios).values()) - at_the_providers(folios)
     if balance["money:ogone/azur"] != money:
         wrong.append(f"money account {balance['money:ogone/azur']}, payments {money}")
     for row in world.rows("SELECT * FROM payment_total"):
@@ -71,6 +76,16 @@ def ledger(world: World, folios: list[Folio]) -> list[str]:
         ):
             wrong.append(f"payment_total {row['payment']}: {row['captured']}/{row['given_back']}, folio {known}")
     return wrong
+
+
+def at_the_providers(folios: list[Folio]) -> int:
+    """X-13: what a provider has taken out of our account for disputes that have not ended."""
+    return sum(
+        at_stake(dispute)
+        for folio in folios
+        for dispute in folio.disputes
+        if any(payment.provider and payment.payment == dispute.payment for payment in folio.payments)
+    )
 
 
 def provider(world: World, folios: list[Folio]) -> list[str]:
@@ -178,7 +193,15 @@ def into_vouchers(folios: list[Folio]) -> Counter[str]:
         for payment, part in _parts(folio):
             if payment.provider and part.destination == Destination.VOUCHER and part.status is PartStatus.EXECUTED:
                 kept[payment.reference] += part.minor
+        for payment in folio.payments:
+            if payment.provider:
+                kept[payment.reference] -= unused(folio)[payment.payment]
     return kept
+
+
+def unused(folio: Folio) -> Counter[str]:
+    """By payment, what of a voucher that was issued for it is its own again, since nobody used that (S0-28)."""
+    return Counter(dict(folio.issued.unused)) if folio.issued is not None else Counter()
 
 
 def _parts(folio: Folio) -> Iterator[tuple[FolioPayment, RefundPart]]:

@@ -4,7 +4,7 @@ what the store says. The money is in `books`."""
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,9 +15,10 @@ from engine.verify import verify
 from handlers.notice_table import BY_KIND
 from schemas.effect import EffectState
 from schemas.folio import Folio
-from schemas.notice import NoticeKind
+from schemas.notice import NoticeKind, NoticeState
 from schemas.registry import fact_name, family
 from tests.simulation.books import ledger, provider, told
+from tests.simulation.orders import orders
 from tests.simulation.vouchers import vouchers
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check(world: World) -> None:
     wrong += told(world, folios)
     wrong += vouchers(world, folios) if world.with_vouchers else []
     wrong += world.mails.wrong(folios) if world.mails is not None else []
-    wrong += world.asked.wrong(folios) if world.asked is not None else []
+    wrong += [*world.asked.wrong(folios), *orders(world)] if world.asked is not None else []
     wrong += [f"verify: {difference}" for difference in verify(world.disk).differences]
     if wrong:
         raise Broken(f"seed {world.seed}:\n  " + "\n  ".join(wrong))
@@ -223,4 +224,22 @@ def _notices(world: World, folios: Sequence[Folio]) -> list[str]:
         attempts[row["folio"], row["kind"]].append(row["attempt"])
     wrong += [f"{whose}: attempts {found}" for whose, found in attempts.items() if sorted(found) != list(range(1, len(found) + 1))]
     occasions = Counter((folio.folio, one.kind, one.occasion) for folio in folios for one in folio.notices)
+    occasions.subtract(_written_again(world, folios))
+    last = {(folio.folio, one.kind, one.occasion): one.notice for folio in folios for one in folio.notices}
+    wrong += [
+        f"{folio.folio}: {one.kind} ({one.attempt}) was taken by the server, and written about again"
+        for folio in folios
+        for one in folio.notices
+        if one.state is NoticeState.SENT and one.notice != last[folio.folio, one.kind, one.occasion]
+    ]
     return wrong + [f"{occasion} was written about {count} times" for occasion, count in occasions.items() if count > 1]
+
+
+def _written_again(world: World, folios: Sequence[Folio]) -> Iterator[tuple[str, str, str]]:
+    """X-15: what an operator wanted written once more, by what it is about."""
+    about = {one.notice: (folio.folio, one.kind, one.occasion) for folio in folios for one in folio.notices}
+    for row in world.rows(
+        "SELECT intake.body FROM decision JOIN intake ON intake.lane = decision.lane AND intake.offset = decision.place"
+        " WHERE decision.origin = 'intake' AND decision.parent = 0 AND decision.name = 'notice.resend' AND decision.result = 'decided'"
+    ):
+        yield about[msgspec.json.decode(row["body"])["notice"]]

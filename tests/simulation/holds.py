@@ -1,5 +1,5 @@
 """What must not leave, looked at from outside as each request goes: one under a lapsed lease, one that waits for approval, a refund
-while payouts stand still or above a brake (X-27)."""
+while payouts stand still or above a brake (X-27), or of a payment that is disputed (X-13)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from engine.calls import Call
 from engine.clock import instant
 from engine.hub import Hub
+from handlers.dispute_record import open_disputes
 from schemas.effect import EffectKind
+from schemas.folio import Folio
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -36,6 +40,7 @@ class Holds:
             self._approved(row)
             if row["kind"] == EffectKind.REFUND:
                 self._running(row)
+                self._undisputed(row)
                 self._below_the_brakes(hub, row, refused)
 
     def written(self, call: Call) -> None:
@@ -57,6 +62,11 @@ class Holds:
     def _running(self, row: Mapping[str, Any]) -> None:
         if self._world.rows("SELECT 1 FROM payout_switch WHERE tenant = ? AND stopped", (row["tenant"],)):
             self.broken.append(f"refund {row['id']} is sent while payouts stand still")
+
+    def _undisputed(self, row: Mapping[str, Any]) -> None:
+        (found,) = self._world.rows("SELECT body FROM state WHERE kind = 'folio' AND key = ?", (row["folio"],))
+        if open_disputes(msgspec.json.decode(found["body"], type=Folio), row["payment"]):
+            self.broken.append(f"refund {row['id']} is sent while its payment is disputed")
 
     def _below_the_brakes(self, hub: Hub, row: Mapping[str, Any], refused: set[str]) -> None:
         policy, now = hub.settled.tenants[row["tenant"]], row["sent_at"]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Final
+from fractions import Fraction
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from config.settings import Configuration, Mail, MailProperty
+from schemas.accounting import VatTreatment
+from schemas.cancellation import Cause
 from schemas.payment import Tender
-from schemas.policy import BalancePolicy
+from schemas.policy import BalancePolicy, OverpaidRule, PenaltyVat, WithinTender
+from schemas.voucher import ValueRule, VoucherScope
 
 BEGINS: Final = (
     datetime(2026, 5, 1, 8, tzinfo=UTC),
@@ -22,6 +27,29 @@ BEGINS: Final = (
 ZONES: Final = ("America/Martinique", "Pacific/Auckland", "America/Los_Angeles")
 FAR: Final = "camp-far"
 METHODS: Final = (Tender.CARD, Tender.BANK_TRANSFER, Tender.CHEQUE)
+KNOBS: Final[Sequence[tuple[str, Sequence[Any]]]] = (
+    ("overpaid", (OverpaidRule.CREDIT, OverpaidRule.REFUND)),
+    ("within_tender", tuple(WithinTender)),
+    ("split_thresholds", ({}, {"outdoor": 30_000})),
+    ("fee_refundable_on", ((Cause.OWNER,), (), (Cause.OWNER, Cause.FORCE_MAJEURE))),
+    ("quote_minutes", (30, 5)),
+    ("tranche_floor_on_move", (True, False)),
+    ("refund_due_days", (14, 1)),
+    ("second_tenders", ((Tender.CARD,), (), METHODS)),
+    ("enforce_known_vouchers", (False, False, True)),
+    ("voucher_reminder_hours", (24, 1)),
+    ("top_up_hours", (48, 0, 300)),
+    ("authorisation_days", (7, 2)),
+    ("voucher_hold_days", (30, 3)),
+    ("voucher_value_rule", (ValueRule.COLLECTED, ValueRule.COLLECTED, ValueRule.REFUNDABLE_NOW, ValueRule.PERCENT_OF_COLLECTED)),
+    ("voucher_value_percent", (Fraction(1), Fraction(1, 2), Fraction(6, 5))),
+    ("voucher_months", (18, 1, 0)),
+    ("voucher_consent", (False, False, True)),
+    ("refund_on_expiry", (False, True)),
+    ("voucher_scope", tuple(VoucherScope)),
+    ("penalty_vat", (PenaltyVat(), PenaltyVat(kept_deposit=VatTreatment.TAXABLE, price_kept=VatTreatment.OUT_OF_SCOPE))),
+)
+"""What a property may have settled, by key: each is drawn with each version of its policy."""
 
 
 class House:
@@ -45,10 +73,16 @@ class House:
         offsets = [(self.begins + timedelta(days=day)).astimezone(zone).utcoffset() for day in range(130)]
         return next((day for day in range(1, 130) if offsets[day] != offsets[day - 1]), None)
 
+    def leap_day(self) -> int | None:
+        """In how many days it is a 29 February; None where the season has none."""
+        days = (self.begins.date() + timedelta(days=day) for day in range(130))
+        return next((number for number, day in enumerate(days) if (day.month, day.day) == (2, 29)), None)
+
     def settled(self, configuration: Configuration, version: int) -> Configuration:
         """The same house with a property more, which asks for balances in both of them."""
         near, away = self._balance(), self._balance()
-        camp = replace(configuration.properties["camp-azur"], payment_methods=METHODS, balance=near)
+        drawn = {key: self._chance.choice(values) for key, values in KNOBS}
+        camp = replace(configuration.properties["camp-azur"], payment_methods=METHODS, balance=near, **drawn)
         far = replace(
             camp, property=FAR, version=f"{FAR}/{version}", zone=self._zone, areas=(), balance=away, max_vouchers=2
         )  # fmt: skip

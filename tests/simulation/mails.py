@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from config.settings import Configuration
 from connectors.mail.codec import NOTICE
@@ -22,6 +23,7 @@ from engine.post import Post
 from handlers.notice_table import BY_KIND, Again
 from schemas.folio import Folio
 from schemas.notice import NoticeKind
+from tests.simulation.knobs import shipped
 from tests.simulation.luck import Step
 from tests.simulation.owners import SECOND
 
@@ -37,6 +39,12 @@ BOUNCES: Final = 0.04
 ENDED: Final = frozenset({"sent", "failed", "unknown", "bounced"})
 
 
+@cache
+def _texts() -> Texts:
+    """The shipped ones, which are every world's: compiled once in a process."""
+    return Texts(shipped()[0].texts)
+
+
 class Mails:
     """The server, and what it has. `got`: every copy that it took, by notice."""
 
@@ -49,11 +57,10 @@ class Mails:
         for _ in range(self._chance.choice((0, 1, 1, 2))):
             begins = self._chance.randrange(100 * DAY)
             self._away.append((begins, begins + self._chance.choice((3_600, DAY, DAY, 5 * DAY))))
-        self._texts = Texts(world.configuration.texts)
 
     def post(self, configuration: Configuration) -> Post:
         """The hub's own way there."""
-        return Post(configuration.mail, self._texts, self)
+        return Post(configuration.mail, _texts(), self)
 
     def send(self, sender: str, recipient: str, letter: bytes) -> Delivery:
         """What a connection to it comes to."""
@@ -97,25 +104,8 @@ class Mails:
     def wrong(self, folios: Sequence[Folio]) -> list[str]:
         """Each notice ended, and was taken once; twice only after a silence, and only one that may be."""
         wrong = list(self._broken)
-        rows = {row["id"]: row for row in self._world.rows("SELECT id, kind, state, doubts, code FROM notice")}
-        knows = {one.notice: one.state for folio in folios for one in folio.notices}
-        for id_, row in rows.items():
-            copies, state, kind = self.got.get(id_, []), row["state"], NoticeKind(row["kind"])
-            about = f"notice {id_} ({kind}, {state}, {row['doubts']} doubts)"
-            most = 2 if BY_KIND[kind].again is Again.ONCE_MORE and row["doubts"] else 1
-            if len(copies) > most:
-                wrong.append(f"{about} came {len(copies)} times")
-            if len({(str(copy["Message-ID"]), str(copy["To"])) for copy in copies}) > 1:
-                wrong.append(f"{about} came under several names")
-            if state not in ENDED:
-                wrong.append(f"{about} has not ended")
-            if state == "sent" and not copies:
-                wrong.append(f"{about} is said to be sent, and nobody has it")
-            if state == "failed" and copies and not row["doubts"]:
-                wrong.append(f"{about} is said to have failed ({row['code']}), and somebody has it")
-            if knows.get(id_) != state:
-                wrong.append(f"{about} is {knows.get(id_)} to its folio")
-        wrong += [f"a mail of nobody's: {id_}" for id_ in self.got.keys() - rows.keys()]
+        rows = self._world.rows("SELECT id, kind, state, doubts, code FROM notice")
+        wrong += carried(rows, self.got, folios)
         told = Counter((row["name"], row["notice"]) for row in self._told())
         wrong += [f"{name} of {notice} was told {count} times" for (name, notice), count in told.items() if count > 1]
         return wrong
@@ -124,6 +114,31 @@ class Mails:
         return self._world.rows(
             "SELECT name, json_extract(body, '$.notice') AS notice FROM outbox WHERE name IN ('notice.requested', 'notice.sent')"
         )
+
+
+def carried(rows: Sequence[Mapping[str, Any]], got: Mapping[str, Sequence[EmailMessage]], folios: Sequence[Folio]) -> list[str]:
+    """S1-41: each of these notices ended, and came once; twice only after a silence, and only one that may; under one name. `got`: what a
+    mail server took, by notice."""
+    wrong: list[str] = []
+    knows = {one.notice: one.state for folio in folios for one in folio.notices}
+    for row in rows:
+        id_, state, kind = row["id"], row["state"], NoticeKind(row["kind"])
+        copies = got.get(id_, [])
+        about = f"notice {id_} ({kind}, {state}, {row['doubts']} doubts)"
+        most = 2 if BY_KIND[kind].again is Again.ONCE_MORE and row["doubts"] else 1
+        if len(copies) > most:
+            wrong.append(f"{about} came {len(copies)} times")
+        if len({(str(copy["Message-ID"]), str(copy["To"])) for copy in copies}) > 1:
+            wrong.append(f"{about} came under several names")
+        if state not in ENDED:
+            wrong.append(f"{about} has not ended")
+        if state == "sent" and not copies:
+            wrong.append(f"{about} is said to be sent, and nobody has it")
+        if state == "failed" and copies and not row["doubts"]:
+            wrong.append(f"{about} is said to have failed ({row['code']}), and somebody has it")
+        if knows.get(id_) != state:
+            wrong.append(f"{about} is {knows.get(id_)} to its folio")
+    return wrong + [f"a mail of nobody's: {id_}" for id_ in got.keys() - {row["id"] for row in rows}]
 
 
 def _read(letter: bytes) -> EmailMessage:

@@ -28,6 +28,7 @@ class People:
         self._chance = random.Random(f"people {world.seed}")
         self._number = 0
         self.last = False  # nothing is left for another day
+        self._granted: set[str] = set()
         self._taken: dict[tuple[str, int], str] = {}  # operations that were said to be a request's, on this day or an earlier one
 
     def act(self) -> None:
@@ -46,6 +47,11 @@ class People:
                 self._say(name, {"subject": effect.effect, "reason": "looked at"})
             elif effect.state in ("needs_person", "unknown") and self._looks(0.6):
                 self._settle(effect.effect)
+        for one in folio.approvals:
+            if self._looks(0.7):
+                name = "approval.grant" if one.subject not in self._granted and self._chance.random() < 0.7 else "approval.deny"
+                self._granted.add(one.subject)  # what cannot be carried out waits on, and is denied
+                self._say(name, {"subject": one.subject, "reason": "looked at"})
         for refund in folio.refunds:
             for part in refund.parts:
                 if part.status in BY_HAND and self._looks(0.5):

@@ -39,9 +39,10 @@ class Taking:
 
 
 def said(world: World) -> list[tuple[int, Arrival]]:
-    """Every message that the world's doors took, repeats too, with the instant."""
+    """Every message that the world's doors took, repeats too, with the instant; but for a slip whose door died before it said so."""
     rows = world.rows("SELECT source, id, received_at FROM intake ORDER BY seq")
-    return [(row["received_at"], world.accepted[row["source"], row["id"]][0]) for row in rows]
+    known = [(row["received_at"], world.accepted.get((row["source"], row["id"]))) for row in rows]
+    return [(at, found[0]) for at, found in known if found is not None]
 
 
 def played(
@@ -87,7 +88,7 @@ def stands(box: Sandbox) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", [3])
+@pytest.mark.parametrize("seed", [3, 5, 8])
 def test_x_1_x_2_s1_41_both_stores_come_to_the_same(seed: int, postgres_stores: Stores) -> None:
     """One hub on the one, a hub after the other on the other."""
     world = World(seed, families=True)

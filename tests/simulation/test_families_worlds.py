@@ -13,7 +13,7 @@ import pytest
 from tests.simulation.playing import Played, play
 
 pytestmark = pytest.mark.timeout(900)
-SEEDS = 24
+SEEDS = 36
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,7 @@ def test_they_meet_with_everything(worlds: list[Played]) -> None:
         "balance.scheduled", "balance.sent", "balance.replied", "balance.paid", "balance.cancelled", "balance.suspended",
         "balance.overdue", "balance.disfunction", "balance.collection_unreported", "balance.refused", "wrong_queue", "a link more",
         "cancelled while pending", "cancelled while sent_no_reply", "the server is away", "a bounce", "the same mail twice",
-        "voucher.issued", "voucher.consumed", "confirmed", "fenced",
+        "voucher.issued", "voucher.consumed", "confirmed", "fenced", "payment.disputed", "payment.dispute_ended", "refund.held",
+        "approval.requested", "folio.overpaid", "channel.balance_changed", "notice.failed",
     } <= met  # fmt: skip
     assert {f"{when} {step}" for when in ("before", "after") for step in ("mail mark", "hand in", "mail answer")} <= deaths

@@ -12,7 +12,7 @@ from tests.simulation.coverage import DOUBTFUL, Coverage
 from tests.simulation.playing import Played, play
 
 pytestmark = pytest.mark.timeout(900)  # two minutes, unless the machine does something else as well
-SEEDS = 500
+SEEDS = 300
 TWICE = range(0, SEEDS, 25)
 
 

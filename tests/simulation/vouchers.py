@@ -4,6 +4,8 @@ for vouchers. A plan of its own, beside that of the world, so that worlds withou
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import msgspec
 from engine import ledger_check
 from engine.luck import derived
 from schemas.envelope import message_bytes
-from schemas.folio import Folio
+from schemas.folio import Folio, PartStatus
 from schemas.voucher import Flag
 from schemas.voucher_book import HoldState, Voucher
 from schemas.voucher_code import code_of
@@ -126,20 +128,35 @@ class VoucherPlan:
 
 
 def vouchers(world: World, folios: list[Folio]) -> list[str]:
-    """No voucher gives more than its value, each book is its account's, one code a booking, and no voucher's money goes elsewhere than to a
-    voucher."""
-    wrong = [f"ledger check: {one}" for one in ledger_check.check(world.disk).findings if one.rule == "S0-26"]
-    for row in world.rows("SELECT body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
+    """Each book is its account's, and what `spent` says."""
+    return [f"ledger check: {one}" for one in ledger_check.check(world.disk).findings if one.rule == "S0-26"] + spent(
+        world.rows, folios
+    )
+
+
+def spent(rows: Callable[[str], Sequence[Mapping[str, Any]]], folios: Sequence[Folio]) -> list[str]:
+    """No voucher gives more than its value, one code a booking, and no voucher's money goes elsewhere than to a voucher; what of an
+    issued one nobody used is money again where it was (S0-28)."""
+    wrong: list[str] = []
+    for row in rows("SELECT body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
         wrong += overspent(msgspec.json.decode(row["body"], type=Voucher))
     issued: dict[str, set[str]] = {}
-    for row in world.rows("SELECT key, body FROM outbox WHERE name = 'voucher.issued'"):
+    for row in rows("SELECT key, body FROM outbox WHERE name = 'voucher.issued'"):
         issued.setdefault(row["key"], set()).add(msgspec.json.decode(row["body"])["number"])
     wrong += [f"{folio}: several codes were issued: {codes}" for folio, codes in issued.items() if len(codes) > 1]
     for folio in folios:
         paid = {payment.payment for payment in folio.payments if payment.voucher}
+        into: Counter[str] = Counter()
         for refund in folio.refunds:
             wrong += [f"{folio.folio}: {part} is a voucher's" for part in refund.parts
                       if part.payment in paid and part.destination != "voucher"]  # fmt: skip
+            for part in refund.parts:
+                into[part.payment] += part.minor * (part.destination == "voucher" and part.status is PartStatus.EXECUTED)
+        for payment, minor in folio.issued.unused if folio.issued is not None else ():
+            if payment in paid or minor > into[payment]:
+                wrong.append(
+                    f"{folio.folio}: {minor} of a voucher go back as money of {payment}, which gave {into[payment]} into it"
+                )
     return wrong
 
 

@@ -36,12 +36,13 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 class Bug(NamedTuple):
-    """`seeds`: among the first so many worlds is one that finds it. `says`: words of what it finds."""
+    """`seeds`: among so many worlds, from `first` on, is one that finds it. `says`: words of what it finds."""
 
     name: str
     plant: Plant
     says: tuple[str, ...]
     seeds: int = 20
+    first: int = 0
 
 
 def no_inbox(patch: pytest.MonkeyPatch) -> None:

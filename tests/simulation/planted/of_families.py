@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from calendar import isleap
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -12,28 +14,39 @@ from msgspec.structs import replace
 
 from engine.clock import ManualClock
 from engine.notices import NoticeRunner
+from engine.routes import ROUTES
+from engine.store.contract import Fenced
 from engine.store.notices import Notice
 from handlers import (
     balance,
+    balance_amounts,
     balance_dates,
     balance_record,
     balance_request,
     balance_timers,
+    dispute,
+    notice_resend,
     refund_asked,
     refund_parts,
     voucher_book,
+    voucher_credit,
     voucher_schedule,
 )
 from handlers.outcome import Facts, Outcome
-from schemas.folio import Folio, FolioPayment, FolioStatus
+from schemas.errors import Early, Stale
+from schemas.folio import Folio, FolioLine, FolioPayment, FolioStatus
+from schemas.folio_voucher import IssuedVoucher
 from schemas.notice import NoticeState
+from schemas.payment import Tender
 from schemas.policy import BalancePolicy
 from schemas.refund import Destination
+from schemas.voucher import VoucherCheck
 from schemas.voucher_book import Voucher, VoucherHold
 from schemas.voucher_talk import VoucherAsked
 from tests.simulation.planted.bugs import Bug
 
 SEEDS: Final = 12
+RARE: Final = 25  # from here on, for what seldom meets with its chance
 
 
 def mail_after_every_silence(patch: pytest.MonkeyPatch) -> None:
@@ -56,7 +69,7 @@ def mail_before_its_mark(patch: pytest.MonkeyPatch) -> None:
         return due[0]._replace(state=NoticeState.SENDING, next_at=now + 10**9, tries=due[0].tries + 1) if due else None
 
     def settle(self: NoticeRunner, notice: Notice, delivery: Any) -> None:
-        with self._store.transaction() as transaction:
+        with suppress(Fenced), self._store.transaction() as transaction:
             transaction.write(notice._replace(state=NoticeState.PLANNED), self._after(notice, delivery, self._clock.now()), [])
 
     patch.setattr(NoticeRunner, "take", take)
@@ -151,6 +164,58 @@ def excess_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(voucher_schedule, "split", lambda deposit, total, vouchers: (max(0, deposit - vouchers), total - deposit))
 
 
+def without_leap_days(patch: pytest.MonkeyPatch) -> None:
+    """A February has 28 days, whatever the year."""
+    real = balance_dates.deadline_of
+
+    def shorter(folio: Folio, lines: Iterable[FolioLine], policy: BalancePolicy) -> date | None:
+        day = real(folio, lines, policy)
+        arrives = balance_dates.arrival_of(folio)
+        if day is None or arrives is None or not isleap(arrives.year) or not day <= date(arrives.year, 2, 29) < arrives:
+            return day
+        return day - timedelta(days=1)
+
+    for room in (balance_dates, balance_amounts):
+        patch.setattr(room, "deadline_of", shorter)
+
+
+def early_check_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """What the merchant says of a voucher that nobody has entered yet is nothing."""
+    real = ROUTES["voucher.check"]
+
+    def forgetting(message: VoucherCheck, facts: Facts) -> Outcome:
+        try:
+            return real(message, facts)
+        except Early:
+            raise Stale("there is no such voucher", field="number", value=message.number) from None
+
+    patch.setitem(ROUTES, "voucher.check", forgetting)
+
+
+def gift_for_cash(patch: pytest.MonkeyPatch) -> None:
+    """What nobody used of a voucher goes back in money, whatever it was made of."""
+    real = voucher_credit._reopened
+
+    def all_of_it(folio: Folio, issued: IssuedVoucher, minor: int) -> tuple[Folio, list[tuple[str, int]]]:
+        money = replace(folio, payments=tuple(replace(one, tender=Tender.CASH) for one in folio.payments))
+        after, gave = real(money, issued, minor)
+        tenders = {one.payment: one.tender for one in folio.payments}
+        return replace(after, payments=tuple(replace(one, tender=tenders[one.payment]) for one in after.payments)), gave
+
+    patch.setattr(voucher_credit, "_reopened", all_of_it)
+
+
+def disputed_and_given_back(patch: pytest.MonkeyPatch) -> None:
+    """A refund does not ask whether its payment is disputed."""
+    patch.setattr(refund_asked, "open_disputes", lambda *given: ())
+    patch.setattr(dispute, "held", lambda folio, *given: Outcome(state=folio))
+
+
+def written_again_though_sent(patch: pytest.MonkeyPatch) -> None:
+    """An operator may have any mail written once more."""
+    patch.setattr(notice_resend, "REFUSED", {})
+
+
 BUGS: Sequence[Bug] = (
     Bug("a mail again after every silence", mail_after_every_silence, (" came ",), SEEDS),
     Bug("a mail before its mark", mail_before_its_mark, ("handed in while",), SEEDS),
@@ -159,8 +224,13 @@ BUGS: Sequence[Bug] = (
     Bug("a link outlives its request", link_outlives_its_request, ("live links",), SEEDS),
     Bug("mails by the server's time", time_of_the_server, ("its mail goes at",), SEEDS),
     Bug("days of 24 hours", days_of_24_hours, ("its mail goes at",), SEEDS),
-    Bug("a voucher spent twice", voucher_spent_twice, (" spent, ",), SEEDS),
+    Bug("a voucher spent twice", voucher_spent_twice, (" spent, ",), SEEDS, RARE),
     Bug("cash for a voucher", cash_for_a_voucher, ("is a voucher's",), SEEDS),
     Bug("what a voucher has too much is forgotten", excess_forgotten, ("are not",), SEEDS),
+    Bug("years without leap days", without_leap_days, ("is planned for",), SEEDS),
+    Bug("an early check is forgotten", early_check_forgotten, ("orders: ",), SEEDS),
+    Bug("cash for a gift that nobody used", gift_for_cash, ("go back as money",), SEEDS, RARE),
+    Bug("disputed, and given back", disputed_and_given_back, ("its payment is disputed",), SEEDS),
+    Bug("a mail that was sent again", written_again_though_sent, ("written about again",), SEEDS),
 )
 """Looked for in worlds of all families."""
