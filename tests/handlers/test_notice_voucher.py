@@ -148,7 +148,7 @@ def test_s0_19_accepted_is_told_to_the_guest() -> None:
 
 def test_s0_21_goodwill_alone_is_told_to_the_guest() -> None:
     """Nothing of the voucher was taken: what the house gives in its place is a mail of its own, and no voucher is told as accepted."""
-    house = ordered()
+    house = ordered(override_above=20_000)
     house.enter(20_000)
     house.check("goodwill", value=0)
     told = the(house, "voucher_goodwill")

@@ -257,8 +257,8 @@ WRONG = {
     "an unknown zone": (CAMP_FILE, CAMP.replace("Europe/Paris", "Europe/Atlantis"), ":4: zone: 'Europe/Atlantis' is not a zone"),
     "no zone": (CAMP_FILE, CAMP.replace('zone = "Europe/Paris"\n', ""), ": zone: is missing"),
     "a property that cannot be read": (CAMP_FILE, CAMP + "languages = 1.5\n", ":5: languages: expected `array`"),
-    "a template that misses a variable": (OWN, IT + '"{{ guest_name }}"\n', ":1: it: the text of refund_executed in it names 'guest_name'"),
-    "no template": (OWN, IT + '"{% if %}"\n', ":1: it: the text of refund_executed in it is no template"),
+    "a template that misses a variable": (OWN, IT + '"{{ guest_name }}"\n', ":3: it.text: names 'guest_name', which nobody says"),
+    "no template": (OWN, IT + '"{% if %}"\n', ":3: it.text: is no template"),
 }  # fmt: skip
 
 
