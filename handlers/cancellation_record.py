@@ -108,7 +108,7 @@ def _text(folio: Folio, minor: int) -> str:
 
 def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) -> Computation:
     """S4-25: kept = collected - refund: the fee first (A-5), then what was paid of insurance and of tourist tax that is due (X-23), then
-    the services by price, exact (X-5), none above its price."""
+    the services by price, exact (X-5), none above its price. What goes back of penalties of before is goodwill (S4-46)."""
     earlier = sum(line.kept for line in folio.lines) - folio.waived - folio.goodwill
     had = max(0, _collected(folio) - earlier)
     keep, fee, here = max(0, had - refund), account.fee_charged(folio), local(facts, folio)
@@ -120,7 +120,16 @@ def computed_with_refund(folio: Folio, refund: int, cause: Cause, facts: Facts) 
     kept = {**_spread(first, aside), **_spread(keep - fee_kept - first, services)}
     ended = tuple(_end(line, kept[line.line], facts) for line, _ in most)
     computed = settle(folio, ended, cause, here, _untaxed(folio, ended), fee_back=fee - fee_kept)
-    return _refunding(computed, refund, folio)
+    return _refunding(_given(computed, refund - computed.refund, folio), refund, folio)
+
+
+def _given(computed: Computation, minor: int, folio: Folio) -> Computation:
+    """S4-25, S4-46: the record gives back so much of what earlier cancellations kept: nobody owes that penalty again."""
+    if minor <= 0 or folio.collected_by is CollectedBy.CHANNEL:
+        return computed
+    step = Step("S4-46", f"{_text(folio, minor)} of what was kept before go back by the word of the record: goodwill")
+    after = replace(computed.after, goodwill=computed.after.goodwill + minor)
+    return replace(computed, after=after, goodwill=computed.goodwill + minor, trace=(*computed.trace, step))
 
 
 def _most(folio: Folio, line: FolioLine, cause: Cause, here: Local) -> int:

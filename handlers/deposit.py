@@ -96,8 +96,8 @@ def schedule(folio: Folio, facts: Facts, purchase: date) -> Schedule:
 
     Split: per line the rate of tranche 2 (S4-14), rounded half-up and then summed (S4-20), the fee in full with the first payment
     (S4-19). Everything at once: `split_cap` (S4-15), a trade below its threshold (S4-16), a purchase on or after the second
-    payment's day (S4-21), and when nothing of the services is left for later. Tourist tax and insurance are outside the deposit
-    and come with the second payment (X-23).
+    payment's day (S4-21; S1-7, S1-8, A-8: on the deadline's own day too), and when nothing of the services is left for later.
+    Tourist tax and insurance are outside the deposit and come with the second payment (X-23).
     """
     policy = property_policy(facts, folio)
     if folio.payment_plan is PaymentPlan.FULL:

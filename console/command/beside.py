@@ -149,7 +149,8 @@ def unknown_folio(folio: str) -> HubError:
 def _one_of(known: Sequence[str], named: str) -> str:
     if named in known:
         return named
-    text = f"tenant {named!r} is not known here: name one of {', '.join(known)} with --tenant"
+    unknown = f"tenant {named!r} is not known here" if named else "there are several tenants here"
+    text = f"{unknown}: name one of {', '.join(known)} with --tenant"
     raise HubError(text, code="unknown_tenant", field="tenant", value=named)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from schemas.booking import DepositNature
 from schemas.cancellation import CancellationConfirmed
 from schemas.effect import EffectKind
 from schemas.errors import Early, Rejected, Stale
@@ -41,6 +42,21 @@ def test_s4_25_what_is_said_of_the_money(refund: object, paid: int, days: int, g
     assert stay.folio.status is FolioStatus.CANCELLED
     assert stay.owes() == min(0, 20_500 - paid) if refund == "none" else stay.owes() == 0
     assert {"StockReleased", "CancellationConfirmed"} <= set(kinds(out))
+
+
+@pytest.mark.parametrize(
+    ("refund", "gives", "goodwill"), [("full", 20_500, 8_000), (15_000, 15_000, 2_500), (12_500, 12_500, 0), (500, 500, 0)]
+)
+def test_s4_25_s4_46_what_goes_back_of_an_earlier_penalty_is_owed_no_more(refund: object, gives: int, goodwill: int) -> None:
+    """80 were kept of the service that was cancelled before; what the record gives back beyond the rest is goodwill, whatever the nature
+    of the deposit."""
+    for nature in DepositNature:
+        stay = leaving(20_500, *TWO_LINES, deposit_nature=nature.value)
+        stay.leave({"line": "2"}, at=before(3))
+        assert stay.folio.lines[1].kept == 8_000
+        done = fact(stay.told_cancelled(at=before(2), refund=refund), CancellationConfirmed)
+
+        assert (done.refund, stay.folio.goodwill, stay.folio.claim, stay.owes()) == (gives, goodwill, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from handlers import account
 from schemas.errors import Rejected
 from schemas.folio import FolioStatus, PartStatus
-from schemas.voucher import ValueRule, VoucherIssued
+from schemas.voucher import ValueRule, VatKind, VoucherIssued
 from schemas.voucher_book import HoldState
 from schemas.voucher_code import normalised, written
 from tests.handlers.campsite import CAMP, line
@@ -184,6 +184,17 @@ def test_s0_28_how_long_it_is_good() -> None:
     ):
         house = camp(**knobs)
         assert house.book(issued(house, **data)).expires == day
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(VatKind.SPV, "10 %"), (VatKind.MPV, ""), (VatKind.UNKNOWN, "")])
+def test_s0_36_which_vat_it_bears(kind: VatKind, rate: str) -> None:
+    """Taxed when it is issued or when it is used, as the property says: told with it, and kept in its book."""
+    house = camp(voucher_vat_kind=kind, voucher_vat_rate=rate)
+    number = issued(house)
+    told = named(house.said, "VoucherIssued")
+
+    assert (told.vat_kind, told.vat_rate) == (kind, rate)
+    assert (house.book(number).vat_kind, house.book(number).vat_rate) == (kind, rate)
 
 
 def test_s0_31_twice() -> None:
