@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from handlers import account
+from ledger.balance import balance
 from schemas.effect import EffectKind
 from schemas.errors import HubError
 from schemas.folio import PartStatus, PaymentStatus, RequestStatus
@@ -69,6 +70,21 @@ def test_x_16_after_the_cancellation_is_unapplied() -> None:
 
     assert (fact(out, UnappliedReceipt).amount, fact(out, UnappliedReceipt).payment) == (10_000, "P2")
     assert (out.requests, stay.owes()) == ((), 0)
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_s1_35_x_16_an_unapplied_receipt_is_given_back(by_hand: bool) -> None:
+    """By hand, told with its payment, or at the provider, who shows it: nothing of it is left in suspense, and the booking owes nothing."""
+    stay = leaving(20_500)
+    stay.leave(at=before(10))
+    stay.card(7_000, "P2", occurred_at=before(9))
+    assert (stay.folio.payments[1].unapplied, balance(stay.entries, "suspense:B-1", "EUR")) == (True, -7_000)
+    if by_hand:
+        stay.by_hand(7_000, payment="P2")
+    else:
+        stay.foreign(7_000, payment="P2", record="302/1")
+
+    assert (balance(stay.entries, "suspense:B-1", "EUR"), stay.owes()) == (0, 0)
 
 
 @pytest.mark.parametrize(("late", "more"), [(10_000, 5_000), (1_001, 501)])
