@@ -15,6 +15,7 @@ from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
+from schemas.booking import CollectedBy
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
@@ -77,9 +78,10 @@ def _cancelled_by(folio: Folio) -> str:
 
 
 def _told_none(folio: Folio) -> bool:
-    """S4-25: nothing goes back, said the system of record: money beyond what is kept is told as overpaid, as if it had been there."""
+    """S4-25: nothing goes back, said the system of record: money beyond what is kept is told as overpaid, as if it had been there. X-20:
+    it said so of the guest's; a channel that collected gets back what it has paid beyond."""
     by = request_of(folio, folio.cancelled_by)
-    return by is not None and by.told_none
+    return by is not None and by.told_none and folio.collected_by is not CollectedBy.CHANNEL
 
 
 def _without_waiting(folio: Folio, payment: str) -> tuple[Folio, str]:
