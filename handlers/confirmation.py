@@ -29,7 +29,7 @@ from ledger.recipes import Transfers
 from schemas.booking import DepositNature
 from schemas.cancellation import CancellationConfirmed, Cause
 from schemas.common import Fact
-from schemas.folio import CancelRequest, Folio, FolioRefund, PartStatus, RefundPart, RequestStatus
+from schemas.folio import CancelRequest, Folio, FolioRefund, PartStatus, RefundPart, RequestStatus, Waiver
 from schemas.payment import Tender
 from schemas.refund import Destination, RefundDecided, RefundDestination
 
@@ -70,7 +70,7 @@ def confirm(
         changes=folio.changes + 1,
         requests=with_request(folio.requests, replace(request, status=RequestStatus.CONFIRMED)),
         **({"cancelled_at": facts.act, "cancelled_by": request.request} if computation.whole else {"reduced_at": facts.act}),
-        waivers=folio.waivers if computation.whole or not computation.waived else (*folio.waivers, (facts.act, computation.waived)),
+        waivers=_waivers(folio, computation, facts),
     )
     taken = take_or_release(after, [(one.payment, one.capture) for one in computation.taken], facts, asked_by)
     refunded = give_back(folio_of(taken), computation.refund, facts, request=request.request, asked_by=asked_by, approve=approve)
@@ -117,6 +117,14 @@ def entries(folio: Folio, computation: Computation, subject: str) -> Transfers:
     result += recipes.fee_returned(folio, computation.fee_back)
     result += given_up.entries(folio, computation.after)
     return result + recipes.goodwill(folio, computation.goodwill, subject)
+
+
+def _waivers(folio: Folio, computation: Computation, facts: Facts) -> tuple[Waiver, ...]:
+    """X-16, S4-34: what some lines' cancellation gave up stands apart, since only money of before covers it."""
+    if computation.whole or not computation.waived:
+        return folio.waivers
+    aside = given_up.more_aside(folio, computation.after)
+    return (*folio.waivers, Waiver(at=facts.act, minor=computation.waived, aside=aside, first=computation.first))
 
 
 def _arrhes_double(after: Folio, folio: Folio, computation: Computation, request: CancelRequest, facts: Facts) -> Outcome:

@@ -16,7 +16,7 @@ from handlers import account
 from handlers.quote_lines import ASIDE
 from ledger import recipes
 from ledger.recipes import Transfers
-from schemas.folio import Folio, FolioLine
+from schemas.folio import Folio, FolioLine, Waiver
 from schemas.money import allocate
 
 
@@ -28,11 +28,25 @@ def given_up(folio: Folio, minor: int, lines: Sequence[str] | None = None) -> Fo
     return _moved(folio, minor, named, allocate(min(minor, sum(rooms)), rooms) if any(rooms) else ())
 
 
-def taken_up(folio: Folio, minor: int) -> Folio:
-    """X-16, X-23: the folio that gives up so much less, since money is there after all: of what stands aside last."""
+def taken_up(folio: Folio, minor: int, waivers: tuple[Waiver, ...]) -> Folio:
+    """X-16, X-23: the folio that gives up so much less, since money is there after all: of what stands aside last, in what is still given
+    up with some lines (`waivers`), then in the rest, which the whole booking's cancellation gave up."""
     named = [line for line in folio.lines if line.given_up]
-    left = max(0, minor - (folio.waived - aside(folio)))
-    return _moved(folio, -minor, named, [-part for part in allocate(left, [line.given_up for line in named])] if named else ())
+    stays = dict.fromkeys([line.line for line in named], 0)
+    rest = folio.waived - minor - sum([one.minor for one in waivers])
+    for most, lines in (*[(one.minor, one.aside) for one in waivers], (rest, tuple(stays))):
+        here = [line for line in named if line.line in lines]
+        rooms = [line.kept - stays[line.line] for line in here]
+        parts = allocate(min(most, sum(rooms)), rooms) if any(rooms) else ()
+        stays |= {line.line: stays[line.line] + part for line, part in zip(here, parts, strict=False)}
+    left = replace(folio, waivers=waivers)
+    return _moved(left, -minor, named, [min(0, stays[line.line] - line.given_up) for line in named])
+
+
+def more_aside(before: Folio, after: Folio) -> tuple[str, ...]:
+    """X-23: the lines that stand aside of which more is given up than before."""
+    known = {line.line: line.given_up for line in before.lines}
+    return tuple([line.line for line in after.lines if line.given_up > known.get(line.line, 0)])
 
 
 def aside(folio: Folio) -> int:

@@ -15,7 +15,8 @@ from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
 from ledger import recipes
-from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart
+from schemas.booking import CollectedBy
+from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart, Waiver
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
 from schemas.refund import Destination
@@ -48,7 +49,9 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     after, request = _without_waiting(after, payment)
     reduced = account.before_reduction(after, known)
     covers = max(0, gained - _other_kept(before)) if reduced else gained
-    first = _kept_after_all(after, known, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
+    first = (
+        _kept_after_all(after, known, gained, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
+    )
     settled = folio_of(first)
     more = max(0, (account.collected_then(settled) if reduced else account.collected(settled)) - account.ordered(settled))
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
@@ -77,9 +80,10 @@ def _cancelled_by(folio: Folio) -> str:
 
 
 def _told_none(folio: Folio) -> bool:
-    """S4-25: nothing goes back, said the system of record: money beyond what is kept is told as overpaid, as if it had been there."""
+    """S4-25: nothing goes back, said the system of record: money beyond what is kept is told as overpaid, as if it had been there. X-20:
+    it said so of the guest's; a channel that collected gets back what it has paid beyond."""
     by = request_of(folio, folio.cancelled_by)
-    return by is not None and by.told_none
+    return by is not None and by.told_none and folio.collected_by is not CollectedBy.CHANNEL
 
 
 def _without_waiting(folio: Folio, payment: str) -> tuple[Folio, str]:
@@ -114,43 +118,40 @@ def _authorised(folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     if payment.closing or not payment.provider or not payment.reference:
         return Outcome(state=folio)
     owed = max(0, account.balance(folio) - account.under_way(folio))
-    needed = 0 if payment.unapplied else owed + _to_cover(folio, payment)
-    capture = min(payment.authorised, needed)
-    restored = max(0, capture - owed)
-    covered = _restored(folio, restored, payment)
+    covered = folio if payment.unapplied else _restored(folio, max(0, payment.authorised - owed), payment)
+    capture = 0 if payment.unapplied else min(payment.authorised, owed + folio.waived - covered.waived)
     entries = given_up.entries(folio, covered, payment.payment)
     taken, released = (account.text(minor, folio.currency) for minor in (capture, payment.authorised - capture))
     step = Step("X-17", f"payment {payment.payment}, authorised only: {taken} taken, {released} released")
     return replace(take_or_release(covered, ((payment, capture),), facts), entries=entries, trace=(step,))
 
 
-def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, facts: Facts) -> Outcome:
-    """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`; with the base `collected` the
-    part of `gained` that the rate of the cancellation keeps. What was given up before this money moved stays given up."""
-    restored = min(_to_cover(folio, payment), gained)
-    claimed = min(folio.claim, gained - restored)
+def _kept_after_all(folio: Folio, payment: FolioPayment, gained: int, covers: int, facts: Facts) -> Outcome:
+    """S4-34, A-4: a penalty that was not claimed because too little was collected, up to `gained`, and a claim, up to `covers` of it; with
+    the base `collected` the part that the rate of the cancellation keeps. What was given up before this money moved stays given up."""
+    covered = _restored(folio, gained, payment)
+    restored = folio.waived - covered.waived
+    claimed = min(folio.claim, max(0, covers - restored))
     amount = account.text(restored, folio.currency)
     steps = (Step("S4-34", f"{amount} of the penalty is covered after all"),) if restored else ()
-    covered = replace(_restored(folio, restored, payment), claim=folio.claim - claimed)
+    covered = replace(covered, claim=folio.claim - claimed)
     out = Outcome(state=covered, entries=given_up.entries(folio, covered), trace=steps)
-    return merge(out, _kept_of_collected(covered, gained - restored - claimed, facts))
+    return merge(out, _kept_of_collected(covered, max(0, covers - restored - claimed), facts))
 
 
-def _to_cover(folio: Folio, payment: FolioPayment) -> int:
-    """What of the penalties that were given up this money covers, minor units: not those that were given up before it moved."""
-    at = payment.occurred_at
-    return max(0, folio.waived - sum(minor for when, minor in folio.waivers if at is not None and when < at))
-
-
-def _restored(folio: Folio, restored: int, payment: FolioPayment) -> Folio:
-    """The folio once this money covers `restored` of what was given up: of the oldest that it may cover first, as it would have then."""
-    at, left, rest = payment.occurred_at, [], restored
-    for when, minor in folio.waivers:
-        covered = min(rest, minor) if at is None or at <= when else 0
-        rest -= covered
-        if minor > covered:
-            left.append((when, minor - covered))
-    return given_up.taken_up(replace(folio, waivers=tuple(left)), restored)
+def _restored(folio: Folio, minor: int, payment: FolioPayment) -> Folio:
+    """The folio once `minor` of this money covers what was given up, as it would have then: of the oldest cancellation that it may cover
+    first, each after what was to be paid before, and last of the whole booking's; not what was given up before it moved."""
+    at, left, rest, restored = payment.occurred_at, list[Waiver](), minor, 0
+    for one in folio.waivers:
+        if at is None or at <= one.at:
+            covered = min(one.minor, max(0, rest - one.first))
+            one = replace(one, minor=one.minor - covered, first=max(0, one.first - rest))
+            rest, restored = rest - covered, restored + covered
+        if one.minor:
+            left.append(one)
+    whole = folio.waived - sum(one.minor for one in folio.waivers)
+    return given_up.taken_up(folio, restored + min(rest, whole), tuple(left))
 
 
 def _kept_of_collected(folio: Folio, gained: int, facts: Facts) -> Outcome:

@@ -29,6 +29,6 @@ def given_back(out: Outcome, facts: Facts) -> Outcome:
     if minor <= 0:
         return out
     step = Step("S1-33", f"{account.text(minor, folio.currency)} were collected beyond what is ordered: they go back")
-    back = open_refund(folio, minor, facts, asked_by="system:overpaid")
+    back = open_refund(folio, minor, facts, asked_by="system:overpaid", name="overpaid")
     told = account.balance_facts(folio, folio_of(back))
     return merge(merge(out, Outcome(trace=(step,))), merge(back, Outcome(facts=told)))

@@ -46,6 +46,7 @@ class Computation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     claim: int
     waived: int
     kept: int
+    first: int = 0  # what was kept already and is not paid: money covers it before what is waived here
     goodwill: int = 0
     taken: tuple[Captured, ...] = ()
     waiting: int = 0  # more refund once pending payments are final
@@ -145,6 +146,7 @@ def settle(
         refund=refund,
         claim=claim,
         waived=short - claim,
+        first=max(0, uncovered - folio.claim - short),
         kept=max(0, collected - refund),
         taken=taken,
         waiting=max(0, collected + pending - ordered - (short - claim)) - refund if pending else 0,

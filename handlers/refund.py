@@ -37,12 +37,14 @@ def open_refund(
     asked_by: str = "",
     approve: str = "",
     gives: tuple[tuple[FolioPayment, int], ...] = (),
+    name: str = "refund",
 ) -> Outcome:
     """A new refund of `minor`: decided, split over the payments (A-17, X-18, X-3), and asked of the providers or of a person.
 
     One provider request per card part, numbered per payment, `last` (RFS) only for all that is left of it. `approve` is why a
     second person must grant it; so does an amount above `approval_above` (X-27). Due `refund_due_days` later, of a package after
-    14 days at most (X-24). `gives`: which payment gives what, where that is known (S0-28). 0: nothing.
+    14 days at most (X-24). `gives`: which payment gives what, where that is known (S0-28). `name`: its own among what
+    one message opens. 0: nothing.
     """
     if not minor:
         return Outcome(state=folio)
@@ -51,7 +53,7 @@ def open_refund(
     if policy.approval_above is not None and minor > policy.approval_above:
         approve = approve or f"refund of {amount} is above {account.text(policy.approval_above, folio.currency)}"
     days = due_days(folio, policy)
-    refund_id, due_by = facts.id("refund"), facts.act + timedelta(days=days)
+    refund_id, due_by = facts.id(name), facts.act + timedelta(days=days)
     payments, parts, all_asked = folio.payments, list[RefundPart](), list[Asked]()
     steps = [Step("A-17", f"refund {amount}: {policy.tender_order}, {policy.within_tender} first within a tender")]
     for payment, part_minor in gives or allocation(folio, minor, policy):

@@ -256,6 +256,16 @@ class FolioNotice(State, frozen=True, kw_only=True):
     state: NoticeState = NoticeState.PLANNED
 
 
+class Waiver(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What the cancellation of some lines gave up at `at`, minor units of `waived`; `aside`: the lines of tourist tax and insurance that it
+    gave up any of (X-23); `first`: what was kept already and not paid, the fee with it, which money covers before."""
+
+    at: datetime
+    minor: int
+    aside: tuple[str, ...] = ()
+    first: int = 0
+
+
 class OtherPlan(State, frozen=True, kw_only=True):
     """What the payments would be, without vouchers, if money had moved by `at`, the instant of a change that knew of none (X-2, S4-37)."""
 
@@ -309,9 +319,7 @@ class Folio(State, frozen=True, kw_only=True):
     cancelled_at: datetime | None = None
     cancelled_by: str = ""  # request id, or "record" for the system of record
     reduced_at: datetime | None = None  # when some lines, or some nights, were last cancelled
-    waivers: tuple[
-        tuple[datetime, int], ...
-    ] = ()  # what of `waived` each such cancellation gave up: only money of before covers it
+    waivers: tuple[Waiver, ...] = ()  # what of `waived` each such cancellation gave up: only money of before covers it
     payments: tuple[FolioPayment, ...] = ()
     refunds: tuple[FolioRefund, ...] = ()
     requests: tuple[CancelRequest, ...] = ()

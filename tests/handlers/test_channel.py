@@ -94,6 +94,19 @@ def test_x_20_s4_25_the_record_says_what_the_guest_gets(refund: Any, owed: int, 
     assert sum(one.minor for one in stay.folio.refunds) == (20_500 - owed if paid_minor else 0)
 
 
+@pytest.mark.parametrize("occurred", [4, 2], ids=["moved before", "moved after"])
+@pytest.mark.parametrize("early", [20_700, 15_000, 0])
+def test_x_20_x_16_s4_25_no_refund_is_said_of_the_guest(early: int, occurred: int) -> None:
+    """What the channel paid of the tourist tax that falls due to nobody goes back to it, whenever its money moved and is told."""
+    stay = leaving(early, line(), line("tax", 700, kind="tourist_tax", terms=""), service_fee=0, **SOLD)
+    stay.told_cancelled(at=before(3), refund="none")
+    stay.now = before(1)
+    if early < 20_700:
+        stay.card(20_700 - early, "P2", occurred_at=before(occurred))
+
+    assert (sum(refund.minor for refund in stay.folio.refunds), *stands(stay)) == (700, 0, 2_000)
+
+
 def test_x_20_a_4_the_channel_has_all_of_it() -> None:
     """With a rate of what was collected, all of the price was."""
     offered = (terms("outdoor/flexible", "1", "1/2", "0", refund_base=RefundBase.COLLECTED),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from schemas.booking import Overpaid
 from schemas.cancellation import CancellationConfirmed
 from schemas.commission import CommissionCreditNoteRequested
 from schemas.effect import EffectKind
+from schemas.errors import HubError
 from tests.handlers.campsite import fact, line
 from tests.handlers.cancelling import GUEST, MERCHANT, Leaving, before, leaving
 from tests.handlers.test_accounting import Accounted
@@ -117,6 +119,50 @@ def test_x_17_x_23_authorised_and_told_late() -> None:
     stay.reply("confirmed")
 
     assert (request.kind, request.minor, _stands(stay)) == (EffectKind.CAPTURE, 11_400, (10_500, 0, 900, 0))
+
+
+def test_x_16_x_23_money_of_between_two_cancellations_is_for_the_second() -> None:
+    """200 of a penalty given up with the first line, then 30 paid, then the insurance stays: 9 of these are the insurer's, whenever
+    they are told."""
+    for late in (False, True):
+        stay = leaving(0, line(terms="outdoor/nanr"), line("2", 10_000), LINES[2], service_fee=0)
+        stay.leave("1", at=before(40))
+        if not late:
+            stay.card(3_000, occurred_at=before(30))
+        stay.leave(request="R2", at=before(14))
+        if late:
+            stay.card(3_000, occurred_at=before(30))
+
+        assert (_refunded(stay), *_stands(stay)) == (2_100, 0, 0, 900, 0)
+
+
+@given(
+    acts=st.lists(
+        st.one_of(st.sampled_from(["1", "2", "ins", "tax", "all"]), st.tuples(st.integers(1, 12_000), st.booleans())), max_size=7
+    ),
+    days=st.integers(-1, 6),
+    nature=st.sampled_from(["arrhes", "acompte"]),
+)
+def test_x_16_x_23_order_of_arrival_does_not_matter(acts: list[str | tuple[int, bool]], days: int, nature: str) -> None:
+    """Line after line ends, what stands aside among them; a payment may be told at once or when all is over: each has the same."""
+    ends = []
+    for late in (False, True):
+        stay = leaving(0, *LINES, line("2", 10_000, terms="outdoor/nanr"), deposit_nature=nature)
+        untold = []
+        for hour, act in enumerate(acts):
+            stay.now = at = before(days, 8 + hour)
+            if isinstance(act, str):
+                with contextlib.suppress(HubError):
+                    stay.leave(*(() if act == "all" else (act,)), request=f"R{hour}", at=at)
+            elif late and act[1]:
+                untold.append((act[0], f"P{hour}", at))
+            else:
+                stay.card(act[0], f"P{hour}", occurred_at=at)
+        for amount, payment, at in untold:
+            stay.card(amount, payment, occurred_at=at)
+        ends.append((account.collected(stay.folio), *_stands(stay), stay.folio.waived, stay.folio.claim))
+
+    assert ends[0] == ends[1]
 
 
 def test_s4_25_x_23_overpaid_is_told() -> None:

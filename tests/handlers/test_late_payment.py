@@ -358,14 +358,15 @@ def test_x_16_s4_34_what_one_cancellation_gave_up_is_not_covered_by_money_of_aft
     acts=st.lists(st.one_of(st.just(None), st.tuples(st.integers(1, 12_000), st.booleans())), min_size=1, max_size=7),
     days=st.integers(-1, 6),
     nature=st.sampled_from(["arrhes", "acompte"]),
+    fee=st.sampled_from([0, 500]),
 )
 def test_x_16_s4_37_order_of_arrival_does_not_matter_for_one_line_after_the_other(
-    acts: list[tuple[int, bool] | None], days: int, nature: str
+    acts: list[tuple[int, bool] | None], days: int, nature: str, fee: int
 ) -> None:
     """None: the next line is cancelled. A payment may be told at once or when all is over: the same is kept and comes back."""
     ends = []
     for late in (False, True):
-        stay = leaving(0, *TWO_LINES, line("3", 5_001), service_fee=0, deposit_nature=nature)
+        stay = leaving(0, *TWO_LINES, line("3", 5_001), service_fee=fee, deposit_nature=nature)
         lines, untold = ["1", "2", "3"], []
         for hour, act in enumerate(acts):
             stay.now = at = before(days, 8 + hour)
