@@ -22,7 +22,7 @@ from handlers.voucher_worth import entity_of
 from schemas.accounting import CreditNoteRequested, KeptLine, PenaltyStated, SaleStated, SoldLine, VatTreatment
 from schemas.cancellation import CancellationConfirmed, Cause
 from schemas.common import Fact
-from schemas.folio import Folio, FolioLine
+from schemas.folio import Folio, FolioLine, KeptPart
 from schemas.money import ZERO_RATE, included, parse_rate
 
 _ORDERS: Final = frozenset({"booking.requested", "booking.confirmed", "booking.changed"})
@@ -111,8 +111,7 @@ def _request(outcome: Outcome, folio: Folio) -> str:
 
 
 def _cause(outcome: Outcome, folio: Folio) -> Cause | None:
-    confirmed = _confirmed(outcome)
-    request = request_of(folio, confirmed.request) if confirmed is not None else None
+    request = request_of(folio, _request(outcome, folio))
     return request.cause if request is not None else None
 
 
@@ -159,8 +158,8 @@ def _penalties(old: Mapping[str, FolioLine], after: Folio) -> tuple[KeptLine, ..
 
 def _kept(was: FolioLine, line: FolioLine) -> list[KeptLine]:
     """Of one line. What was told of its VAT adds up to that of all it keeps: the last that bears any has the cent of rounding."""
-    stood = chain((part.rest() for part in parts_of(was)), repeat(0))
-    moved = [(rest, part) for rest, part in zip(stood, line.kept_parts, strict=False) if rest != part.rest()]
+    stood = chain(parts_of(was), repeat(None))
+    moved = [one for old, part in zip(stood, line.kept_parts, strict=False) for one in _moved(old, part) if one[0] != one[1].rest()]
     left, taxed = _vat(line, taxed_of(line)) - _vat(was, taxed_of(was)), sum(part.taxed for _, part in moved)
     told: list[KeptLine] = []
     for rest, part in moved:
@@ -180,6 +179,13 @@ def _kept(was: FolioLine, line: FolioLine) -> list[KeptLine]:
             )
         )
     return told
+
+
+def _moved(old: KeptPart | None, part: KeptPart) -> list[tuple[int, KeptPart]]:
+    """What of the part was kept before, and the part; kept for another reason now, it is taken back under the one it was stated with."""
+    if old is None or (old.reason, old.taxed) == (part.reason, part.taxed):
+        return [(old.rest() if old is not None else 0, part)]
+    return [(old.rest(), replace(old, let_go=old.minor)), (0, part)]
 
 
 def _sum(lines: Sequence[SoldLine | KeptLine]) -> tuple[int, int]:

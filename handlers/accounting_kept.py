@@ -1,7 +1,7 @@
 """What a line knows of what it keeps: why, what of it is let go again, and how much of the rest bears VAT (X-23).
 
-Each reason has a part of its own: what is kept more joins the last one or begins another, and what is let go again is taken of that for
-which it was kept last. Pure arithmetic on a folio before and after a decision; `handlers.accounting` tells it. Amounts are minor units.
+Each cancellation has a part of its own, for one reason; what is let go again is taken of that which was kept last. Pure arithmetic on
+a folio before and after a decision; `handlers.accounting` tells it. Amounts are minor units.
 """
 
 from __future__ import annotations
@@ -29,11 +29,8 @@ def kept_of(before: Folio | None, after: Folio, old: Mapping[str, FolioLine], ca
     lines: dict[str, FolioLine] = {}
     for line in services:
         was = before_of(old, line)
-        parts, off = parts_of(was), let_go[line.line] - let_go_of(was)
-        if more := line.kept - was.kept:
-            reason = _reason(was, line, more - min(more, max(0, off)), cause)
-            parts = _grown(parts, more, reason, taxed=policy.of(reason) is VatTreatment.TAXABLE)
-        lines[line.line] = replace(line, kept_parts=_let_go_of_parts(parts, off))
+        parts = _let_go_of_parts(_grown(was, line, cause, policy), let_go[line.line] - let_go_of(was))
+        lines[line.line] = replace(line, kept_parts=tuple([_whole(part, policy) for part in parts]))
     return replace(after, lines=tuple([lines.get(line.line, line) for line in after.lines]))
 
 
@@ -49,21 +46,28 @@ def parts_of(line: FolioLine) -> tuple[KeptPart, ...]:
     return (KeptPart(reason=PenaltyReason.KEPT_DEPOSIT, minor=line.kept),)
 
 
-def _reason(was: FolioLine, line: FolioLine, more: int, cause: Cause | None) -> PenaltyReason:
-    """Why `more` is kept of this line: nobody came; all of what is cancelled is kept; else what stands for the deposit (S4-12)."""
-    if cause is Cause.NO_SHOW:
-        return PenaltyReason.NO_SHOW
+def _grown(was: FolioLine, line: FolioLine, cause: Cause | None, policy: PenaltyVat) -> tuple[KeptPart, ...]:
+    """With what is kept more: each cancellation has a part of its own, which money that is told late joins (X-16)."""
+    parts, more = parts_of(was), line.kept - was.kept
+    if not more:
+        return parts
     cancelled = (0 if was.cancelled else was.price) - (0 if line.cancelled else line.price)
-    if not cancelled:  # money that is told late is kept for the reason of the cancellation
-        return parts_of(was)[-1].reason if was.kept else PenaltyReason.KEPT_DEPOSIT
-    return PenaltyReason.PRICE_KEPT if more >= cancelled else PenaltyReason.KEPT_DEPOSIT
-
-
-def _grown(parts: tuple[KeptPart, ...], more: int, reason: PenaltyReason, *, taxed: bool) -> tuple[KeptPart, ...]:
-    """With what is kept more: of the last part, if that is for the same reason, else a part of its own."""
-    if parts and (parts[-1].reason, parts[-1].taxed) == (reason, taxed):
+    if parts and not cancelled:
         return (*parts[:-1], replace(parts[-1], minor=parts[-1].minor + more))
-    return (*parts, KeptPart(reason=reason, minor=more, taxed=taxed))
+    reason = PenaltyReason.NO_SHOW if cause is Cause.NO_SHOW else PenaltyReason.KEPT_DEPOSIT
+    return (*parts, KeptPart(reason=reason, minor=more, price=cancelled or line.price, taxed=_taxed(reason, policy)))
+
+
+def _whole(part: KeptPart, policy: PenaltyVat) -> KeptPart:
+    """What stands for the deposit (S4-12), unless all of what was cancelled is kept: then it is the price, once the last cent of it is
+    there (X-16)."""
+    if part.reason is not PenaltyReason.KEPT_DEPOSIT or not 0 < part.price <= part.rest():
+        return part
+    return replace(part, reason=PenaltyReason.PRICE_KEPT, taxed=_taxed(PenaltyReason.PRICE_KEPT, policy))
+
+
+def _taxed(reason: PenaltyReason, policy: PenaltyVat) -> bool:
+    return policy.of(reason) is VatTreatment.TAXABLE
 
 
 def _let_go_of_parts(parts: Sequence[KeptPart], off: int) -> tuple[KeptPart, ...]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from handlers import account
+from handlers import account, commission
 from handlers.capture import take_or_release
 from handlers.first_payment_late import in_time
 from handlers.late_payment import after_cancellation
@@ -145,6 +145,7 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
     reduced = known is not None and account.before_reduction(before, known)
     if before.cancelled_at is not None or reduced or _waits(before, payment):
         first = merge(first, after_cancellation(before, after, payment, facts))
+        first = merge(first, commission.kept_after_all(after, folio_of(first), facts))
     first = merge(first, in_time(folio_of(first), payment, facts))
     first = merge(first, without_unneeded(first, payment, facts))
     if folio_of(first).vouchers:

@@ -8,7 +8,7 @@ from schemas.common import Fact
 
 
 class CommissionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Commission given back for one line: `rate` of `base`, minor units."""
+    """Commission given back for one line: `rate` of `base`, minor units; negative: due again."""
 
     line: str
     base: int
@@ -17,7 +17,7 @@ class CommissionLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CommissionCreditNoteRequested(Fact, frozen=True, kw_only=True):
-    """`commission.credit_note_requested`."""
+    """`commission.credit_note_requested`; negative where money that is told late keeps a penalty after all: its commission is due again."""
 
     lines: tuple[CommissionLine, ...]
     amount: int

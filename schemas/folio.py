@@ -73,11 +73,12 @@ class PartStatus(StrEnum):
 
 
 class KeptPart(State, frozen=True, kw_only=True):
-    """What a line keeps of its `kept` for one reason, as accounting was told it (X-23): `minor`, of which `let_go` is let go again (a claim
-    that is waived, goodwill); `taxed`: the rest bears VAT."""
+    """What a line keeps of its `kept` since one cancellation, for one reason, as accounting was told it (X-23): `minor`, of which `let_go`
+    is let go again (a claim that is waived, goodwill); `price` is what was cancelled; `taxed`: the rest bears VAT."""
 
     reason: PenaltyReason
     minor: int
+    price: int = 0
     let_go: int = 0
     taxed: bool = False
 
@@ -109,7 +110,7 @@ class FolioLine(State, frozen=True, kw_only=True):
     commission_free: int = 0  # what of `kept` bears no commission (S4-38)
     settled_base: int = 0  # what of `kept` bears commission at the rates that the booking had before,
     settled_commission: int = 0  # and the commission of that, minor units (X-20)
-    kept_parts: tuple[KeptPart, ...] = ()  # `kept` by why it is kept, oldest first, where VAT is known of any line (X-23)
+    kept_parts: tuple[KeptPart, ...] = ()  # `kept` by cancellation, oldest first, where VAT is known of any line (X-23)
 
 
 class CaptureRecord(State, frozen=True, kw_only=True):

@@ -193,6 +193,19 @@ def test_x_16_x_23_money_that_is_told_late_is_kept_with_its_vat() -> None:
     assert one.folio.credit_notes == 1
 
 
+def test_x_16_x_23_the_price_is_kept_once_the_last_cent_is_there() -> None:
+    """X-16: half of it stands for the deposit; with the rest, told late, all is kept as the price, as if it had been there."""
+    one = stay(6_000, ONE)
+    one.leave(at=before(0))
+    out = one.card(6_000, "P2", occurred_at="2026-06-01T10:00:00+02:00")
+
+    assert [(kept.reason, kept.amount, kept.treatment, kept.vat) for kept in fact(out, PenaltyStated).lines] == [
+        (PenaltyReason.KEPT_DEPOSIT, -6_000, OUT, 0),
+        (PenaltyReason.PRICE_KEPT, 12_000, TAXABLE, 2_000),
+    ]
+    assert sums(fact(out, SaleStated)) == (12_000, 2_000)
+
+
 def test_a_4_x_23_money_that_is_told_late_of_what_was_collected() -> None:
     """A-4: the rate is of what was collected; what the late money adds is kept for the reason of the cancellation."""
     terms = (replace(FLEXIBLE, refund_base=RefundBase.COLLECTED),)
@@ -354,6 +367,43 @@ def act(one: Accounted, priced: list[tuple[int, str]], number: int, what: str, f
             one.leave(request=f"R{number}", at=before(second), cause=first, actor=MERCHANT if first == "owner" else GUEST)
         case _:
             one.book(ordered(*lines_of(priced, first), service_fee=0), name="booking.changed")
+
+
+ENDS = st.lists(st.one_of(st.tuples(st.integers(0, 2), st.integers(0, 5)), st.tuples(st.none(), st.integers(0, 5))), max_size=3)
+
+
+@given(LINES, st.lists(PRICES, min_size=1, max_size=3), ENDS, st.sampled_from([OUT, TAXABLE]), st.sampled_from([OUT, TAXABLE]))
+def test_x_16_x_23_told_late_is_kept_as_if_it_had_been_there(
+    priced: list[tuple[int, str]], paid: list[int], ends: list[tuple[int | None, int]], deposit: VatTreatment, price: VatTreatment
+) -> None:
+    """X-16: money that moved before all cancellations is kept of the same lines, for the same reasons, with the same VAT, whether it
+    was told before them or after."""
+    worlds = []
+    for late in (False, True):
+        one = stay(0, *lines_of(priced[:1]), penalty_vat=PenaltyVat(kept_deposit=deposit, price_kept=price))
+        pay(one, [] if late else paid)
+        for number, (name, days) in enumerate(ends):
+            try:
+                one.leave(*([] if name is None else [str(name)]), request=f"R{number}", at=before(days))
+            except (Rejected, Stale):
+                continue
+        pay(one, paid if late else [])
+        worlds.append([(stands(known), kept_by_reason(known)) for known in one.folio.lines if known.vat_rate])
+
+    assert worlds[0] == worlds[1]
+
+
+def pay(one: Accounted, paid: list[int]) -> None:
+    """By card, in May."""
+    for number, amount in enumerate(paid):
+        one.card(amount, f"P{number}", occurred_at="2026-05-20T10:00:00+02:00")
+
+
+def kept_by_reason(one: FolioLine) -> list[tuple[PenaltyReason, int]]:
+    """What the line keeps and has not let go, reason by reason."""
+    return [
+        (reason, rest) for reason in PenaltyReason if (rest := sum(part.rest() for part in one.kept_parts if part.reason is reason))
+    ]
 
 
 def test_x_23_s4_46_a_penalty_is_taken_back_as_it_was_stated() -> None:

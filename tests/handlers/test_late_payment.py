@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from handlers import account
 from ledger.balance import balance
+from schemas.commission import CommissionCreditNoteRequested
 from schemas.effect import EffectKind
 from schemas.errors import HubError
 from schemas.folio import PartStatus, PaymentStatus, RequestStatus
 from schemas.payment import UnappliedReceipt
-from schemas.policy import RefundBase
+from schemas.policy import CommissionOnPenalty, RefundBase
 from schemas.refund import RefundDecided
 from tests.handlers.campsite import FLEXIBLE, NANR, TWO_LINES, fact, kinds, line, ordered
 from tests.handlers.cancelling import Leaving, before, leaving
@@ -415,3 +416,65 @@ def test_x_4_book_and_folio_agree_whatever_happens(acts: list[tuple[str, int, in
                     stay.reply("confirmed" if act == "reply" else "refused", stay.requests[n % len(stay.requests)])
         except HubError:
             pass
+
+
+ENDS = st.lists(st.tuples(st.sampled_from(["1", "2", ""]), st.integers(0, 5)), min_size=1, max_size=3)
+
+
+@given(
+    st.tuples(st.integers(1, 20_000), st.integers(1, 20_000)),
+    st.lists(st.integers(1, 20_000), min_size=1, max_size=3),
+    ENDS,
+    st.sampled_from(["10 %", "33 1/3 %"]),
+    st.sampled_from(CommissionOnPenalty),
+)
+def test_x_16_s4_38_a_30_commission_of_money_that_is_told_late(
+    prices: tuple[int, int],
+    paid: list[int],
+    ends: list[tuple[str, int]],
+    rate: str,
+    knob: CommissionOnPenalty,
+) -> None:
+    """X-16, S4-38: money that moved before all cancellations: what is kept bears the same commission, and notes come to the same,
+    whether it was told before them or after."""
+    offered = tuple(replace(one, commission_on_penalty=knob) for one in (FLEXIBLE, NANR))
+    worlds = []
+    for late in (False, True):
+        lines = line("1", prices[0]), line("2", prices[1], terms="outdoor/nanr")
+        stay = leaving(0, *lines, offered=offered, commission_rate=rate, service_fee=0)
+        pay_in_may(stay, [] if late else paid)
+        for number, (name, days) in enumerate(ends):
+            with contextlib.suppress(HubError):
+                stay.leave(*([name] if name else []), request=f"R{number}", at=before(days))
+        pay_in_may(stay, paid if late else [])
+        notes = [part for one in stay.said if isinstance(one, CommissionCreditNoteRequested) for part in one.lines]
+        worlds.append([(one.commission_free, sum(n.amount for n in notes if n.line == one.line)) for one in stay.folio.lines])
+
+    assert worlds[0] == worlds[1]
+
+
+def pay_in_may(stay: Leaving, paid: list[int]) -> None:
+    """By card, before any cancellation."""
+    for number, amount in enumerate(paid):
+        stay.card(amount, f"P{number}", occurred_at="2026-05-20T10:00:00+02:00")
+
+
+def test_x_16_s4_38_the_commission_of_what_is_kept_after_all_is_due_again() -> None:
+    """All of it was credited, since nothing was paid: half of the price is kept after all."""
+    stay = leaving(0, line(price=20_000), commission_rate="10 %", service_fee=0)
+    first = fact(stay.leave(at=before(3)), CommissionCreditNoteRequested)
+    second = fact(stay.card(20_000, occurred_at=before(9)), CommissionCreditNoteRequested)
+
+    assert (first.amount, second.amount) == (2_000, -1_000)
+    assert [(one.line, one.base, one.amount) for one in second.lines] == [("1", -10_000, -1_000)]
+
+
+def test_a_4_a_30_the_commission_that_was_waived_is_not_due_again() -> None:
+    """A-4: half of what was collected is kept, of late money too; it bears none (A-30)."""
+    terms = (replace(FLEXIBLE, refund_base=RefundBase.COLLECTED, commission_on_penalty=CommissionOnPenalty.WAIVED),)
+    stay = leaving(6_000, line(price=20_000), offered=terms, commission_rate="10 %", service_fee=0)
+    stay.leave(at=before(3))
+    out = stay.card(4_000, "P2", occurred_at=before(9))
+
+    assert (stay.folio.lines[0].kept, stay.folio.lines[0].commission_free) == (5_000, 5_000)
+    assert "CommissionCreditNoteRequested" not in kinds(out)
