@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from handlers import account
@@ -11,7 +13,7 @@ from handlers.frozen import local
 from handlers.outcome import Facts, Outcome, Step
 from handlers.voucher_schedule import replanned
 from schemas.booking import PaymentScheduleSet
-from schemas.folio import Folio, FolioStatus, OtherPlan
+from schemas.folio import Folio, FolioPayment, FolioStatus, OtherPlan
 from schemas.folio_voucher import PlannedPayments
 
 
@@ -21,11 +23,11 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
     known = account.payment_of(folio, payment)
     if not folio.other_plans or folio.status is FolioStatus.CANCELLED or known is None or not counts(known):
         return Outcome(state=folio)
-    at = known.occurred_at
-    plan = next((one for one in folio.other_plans if at is not None and at <= one.at), None)
-    if at is None or plan is None:
+    plan = next((one for one in folio.other_plans if _moved_before(known, one.at)), None)
+    if plan is None:
         return Outcome(state=folio)
-    after = _planned(replace(folio, other_plans=tuple([one for one in folio.other_plans if one.at < at])), plan)
+    earlier = tuple([one for one in folio.other_plans if not _moved_before(known, one.at)])
+    after = _planned(replace(folio, other_plans=earlier), plan)
     first = account.text(plan.due_now, folio.currency)
     step = Step("X-2", f"payment {payment} moved before the change of {plan.at.isoformat()}: first payment stays {first}")
     now = after.due_now, after.second_payment, after.second_payment_on
@@ -35,6 +37,13 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
     timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
     told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
     return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
+
+
+def _moved_before(payment: FolioPayment, change: datetime) -> bool:
+    """Whether this money had moved when the booking was changed. A voucher that a change has settled, as the top-up it waited for is not
+    needed any more (S0-19), is money of the same instant that came after it."""
+    at = payment.occurred_at
+    return at is not None and (at < change if payment.voucher else at <= change)
 
 
 def _planned(folio: Folio, plan: OtherPlan) -> Folio:

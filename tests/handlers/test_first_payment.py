@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.booking import SECOND_PAYMENT
+from schemas.balance_request import BalanceStatus
 from schemas.booking import PaymentScheduleSet
+from schemas.voucher import VoucherStatus
 from tests.handlers.balances import ASKS
 from tests.handlers.campsite import Stay, fact, kinds, line, ordered, paid
-from tests.handlers.house import House
+from tests.handlers.house import House, names
 
 PAGE = Path(__file__).parents[2].joinpath("docs/rules/booking.md").read_text(encoding="utf-8")
 BOOKED, EARLY, CHANGE, LATE, TOLD = (f"2026-05-{day:02}T08:00:00+00:00" for day in (1, 3, 5, 7, 9))
@@ -135,6 +137,20 @@ def test_x_2_s1_34_where_a_balance_is_asked_for() -> None:
 
     assert [one.amount for one in house.folio().balance_requests] == [45_000]
     assert SECOND_PAYMENT not in [name for *_, name in house.timers]
+
+
+def test_s0_19_s4_37_a_voucher_that_the_change_settles_came_after_it() -> None:
+    """The top-up that was awaited is not needed at the new price: deposit by voucher, and the request for the rest stands."""
+    house = House(camps=(ASKS,))
+    house.order(revision=1, name="booking.confirmed")
+    house.enter(15_000)
+    house.check("lower_value", value=2_000)
+    told = house.order(price=5_000, name="booking.changed", revision=2)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.LOWER
+    assert house.plan() == (0, 3_000)
+    assert [(one.status, one.amount) for one in house.folio().balance_requests] == [(BalanceStatus.PENDING, 3_000)]
+    assert "BalancePaid" not in names(told)
 
 
 def _day(number: int) -> str:
