@@ -11,7 +11,7 @@ from handlers.booking import second_payment_timers
 from handlers.first_payment import counts
 from handlers.frozen import local
 from handlers.outcome import Facts, Outcome, Step
-from handlers.voucher_schedule import replanned
+from handlers.voucher_schedule import planned, replanned
 from schemas.booking import PaymentScheduleSet
 from schemas.folio import Folio, FolioPayment, FolioStatus, OtherPlan
 from schemas.folio_voucher import PlannedPayments
@@ -35,8 +35,7 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
         return Outcome(state=after, trace=(step,))
     here = local(facts, after)
     timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
-    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
-    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
+    return Outcome(state=after, facts=(_told(after),), timers=timers, cancel=cancel, trace=(step,))
 
 
 def _moved_before(payment: FolioPayment, change: datetime) -> bool:
@@ -46,8 +45,17 @@ def _moved_before(payment: FolioPayment, change: datetime) -> bool:
     return at is not None and (at < change if payment.voucher else at <= change)
 
 
+def _told(folio: Folio) -> PaymentScheduleSet:
+    """S4-20, S4-37: the two payments add up to what is ordered now; lines cancelled since the change plan nothing anew."""
+    due_now, second, due_on = folio.due_now, folio.second_payment, folio.second_payment_on
+    if not folio.vouchers:
+        now = planned(folio)
+        due_now, second, due_on = now.deposit, now.second_payment, now.due_on
+    return PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=folio.currency)
+
+
 def _planned(folio: Folio, plan: OtherPlan) -> Folio:
     if folio.vouchers:
-        planned = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
-        return replanned(replace(folio, planned=planned))
+        anew = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
+        return replanned(replace(folio, planned=anew))
     return replace(folio, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)
