@@ -15,7 +15,7 @@ from handlers.first_payment_late import in_time
 from handlers.late_payment import after_cancellation
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.voucher_refund import voucher_warned
-from handlers.voucher_second import beside_vouchers
+from handlers.voucher_second import beside_vouchers, paid_first
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
 from schemas.effect import EffectKind
@@ -149,6 +149,7 @@ def concluded(before: Folio, first: Outcome, payment: str, facts: Facts) -> Outc
     first = merge(first, in_time(folio_of(first), payment, facts))
     first = merge(first, without_unneeded(first, payment, facts))
     if folio_of(first).vouchers:
+        first = merge(first, paid_first(folio_of(first), payment))
         first = merge(first, beside_vouchers(folio_of(first), facts))
     final = account.claimed(folio_of(first))
     return replace(

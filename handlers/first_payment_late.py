@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
 from handlers import account
@@ -9,9 +11,9 @@ from handlers.booking import second_payment_timers
 from handlers.first_payment import counts
 from handlers.frozen import local
 from handlers.outcome import Facts, Outcome, Step
-from handlers.voucher_schedule import replanned
+from handlers.voucher_schedule import planned, replanned
 from schemas.booking import PaymentScheduleSet
-from schemas.folio import Folio, FolioStatus, OtherPlan
+from schemas.folio import Folio, FolioPayment, FolioStatus, OtherPlan
 from schemas.folio_voucher import PlannedPayments
 
 
@@ -21,11 +23,11 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
     known = account.payment_of(folio, payment)
     if not folio.other_plans or folio.status is FolioStatus.CANCELLED or known is None or not counts(known):
         return Outcome(state=folio)
-    at = known.occurred_at
-    plan = next((one for one in folio.other_plans if at is not None and at <= one.at), None)
-    if at is None or plan is None:
+    plan = next((one for one in folio.other_plans if _moved_before(known, one.at)), None)
+    if plan is None:
         return Outcome(state=folio)
-    after = _planned(replace(folio, other_plans=tuple([one for one in folio.other_plans if one.at < at])), plan)
+    earlier = tuple([one for one in folio.other_plans if not _moved_before(known, one.at)])
+    after = _planned(replace(folio, other_plans=earlier), plan)
     first = account.text(plan.due_now, folio.currency)
     step = Step("X-2", f"payment {payment} moved before the change of {plan.at.isoformat()}: first payment stays {first}")
     now = after.due_now, after.second_payment, after.second_payment_on
@@ -33,12 +35,27 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
         return Outcome(state=after, trace=(step,))
     here = local(facts, after)
     timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
-    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
-    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
+    return Outcome(state=after, facts=(_told(after),), timers=timers, cancel=cancel, trace=(step,))
+
+
+def _moved_before(payment: FolioPayment, change: datetime) -> bool:
+    """Whether this money had moved when the booking was changed. A voucher that a change has settled, as the top-up it waited for is not
+    needed any more (S0-19), is money of the same instant that came after it."""
+    at = payment.occurred_at
+    return at is not None and (at < change if payment.voucher else at <= change)
+
+
+def _told(folio: Folio) -> PaymentScheduleSet:
+    """S4-20, S4-37: the two payments add up to what is ordered now; lines cancelled since the change plan nothing anew."""
+    due_now, second, due_on = folio.due_now, folio.second_payment, folio.second_payment_on
+    if not folio.vouchers:
+        now = planned(folio)
+        due_now, second, due_on = now.deposit, now.second_payment, now.due_on
+    return PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=folio.currency)
 
 
 def _planned(folio: Folio, plan: OtherPlan) -> Folio:
     if folio.vouchers:
-        planned = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
-        return replanned(replace(folio, planned=planned))
+        anew = PlannedPayments(deposit=plan.due_now, second_payment=plan.second_payment, due_on=plan.due_on)
+        return replanned(replace(folio, planned=anew))
     return replace(folio, due_now=plan.due_now, second_payment=plan.second_payment, second_payment_on=plan.due_on)

@@ -70,11 +70,20 @@ def _to_pay(folio: Folio, today: date) -> tuple[int, int, date | None]:
     now, later = first(folio) - came(folio), open_later(folio)
     now, on_its_way = max(0, now - on_its_way), max(0, on_its_way - now)
     later = max(0, later - on_its_way)
-    days = [one.deadline for one in folio.balance_requests if one.status in LIVE]
-    by = min(days, default=folio.second_payment_on)
-    if later and (by is None or by < today):
-        return now + later, 0, None
-    return now, later, by if later else None
+    late, by = _late(folio, later, on_its_way, today)
+    return now + late, later - late, by if later > late else None
+
+
+def _late(folio: Folio, later: int, on_its_way: int, today: date) -> tuple[int, date | None]:
+    """S4-13, S1-39: how much of what was to be paid later is late, and until when the rest is: no one day where accommodations have
+    several. What is on its way pays the earliest first."""
+    asked = [one for one in folio.balance_requests if one.status in LIVE and one.amount]
+    days: list[date | None] = [one.deadline for one in asked] or [folio.second_payment_on]
+    ahead = {day for day in days if day is not None and day >= today}
+    if not ahead:
+        return later, None
+    past = sum([one.amount for one in asked if one.deadline < today])
+    return min(later, max(0, past - on_its_way)), min(ahead) if len(ahead) == 1 else None
 
 
 def _of_payment(own: dict[str, Any], folio: Folio) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def everything_back(folio: Folio, facts: Facts, reason: str) -> Computation:
 
 
 def not_accepted(folio: Folio, key: str, reason: str, by: str, facts: Facts) -> Outcome:
-    """S0-19: a booking that depends on this voucher is declined; one whose deposit was collected before it was entered stands, lets go of
+    """S0-19: a booking that depends on this voucher is declined; one whose deposit had moved before it was entered stands, lets go of
     it, owes the balance, and `voucher.declined` says so."""
     voucher = voucher_of(folio, key)
     assert voucher is not None, f"{folio.folio} has no voucher {key}"

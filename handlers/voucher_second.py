@@ -5,7 +5,7 @@ Called whenever money of a booking with vouchers moved, so that the order in whi
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -15,8 +15,8 @@ from handlers.frozen import property_policy
 from handlers.outcome import DAY, Facts, Internal, Outcome, Step, Timer
 from handlers.quote_lines import authorised
 from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask, authorisation_timer
-from handlers.voucher_schedule import money_at_hand, replace_voucher, waiting
-from schemas.folio import Folio, FolioStatus
+from handlers.voucher_schedule import money_at_hand, planned, replace_voucher, waiting
+from schemas.folio import Folio, FolioPayment, FolioStatus
 from schemas.folio_voucher import FolioVoucher
 from schemas.payment import Tender
 from schemas.voucher import Stage, VoucherStatus
@@ -48,6 +48,28 @@ def beside_vouchers(folio: Folio, facts: Facts) -> Outcome:
         for one, minor in taken
     ]
     return replace(take_or_release(folio, taken, facts), trace=tuple(steps))
+
+
+def paid_first(folio: Folio, payment: str) -> Outcome:
+    """S0-19, X-2: a payment that is told after a voucher and had moved before it was entered: with the deposit here by then, the booking
+    does not depend on that voucher. When money that was promised first was taken is not known: it does not count."""
+    known, after, steps = account.payment_of(folio, payment), folio, []
+    for voucher in waiting(folio):
+        if known is None or voucher.beyond_deposit or not _moved_before(known, voucher.entered_at):
+            continue
+        here = sum([one.collected() for one in folio.payments if _moved_before(one, voucher.entered_at)])
+        if here >= planned(folio).deposit:
+            after = replace_voucher(after, replace(voucher, beyond_deposit=True))
+            had = account.text(here, folio.currency)
+            steps.append(
+                Step("X-2", f"{had} had moved before voucher {voucher.number} was entered: the deposit was here before it")
+            )
+    return Outcome(state=after, trace=tuple(steps))
+
+
+def _moved_before(payment: FolioPayment, entered_at: datetime) -> bool:
+    at = payment.occurred_at
+    return at is not None and at < entered_at and not payment.authorised and not payment.unapplied
 
 
 def _not_needed(folio: Folio, facts: Facts) -> Outcome:

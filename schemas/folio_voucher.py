@@ -13,7 +13,7 @@ class FolioVoucher(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """A voucher of a booking. `number` as typed, `key` its one spelling; `minor` as typed; `counts`: what of the price it stands for, as
     far as is known (S0-11); `held` in its own book; `take` is asked of that once it is accepted, `goodwill` is the house's; `payment`
     its money. `known`: the hub knows its value. `again`: how often its check began anew. `beyond_deposit`: the deposit was collected before
-    it was entered, so that the booking does not depend on it."""
+    it was entered, as far as was told until its check, so that the booking does not depend on it."""
 
     number: str
     key: str

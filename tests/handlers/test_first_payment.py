@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.booking import SECOND_PAYMENT
+from schemas.balance_request import BalanceStatus
 from schemas.booking import PaymentScheduleSet
+from schemas.voucher import VoucherStatus
 from tests.handlers.balances import ASKS
 from tests.handlers.campsite import Stay, fact, kinds, line, ordered, paid
-from tests.handlers.house import House
+from tests.handlers.cancelling import Leaving
+from tests.handlers.house import House, names
 
 PAGE = Path(__file__).parents[2].joinpath("docs/rules/booking.md").read_text(encoding="utf-8")
 BOOKED, EARLY, CHANGE, LATE, TOLD = (f"2026-05-{day:02}T08:00:00+00:00" for day in (1, 3, 5, 7, 9))
@@ -135,6 +138,38 @@ def test_x_2_s1_34_where_a_balance_is_asked_for() -> None:
 
     assert [one.amount for one in house.folio().balance_requests] == [45_000]
     assert SECOND_PAYMENT not in [name for *_, name in house.timers]
+
+
+def test_s0_19_s4_37_a_voucher_that_the_change_settles_came_after_it() -> None:
+    """The top-up that was awaited is not needed at the new price: deposit by voucher, and the request for the rest stands."""
+    house = House(camps=(ASKS,))
+    house.order(revision=1, name="booking.confirmed")
+    house.enter(15_000)
+    house.check("lower_value", value=2_000)
+    told = house.order(price=5_000, name="booking.changed", revision=2)
+
+    assert house.folio().vouchers[0].status is VoucherStatus.LOWER
+    assert house.plan() == (0, 3_000)
+    assert [(one.status, one.amount) for one in house.folio().balance_requests] == [(BalanceStatus.PENDING, 3_000)]
+    assert "BalancePaid" not in names(told)
+
+
+@pytest.mark.parametrize(("left", "told"), [(10_000, (10_000, 0, None)), (26_000, (10_000, 16_000, date(2026, 7, 23)))])
+def test_s4_20_x_2_what_is_told_late_adds_up_to_what_is_ordered(left: int, told: tuple[int, int, date | None]) -> None:
+    """200 become 300, then nights are given up: what had moved before is told with the sums of now, and kept as it is in time."""
+    plans = set()
+    for moved in (EARLY, TOLD):
+        stay = Leaving()
+        stay.book(ordered(line(), payment_plan="split", service_fee=0, revision=1))
+        out = _pay(stay, EARLY, EARLY) if moved == EARLY else None
+        _change(stay, 30_000, CHANGE)
+        stay.leave({"line": "1", "new_departure": "2026-07-29", "new_price": left}, at=LATE)
+        out = out or _pay(stay, EARLY, TOLD)
+        plans.add(stay.plan())
+
+    tells = fact(out, PaymentScheduleSet)
+    assert (tells.due_now, tells.second_payment, tells.due_on) == told
+    assert plans == {(10_000, 20_000, date(2026, 7, 23))}
 
 
 def _day(number: int) -> str:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from handlers.notice_number import hidden, numbered, whole
 from handlers.notice_table import NOTICES
@@ -13,6 +14,7 @@ from handlers.voucher_accept import check_requested
 from schemas.notice import Audience, NoticeRequest
 from schemas.voucher import Stage, VoucherCheckRequested
 from schemas.voucher_code import masked
+from tests.handlers.balances import BALANCE, METHODS
 from tests.handlers.campsite import line
 from tests.handlers.house import CODES
 from tests.handlers.writing import WritingHouse
@@ -194,6 +196,31 @@ def test_s0_19_a_voucher_that_is_refused_while_the_booking_stands() -> None:
     late.check("refused")
     said = the(late, "voucher_declined").variables
     assert (said["open_now"], said["open_later"], said["open_later_by"]) == (35_000, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("at", "due"),
+    [
+        pytest.param("2026-06-01", (0, 35_000, None), id="two days are to come"),
+        pytest.param("2026-06-26", (17_500, 17_500, "2026-07-10"), id="the first is over"),
+        pytest.param("2026-07-12", (35_000, 0, None), id="both are"),
+    ],
+)
+def test_s1_39_s4_13_accommodations_have_days_of_their_own(at: str, due: tuple[int, int, str | None]) -> None:
+    """A chalet until 24 June and a pitch until 10 July: no sum is said to be due on the day of another."""
+    each = replace(BALANCE, per_accommodation=True, due_days_by_type={"chalet": 30})
+    house = WritingHouse(balance=each, payment_methods=METHODS)
+    sold = [line(kind, 25_000, terms="outdoor/thirty", accommodation=kind, accommodation_type=kind) for kind in ("chalet", "pitch")]
+    house.order(name="booking.confirmed", lines=sold)
+    said = the(house, "booking_confirmed").variables
+    assert (said["open_now"], said["open_later"], said["open_later_by"]) == (15_000, 35_000, None)
+
+    house.pay(15_000)
+    house.enter(10_000)
+    house.until(f"{at}T10:00:00+02:00")
+    house.check("refused")
+    said = the(house, "voucher_declined").variables
+    assert (said["open_now"], said["open_later"], said["open_later_by"]) == due
 
 
 def test_s0_28_a_voucher_that_is_about_to_expire_is_told_of_on_each_day() -> None:

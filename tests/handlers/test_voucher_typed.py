@@ -61,6 +61,38 @@ def test_s0_19_refused_before_the_deposit_was_here() -> None:
     assert [(one.kind.value, one.minor) for one in house.requests] == [("refund", 14_999)]
 
 
+@pytest.mark.parametrize(
+    ("amount", "moved", "stands"),
+    [
+        pytest.param(15_000, "2026-05-01T12:00:00+00:00", True, id="the deposit had moved before"),
+        pytest.param(14_999, "2026-05-01T12:00:00+00:00", False, id="a cent less had"),
+        pytest.param(15_000, "2026-05-02T12:00:00+00:00", False, id="it moved after"),
+    ],
+)
+def test_x_2_s0_19_a_deposit_that_is_told_after_the_voucher(amount: int, moved: str, stands: bool) -> None:
+    """Refused: when the money moved decides, and not when it was told."""
+    house = ordered(name="booking.confirmed")
+    house.until("2026-05-02T08:00:00+00:00")
+    house.enter(35_000)
+    house.until("2026-05-02T13:00:00+00:00")
+    house.pay(amount, occurred_at=moved)
+    told = names(house.check("refused"))
+
+    assert ("VoucherDeclined" in told, "BookingDeclined" in told) == (stands, not stands)
+    assert (house.requests == []) is stands
+
+
+def test_x_17_s0_19_a_card_that_was_promised_before_the_voucher_is_no_deposit() -> None:
+    """Authorised before and taken since: the booking depends on the voucher."""
+    house = ordered(name="booking.confirmed")
+    house.authorise(15_000)
+    house.until("2026-05-02T08:00:00+00:00")
+    house.enter(35_000)
+    house.pay(15_000)
+
+    assert "BookingDeclined" in names(house.check("refused"))
+
+
 def test_s0_19_one_that_was_let_go_is_entered_again() -> None:
     """Paid otherwise meanwhile, and that payment is charged back: the same number may pay after all."""
     house = House()

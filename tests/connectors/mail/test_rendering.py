@@ -181,6 +181,19 @@ def test_s0_11_a_confirmation_says_what_is_due_and_until_when(
 
 
 @pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("now", [0, 12_050])
+@pytest.mark.parametrize("kind", [NoticeKind.BOOKING_CONFIRMED, NoticeKind.VOUCHER_DECLINED])
+def test_s1_39_what_is_due_on_several_days_is_said_without_one(kind: NoticeKind, now: int, language: Language) -> None:
+    """The sum, and that each accommodation has its day."""
+    said = write(kind, language, open_now=now, open_later=60_000, open_later_by=None, arrival=None, departure=None).text
+
+    words = ("accommodation", "hébergement", "alloggio", "alojamiento", "Unterkunft", "accommodatie")
+    assert "600" in said
+    assert [word for word in words if word in said]
+    assert "2026" not in said
+
+
+@pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(
     ("record", "tender", "bank"),
     [("3014726/1", "card", True), ("", "bank_transfer", True), ("", "cash", False), ("", "holiday_voucher", False)],
