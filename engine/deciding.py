@@ -18,6 +18,7 @@ from handlers.approval import number_of
 from handlers.notice import noticed
 from handlers.outcome import Facts
 from handlers.voucher_issue import numbered
+from handlers.voucher_told import told_keys
 from schemas import registry
 from schemas.effect import EffectKind, EffectState
 from schemas.envelope import folio_id
@@ -133,15 +134,22 @@ def _suspensions(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) 
 
 
 def _voucher(chunk: Chunk, row: Waiting, message: Any, folio: Folio | None) -> Voucher | None:
-    """The book of the voucher that a folio's message numbers or was cancelled for, or whose issue it grants, where the decision asks for it
-    (A-15, S0-31, S0-32)."""
+    """The book of the voucher that a folio's message names, where the decision asks for it: of several, the first with a value (A-15,
+    S0-21, S0-31, S0-32)."""
     if row.name not in routes.READS_VOUCHERS:
         return None
-    key = normalised(number_of(folio, message.subject) if row.name == "approval.grant" else numbered(folio, message.number))
-    if not key:
-        return None
-    body = chunk.staging.state(Key(row.tenant, "voucher", key)).body
-    return body if isinstance(body, Voucher) else None
+    bodies = [chunk.staging.state(Key(row.tenant, "voucher", key)).body for key in _vouchers(row.name, message, folio)]
+    books = [body for body in bodies if isinstance(body, Voucher)]
+    return next((book for book in books if book.known), books[0] if books else None)
+
+
+def _vouchers(name: str, message: Any, folio: Folio | None) -> tuple[str, ...]:
+    """The voucher that a message numbers, or that the folio was cancelled for, or whose issue it grants; or those that it may tell as a
+    payment."""
+    if name in routes.TELLS_VOUCHERS:
+        return told_keys(message, folio)
+    key = normalised(number_of(folio, message.subject) if name == "approval.grant" else numbered(folio, message.number))
+    return (key,) if key else ()
 
 
 def _resolve(chunk: Chunk, row: Waiting, message: Any) -> Verdict:

@@ -120,8 +120,11 @@ READS_AREAS: Final = frozenset({"cancellation.request"})
 CAUSES_OF_AREAS: Final = frozenset({Cause.FORCE_MAJEURE})
 """Causes of theirs for which it is read."""
 
-READS_VOUCHERS: Final = frozenset({"voucher.enter", "booking.cancel_with_voucher", "approval.grant"})
-"""Decisions of a folio that are shown the book of the voucher that their message numbers, or would issue."""
+TELLS_VOUCHERS: Final = frozenset({"payment.authorised", "payment.received", "balance.report_collected"})
+"""Decisions of a folio whose message may tell a voucher as a payment (S0-20), and that are shown its book."""
+
+READS_VOUCHERS: Final = TELLS_VOUCHERS | {"voucher.enter", "booking.cancel_with_voucher", "approval.grant"}
+"""Decisions of a folio that are shown the book of the voucher that their message numbers, tells as a payment, or would issue."""
 
 READS_NOTICES: Final = frozenset({"notice.resend"})
 """Decisions that are shown what the notice that their message names was to say."""

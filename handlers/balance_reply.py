@@ -19,6 +19,7 @@ from handlers.cancellation_right import HOUSE, who
 from handlers.card_use import used
 from handlers.collecting import captured, concluded
 from handlers.outcome import Facts, Outcome, Step, merge
+from handlers.voucher_told import check_reported
 from schemas.balance import (
     BalanceChooseMethod,
     BalanceDisfunction,
@@ -144,7 +145,7 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
     """`balance.report_collected` (S1-21, S1-45): the merchant has the money, of a card by his own terminal: booked as a payment by the
     chosen method, unless a payment message has told it. Reported again, it changes nothing.
 
-    Raises Rejected `unknown_attempt`, `wrong_queue`, `duplicate_identity`.
+    Raises Rejected `unknown_attempt`, `wrong_queue`, `duplicate_identity`, `voucher_entered`, `own_voucher`.
     """
     request, here = acted_by(message, facts, HOUSE)
     attempt = _attempt(message.attempt, request)
@@ -158,6 +159,8 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
     if (known := account.payment_of(folio, name)) is not None:
         text = f"payment {name} is {known.status.value} with {known.captured}: it is not the money of attempt {attempt.number}"
         raise Rejected(text, code="duplicate_identity", rule="X-1", field="payment", value=name)
+    if attempt.method is Tender.VOUCHER:
+        check_reported(message, folio, facts.voucher)
     payment = FolioPayment(
         payment=name,
         tender=attempt.method,

@@ -19,13 +19,12 @@ from handlers.collecting import captured, concluded, taken_back, waits_for
 from handlers.dispute_reversal import reversed_while_open, told_already
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
-from handlers.voucher_schedule import LET_GO, waiting
+from handlers.voucher_told import check_told
 from schemas.booking import CollectedBy
 from schemas.effect import EffectState, PaymentQuery
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
 from schemas.payment import Payment, PaymentVoided, Tender
-from schemas.voucher_code import normalised
 
 _THERE_OR_NOT = frozenset({Tender.CASH, Tender.CHEQUE, Tender.BANK_TRANSFER})
 
@@ -41,7 +40,7 @@ def decide(message: Payment, facts: Facts) -> Outcome:
 
     Raises Early for an unknown booking or the reversal of an unknown payment, Stale for what is known, Rejected for another
     currency, a tender that cannot be authorised, another body under a known payment's id, a known payment under another id, a voucher's
-    own payment, or one that waits.
+    own payment, or one that waits, or whose book is here (`own_voucher`).
     """
     folio = facts.folio
     if folio is None:
@@ -55,12 +54,12 @@ def decide(message: Payment, facts: Facts) -> Outcome:
         text = f"payment {known.payment} is voucher {known.voucher}: what becomes of it is told by voucher.check, or by cancelling"
         raise Rejected(text, code="voucher_not_cash", rule="S0-29", field="payment", value=known.payment)
     then = NEXT[known.status if known is not None else None, said]
+    if said not in (Told.REVERSED, Told.FAILED):
+        check_told(message, folio, known, facts.voucher, moves=not isinstance(then, Halt))
     same = reported(message, folio, known, message.occurred_at or facts.act) if said is Told.CAPTURED else None
     if same is not None and (then is PaymentStatus.CAPTURED or same is known):
         return adopted(message, folio, same, facts)
     _one_name(message, folio, known)
-    if known is None and said is not Told.REVERSED:
-        _one_voucher(message, folio)
     if isinstance(then, Halt):
         return _halted(then, said, message, folio, facts)
     payment, use = used(folio, _recorded(message, folio, known, facts))
@@ -139,21 +138,6 @@ def _one_name(message: Payment, folio: Folio, known: FolioPayment | None) -> Non
         there = f"{message.provider_reference} at {other.provider or 'its provider'}"
         text = f"{there} is payment {other.payment} of {folio.folio}: tell it under that id, not as payment {message.payment}"
         raise Rejected(text, code="duplicate_identity", rule="X-1", field="provider_reference", value=message.provider_reference)
-
-
-def _one_voucher(message: Payment, folio: Folio) -> None:
-    """S0-20: a voucher that was entered, told as a payment by its number, is the same value: it is counted once. Raises Stale for one
-    that is accepted, Rejected `voucher_entered` for one that waits for its check."""
-    if message.tender is not Tender.VOUCHER:
-        return
-    named = {normalised(message.payment), normalised(message.provider_reference)}
-    voucher = next((one for one in folio.vouchers if one.key in named and one.status not in LET_GO), None)
-    if voucher is None:
-        return
-    if voucher not in waiting(folio):
-        raise Stale(f"voucher {voucher.number} is accepted and counted already", field="payment", value=message.payment)
-    text = f"voucher {voucher.number} was entered and waits for its check: say by voucher.check what it is worth"
-    raise Rejected(text, code="voucher_entered", rule="S0-20", field="payment", value=message.payment)
 
 
 def _same_reference(message: Payment, known: FolioPayment) -> None:

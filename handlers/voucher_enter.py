@@ -16,7 +16,8 @@ from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.voucher_accept import reminders, rescheduled
 from handlers.voucher_number import check_number
 from handlers.voucher_release import ask
-from handlers.voucher_schedule import LET_GO, counted, planned, replace_voucher, split, told_as_voucher, voucher_of, waiting
+from handlers.voucher_schedule import LET_GO, counted, planned, replace_voucher, split, voucher_of, waiting
+from handlers.voucher_told import told_as_voucher
 from handlers.voucher_worth import held_at_most
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioStatus, PaymentStatus

@@ -12,17 +12,15 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.deposit import Schedule
 from handlers.outcome import Step
-from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.folio import Folio, PaymentStatus
 from schemas.folio_voucher import FolioVoucher, PlannedPayments
 from schemas.payment import Tender
 from schemas.voucher import VoucherStatus
-from schemas.voucher_code import normalised
 
 WAITS = frozenset({VoucherStatus.PENDING_CHECK, VoucherStatus.AWAITING_TOP_UP, VoucherStatus.SETTLING})
 """S0-19: vouchers that nobody has accepted for good yet."""
 LET_GO = frozenset({VoucherStatus.RELEASED, VoucherStatus.REFUSED})
 """Vouchers that the booking has nothing to do with any more."""
-GONE = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
 def counted(folio: Folio) -> int:
@@ -118,12 +116,6 @@ def money_at_hand(folio: Folio) -> int:
         if payment.status is PaymentStatus.AUTHORISED:
             minor += payment.authorised
     return minor
-
-
-def told_as_voucher(payment: FolioPayment, key: str) -> bool:
-    """S0-20: whether this payment was told as the voucher of that number, by its own id or its provider's reference."""
-    lives = payment.tender is Tender.VOUCHER and not payment.voucher and payment.status not in GONE
-    return lives and key in (normalised(payment.payment), normalised(payment.reference))
 
 
 def voucher_of(folio: Folio, key: str) -> FolioVoucher | None:

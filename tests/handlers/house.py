@@ -15,11 +15,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from engine.routes import decision_of
+from engine.routes import TELLS_VOUCHERS, decision_of
 from handlers import account
 from handlers.approval import number_of
 from handlers.outcome import Facts, Internal, Outcome, Policies, Timer
 from handlers.voucher_issue import numbered
+from handlers.voucher_told import told_keys
 from ledger import recipes
 from schemas import registry
 from schemas.common import Fact
@@ -185,7 +186,9 @@ class House:
         folio = state if isinstance(state, Folio) else None
         number = getattr(item.body, "number", "") or number_of(folio, getattr(item.body, "subject", ""))
         number = numbered(folio, number) if item.name == "booking.cancel_with_voucher" else number
-        named = self.states.get(("voucher", normalised(number)))
+        told = told_keys(item.body, folio) if item.name in TELLS_VOUCHERS else ()
+        books = [self.states.get(("voucher", key)) for key in (normalised(number), *told)]
+        named = next((book for book in books if isinstance(book, Voucher) and (book.known or not told)), None)
         voucher = state if isinstance(state, Voucher) else named
         return Facts(
             message=message_bytes("azur", item.source, str(self._count)), name=item.name, source=item.source, tenant=self.tenant,

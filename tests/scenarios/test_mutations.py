@@ -64,6 +64,7 @@ from handlers import (
     voucher_issue,
     voucher_schedule,
     voucher_second,
+    voucher_told,
     voucher_worth,
 )
 from handlers.outcome import Outcome, Policies
@@ -358,6 +359,7 @@ MUTATIONS: list[tuple[str, tuple[Any, str, Callable[..., Any]]]] = [
     ("vouchers/s0_17_s0_20_s0_22_s0_23_a_pms_code", (voucher_worth, "flags", lambda *_: ())),
     ("vouchers/s0_21_a_15_goodwill_and_back", (voucher, "_worth", lambda message, of, _: (of.minor, 0))),
     ("vouchers/s0_21_a_15_enforced", knob("enforce_known_vouchers")),
+    ("vouchers/s0_20_s0_21_an_own_code_told_as_a_payment", (voucher_told, "_check_own", lambda *_: None)),
     ("vouchers/s0_20_a_hold_that_expires", (voucher_book, "_let_go", lambda book, *_: Outcome(state=book))),
     ("vouchers/a_16_two_vouchers", knob("max_vouchers")),
     ("vouchers/s0_6_s0_32_a_mistyped_code", (voucher_code, "ours", lambda _: True)),
