@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance import QUEUES, acted_by, wrong_queue
 from handlers.balance_here import Here
-from handlers.balance_record import in_flight, linked, open_attempt, with_attempt, with_request
+from handlers.balance_record import in_flight, linked, open_attempt, to_collect, with_attempt, with_request
 from handlers.cancellation_right import HOUSE, who
 from handlers.card_use import used
 from handlers.collecting import captured, concluded
@@ -153,7 +153,7 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
     _check_queue(request, facts)
     if attempt is None or attempt.state is not AttemptState.CHOSEN:
         raise _not_open(request, attempt)
-    folio, amount = here.folio, message.amount or attempt.amount
+    folio, amount = here.folio, message.amount or to_collect(request, attempt)
     name = message.payment or f"{request.request}/{attempt.number}"
     if (known := account.payment_of(folio, name)) is not None:
         text = f"payment {name} is {known.status.value} with {known.captured}: it is not the money of attempt {attempt.number}"
