@@ -13,7 +13,7 @@ from engine.balances import request_of
 from engine.store import listing
 from engine.store.reading import Reading
 from engine.store.rows import Key
-from handlers.balance_record import open_attempt
+from handlers.balance_record import open_attempt, to_collect
 from schemas.balance_request import BalanceStatus
 from schemas.errors import HubError
 from schemas.folio import Folio
@@ -23,9 +23,10 @@ _FOLIO: Final = msgspec.json.Decoder(Folio)
 
 
 class Collectable(msgspec.Struct, frozen=True, kw_only=True):
-    """The live attempt of a balance request; `amount` in minor units of `currency`. `token` is its provider's name for the card, empty
-    where the guest gave none; `mandate` his consent, `mandate_version` the text of it. `initiation` is empty for what is no card;
-    `through`, by which way the guest gave the card, then too, and where it was not kept yet."""
+    """The live attempt of a balance request; `amount` in minor units of `currency`: what is taken now, which is no more than was chosen
+    (S1-34). `token` is its provider's name for the card, empty where the guest gave none; `mandate` his consent, `mandate_version` the text
+    of it. `initiation` is empty for what is no card; `through`, by which way the guest gave the card, then too, and where it was not kept
+    yet."""
 
     request: str
     folio: str
@@ -60,7 +61,7 @@ def collectable(reading: Reading, tenant: str, request: str) -> Collectable:
         request=request,
         folio=name,
         attempt=attempt.number,
-        amount=attempt.amount,
+        amount=to_collect(asked, attempt),
         currency=folio.currency,
         method=attempt.method.value,
         initiation=attempt.initiation.value,

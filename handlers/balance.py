@@ -238,10 +238,10 @@ def about(folio: Folio) -> str:
         return ""
 
 
-def wrong_queue(request: BalanceRequest, name: str, queues: frozenset[BalanceStatus]) -> Rejected:
-    """S1-16: not ignored."""
+def wrong_queue(request: BalanceRequest, name: str, queues: frozenset[BalanceStatus], instead: str = "") -> Rejected:
+    """S1-16: not ignored. `instead`: what is to be done in its place."""
     home = ", ".join(status.value for status in BalanceStatus if status in queues)
-    text = f"balance request {request.request} is {request.status.value}: {name} is for {home}"
+    text = f"balance request {request.request} is {request.status.value}: {name} is for {home}{instead}"
     return Rejected(text, code="wrong_queue", rule="S1-16", field="request", value=request.status.value)
 
 

@@ -58,6 +58,11 @@ def open_attempt(request: BalanceRequest) -> BalanceAttempt | None:
     return next((one for one in request.attempts if one.state is AttemptState.CHOSEN), None)
 
 
+def to_collect(request: BalanceRequest, attempt: BalanceAttempt) -> int:
+    """S1-34: what an attempt takes where nobody says how much: what the guest chose to pay, and no more than is asked for since."""
+    return min(attempt.amount, request.amount)
+
+
 def with_attempt(request: BalanceRequest, attempt: BalanceAttempt) -> tuple[BalanceAttempt, ...]:
     """Its attempts with this one in place of the one of its number, or added last."""
     attempts = tuple([attempt if known.number == attempt.number else known for known in request.attempts])

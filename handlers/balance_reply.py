@@ -1,7 +1,7 @@
 """How a guest answers a balance request, and what the merchant reports of it (S1-15, S1-21 to S1-28, S1-45, X-21).
 
 A card is a token here and never a number. What is collected is booked once: by the report, or by the payment message that tells the same
-money (`handlers.balance_told`). Amounts are minor units of the folio's currency.
+money (`handlers.balance_told`), also where its request has ended meanwhile (S1-35). Amounts are minor units of the folio's currency.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance import QUEUES, acted_by, wrong_queue
 from handlers.balance_here import Here
-from handlers.balance_record import in_flight, linked, open_attempt, with_attempt, with_request
+from handlers.balance_record import in_flight, linked, open_attempt, to_collect, with_attempt, with_request
+from handlers.balance_told import told_before
 from handlers.cancellation_right import HOUSE, who
 from handlers.card_use import used
-from handlers.collecting import captured, concluded
+from handlers.collecting import captured, concluded, homeless
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.voucher_told import check_reported
 from schemas.balance import (
@@ -143,24 +144,30 @@ def _method(message: BalanceChooseMethod, here: Here) -> Tender:
 
 def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Outcome:
     """`balance.report_collected` (S1-21, S1-45): the merchant has the money, of a card by his own terminal: booked as a payment by the
-    chosen method, unless a payment message has told it. Reported again, it changes nothing.
+    chosen method, unless a payment message has told it. Reported again, it changes nothing. Money of an attempt that was open when its
+    request ended, with the booking (S1-35) or without it (S1-20), is booked as well, as money that comes late is (X-16).
 
-    Raises Rejected `unknown_attempt`, `wrong_queue`, `duplicate_identity`, `voucher_entered`, `own_voucher`.
+    Raises Rejected `unknown_attempt`, `wrong_queue`, `already_collected`, `duplicate_identity`, `voucher_entered`, `own_voucher`.
     """
     request, here = acted_by(message, facts, HOUSE)
     attempt = _attempt(message.attempt, request)
     if attempt is not None and attempt.state is AttemptState.COLLECTED:
-        return _nothing(here, f"attempt {attempt.number} of balance request {request.request} is collected ({attempt.payment})")
-    _check_queue(request, facts)
-    if attempt is None or attempt.state is not AttemptState.CHOSEN:
-        raise _not_open(request, attempt)
-    folio, amount = here.folio, message.amount or attempt.amount
+        return _repeated(message, request, attempt, here)
+    attempt = _collects(request, attempt, facts)
+    folio, amount = here.folio, message.amount or to_collect(request, attempt)
+    if attempt.state is AttemptState.RELEASED:
+        told = told_before(message, folio, request, attempt, amount)
+        if told is not None:
+            text = f"balance request {request.request}: what is reported of attempt {attempt.number} is payment {told.payment}"
+            return _outcome(here, _brought(request, attempt, told.payment), Step("S1-45", f"{text}: counted once"))
     name = message.payment or f"{request.request}/{attempt.number}"
     if (known := account.payment_of(folio, name)) is not None:
         text = f"payment {name} is {known.status.value} with {known.captured}: it is not the money of attempt {attempt.number}"
         raise Rejected(text, code="duplicate_identity", rule="X-1", field="payment", value=name)
     if attempt.method is Tender.VOUCHER:
         check_reported(message, folio, facts.voucher)
+    if attempt.state is AttemptState.RELEASED:
+        folio = with_request(folio, _brought(request, attempt, name))
     payment = FolioPayment(
         payment=name,
         tender=attempt.method,
@@ -176,11 +183,39 @@ def decide_report_collected(message: BalanceReportCollected, facts: Facts) -> Ou
         mandate=attempt.mandate,
         mandate_version=attempt.mandate_version,
         reported=True,
+        unapplied=homeless(folio, facts.act),
     )
     payment, use = used(folio, payment)
     booked = concluded(folio, merge(use, captured(folio, payment, amount)), name, facts)
     text = f"balance request {request.request}: {who(message.actor)} reports {account.text(amount, folio.currency)} collected"
     return replace(booked, trace=(Step("S1-45", f"{text} by {attempt.method.value}, attempt {attempt.number}"), *booked.trace))
+
+
+def _collects(request: BalanceRequest, attempt: BalanceAttempt | None, facts: Facts) -> BalanceAttempt:
+    """The attempt whose money it is: the one that is under way, or that was when its request ended (S1-20, S1-35). Raises Rejected
+    `wrong_queue`, `unknown_attempt`."""
+    if attempt is not None and attempt.state is AttemptState.RELEASED:
+        return attempt
+    _check_queue(request, facts, "; name the attempt whose money it is, or tell it as payment.received")
+    if attempt is None or attempt.state is not AttemptState.CHOSEN:
+        raise _not_open(request, attempt)
+    return attempt
+
+
+def _brought(request: BalanceRequest, attempt: BalanceAttempt, payment: str) -> BalanceRequest:
+    """The request, which is over and stays so, once this payment brought the money of an attempt of it."""
+    done = replace(attempt, state=AttemptState.COLLECTED, payment=payment)
+    return replace(request, attempts=with_attempt(request, done))
+
+
+def _repeated(message: BalanceReportCollected, request: BalanceRequest, attempt: BalanceAttempt, here: Here) -> Outcome:
+    """X-1: said again, it changes nothing. Raises Rejected `already_collected` for another amount or payment: that is other money."""
+    known, text = account.payment_of(here.folio, attempt.payment), f"attempt {attempt.number} of balance request {request.request}"
+    named = account.payment_of(here.folio, message.payment) if message.payment else known
+    if known is not None and (named is not known or message.amount not in (None, known.captured)):
+        text = f"{text} is collected by payment {known.payment} with {known.captured}: tell other money as payment.received"
+        raise Rejected(text, code="already_collected", rule="S1-27", field="attempt", value=attempt.number)
+    return _nothing(here, f"{text} is collected ({attempt.payment})")
 
 
 def decide_report_disfunction(message: BalanceReportDisfunction, facts: Facts) -> Outcome:
@@ -238,10 +273,10 @@ def _not_open(request: BalanceRequest, attempt: BalanceAttempt | None) -> Reject
     )
 
 
-def _check_queue(request: BalanceRequest, facts: Facts) -> None:
+def _check_queue(request: BalanceRequest, facts: Facts, instead: str = "") -> None:
     """S1-16. Raises Rejected `wrong_queue`."""
     if request.status not in QUEUES[facts.name]:
-        raise wrong_queue(request, facts.name, QUEUES[facts.name])
+        raise wrong_queue(request, facts.name, QUEUES[facts.name], instead)
 
 
 def _nothing(here: Here, text: str) -> Outcome:

@@ -151,6 +151,7 @@ def _brought_up(
     request: BalanceRequest, want: Wanted | None, over: str, here: Here
 ) -> tuple[BalanceRequest, tuple[Fact, ...], tuple[Step, ...]]:
     """One live request as the folio now wants it."""
+    want = _in_peace(request, want, here)
     if over or want is None or want.amount <= 0:
         return _closed(request, want, over, here)
     after, steps = _redated(replace(request, amount=want.amount, clamped=want.clamped), want, here)
@@ -160,6 +161,16 @@ def _brought_up(
         was, now = (account.text(minor, here.folio.currency) for minor in (request.amount, after.amount))
         steps = (*steps, Step("S1-34", f"balance request {request.request}: {was} → {now}{_why(after)}"))
     return after, (scheduled(after, here.folio),) if news else (), steps
+
+
+def _in_peace(request: BalanceRequest, want: Wanted | None, here: Here) -> Wanted | None:
+    """S1-20: vouchers that nobody has accepted yet end no request whose attempt is open: it stays as it was until that has come to
+    something."""
+    if (want is not None and want.amount > 0) or not waiting(here.folio) or open_attempt(_attempted(request, here)) is None:
+        return want
+    without = wanted(replace(here.folio, vouchers=()), here.policy, here.zone)
+    found = next((one for one in without if one.accommodation == request.accommodation), None)
+    return want if found is None else found._replace(amount=min(found.amount, request.amount))
 
 
 def _why(request: BalanceRequest) -> str:
@@ -242,10 +253,14 @@ def _attempted(request: BalanceRequest, here: Here) -> BalanceRequest:
     if open_ is None or here.before is None:
         return request
     brought = {known.payment: known.collected() for known in here.before.payments if not known.unapplied}
+    others = {one.payment for known in here.folio.balance_requests if known.status not in LIVE for one in known.attempts}
     found = [
         known.payment
         for known in here.folio.payments
-        if known.tender is open_.method and since_asked(known, request) and known.collected() > brought.get(known.payment, 0)
+        if known.tender is open_.method
+        and since_asked(known, request)
+        and known.collected() > brought.get(known.payment, 0)
+        and known.payment not in others
     ]
     if not found:
         return request

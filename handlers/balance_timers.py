@@ -12,7 +12,18 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_dates import arrival_of, at_send_time, next_look, on_site, overdue_instant, put_off
 from handlers.balance_here import Here, here_of
-from handlers.balance_record import LIVE, SENT, linked, open_attempt, paying, request_of, sent, with_attempt, with_request
+from handlers.balance_record import (
+    LIVE,
+    SENT,
+    linked,
+    open_attempt,
+    paying,
+    request_of,
+    sent,
+    to_collect,
+    with_attempt,
+    with_request,
+)
 from handlers.confirmation import confirm
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote import compute, quoted
@@ -213,7 +224,7 @@ def decide_collection(message: TimerFired, facts: Facts) -> Outcome:
         request=request.request,
         attempt=attempt.number,
         method=attempt.method.value,
-        amount=request.amount,
+        amount=to_collect(request, attempt),
         currency=here.folio.currency,
         chosen_at=attempt.at,
     )

@@ -12,9 +12,11 @@ from msgspec.structs import replace
 
 from handlers import account
 from handlers.card_use import used
-from handlers.collecting import concluded
+from handlers.collecting import concluded, homeless
 from handlers.outcome import Facts, Outcome, Step, merge
 from ledger import recipes
+from schemas.balance import BalanceReportCollected
+from schemas.balance_request import BalanceAttempt, BalanceRequest
 from schemas.folio import Folio, FolioPayment
 from schemas.payment import Payment
 
@@ -37,6 +39,25 @@ def reported(message: Payment, folio: Folio, known: FolioPayment | None, at: dat
     return None
 
 
+def told_before(
+    message: BalanceReportCollected, folio: Folio, request: BalanceRequest, attempt: BalanceAttempt, amount: int
+) -> FolioPayment | None:  # fmt: skip
+    """S1-45: the payment by which a message has told already what is reported of a request that ended before: by its id or its provider's
+    reference, else by tender and amount, of money that moved no earlier than the guest was asked; of no other attempt."""
+    others = {one.payment for known in folio.balance_requests for one in known.attempts}
+    for payment in folio.payments:
+        if payment.reported or payment.payment in others or (payment.tender, payment.captured) != (attempt.method, amount):
+            continue
+        if message.payment and message.payment == payment.payment:
+            return payment
+        if message.provider_reference and payment.reference:
+            if message.provider_reference == payment.reference:
+                return payment
+        elif request.sent_at is not None and payment.occurred_at is not None and payment.occurred_at >= request.sent_at:
+            return payment
+    return None
+
+
 def _asked_at(payment: FolioPayment, folio: Folio) -> datetime | None:
     """When the guest was asked for it."""
     of = [request for request in folio.balance_requests if payment.payment in [one.payment for one in request.attempts]]
@@ -45,7 +66,8 @@ def _asked_at(payment: FolioPayment, folio: Folio) -> datetime | None:
 
 def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     """The reported payment under this message's names as well; what stood in the till stands at the provider. An authorisation that came
-    before under the message's id was the same money."""
+    before under the message's id was the same money. X-16: what had no home has one, if the message says that it moved before the booking
+    was cancelled, and nothing of it went back."""
     named = replace(
         payment,
         told_as=message.payment if message.payment != payment.payment else "",
@@ -64,12 +86,16 @@ def adopted(message: Payment, folio: Folio, payment: FolioPayment, facts: Facts)
         through=message.through or payment.through,
         occurred_at=message.occurred_at or payment.occurred_at,
     )
+    if named.unapplied and named.collected() == named.captured and named.occurred_at is not None:
+        named = replace(named, unapplied=homeless(folio, named.occurred_at))
     named, use = used(folio, named)
     rest = tuple([known for known in folio.payments if known.payment != message.payment or known.captured])
     after = account.replace_payment(replace(folio, payments=rest), named)
     entries: recipes.Transfers = ()
-    if (named.provider, named.merchant) != (payment.provider, payment.merchant):
-        entries = recipes.capture_reversed(folio, payment, payment.captured) + recipes.captured(after, named, named.captured)
+    if (named.provider, named.merchant, named.unapplied) != (payment.provider, payment.merchant, payment.unapplied):
+        away = recipes.unapplied_reversed if payment.unapplied else recipes.capture_reversed
+        back = recipes.unapplied if named.unapplied else recipes.captured
+        entries = away(folio, payment, payment.captured) + back(after, named, named.captured)
     step = Step("S1-45", f"payment {message.payment} is what was reported collected as {payment.payment}: counted once")
     first = merge(use, Outcome(state=after, entries=entries, trace=(step,)))
     return concluded(folio, first, message.payment, facts)

@@ -18,6 +18,7 @@ from handlers.voucher_refund import voucher_warned
 from handlers.voucher_second import beside_vouchers, paid_first
 from handlers.withdrawal import Stored, uncovered_refunds, unneeded_closings
 from ledger import recipes
+from schemas.booking import CollectedBy
 from schemas.effect import EffectKind
 from schemas.errors import Early
 from schemas.folio import Folio, FolioPayment, PartStatus, PaymentStatus
@@ -53,6 +54,12 @@ def captured(folio: Folio, payment: FolioPayment, minor: int) -> Outcome:
     homeless = UnappliedReceipt(payment=payment.payment, amount=minor, currency=folio.currency, reason=reason)
     step = Step("X-16", f"payment {payment.payment}: {amount} {reason}: unapplied")
     return Outcome(state=after, facts=(told, homeless), entries=recipes.unapplied(after, payment, minor), trace=(step,))
+
+
+def homeless(folio: Folio, at: datetime) -> bool:
+    """X-16: whether money that happened then has no home, since the booking was cancelled before; but what a channel that collected pays is
+    of what it owes (X-20)."""
+    return account.cancelled_before(folio, at) and folio.collected_by is not CollectedBy.CHANNEL
 
 
 def _second(at: datetime | None) -> datetime | None:

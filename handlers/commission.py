@@ -110,7 +110,7 @@ def _free(folio: Folio, after: Folio, waived: Container[str]) -> dict[str, int]:
     own cancellation apart from those of lines before it; the fee is covered first (S4-34)."""
     request = request_of(after, after.cancelled_by)
     last = {line.line for line in request.quote.lines} if request is not None and request.quote is not None else set()
-    lost, less = [sum(minor for _, minor in one.waivers) for one in (folio, after)]
+    lost, less = [sum(waiver.minor for waiver in one.waivers) for one in (folio, after)]
     given = [one.waived - aside(one) - before for one, before in ((folio, lost), (after, less))]
     services = [line for line in after.lines if line.kind in WITH_TERMS and line.kept]
     free: dict[str, int] = {}

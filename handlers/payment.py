@@ -15,12 +15,11 @@ from handlers import account
 from handlers.balance_told import adopted, reported
 from handlers.capture_records import told_back, told_so_far
 from handlers.card_use import used
-from handlers.collecting import captured, concluded, taken_back, waits_for
+from handlers.collecting import captured, concluded, homeless, taken_back, waits_for
 from handlers.dispute_reversal import reversed_while_open, told_already
 from handlers.outcome import Facts, Outcome, Step, merge
 from handlers.payment_states import BY_NAME, BY_STATUS, NEXT, Halt, Told
 from handlers.voucher_told import check_told
-from schemas.booking import CollectedBy
 from schemas.effect import EffectState, PaymentQuery
 from schemas.errors import Early, Rejected, Stale
 from schemas.folio import Folio, FolioPayment, PaymentStatus
@@ -166,8 +165,7 @@ def _named(message: Payment, payment: FolioPayment) -> FolioPayment:
 
 
 def _recorded(message: Payment, folio: Folio, known: FolioPayment | None, facts: Facts) -> FolioPayment:
-    """The payment before this message changes it. X-16: one that happened after the booking was cancelled has no home, but
-    for what a channel that collected pays of what it owes (X-20)."""
+    """The payment before this message changes it, with or without a home (X-16)."""
     if known is not None:
         _same_reference(message, known)
         return _named(message, known)
@@ -178,7 +176,7 @@ def _recorded(message: Payment, folio: Folio, known: FolioPayment | None, facts:
         status=PaymentStatus.PENDING,
         position=max([other.position for other in folio.payments], default=-1) + 1,
         occurred_at=at,
-        unapplied=account.cancelled_before(folio, at) and folio.collected_by is not CollectedBy.CHANNEL,
+        unapplied=homeless(folio, at),
     )
     return _named(message, payment)
 

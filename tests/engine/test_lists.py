@@ -10,6 +10,7 @@ import pytest
 from config.loader import load
 from config.settings import Configuration
 from engine.balances import Asked, Wanted, page
+from engine.collectable import collectable
 from engine.pages import BadAfter, Page, entries
 from engine.verify import verify
 from engine.vouchers import Wanted as WantedVouchers
@@ -87,6 +88,19 @@ class TestBalanceRequests:
         box.say("balance.report_collected", {"folio": "B-3"}, actor="merchant")
 
         assert (folios(box, queue=BalanceStatus.SENT_REPLIED), folios(box, queue=BalanceStatus.PAID)) == ([], ["B-3"])
+
+    @pytest.mark.parametrize(("price", "amount"), [(17_500, 7_500), (30_000, 10_000)])
+    def test_s1_34_what_is_to_be_collected_follows_the_booking_down(self, box: Sandbox, price: int, amount: int) -> None:
+        """Of 100.00 that the guest chose to pay: what is owed still, and never more."""
+        (chosen,) = found(box, queue=BalanceStatus.SENT_REPLIED).entries
+        changed = booking("B-3", payment_plan="split")
+        changed["lines"][0]["price"] = price
+        box.say("booking.changed", {**changed, "revision": 2})
+        got = collectable(box.hub.reading, "azur", chosen.request)
+
+        assert (got.attempt, got.amount) == (1, amount)
+        box.say("balance.report_collected", {"folio": "B-3"}, actor="merchant")
+        assert (folios(box, queue=BalanceStatus.PAID) == ["B-3"]) is (amount < 10_000)
 
     def test_s1_12_overdue_and_suspended_are_said_beside_it(self, box: Sandbox) -> None:
         """Each on its own, and both; a suspension ends with its day, as the property has it."""

@@ -422,6 +422,8 @@ def test_s1_34_a_change_while_the_guest_has_chosen_waits() -> None:
                 "cheaper",
                 "midnight",
                 "told",
+                "cancelled",
+                "of the first",
             ]
         ),
         max_size=12,
@@ -457,6 +459,10 @@ def _act(stay: Asked, act: str, at: str, number: int) -> None:
             stay.say("suspend", until="2026-07-21")
         case "transfer":
             stay.card(2_500, f"T{number}", tender="bank_transfer", **bare)
+        case "cancelled":
+            stay.told_cancelled()
+        case "of the first":
+            stay.say("report_collected", request=stay.folio.balance_requests[0].request)
         case "told":
             stay.card(10_000, f"T{number}", tender="cheque", **bare)
         case "dearer" | "cheaper":

@@ -453,7 +453,8 @@ def test_s0_11_s0_19_voucher_due_now_and_asked_are_the_total(life: list[tuple[st
     flying = any(one.status is PaymentStatus.AUTHORISED for one in folio.payments)
     begun = made.now >= datetime.fromisoformat("2026-07-23T22:00:00+00:00")
     for request in live(made):
-        if request.status is BalanceStatus.SENT_NO_REPLY and not flying and not begun:
+        late = made.now.date() > request.deadline + timedelta(days=BALANCE.grace_days)  # S1-43
+        if request.status is BalanceStatus.SENT_NO_REPLY and not flying and not begun and not late:
             assert request.asked == (request.amount, request.deadline)
             assert request.link
 
