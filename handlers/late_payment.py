@@ -8,14 +8,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account, given_up
+from handlers.booking import second_payment_timers
 from handlers.capture import take_or_release
-from handlers.frozen import terms_of
+from handlers.frozen import local, terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
+from handlers.voucher_schedule import replanned, waiting
 from ledger import recipes
-from schemas.booking import CollectedBy
+from schemas.booking import CollectedBy, PaymentScheduleSet
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart, Waiver
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
@@ -52,6 +54,8 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     first = (
         _kept_after_all(after, known, gained, covers, facts) if reduced or after.cancelled_at is not None else Outcome(state=after)
     )
+    if after.vouchers and after.cancelled_at is None:
+        first = merge(first, _replanned(after, folio_of(first), facts))
     settled = folio_of(first)
     more = max(0, (account.collected_then(settled) if reduced else account.collected(settled)) - account.ordered(settled))
     if settled.cancelled_at is None:  # other lines live on: what was overpaid for another reason is not this cancellation's
@@ -68,7 +72,25 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
 def _other_kept(folio: Folio) -> int:
     """S4-34 while other lines live: what is kept, the fee with it, and not covered by money at hand; late money covers it first."""
     kept = sum(line.kept for line in folio.lines) + account.fee_charged(folio) - folio.waived - folio.claim - folio.goodwill
-    return max(0, kept - account.collected_then(folio) - sum(payment.authorised for payment in authorised(folio)))
+    promised = sum(payment.authorised for payment in authorised(folio)) + sum(voucher.counts for voucher in waiting(folio))
+    return max(0, kept - account.collected_then(folio) - promised)
+
+
+def _replanned(before: Folio, folio: Folio, facts: Facts) -> Outcome:
+    """S0-11, S4-34: what is kept after all of a booking that lives on is to be paid beside its vouchers, told where that moves its
+    payments."""
+    if account.ordered(folio) == account.ordered(before):
+        return Outcome(state=folio)
+    after = replanned(folio)
+    now = after.due_now, after.second_payment, after.second_payment_on
+    if now == (folio.due_now, folio.second_payment, folio.second_payment_on):
+        return Outcome(state=after)
+    here = local(facts, after)
+    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
+    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
+    sums = [account.text(minor, after.currency) for minor in now[:2]]
+    step = Step("S0-11", f"what is kept after all is due beside the vouchers: {sums[0]} now, {sums[1]} later")
+    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
 
 
 def _waits(of: str, status: PartStatus, payment: str) -> bool:

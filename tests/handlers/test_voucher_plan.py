@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from handlers import account
 from schemas.folio import Folio
@@ -85,3 +89,30 @@ def test_s4_34_s0_19_the_penalty_under_a_voucher_that_waits(nature: str) -> None
     assert account.ordered(house.folio()) == 40_001
     house.check()
     assert account.balance(house.folio()) == 0
+
+
+@given(
+    paid=st.integers(1, 60_000),
+    typed=st.integers(1, 50_000),
+    nature=st.sampled_from(["acompte", "arrhes"]),
+    plan=st.sampled_from(["full", "split"]),
+)
+def test_x_16_s0_11_s4_34_order_of_arrival_does_not_matter_beside_a_voucher(paid: int, typed: int, nature: str, plan: str) -> None:
+    """A voucher waits, 200 of a line are kept: what was paid between is the same for what is kept and for what is due, whenever told; a
+    second payment that the cancellation left nothing of is due with the first."""
+    ends = []
+    for late in (False, True):
+        house = ordered(lines=[line("1", terms="outdoor/nanr"), line("2", 30_000)], deposit_nature=nature, payment_plan=plan)
+        house.enter(typed)
+        moved = house.now
+        if not late:
+            house.pay(paid)
+        house.until((moved + timedelta(hours=1)).isoformat())
+        house.send("cancellation.request", request="C1", lines=[{"line": "1"}], confirm=True)
+        if late:
+            house.pay(paid, occurred_at=moved.isoformat())
+        folio = house.folio()
+        due = house.plan() if plan == "full" else sum(house.plan())
+        ends.append((account.ordered(folio), account.balance(folio), folio.waived, folio.claim, due))
+
+    assert ends[0] == ends[1]
