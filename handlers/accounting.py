@@ -45,7 +45,7 @@ def accounted(outcome: Outcome, facts: Facts) -> Outcome:
         return outcome
     policy = property_policy(facts, after)
     old = {line.line: line for line in before.lines} if before is not None else {}
-    settled = kept_of(before, after, old, _cause(outcome, after), policy.penalty_vat)
+    settled = kept_of(before, after, old, _cause(outcome, after), policy.penalty_vat, facts.act)
     sold = _sold(old, settled, orders=facts.name in _ORDERS)
     kept = _penalties(old, settled)
     back = tuple([one.line for one in sold if one.back])

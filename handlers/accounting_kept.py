@@ -6,7 +6,8 @@ a folio before and after a decision; `handlers.accounting` tells it. Amounts are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -19,19 +20,21 @@ from schemas.money import allocate
 from schemas.policy import PenaltyVat
 
 
-def kept_of(before: Folio | None, after: Folio, old: Mapping[str, FolioLine], cause: Cause | None, policy: PenaltyVat) -> Folio:
+def kept_of(
+    before: Folio | None, after: Folio, old: Mapping[str, FolioLine], cause: Cause | None, policy: PenaltyVat, act: datetime
+) -> Folio:
     """X-23: the folio whose lines know why they keep what they keep, what of it is let go, and what of the rest bears VAT."""
     services = [line for line in after.lines if line.kind not in ASIDE and line.kept]
     if not services:
         return after
     now = {line.line for line in services if line.kept != before_of(old, line).kept}
-    let_go = _let_go(before, after, services, old, now)
-    lines: dict[str, FolioLine] = {}
-    for line in services:
-        was = before_of(old, line)
-        parts = _let_go_of_parts(_grown(was, line, cause, policy), let_go[line.line] - let_go_of(was))
-        lines[line.line] = replace(line, kept_parts=tuple([_whole(part, policy) for part in parts]))
-    return replace(after, lines=tuple([lines.get(line.line, line) for line in after.lines]))
+    grown = {line.line: _grown(before_of(old, line), line, cause, policy, act) for line in services}
+    parts = _let_go(before, after, grown, now)
+    lines = [
+        replace(line, kept_parts=tuple([_whole(part, policy) for part in parts[line.line]])) if line.line in parts else line
+        for line in after.lines
+    ]
+    return replace(after, lines=tuple(lines))
 
 
 def before_of(old: Mapping[str, FolioLine], line: FolioLine) -> FolioLine:
@@ -46,7 +49,7 @@ def parts_of(line: FolioLine) -> tuple[KeptPart, ...]:
     return (KeptPart(reason=PenaltyReason.KEPT_DEPOSIT, minor=line.kept),)
 
 
-def _grown(was: FolioLine, line: FolioLine, cause: Cause | None, policy: PenaltyVat) -> tuple[KeptPart, ...]:
+def _grown(was: FolioLine, line: FolioLine, cause: Cause | None, policy: PenaltyVat, act: datetime) -> tuple[KeptPart, ...]:
     """With what is kept more: each cancellation has a part of its own, which money that is told late joins (X-16)."""
     parts, more = parts_of(was), line.kept - was.kept
     if not more:
@@ -55,7 +58,7 @@ def _grown(was: FolioLine, line: FolioLine, cause: Cause | None, policy: Penalty
     if parts and not cancelled:
         return (*parts[:-1], replace(parts[-1], minor=parts[-1].minor + more))
     reason = PenaltyReason.NO_SHOW if cause is Cause.NO_SHOW else PenaltyReason.KEPT_DEPOSIT
-    return (*parts, KeptPart(reason=reason, minor=more, price=cancelled or line.price, taxed=_taxed(reason, policy)))
+    return (*parts, KeptPart(reason=reason, minor=more, price=cancelled or line.price, at=act, taxed=_taxed(reason, policy)))
 
 
 def _whole(part: KeptPart, policy: PenaltyVat) -> KeptPart:
@@ -70,52 +73,75 @@ def _taxed(reason: PenaltyReason, policy: PenaltyVat) -> bool:
     return policy.of(reason) is VatTreatment.TAXABLE
 
 
-def _let_go_of_parts(parts: Sequence[KeptPart], off: int) -> tuple[KeptPart, ...]:
-    """So much more of them is let go: of what was kept last first. Less: what was let go comes back as it went, the oldest first."""
-    found = list(parts)
-    for at in reversed(range(len(found))) if off > 0 else range(len(found)):
-        moved = min(off, found[at].rest()) if off > 0 else max(off, -found[at].let_go)
-        found[at] = replace(found[at], let_go=found[at].let_go + moved)
-        off -= moved
-    return tuple(found)
-
-
 def _let_go(
-    before: Folio | None, after: Folio, services: Sequence[FolioLine], old: Mapping[str, FolioLine], now: set[str]
-) -> dict[str, int]:
-    """What of each line's `kept` is waived or goodwill, exact by largest remainder (X-5): as much of both as the lines keep, of those
-    first that keep more now; the fee is given up last."""
+    before: Folio | None, after: Folio, parts: Mapping[str, tuple[KeptPart, ...]], now: Set[str]
+) -> dict[str, tuple[KeptPart, ...]]:
+    """The parts of each line, with what of them is waived or goodwill, exact by largest remainder (X-5): as much of both as the lines
+    keep; the fee is given up last. More: of those lines first that keep more now. Less: of the cancellations that the money covers."""
     given = _given(after)
     moved = given - (_given(before) if before is not None else 0)
-    parts = {line.line: min(let_go_of(before_of(old, line)), line.kept) for line in services}
-    missing = min(given, sum(line.kept for line in services)) - sum(parts.values())
+    kept = {line: sum(part.minor for part in own) for line, own in parts.items()}
+    let_go = {line: sum(part.let_go for part in own) for line, own in parts.items()}
+    missing, found = min(given, sum(kept.values())) - sum(let_go.values()), dict(parts)
     if missing > 0 and moved > 0:
         left = min(missing, moved)
         for first in (True, False):
-            room = {line.line: line.kept - parts[line.line] for line in services if (line.line in now) is first}
-            left -= _spread(parts, min(left, sum(room.values())), room)
-    elif missing < 0 and moved < 0:
-        _spread(parts, max(missing, moved), dict(parts))
-    return parts
+            room = {line: kept[line] - let_go[line] for line in parts if (line in now) is first}
+            more = min(left, sum(room.values()))
+            left -= more
+            for line, part in zip(room, allocate(more, list(room.values())) if more else (), strict=False):
+                found[line] = _off(found[line], part)
+    elif missing < 0 and moved < 0 and before is not None:
+        left = min(-missing, -moved)
+        for at, covered in _covered(before, after, left):
+            found, back = _back(found, at, min(left, covered))
+            left -= back
+    return found
+
+
+def _off(parts: Sequence[KeptPart], minor: int) -> tuple[KeptPart, ...]:
+    """So much more of them is let go: of what was kept last first."""
+    found = list(parts)
+    for n in reversed(range(len(found))):
+        more = min(minor, found[n].rest())
+        found[n], minor = replace(found[n], let_go=found[n].let_go + more), minor - more
+    return tuple(found)
+
+
+def _covered(before: Folio, after: Folio, minor: int) -> list[tuple[datetime | None, int]]:
+    """X-16: the cancellations whose penalties are given up less, and how much less, as their waivers say; the rest is of the one that
+    ended the booking, and what not even that had given up of any (None)."""
+    left = dict.fromkeys([at for at, _ in before.waivers], 0)
+    for sign, folio in ((1, before), (-1, after)):
+        for at, waived in folio.waivers:
+            left[at] = left.get(at, 0) + sign * waived
+    return [*left.items(), (after.cancelled_at, minor), (None, minor)]
+
+
+def _back(
+    parts: Mapping[str, tuple[KeptPart, ...]], at: datetime | None, minor: int
+) -> tuple[dict[str, tuple[KeptPart, ...]], int]:
+    """The parts, with so much less let go of those of the cancellation at `at` (None: of all), and how much that could be: the rest of
+    it stays spread by what they keep, as if it had never been more (X-5)."""
+    of = [
+        (line, n, part)
+        for line, own in parts.items()
+        for n, part in enumerate(own)
+        if (part.let_go if at is None else part.at == at)
+    ]
+    let_go = sum(part.let_go for _, _, part in of)
+    back = min(minor, let_go)
+    if not back:
+        return dict(parts), 0
+    found = {line: list(own) for line, own in parts.items()}
+    for (line, n, part), rest in zip(of, allocate(let_go - back, [part.minor for _, _, part in of]), strict=True):
+        found[line][n] = replace(part, let_go=rest)
+    return {line: tuple(own) for line, own in found.items()}, back
 
 
 def _given(folio: Folio) -> int:
     """What is not kept of services and fee: what is given up of tourist tax and insurance is neither's (X-23)."""
     return folio.waived - aside(folio) + folio.goodwill
-
-
-def _spread(parts: dict[str, int], minor: int, weights: Mapping[str, int]) -> int:
-    """So much more on these parts, by their weights; the same again."""
-    if minor:
-        shares = allocate(abs(minor), list(weights.values()))
-        for line, share in zip(weights, shares, strict=True):
-            parts[line] += share if minor > 0 else -share
-    return minor
-
-
-def let_go_of(line: FolioLine) -> int:
-    """What of its `kept` is waived or goodwill."""
-    return sum(part.let_go for part in line.kept_parts)
 
 
 def taxed_of(line: FolioLine) -> int:

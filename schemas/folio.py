@@ -74,11 +74,12 @@ class PartStatus(StrEnum):
 
 class KeptPart(State, frozen=True, kw_only=True):
     """What a line keeps of its `kept` since one cancellation, for one reason, as accounting was told it (X-23): `minor`, of which `let_go`
-    is let go again (a claim that is waived, goodwill); `price` is what was cancelled; `taxed`: the rest bears VAT."""
+    is let go again (a claim that is waived, goodwill); `price` is what was cancelled `at`; `taxed`: the rest bears VAT."""
 
     reason: PenaltyReason
     minor: int
     price: int = 0
+    at: datetime | None = None
     let_go: int = 0
     taxed: bool = False
 

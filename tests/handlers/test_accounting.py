@@ -206,6 +206,17 @@ def test_x_16_x_23_the_price_is_kept_once_the_last_cent_is_there() -> None:
     assert sums(fact(out, SaleStated)) == (12_000, 2_000)
 
 
+def test_x_16_x_23_money_that_is_told_late_is_kept_of_the_cancellation_that_it_covers() -> None:
+    """X-16: it moved after line 1 was cancelled, unpaid: all of it is kept of line 2, at the rate of that."""
+    lines = line("1", 12_000, vat_rate="10 %", terms="outdoor/nanr"), line("2", 12_000, vat_rate="20 %")
+    one = stay(0, *lines, penalty_vat=PenaltyVat(kept_deposit=TAXABLE))
+    one.leave("1", at="2026-05-10T10:00:00+02:00")
+    one.leave(request="R2", at=before(3))
+    out = one.card(4_000, occurred_at="2026-05-20T10:00:00+02:00")
+
+    assert [(kept.line, kept.amount, kept.vat) for kept in fact(out, PenaltyStated).lines] == [("2", 4_000, 667)]
+
+
 def test_a_4_x_23_money_that_is_told_late_of_what_was_collected() -> None:
     """A-4: the rate is of what was collected; what the late money adds is kept for the reason of the cancellation."""
     terms = (replace(FLEXIBLE, refund_base=RefundBase.COLLECTED),)
@@ -380,11 +391,11 @@ def test_x_16_x_23_told_late_is_kept_as_if_it_had_been_there(
     was told before them or after."""
     worlds = []
     for late in (False, True):
-        one = stay(0, *lines_of(priced[:1]), penalty_vat=PenaltyVat(kept_deposit=deposit, price_kept=price))
+        one = stay(0, *lines_of(priced), penalty_vat=PenaltyVat(kept_deposit=deposit, price_kept=price))
         pay(one, [] if late else paid)
-        for number, (name, days) in enumerate(ends):
+        for number, (name, days) in enumerate(sorted(ends, key=lambda end: -end[1])):
             try:
-                one.leave(*([] if name is None else [str(name)]), request=f"R{number}", at=before(days))
+                one.leave(*([] if name is None else [str(name)]), request=f"R{number}", at=before(days, 9 + number))
             except (Rejected, Stale):
                 continue
         pay(one, paid if late else [])
