@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from engine.balances import asked
+from engine.balances import asked, suspensions_of
 from engine.clock import instant
 from engine.cloudevents import event, time_of
 from engine.hub import Hub
@@ -78,7 +78,7 @@ def _told(reading: Reading, settled: Settled, now: int, key: Key) -> dict[str, A
         "recoverable": recoverable_now(state),
         "if_cancelled_now": recoverable(reading, settled, state, now),
         "transactions": transactions(state, outcomes, booked),
-        "balance_requests": _balance_requests(state, settled, now, outcomes),
+        "balance_requests": _balance_requests(reading, state, settled, now, outcomes),
         "vouchers": _vouchers(reading, state),
         "notices": _notices(reading, key),
         "payments": guarded(state.payments),
@@ -90,15 +90,20 @@ def _told(reading: Reading, settled: Settled, now: int, key: Key) -> dict[str, A
     }
 
 
-def _balance_requests(folio: Folio, settled: Settled, now: int, outcomes: Sequence[OutboxRow]) -> list[dict[str, Any]]:
+def _balance_requests(
+    reading: Reading, folio: Folio, settled: Settled, now: int, outcomes: Sequence[OutboxRow]
+) -> list[dict[str, Any]]:  # fmt: skip
     """S1-12: every balance request, those that are live first and then the latest, with when what was told of it."""
+    if not folio.balance_requests:
+        return []
+    kept_back = suspensions_of(reading, folio.tenant, [folio.property]).get(folio.property, ())
     history: dict[str, list[dict[str, Any]]] = {request.request: [] for request in folio.balance_requests}
     for row in outcomes:
         if row.name.startswith("balance.") and (about := msgspec.json.decode(row.body).get("request")) in history:
             history[about].append({"outcome": row.name, "at": time_of(row.at), "sequence": row.sequence})
     told = [
         {
-            **msgspec.structs.asdict(asked(folio, request, settled, now)),
+            **msgspec.structs.asdict(asked(folio, request, settled, now, kept_back)),
             "live": request.status in LIVE,
             "history": history[request.request],
         }

@@ -196,7 +196,7 @@ def _collects(request: BalanceRequest, attempt: BalanceAttempt | None, facts: Fa
     `wrong_queue`, `unknown_attempt`."""
     if attempt is not None and attempt.state is AttemptState.RELEASED:
         return attempt
-    _check_queue(request, facts, "; name the attempt whose money it is, or tell it as payment.received")
+    _check_queue(request, facts, "; name the request whose money it is, or tell it as payment.received")
     if attempt is None or attempt.state is not AttemptState.CHOSEN:
         raise _not_open(request, attempt)
     return attempt

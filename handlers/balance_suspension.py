@@ -23,11 +23,11 @@ MOST_SUSPENSIONS = 200
 
 
 def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
-    """S0-24, S1-36: until local day `until`; said again, the last word counts. A day that is over ends it. Of no named property: handed on
-    to the one that is meant.
+    """S0-24, S1-36: until local day `until`; said again, the last word counts. A day that is over ends one that stands. Of no named
+    property: handed on to the one that is meant.
 
     Raises Rejected `not_allowed`, `unknown_folio`, `property_missing`, `unknown_property`, `unknown_zone`, `feature_not_available`,
-    `type_missing`, `too_many_suspensions`.
+    `type_missing`, `suspension_in_the_past`, `too_many_suspensions`.
     """
     check_actor(message.actor, HOUSE)
     if not message.property:
@@ -40,11 +40,15 @@ def decide_suspend(message: BalanceSuspend, facts: Facts) -> Outcome:
     type_ = message.accommodation_type if message.scope is Scope.TYPE else ""
     today = facts.act.astimezone(zone).date()
     known = facts.settings or PropertySettings(property=policy.property)
-    others = tuple([one for one in known.suspensions if one.accommodation_type != type_ and one.until > today])
+    standing = [one for one in known.suspensions if one.until > today]
+    others = tuple([one for one in standing if one.accommodation_type != type_])
+    ends = message.until <= today
+    if ends and len(others) == len(standing):
+        text = f"a suspension ends on a day to come; it is {today} there, and there is none to end"
+        raise Rejected(text, code="suspension_in_the_past", rule="S1-36", field="until", value=message.until)
     if len(others) >= MOST_SUSPENSIONS:
         text = f"{policy.property} has {MOST_SUSPENSIONS} suspensions: suspend the property"
         raise Rejected(text, code="too_many_suspensions", rule="S1-36", field="property", value=policy.property)
-    ends = message.until <= today
     suspensions = others if ends else (*others, Suspension(accommodation_type=type_, until=message.until))
     what = f"{policy.property} {type_}".rstrip()
     text = f"{what} asks for no balances before {message.until} ({who(message.actor)})"

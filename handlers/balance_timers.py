@@ -5,6 +5,7 @@ Each is a timer of the folio. "Sent" is decided here; the mail itself is a notic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 from msgspec.structs import replace
@@ -110,9 +111,14 @@ def _really(here: Here, facts: Facts) -> date:
 
 
 def suspension_of(here: Here, facts: Facts) -> Suspension | None:
+    """S1-36: what keeps its requests back on the act's day."""
+    return keeping_back(here.folio, facts.suspensions, here.today)
+
+
+def keeping_back(folio: Folio, suspensions: Iterable[Suspension], today: date) -> Suspension | None:
     """S1-36: of those of the folio's property, and of the types of its accommodations, that are not over, the one that ends last."""
-    types = {line.accommodation_type for line in account.live_lines(here.folio) if line.kind is LineKind.STAY}
-    found = [one for one in facts.suspensions if _concerns(one, types) and one.until > here.today]
+    types = {line.accommodation_type for line in account.live_lines(folio) if line.kind is LineKind.STAY}
+    found = [one for one in suspensions if _concerns(one, types) and one.until > today]
     return max(found, key=lambda one: (one.until, not one.accommodation_type), default=None)
 
 

@@ -64,8 +64,9 @@ class BalanceChooseMethod(BalanceAct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class BalanceReportCollected(BalanceAct, frozen=True, kw_only=True, omit_defaults=True):
-    """`balance.report_collected`: the merchant has the money. `amount` left out: what was asked. `payment` is the id under which a
-    payment message will tell the same money, if one will; `provider_reference` the provider's."""
+    """`balance.report_collected`: the merchant has the money. `amount` left out: what the guest chose to pay, or what is asked for since
+    where that is less. `payment` is the id under which a payment message will tell the same money, if one will; `provider_reference` the
+    provider's."""
 
     attempt: Annotated[int, Meta(ge=1)] | None = None
     amount: PositiveMinor | None = None

@@ -12,6 +12,7 @@ from config.settings import Configuration
 from engine.balances import Asked, Wanted, page
 from engine.collectable import collectable
 from engine.pages import BadAfter, Page, entries
+from engine.standing import standing
 from engine.verify import verify
 from engine.vouchers import Wanted as WantedVouchers
 from engine.vouchers import page as voucher_page
@@ -112,6 +113,29 @@ class TestBalanceRequests:
         assert folios(box, overdue=True, suspended=True) == []
         box.until("2026-07-19T22:30:00+00:00")  # half past midnight in Paris
         assert (folios(box, suspended=True), folios(box, suspended=False)) == ([], ["B-2", "B-3", "B-1"])
+
+    def test_s1_36_its_property_is_suspended(self, box: Sandbox) -> None:
+        """Said of those that are live from then on, before a timer of theirs fires; of a type, of bookings with it alone. It moves no
+        deadline before, and ends with its day, or sooner by an operator's word."""
+        owes(box, "T-1", lines=[{**booking()["lines"][0], "accommodation_type": "tent"}])
+        suspend = {"scope": "property", "property": "camp-azur", "until": "2026-06-20"}
+        box.say("balance.suspend", {**suspend, "scope": "type", "accommodation_type": "tent"}, actor="operator")
+        assert (folios(box, suspended=True), folios(box, suspended=False)) == (["T-1"], ["B-1", "B-2", "B-3"])
+        box.say("balance.suspend", {**suspend, "until": "2026-06-10"}, actor="operator")
+
+        assert folios(box, suspended=True) == folios(box, suspended=True, property="camp-azur") == ["B-1", "B-2", "B-3", "T-1"]
+        assert {one.folio: str(one.suspended_until) for one in found(box).entries} == {
+            "B-1": "2026-06-10", "B-2": "2026-06-10", "B-3": "2026-06-10", "T-1": "2026-06-20",
+        }  # fmt: skip
+        assert {str(one.deadline) for one in found(box).entries} == {"2026-07-10"}
+        (gone,) = found(box, queue=BalanceStatus.CANCELLED).entries
+        assert (gone.suspended, gone.suspended_until) == (False, None)
+        (shown,) = standing(box.hub, "azur", "B-1")["balance_requests"]
+        assert (shown["suspended"], str(shown["suspended_until"])) == (True, "2026-06-10")
+        box.say("balance.suspend", {**suspend, "until": "2026-06-01"}, actor="operator")
+        assert folios(box, suspended=True) == ["T-1"]
+        box.until("2026-06-19T22:30:00+00:00")
+        assert folios(box, suspended=True) == []
 
     def test_the_earliest_deadline_comes_first_page_by_page(self, box: Sandbox) -> None:
         """Each once, however small a page is; no `next` at the end."""

@@ -70,6 +70,14 @@ def test_s1_36_what_is_over_is_forgotten() -> None:
     [
         pytest.param({"actor": GUEST}, ("not_allowed", "X-15", "actor", "guest"), id="a guest"),
         pytest.param({"property": "camp-vert"}, ("unknown_property", "X-12", "property", "camp-vert"), id="no such property"),
+        pytest.param(
+            {"until": "2026-05-01"}, ("suspension_in_the_past", "S1-36", "until", "2026-05-01"), id="until today, and none stands"
+        ),
+        pytest.param(
+            {"until": "2020-01-01", "scope": "type", "accommodation_type": "chalet"},
+            ("suspension_in_the_past", "S1-36", "until", "2020-01-01"),
+            id="long over, and none of that type stands",
+        ),
         pytest.param({"scope": "type"}, ("type_missing", "S1-36", "accommodation_type", ""), id="which type"),
     ],
 )
@@ -78,6 +86,15 @@ def test_s1_36_refusals(more: dict[str, Any], expected: tuple[str, str, str, str
         suspend(**more)
 
     assert (no.value.code, no.value.rule, no.value.field, no.value.value) == expected
+
+
+def test_s1_36_one_that_is_over_cannot_be_ended() -> None:
+    """Nor the one of the property by a type that has none."""
+    over = PropertySettings(property="camp-azur", suspensions=(Suspension(accommodation_type="", until=date(2026, 5, 1)),))
+    for known, more in ((over, {}), (KNOWN, {}), (KNOWN, {"scope": "type", "accommodation_type": "chalet"})):
+        with pytest.raises(Rejected) as no:
+            suspend(known, until="2026-04-30", **more)
+        assert (no.value.code, no.value.value) == ("suspension_in_the_past", "2026-04-30")
 
 
 @pytest.mark.parametrize(

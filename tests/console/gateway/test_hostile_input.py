@@ -88,6 +88,10 @@ REFUSED = {
         ("balance.suspend", {**SUSPEND, "until": "2026-07-01", "property": "camp-dunes"}),
         "balance.refused", "unknown_property", "property", "camp-dunes",
     ),
+    "a property suspended until a day that is over": Refused(
+        ("balance.suspend", {**SUSPEND, "until": "2020-07-01", "property": "camp-azur"}),
+        "balance.refused", "suspension_in_the_past", "until", "2020-07-01",
+    ),
     "no property suspended": Refused(
         ("balance.suspend", {**SUSPEND, "until": "2026-07-01"}), "balance.refused", "property_missing", "property", ""
     ),
