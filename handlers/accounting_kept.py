@@ -111,10 +111,10 @@ def _off(parts: Sequence[KeptPart], minor: int) -> tuple[KeptPart, ...]:
 def _covered(before: Folio, after: Folio, minor: int) -> list[tuple[datetime | None, int]]:
     """X-16: the cancellations whose penalties are given up less, and how much less, as their waivers say; the rest is of the one that
     ended the booking, and what not even that had given up of any (None)."""
-    left = dict.fromkeys([at for at, _ in before.waivers], 0)
+    left = dict.fromkeys([one.at for one in before.waivers], 0)
     for sign, folio in ((1, before), (-1, after)):
-        for at, waived in folio.waivers:
-            left[at] = left.get(at, 0) + sign * waived
+        for one in folio.waivers:
+            left[one.at] = left.get(one.at, 0) + sign * one.minor
     return [*left.items(), (after.cancelled_at, minor), (None, minor)]
 
 
