@@ -41,5 +41,5 @@ def test_they_meet_with_everything(worlds: list[Played]) -> None:
     assert {
         "voucher.issued", "voucher.registered", "voucher.held", "voucher.consumed", "voucher.released", "voucher.expired",
         "voucher.refused", "voucher.duplicate_flagged", "voucher.top_up_awaited", "booking.declined", "reminder", "escalation",
-        "not_covered", "voucher_value_exceeded", "voucher_expired",
+        "not_covered", "voucher_value_exceeded", "voucher_expired", "own_voucher",
     } <= met  # fmt: skip

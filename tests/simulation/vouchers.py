@@ -7,25 +7,28 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine import ledger_check
+from engine.clock import instant, micros
 from engine.luck import derived
 from schemas.envelope import message_bytes
 from schemas.folio import Folio, PartStatus
+from schemas.payment import Tender
 from schemas.voucher import Flag
 from schemas.voucher_book import HoldState, Voucher
-from schemas.voucher_code import code_of
-from tests.simulation.messages import TENANT
+from schemas.voucher_code import code_of, normalised
+from tests.simulation.messages import TENANT, arrival
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FOREIGN, PMS = ("MER-1", "MER-2"), ("THAIS-1", "THAIS-2")
 VERDICTS = ("accepted", "accepted", "accepted", "lower_value", "goodwill", "refused")
-DAY = 86_400
+DAY, SECOND = 86_400, 1_000_000
 
 
 class VoucherPlan:
@@ -42,6 +45,7 @@ class VoucherPlan:
             self._say(chance.randrange(20 * DAY), number, "voucher.register", data, "merchant")
         for number in range(chance.choice((2, 3, 4))):
             self._paid_with(f"V-{number}")
+        self._told(random.Random(f"told vouchers {world.seed}"))
 
     def _say(self, at: int, id_: str, name: str, data: dict[str, Any], actor: str) -> None:
         self._world.send(at, "web", f"voucher-{id_}", name, data, actor=actor)
@@ -111,6 +115,18 @@ class VoucherPlan:
         elif ending < 0.6:
             self._say(when, f"{folio}-with", "booking.cancel_with_voucher", {"folio": folio}, "merchant")
 
+    def _told(self, chance: random.Random) -> None:
+        """A code of ours told as a payment of some booking, by one name or the other, before and after it is entered anywhere."""
+        world = self._world
+        for time in range(chance.choice((0, 1, 2))):
+            number, folio = chance.choice(self._issued), f"V-{chance.randrange(2)}"
+            named = chance.choice(({"payment": number}, {"payment": f"P-told-{time}", "provider_reference": number}))
+            paid = {"folio": folio, "amount": chance.randrange(1, 20_000), "currency": "EUR", "tender": "voucher", **named}
+            name = chance.choice(("payment.received", "payment.received", "payment.authorised"))
+            at = chance.randrange(4 * DAY, 40 * DAY)
+            one = arrival("web", f"voucher-{folio}-told-{time}", name, paid, instant(micros(world.begins) + at * SECOND))
+            world.at(at, partial(world.deliver, *[one] * chance.choice((1, 1, 2))))
+
     def _card(self, folio: str, at: int, amount: int) -> None:
         chance, world = self._chance, self._world
         authorised, late, order = chance.random() < 0.7, chance.choice((0, 30, 200_000)), f"O-{folio}"
@@ -139,7 +155,7 @@ def spent(rows: Callable[[str], Sequence[Mapping[str, Any]]], folios: Sequence[F
     issued one nobody used is money again where it was (S0-28)."""
     wrong: list[str] = []
     for row in rows("SELECT body FROM state WHERE kind = 'voucher' AND body IS NOT NULL"):
-        wrong += overspent(msgspec.json.decode(row["body"], type=Voucher))
+        wrong += overspent(msgspec.json.decode(row["body"], type=Voucher), folios)
     issued: dict[str, set[str]] = {}
     for row in rows("SELECT key, body FROM outbox WHERE name = 'voucher.issued'"):
         issued.setdefault(row["key"], set()).add(msgspec.json.decode(row["body"])["number"])
@@ -160,14 +176,24 @@ def spent(rows: Callable[[str], Sequence[Mapping[str, Any]]], folios: Sequence[F
     return wrong
 
 
-def overspent(book: Voucher) -> list[str]:
-    """S0-20, S0-21: what of a voucher whose value is known is held, spent and left is no more than that."""
+def overspent(book: Voucher, folios: Sequence[Folio] = ()) -> list[str]:
+    """S0-20, S0-21: what of a voucher whose value is known is held, spent and left is no more than that; of an issued one what
+    `folios` were told as a payment of theirs is spent too."""
     if not book.known:
         return []
     spent, held = sum(hold.taken for hold in book.holds), sum(hold.held for hold in book.holds if hold.state is HoldState.HELD)
+    spent += told(book, folios) if book.issued_by else 0
     if 0 <= held <= book.left and (not book.issued_by or spent + book.left + book.expired == book.value):
         return []
     return [f"voucher {book.number}: {book.value} are worth {spent} spent, {held} held, {book.left} left"]
+
+
+def told(book: Voucher, folios: Sequence[Folio]) -> int:
+    """What bookings have collected of payments that name it and are not its own."""
+    payments = [
+        payment for folio in folios for payment in folio.payments if payment.tender is Tender.VOUCHER and not payment.voucher
+    ]
+    return sum(one.captured for one in payments if book.key in (normalised(one.payment), normalised(one.reference)))
 
 
 def seen(world: World) -> set[str]:
@@ -179,4 +205,5 @@ def seen(world: World) -> set[str]:
     for row in world.rows("SELECT body FROM outbox WHERE name = 'voucher.check_requested'"):
         asked = msgspec.json.decode(row["body"])
         met |= {asked["stage"], *(flag for flag in asked["flags"] if flag in set(Flag))}
-    return met
+    refused = [msgspec.json.decode(row["body"]) for row in world.rows("SELECT body FROM outbox WHERE name = 'payment.refused'")]
+    return met | {one["code"] for one in refused if one["code"] == "own_voucher"}
