@@ -152,8 +152,16 @@ def _one(line: FolioLine, amount: int, vat: int, *, change: bool) -> list[_Told]
 
 
 def _penalties(old: Mapping[str, FolioLine], after: Folio) -> tuple[KeptLine, ...]:
-    """What is kept of services more, or less, than before, each reason for itself."""
-    return tuple([kept for line in after.lines if line.vat_rate for kept in _kept(before_of(old, line), line)])
+    """What is kept of services more, or less, than before, each reason for itself; at another rate what bears VAT is stated anew."""
+    told: list[KeptLine] = []
+    for line in after.lines:
+        was = before_of(old, line)
+        if was.vat_rate != line.vat_rate and taxed_of(was):
+            none = replace(was, kept_parts=tuple([replace(part, let_go=part.minor) if part.taxed else part for part in parts_of(was)]))
+            told += _kept(was, none) if was.vat_rate else ()
+            was = replace(none, vat_rate=line.vat_rate)
+        told += _kept(was, line) if line.vat_rate else ()
+    return tuple(told)
 
 
 def _kept(was: FolioLine, line: FolioLine) -> list[KeptLine]:

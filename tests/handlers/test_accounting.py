@@ -287,6 +287,19 @@ def test_x_23_a_change_of_the_booking_is_no_credit_note() -> None:
     assert told(out, CreditNoteRequested) is None
 
 
+def test_x_23_another_rate_states_what_bears_vat_anew() -> None:
+    """Kept at 10 %, the line is changed to 20 %: taken back at the old rate, stated at the new; what is out of scope stays as it is."""
+    for treatment, told_anew in ((TAXABLE, [(-6_000, "10 %", -545), (6_000, "20 %", 1_000)]), (OUT, [])):
+        one = stay(12_000, line("1", 12_000, vat_rate="10 %"), penalty_vat=PenaltyVat(kept_deposit=treatment, price_kept=treatment))
+        one.leave({"line": "1", "new_departure": "2026-07-25", "new_price": 0}, at=before(3))
+        (stated,) = fact(Outcome(facts=tuple(one.said)), PenaltyStated).lines
+        out = one.book(ordered(line("1", 1, departure="2026-07-25", vat_rate="20 %"), service_fee=0), name="booking.changed")
+
+        assert stated.amount == 6_000
+        again = told(out, PenaltyStated)
+        assert [(part.amount, part.vat_rate, part.vat) for part in (again.lines if again else ())] == told_anew
+
+
 def test_x_7_x_23_the_trace_says_why() -> None:
     """X-7: an accountant can follow it."""
     out = stay(12_000, ONE).leave(at=before(3))
@@ -317,6 +330,7 @@ STEPS = st.lists(
         st.tuples(st.just("night"), PRICES, st.integers(0, 10)),
         st.tuples(st.just("all"), st.sampled_from(["guest", "owner"]), st.integers(0, 10)),
         st.tuples(st.just("change"), PRICES, st.integers(0, 2)),
+        st.tuples(st.just("rate"), st.sampled_from(["5.5 %", "20 %"]), st.integers(0, 2)),
     ),
     max_size=5,
 )
@@ -376,6 +390,9 @@ def act(one: Accounted, priced: list[tuple[int, str]], number: int, what: str, f
             one.leave(fewer, request=f"R{number}", at=before(second))
         case "all":
             one.leave(request=f"R{number}", at=before(second), cause=first, actor=MERCHANT if first == "owner" else GUEST)
+        case "rate":
+            other = [(price, first if rate and n == second else rate) for n, (price, rate) in enumerate(priced)]
+            one.book(ordered(*lines_of(other), service_fee=0), name="booking.changed")
         case _:
             one.book(ordered(*lines_of(priced, first), service_fee=0), name="booking.changed")
 
