@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -103,18 +104,18 @@ def postgres_stores(postgresql: PostgreSQL) -> Stores:
 
 
 @pytest.fixture(scope="session")
-def one_store(postgresql: PostgreSQL) -> str:
-    """The address of a store that tests have one after the other."""
+def made_store(postgresql: PostgreSQL) -> tuple[str, int]:
+    """The address of a store that tests have one after the other, and the lanes that it was made with."""
     url = postgresql.database()
-    Database(url).close()
-    return url
+    with closing(Database(url)) as database:
+        return url, database.lanes
 
 
 @pytest.fixture
-def postgres_store(one_store: str) -> str:
-    """The address of an empty store, as it was made; nobody else has it at the same time."""
-    emptied(one_store)
-    return one_store
+def postgres_store(made_store: tuple[str, int]) -> str:
+    """The address of an empty store, as it was made, whatever a test has moved into it; nobody else has it at the same time."""
+    emptied(*made_store)
+    return made_store[0]
 
 
 @pytest.fixture(scope="session")

@@ -36,17 +36,17 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory, one_store: str, kafka: Kafka) -> Iterator[Story]:
+def story(tmp_path_factory: pytest.TempPathFactory, made_store: tuple[str, int], kafka: Kafka) -> Iterator[Story]:
     """A stay is booked, paid, and cancelled with half of it going back; its confirmation came with a `traceparent`."""
     from tests.services.stores import emptied
 
-    emptied(one_store)
+    emptied(*made_store)
     made_anew(kafka.bootstrap)
     (stay,) = ids(1, seed=11)
     with (
         Forker() as forker,
         Collector() as collector,
-        Platform(tmp_path_factory.mktemp("following") / "platform", forker, one_store, kafka.bootstrap) as platform,
+        Platform(tmp_path_factory.mktemp("following") / "platform", forker, made_store[0], kafka.bootstrap) as platform,
     ):
         platform.environment |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100", "FOLIOHUB_LOG": "debug",
