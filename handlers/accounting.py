@@ -157,7 +157,9 @@ def _penalties(old: Mapping[str, FolioLine], after: Folio) -> tuple[KeptLine, ..
     for line in after.lines:
         was = before_of(old, line)
         if was.vat_rate != line.vat_rate and taxed_of(was):
-            none = replace(was, kept_parts=tuple([replace(part, let_go=part.minor) if part.taxed else part for part in parts_of(was)]))
+            none = replace(
+                was, kept_parts=tuple([replace(part, let_go=part.minor) if part.taxed else part for part in parts_of(was)])
+            )
             told += _kept(was, none) if was.vat_rate else ()
             was = replace(none, vat_rate=line.vat_rate)
         told += _kept(was, line) if line.vat_rate else ()
