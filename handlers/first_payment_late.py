@@ -7,12 +7,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.booking import second_payment_timers
 from handlers.first_payment import counts
-from handlers.frozen import local
 from handlers.outcome import Facts, Outcome, Step
-from handlers.voucher_schedule import planned, replanned
-from schemas.booking import PaymentScheduleSet
+from handlers.schedule_told import told_where_moved
+from handlers.voucher_schedule import replanned
 from schemas.folio import Folio, FolioPayment, FolioStatus, OtherPlan
 from schemas.folio_voucher import PlannedPayments
 
@@ -30,12 +28,7 @@ def in_time(folio: Folio, payment: str, facts: Facts) -> Outcome:
     after = _planned(replace(folio, other_plans=earlier), plan)
     first = account.text(plan.due_now, folio.currency)
     step = Step("X-2", f"payment {payment} moved before the change of {plan.at.isoformat()}: first payment stays {first}")
-    now = after.due_now, after.second_payment, after.second_payment_on
-    if now == (folio.due_now, folio.second_payment, folio.second_payment_on):
-        return Outcome(state=after, trace=(step,))
-    here = local(facts, after)
-    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
-    return Outcome(state=after, facts=(_told(after),), timers=timers, cancel=cancel, trace=(step,))
+    return replace(told_where_moved(folio, after, facts, step), trace=(step,))
 
 
 def _moved_before(payment: FolioPayment, change: datetime) -> bool:
@@ -43,15 +36,6 @@ def _moved_before(payment: FolioPayment, change: datetime) -> bool:
     needed any more (S0-19), is money of the same instant that came after it."""
     at = payment.occurred_at
     return at is not None and (at < change if payment.voucher else at <= change)
-
-
-def _told(folio: Folio) -> PaymentScheduleSet:
-    """S4-20, S4-37: the two payments add up to what is ordered now; lines cancelled since the change plan nothing anew."""
-    due_now, second, due_on = folio.due_now, folio.second_payment, folio.second_payment_on
-    if not folio.vouchers:
-        now = planned(folio)
-        due_now, second, due_on = now.deposit, now.second_payment, now.due_on
-    return PaymentScheduleSet(due_now=due_now, second_payment=second, due_on=due_on, currency=folio.currency)
 
 
 def _planned(folio: Folio, plan: OtherPlan) -> Folio:

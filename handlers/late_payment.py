@@ -8,16 +8,16 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from handlers import account, given_up
-from handlers.booking import second_payment_timers
 from handlers.capture import take_or_release
-from handlers.frozen import local, terms_of
+from handlers.frozen import terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
 from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
+from handlers.schedule_told import told_where_moved
 from handlers.voucher_schedule import replanned, waiting
 from ledger import recipes
-from schemas.booking import CollectedBy, PaymentScheduleSet
+from schemas.booking import CollectedBy
 from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentStatus, RefundPart, Waiver
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
@@ -82,15 +82,9 @@ def _replanned(before: Folio, folio: Folio, facts: Facts) -> Outcome:
     if account.ordered(folio) == account.ordered(before):
         return Outcome(state=folio)
     after = replanned(folio)
-    now = after.due_now, after.second_payment, after.second_payment_on
-    if now == (folio.due_now, folio.second_payment, folio.second_payment_on):
-        return Outcome(state=after)
-    here = local(facts, after)
-    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(folio, after, here.zone)
-    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
-    sums = [account.text(minor, after.currency) for minor in now[:2]]
-    step = Step("S0-11", f"what is kept after all is due beside the vouchers: {sums[0]} now, {sums[1]} later")
-    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(step,))
+    now, later = (account.text(minor, after.currency) for minor in (after.due_now, after.second_payment))
+    step = Step("S0-11", f"what is kept after all is due beside the vouchers: {now} now, {later} later")
+    return told_where_moved(folio, after, facts, step)
 
 
 def _waits(of: str, status: PartStatus, payment: str) -> bool:

@@ -10,15 +10,15 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from handlers import account
-from handlers.booking import second_payment_timers
 from handlers.collecting import captured, concluded
-from handlers.frozen import local, property_policy
+from handlers.frozen import property_policy
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
+from handlers.schedule_told import told_where_moved
 from handlers.voucher_release import TOP_UP, VOUCHER_CHECK, ask, check_timers
 from handlers.voucher_schedule import money_at_hand, planned, replace_voucher, replanned, step, voucher_of, waiting
 from handlers.voucher_second import beside_vouchers, settling
 from ledger import recipes
-from schemas.booking import BookingAccepted, PaymentScheduleSet
+from schemas.booking import BookingAccepted
 from schemas.errors import Early
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus
 from schemas.folio_voucher import FolioVoucher
@@ -32,16 +32,8 @@ def rescheduled(before: Folio, after: Folio, facts: Facts) -> Outcome:
     """S0-11: the payments that the vouchers leave, told where they moved, with the second payment's timer; where a balance is asked for,
     its request tells it (S1-37)."""
     after = replanned(after)
-    was, now = ((one.due_now, one.second_payment, one.second_payment_on) for one in (before, after))
-    if was == now:
-        return Outcome(state=after)
-    here = local(facts, after)
-    timers, cancel = ((), ()) if here.policy.balance is not None else second_payment_timers(before, after, here.zone)
-    plan = planned(after)
-    counted = sum(voucher.counts for voucher in after.vouchers)
-    told = PaymentScheduleSet(due_now=now[0], second_payment=now[1], due_on=now[2], currency=after.currency)
-    arithmetic = step(plan.deposit, plan.deposit + plan.second_payment, counted, after.currency)
-    return Outcome(state=after, facts=(told,), timers=timers, cancel=cancel, trace=(arithmetic,))
+    plan, counted = planned(after), sum(voucher.counts for voucher in after.vouchers)
+    return told_where_moved(before, after, facts, step(plan.deposit, plan.deposit + plan.second_payment, counted, after.currency))
 
 
 def check_requested(folio: Folio, voucher: FolioVoucher, stage: Stage, payment: str = "") -> VoucherCheckRequested:
