@@ -93,11 +93,12 @@ def post_of(configuration: Configuration, environ: Mapping[str, str] = os.enviro
     """The post that a configuration names; None where it names no server. Raises ConfigError for texts that miss something, and HubError
     `secret_missing`."""
     mail = configuration.mail
-    if problems := wrong_texts(configuration):
-        raise ConfigError(problems)
-    texts = Texts(configuration.texts) if mail.host or configuration.texts else None
+    try:
+        texts = Texts(configuration.texts)
+    except HubError:  # of one text: here all of them are told, at their lines
+        raise ConfigError(wrong_texts(configuration)) from None
     wanting = {name: set(one.notices) for name, one in configuration.properties.items() if one.notices}
-    if not mail.host or texts is None:
+    if not mail.host:
         if wanting:
             log.warning("no_mail_server", properties=sorted(wanting), meaning="their notices wait")
         return None
