@@ -14,9 +14,10 @@ from msgspec.structs import replace
 from handlers import account
 from handlers.balance_dates import collection_instant, overdue_instant
 from handlers.outcome import Step, Timer
+from handlers.payment_states import IN_FLIGHT
 from schemas.balance import BalanceCancelled, BalanceScheduled, BalanceSent
 from schemas.balance_request import AttemptState, BalanceAttempt, BalanceRequest, BalanceStatus
-from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.folio import Folio, FolioPayment
 from schemas.policy import BalancePolicy
 
 LIVE: Final = frozenset({BalanceStatus.PENDING, BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED})
@@ -25,8 +26,6 @@ SENT: Final = frozenset({BalanceStatus.SENT_NO_REPLY, BalanceStatus.SENT_REPLIED
 
 BY_HAND: Final = "operator"
 """The one reason for which a cancelled request is not followed by another by itself (S1-18)."""
-
-IN_FLIGHT: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 SEND, OVERDUE, COLLECTION = "balance_send", "balance_overdue", "balance_collection"
 """Kinds of the timers `<kind>:<request>`."""

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from handlers import account, deposit
-from handlers.balance_record import IN_FLIGHT, asked
+from handlers.balance_record import asked
 from handlers.booking_lines import changed_lines, check_lines, check_rate, first_lines, floor_on_move
 from handlers.commission import at_another_rate
 from handlers.first_payment import other_plans, touched
 from handlers.frozen import WITH_TERMS, local, property_policy, zone_of
 from handlers.outcome import Facts, Outcome, Step, Timer, folio_of, merge
+from handlers.payment_states import IN_FLIGHT
 from handlers.penalty import start_of_day
 from handlers.voucher_schedule import fitted, waiting, with_vouchers, without_vouchers
 from handlers.voucher_second import beside_vouchers

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from handlers import account, given_up
 from handlers.capture_records import gave_back, shown, took
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.payment_states import IN_FLIGHT
 from handlers.refund_parts import noted
 from handlers.withdrawal import Stored, uncovered_refunds
 from ledger import recipes
@@ -22,9 +23,6 @@ from schemas.errors import Stale
 from schemas.folio import Folio, FolioPayment, FolioStatus, PaymentStatus, PendingEffect
 from schemas.operations import EffectNeedsPerson, ReplyArrived
 from schemas.payment import PaymentCaptured, PaymentVoided
-
-OPEN = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
-"""Payments that nobody else has captured or released meanwhile."""
 
 
 def take_or_release(folio: Folio, taken: Sequence[tuple[FolioPayment, int]], facts: Facts, asked_by: str = "") -> Outcome:
@@ -107,7 +105,7 @@ def _moved(message: ReplyArrived, payment: FolioPayment, *, stands: bool) -> tup
     if message.record:
         return shown(payment, message.record, message.minor, stands=stands)
     if stands:
-        return (took(payment, message.minor), message.minor) if payment.status in OPEN else (payment, 0)
+        return (took(payment, message.minor), message.minor) if payment.status in IN_FLIGHT else (payment, 0)
     minor = min(message.minor, payment.captured - payment.reversed)
     return gave_back(payment, minor), -minor
 
@@ -138,7 +136,7 @@ def _voided(after: Folio, payment: FolioPayment, message: ReplyArrived, out: Out
         reason = f"payment {payment.payment} was captured elsewhere and then released: see at the provider what stands"
         told = EffectNeedsPerson(effect=message.effect, reason=reason, amount=message.minor, currency=after.currency)
         return replace(out, facts=(told,))
-    if payment.status not in OPEN:
+    if payment.status not in IN_FLIGHT:
         return out
     after = account.changed(account.replace_payment(after, replace(payment, status=PaymentStatus.VOIDED)))
     released = PaymentVoided(payment=payment.payment, amount=payment.authorised, currency=after.currency)

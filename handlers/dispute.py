@@ -17,15 +17,15 @@ from handlers.dispute_hold import held, released
 from handlers.dispute_record import at_stake, contested, dispute_of, named, open_disputes, waits_for, with_dispute
 from handlers.dispute_reversal import reversed_before
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.payment_states import IN_FLIGHT
 from ledger import recipes
 from schemas.dispute import DisputeClosed, DisputeNews, DisputeOpened, FolioDispute, PaymentDisputed, PaymentDisputeEnded, Ruling
 from schemas.errors import Early, Rejected, Stale
-from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.folio import Folio, FolioPayment
 from schemas.payment import PaymentCaptured, Tender
 
 DISPUTABLE = frozenset({Tender.CARD, Tender.BANK_TRANSFER})
 """Tenders that a payer's bank can contest: the transfers among them are debits that it made."""
-_NOT_FINAL = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
 
 
 def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
@@ -39,7 +39,7 @@ def decide_opened(message: DisputeOpened, facts: Facts) -> Outcome:
     known = dispute_of(folio, payment.payment, message.dispute)
     if known is not None:
         return _again(message, folio, payment, known)
-    if payment.status in _NOT_FINAL:
+    if payment.status in IN_FLIGHT:
         raise Early(f"payment {payment.payment} is {payment.status.value}", waits_for=waits_for_payment(payment.payment))
     left = payment.captured - told_so_far(payment) - contested(folio, payment.payment)
     before = reversed_before(folio, payment, message.amount)

@@ -11,6 +11,7 @@ from handlers import account, given_up
 from handlers.capture import take_or_release
 from handlers.frozen import terms_of
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.payment_states import GONE
 from handlers.quote_lines import authorised
 from handlers.refund import open_refund
 from handlers.refund_parts import request_of, with_request_state
@@ -22,8 +23,6 @@ from schemas.folio import Folio, FolioPayment, FolioRefund, PartStatus, PaymentS
 from schemas.money import allocate, parse_rate, times
 from schemas.policy import RefundBase
 from schemas.refund import Destination
-
-LOST = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
 def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) -> Outcome:
@@ -37,7 +36,7 @@ def after_cancellation(before: Folio, after: Folio, payment: str, facts: Facts) 
     known = account.payment_of(after, payment)
     assert known is not None, f"{after.folio} has no payment {payment}"
     waiting = sum(part.minor for refund in after.refunds for part in refund.parts if _waits(part.payment, part.status, payment))
-    if known.status in LOST:
+    if known.status in GONE:
         return _lost(after, payment, waiting)
     if known.status is PaymentStatus.AUTHORISED:
         if after.cancelled_at is None:  # it stands for what lives on, and may still be taken

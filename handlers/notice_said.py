@@ -14,8 +14,9 @@ import msgspec
 
 from handlers import account
 from handlers.balance_amounts import came, first, open_later
-from handlers.balance_record import IN_FLIGHT, LIVE
+from handlers.balance_record import LIVE
 from handlers.notice_number import hidden
+from handlers.payment_states import IN_FLIGHT
 from handlers.voucher_schedule import voucher_of
 from ledger import recipes
 from schemas.booking import CollectedBy

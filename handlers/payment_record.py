@@ -14,6 +14,7 @@ from handlers.capture import settle_capture
 from handlers.capture_records import shown
 from handlers.collecting import captured, concluded, of_record, taken_back
 from handlers.outcome import Facts, Outcome, Step, folio_of, merge
+from handlers.payment_states import GONE
 from handlers.refund_parts import without_effect
 from handlers.uncounted import uncounted
 from handlers.withdrawal import not_sent_yet
@@ -84,7 +85,7 @@ def _authorised(message: PaymentRecordSeen, folio: Folio, known: FolioPayment, p
 
 def _released(message: PaymentRecordSeen, folio: Folio, payment: FolioPayment, facts: Facts) -> Outcome:
     """X-17: others have released what was authorised; released in part, or after it was captured, is for a person."""
-    if payment.status in (PaymentStatus.VOIDED, PaymentStatus.REVERSED):
+    if payment.status in GONE:
         return _nothing_new(message)
     amount = account.text(message.minor, folio.currency)
     step = Step("X-17", f"payment {payment.payment}: record {message.record} released {amount}")

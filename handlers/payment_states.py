@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from schemas.folio import PaymentStatus
 
@@ -28,6 +29,11 @@ class Halt(StrEnum):
     EARLY = "early"
     REFUSED = "refused"
 
+
+IN_FLIGHT: Final = frozenset({PaymentStatus.AUTHORISED, PaymentStatus.PENDING})
+"""Promised, and neither there nor gone (X-17)."""
+GONE: Final = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
+"""It brings nothing any more."""
 
 BY_NAME: Mapping[str, Told] = {
     "payment.authorised": Told.AUTHORISED,

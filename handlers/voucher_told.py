@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from handlers import account
+from handlers.payment_states import GONE
 from handlers.voucher_schedule import LET_GO, waiting
 from schemas.balance import BalanceReportCollected
 from schemas.errors import Rejected, Stale
-from schemas.folio import Folio, FolioPayment, PaymentStatus
+from schemas.folio import Folio, FolioPayment
 from schemas.folio_voucher import FolioVoucher
 from schemas.payment import Payment, Tender
 from schemas.voucher_book import Voucher
 from schemas.voucher_code import masked, normalised
-
-GONE = frozenset({PaymentStatus.VOIDED, PaymentStatus.REVERSED})
 
 
 def told_as_voucher(payment: FolioPayment, key: str) -> bool:
